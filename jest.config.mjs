@@ -1,0 +1,9 @@
+/** Tests run on the compiled code, the very files that ship: no second compiler, and worker threads find their entry points. */
+export default {
+  testEnvironment: 'node',
+  roots: ['<rootDir>/libs', '<rootDir>/services', '<rootDir>/cli', '<rootDir>/test'],
+  testMatch: ['**/dist/**/*.spec.js'],
+  transform: {},
+  maxWorkers: 2,
+  testTimeout: 60_000,
+};

@@ -1,0 +1,17 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomBytes } from 'node:crypto';
+
+/** The W3C trace context (https://www.w3.org/TR/trace-context/) of the work in hand; it travels in rpc metadata, events and job documents. */
+const storage = new AsyncLocalStorage<string>();
+
+const pattern = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+export const isTraceparent = (text: string | undefined): text is string => text !== undefined && pattern.test(text);
+
+export const newTraceparent = (): string => `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
+
+export const currentTraceparent = (): string | undefined => storage.getStore();
+
+export function withTraceparent<T>(traceparent: string | undefined, run: () => T): T {
+  return isTraceparent(traceparent) ? storage.run(traceparent, run) : run();
+}

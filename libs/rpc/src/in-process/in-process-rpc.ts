@@ -1,0 +1,79 @@
+import { create, fromBinary, toBinary, type DescMessage, type DescMethodServerStreaming, type DescMethodUnary, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
+import { resourceExhausted } from '@tessera/platform/errors.js';
+import { firstValueFrom } from 'rxjs';
+import { fromWireStatus } from '../error-metadata.js';
+import { deadlineMsDefault, Rpc, type CallOptions } from '../rpc.js';
+import { InProcessCall } from './in-process-call.js';
+import type { InProcessStrategy } from './in-process-strategy.js';
+
+/** Messages that a stream may run ahead of its reader; gRPC would stop the writer at its window, in process there is no window. */
+const streamBacklogMax = 10_000;
+
+/** The bytes are made and read again, so that a mutated request or a reply that is no message fails here as it would on the wire. */
+const sent = <M extends DescMessage>(schema: M, init: MessageInitShape<M>): MessageShape<M> => fromBinary(schema, toBinary(schema, create(schema, init)));
+
+export class InProcessRpc extends Rpc {
+  constructor(private readonly strategy: InProcessStrategy) {
+    super();
+  }
+
+  async unary<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    request: MessageInitShape<I>,
+    { deadlineMs = deadlineMsDefault, signal }: CallOptions = {},
+  ): Promise<MessageShape<O>> {
+    const call = new InProcessCall(method.name, signal ? { deadlineMs, signal } : { deadlineMs });
+    try {
+      const cut = new Promise<never>((_, reject) => call.onFailure(reject));
+      const reply = await Promise.race([cut, this.strategy.invoke(method, sent(method.input, request), call).then((replies) => firstValueFrom(replies))]);
+      return sent(method.output, reply as MessageInitShape<O>);
+    } catch (error) {
+      throw fromWireStatus(error);
+    } finally {
+      call.done();
+    }
+  }
+
+  async *stream<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodServerStreaming<I, O>,
+    request: MessageInitShape<I>,
+    options: CallOptions = {},
+  ): AsyncGenerator<MessageShape<O>> {
+    const call = new InProcessCall(method.name, options);
+    const backlog: MessageShape<O>[] = [];
+    let ended: { error?: unknown } | undefined;
+    let wake = () => {};
+    const end = (error?: unknown) => {
+      ended ??= error === undefined ? {} : { error };
+      wake();
+    };
+    call.onFailure(end);
+    let subscription: { unsubscribe(): void } | undefined;
+    try {
+      const replies = await this.strategy.invoke(method, sent(method.input, request), call);
+      subscription = replies.subscribe({
+        next: (reply) => {
+          if (backlog.length >= streamBacklogMax) return end(resourceExhausted('slow_consumer', `The reader of ${method.name} fell ${streamBacklogMax} messages behind.`));
+          backlog.push(sent(method.output, reply as MessageInitShape<O>));
+          wake();
+        },
+        error: end,
+        complete: () => end(),
+      });
+      for (;;) {
+        yield* backlog.splice(0);
+        if (backlog.length > 0) continue;
+        if (ended) break;
+        await new Promise<void>((resolve) => (wake = resolve));
+      }
+      if (ended.error !== undefined) throw ended.error;
+    } catch (error) {
+      throw fromWireStatus(error);
+    } finally {
+      subscription?.unsubscribe();
+      call.done();
+    }
+  }
+
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,45 @@
+import type { DescMessage, DescMethodServerStreaming, DescMethodUnary, DescService, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
+
+export type CallOptions = {
+  /** Milliseconds from now after which the call fails with DeadlineExceeded. Default `deadlineMsDefault` for unary calls, none for streams. */
+  readonly deadlineMs?: number;
+  /** Aborting it cancels the call on both sides. */
+  readonly signal?: AbortSignal;
+};
+
+/** Long enough for a busy machine, short enough that a stuck peer is noticed. */
+export const deadlineMsDefault = 30_000;
+
+/** A typed client made of a service descriptor: unary methods answer a promise, server streams an async iterable. Streams from the client do not exist here. */
+export type RpcClient<S extends DescService> = {
+  [K in keyof S['method']]: S['method'][K] extends DescMethodUnary<infer I, infer O>
+    ? (request: MessageInitShape<I>, options?: CallOptions) => Promise<MessageShape<O>>
+    : S['method'][K] extends DescMethodServerStreaming<infer I, infer O>
+      ? (request: MessageInitShape<I>, options?: CallOptions) => AsyncIterable<MessageShape<O>>
+      : never;
+};
+
+/**
+ * The seam between services: a call leaves one module and reaches another, in this process or over gRPC. Deadline, cancellation and trace context travel in both,
+ * and errors arrive as the TesseraError that the handler threw.
+ */
+export abstract class Rpc {
+  abstract unary<I extends DescMessage, O extends DescMessage>(method: DescMethodUnary<I, O>, request: MessageInitShape<I>, options?: CallOptions): Promise<MessageShape<O>>;
+  abstract stream<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodServerStreaming<I, O>,
+    request: MessageInitShape<I>,
+    options?: CallOptions,
+  ): AsyncIterable<MessageShape<O>>;
+
+  /** Closes what is open to other processes. */
+  abstract close(): Promise<void>;
+
+  client<S extends DescService>(service: S): RpcClient<S> {
+    const methods = service.methods.map((method) => {
+      if (method.methodKind === 'unary') return [method.localName, (request: MessageInitShape<DescMessage>, options?: CallOptions) => this.unary(method as DescMethodUnary, request, options)];
+      if (method.methodKind === 'server_streaming') return [method.localName, (request: MessageInitShape<DescMessage>, options?: CallOptions) => this.stream(method as DescMethodServerStreaming, request, options)];
+      throw new Error(`${service.typeName}/${method.name}: streams from the client are not supported`);
+    });
+    return Object.fromEntries(methods) as RpcClient<S>;
+  }
+}
