@@ -1,0 +1,109 @@
+import { invalidArgument, resourceExhausted } from '@tessera/platform/errors.js';
+import type { Clock } from '@tessera/platform/clock.js';
+import { Cache } from '../cache.js';
+
+/** Some tens of megabytes at the sizes that are usual here: counters, previews' urls, progress. */
+export const entriesMax = 100_000;
+const valueCharsMax = 1024 * 1024;
+/** A listener is a client that waits; this many on one channel is a leak. */
+const listenersMax = 10_000;
+/** Looking through all entries for expired ones is worth it at most this often; in between the oldest makes room. */
+const sweepEveryMs = 1_000;
+
+type Entry = { value: string | number; readonly expiresMs: number };
+type Listener = (message: Uint8Array) => void;
+
+export class MemoryCache extends Cache {
+  /** In the order of writing: the oldest first. */
+  private readonly entries = new Map<string, Entry>();
+  private readonly channels = new Map<string, Set<{ readonly listener: Listener }>>();
+  private sweptMs = Number.NEGATIVE_INFINITY;
+
+  constructor(private readonly clock: Clock) {
+    super();
+  }
+
+  async get(key: string): Promise<string | undefined> {
+    const entry = this.live(key);
+    return entry === undefined ? undefined : String(entry.value);
+  }
+
+  async set(key: string, value: string, ttlMs: number): Promise<void> {
+    if (value.length > valueCharsMax) throw invalidArgument('value_too_large', `A cached value may have at most ${valueCharsMax} characters.`);
+    this.write(key, value, ttlMs);
+  }
+
+  async delete(key: string): Promise<void> {
+    this.entries.delete(key);
+  }
+
+  async increment(key: string, by: number, ttlMs: number): Promise<{ value: number; expiresInMs: number }> {
+    if (!Number.isSafeInteger(by)) throw invalidArgument('not_a_counter', 'A counter grows by whole numbers.', { param: 'by' });
+    const entry = this.live(key);
+    if (entry === undefined) {
+      this.write(key, by, ttlMs);
+      return { value: by, expiresInMs: ttlMs };
+    }
+    const value = Number(entry.value) + by;
+    if (entry.value === '' || !Number.isSafeInteger(value)) throw invalidArgument('not_a_counter', `The value of ${key} is not a whole number.`, { param: 'key' });
+    entry.value = value;
+    return { value, expiresInMs: entry.expiresMs - this.clock.now() };
+  }
+
+  async publish(channel: string, message: Uint8Array): Promise<void> {
+    const listeners = this.channels.get(channel);
+    if (listeners === undefined) return;
+    for (const { listener } of [...listeners]) deliver(listener, message);
+  }
+
+  async subscribe(channel: string, listener: Listener): Promise<() => void> {
+    const listeners = this.channels.get(channel) ?? new Set();
+    if (listeners.size >= listenersMax) throw resourceExhausted('too_many_listeners', `More than ${listenersMax} listen to ${channel}.`);
+    // An object of its own, so that the same function may listen twice and stop once.
+    const subscription = { listener };
+    listeners.add(subscription);
+    this.channels.set(channel, listeners);
+    return () => {
+      listeners.delete(subscription);
+      if (listeners.size === 0 && this.channels.get(channel) === listeners) this.channels.delete(channel);
+    };
+  }
+
+  close(): void {
+    this.entries.clear();
+    this.channels.clear();
+  }
+
+  private live(key: string): Entry | undefined {
+    const entry = this.entries.get(key);
+    if (entry === undefined || entry.expiresMs > this.clock.now()) return entry;
+    this.entries.delete(key);
+    return undefined;
+  }
+
+  private write(key: string, value: string | number, ttlMs: number): void {
+    if (!Number.isFinite(ttlMs) || ttlMs <= 0) throw invalidArgument('invalid_ttl', 'A value lives for a positive number of milliseconds.', { param: 'ttlMs' });
+    this.entries.delete(key);
+    if (this.entries.size >= entriesMax) this.makeRoom();
+    this.entries.set(key, { value, expiresMs: this.clock.now() + ttlMs });
+  }
+
+  private makeRoom(): void {
+    const nowMs = this.clock.now();
+    if (nowMs - this.sweptMs >= sweepEveryMs) {
+      this.sweptMs = nowMs;
+      for (const [key, { expiresMs }] of this.entries) if (expiresMs <= nowMs) this.entries.delete(key);
+    }
+    const [oldest] = this.entries.keys();
+    if (this.entries.size >= entriesMax && oldest !== undefined) this.entries.delete(oldest);
+  }
+}
+
+/** A listener's failure is its own: it must reach neither the publisher nor the other listeners. */
+function deliver(listener: Listener, message: Uint8Array): void {
+  try {
+    listener(message);
+  } catch {
+    // Progress is best effort: who cannot take a message now gets the next one.
+  }
+}
