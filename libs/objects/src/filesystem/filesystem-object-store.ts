@@ -1,0 +1,214 @@
+import { createHash, hash } from 'node:crypto';
+import fs, { type FileHandle } from 'node:fs/promises';
+import path from 'node:path';
+import { invalidArgument, notFound, resourceExhausted, unavailable } from '@tessera/platform/errors.js';
+import type { Clock } from '@tessera/platform/clock.js';
+import { assertContentType, assertKeyPrefix, assertObjectKey } from '../object-key.js';
+import { ObjectStore, type ByteRange, type ObjectHead, type ObjectKey, type UploadForm, type UploadPolicy } from '../object-store.js';
+import { DurableFolders, hasCode } from './durable-folders.js';
+import { IncomingFiles } from './incoming-files.js';
+import { LinkSigner } from './link-signer.js';
+import { footerOf, readDescription, readObject, type Description } from './object-file.js';
+import { readSigningKey } from './signing-key.js';
+
+/** Bodies up to here are copied once to be written together with their footer, which saves a trip to the thread pool. */
+const singleWriteBytesMax = 1024 * 1024;
+
+/** A delete that empties a folder may remove it just before a rename into it; losing that race this often in a row means something else is wrong. */
+const placeAttemptsMax = 16;
+
+const listLimitMax = 1000;
+
+type PutOptions = { readonly contentType: string; readonly sizeBytesMax?: number };
+
+/** Objects as files below one folder: `files/<key>` are the objects, `incoming/` what is being written, `.signing-key` the secret behind the links. */
+export class FilesystemObjectStore extends ObjectStore {
+  private constructor(
+    private readonly root: string,
+    private readonly incoming: IncomingFiles,
+    private readonly folders: DurableFolders,
+    readonly links: LinkSigner,
+    private readonly clock: Clock,
+  ) {
+    super();
+  }
+
+  static async open(folder: string, publicUrl: () => string, clock: Clock): Promise<FilesystemObjectStore> {
+    const root = path.join(folder, 'files');
+    await fs.mkdir(root, { recursive: true, mode: 0o700 });
+    const incoming = new IncomingFiles(path.join(folder, 'incoming'));
+    await incoming.open();
+    const secret = await readSigningKey(path.join(folder, '.signing-key'), () => incoming.newPath());
+    const folders = new DurableFolders(root);
+    await folders.sync(folder);
+    return new FilesystemObjectStore(root, incoming, folders, new LinkSigner(secret, publicUrl, clock), clock);
+  }
+
+  async put(key: ObjectKey, body: Uint8Array | AsyncIterable<Uint8Array>, options: PutOptions): Promise<ObjectHead> {
+    assertObjectKey(key);
+    assertContentType(options.contentType);
+    const temporary = this.incoming.newPath();
+    try {
+      const description = await this.write(temporary, body, options);
+      await this.place(temporary, key);
+      return { key, ...description };
+    } catch (error) {
+      await fs.rm(temporary, { force: true });
+      if (hasCode(error, 'ENOSPC', 'EDQUOT')) throw resourceExhausted('storage_full', 'There is no space left to store files.', { cause: error });
+      throw error;
+    }
+  }
+
+  private async write(temporary: string, body: Uint8Array | AsyncIterable<Uint8Array>, options: PutOptions): Promise<Description> {
+    const file = await fs.open(temporary, 'wx', 0o600);
+    try {
+      const description = body instanceof Uint8Array ? await this.writeWhole(file, body, options) : await this.writeStream(file, body, options);
+      await file.datasync();
+      return description;
+    } finally {
+      await file.close();
+    }
+  }
+
+  private async writeWhole(file: FileHandle, bytes: Uint8Array, { contentType, sizeBytesMax = Infinity }: PutOptions): Promise<Description> {
+    if (bytes.length > sizeBytesMax) throw tooLarge(sizeBytesMax);
+    const description = { contentType, sizeBytes: bytes.length, sha256: hash('sha256', bytes, 'hex'), storedMs: this.clock.now() };
+    if (bytes.length <= singleWriteBytesMax) {
+      await file.writeFile(Buffer.concat([bytes, footerOf(description)]));
+    } else {
+      await file.writeFile(bytes);
+      await file.writeFile(footerOf(description));
+    }
+    return description;
+  }
+
+  private async writeStream(file: FileHandle, chunks: AsyncIterable<Uint8Array>, { contentType, sizeBytesMax = Infinity }: PutOptions): Promise<Description> {
+    const sha256 = createHash('sha256');
+    let sizeBytes = 0;
+    for await (const chunk of chunks) {
+      sizeBytes += chunk.length;
+      if (sizeBytes > sizeBytesMax) throw tooLarge(sizeBytesMax);
+      sha256.update(chunk);
+      await file.writeFile(chunk);
+    }
+    const description = { contentType, sizeBytes, sha256: sha256.digest('hex'), storedMs: this.clock.now() };
+    await file.writeFile(footerOf(description));
+    return description;
+  }
+
+  private async place(temporary: string, key: ObjectKey): Promise<void> {
+    const target = this.pathOf(key);
+    const folder = path.dirname(target);
+    for (let attempt = 1; attempt <= placeAttemptsMax; attempt++) {
+      try {
+        await this.folders.make(folder);
+        await fs.rename(temporary, target);
+        return await this.folders.settle(folder);
+      } catch (error) {
+        if (hasCode(error, 'ENOTDIR', 'EISDIR', 'ENOTEMPTY')) throw invalidArgument('invalid_object_key', 'A key cannot be the folder of another key.', { param: 'key', cause: error });
+        if (!hasCode(error, 'ENOENT')) throw error;
+        this.folders.forget(folder);
+      }
+    }
+    throw unavailable('object_folder_busy', 'The folder of this object keeps being removed; try again.');
+  }
+
+  async get(key: ObjectKey, range?: ByteRange): Promise<{ head: ObjectHead; body: AsyncIterable<Uint8Array> }> {
+    const opened = await this.open(key);
+    if (!opened) throw notFound('unknown_object', 'There is no such object.', { param: 'key' });
+    const { description, body } = await readObject(opened.file, opened.fileBytes, range);
+    return { head: { key, ...description }, body };
+  }
+
+  async head(key: ObjectKey): Promise<ObjectHead | undefined> {
+    const opened = await this.open(key);
+    if (!opened) return undefined;
+    try {
+      return { key, ...(await readDescription(opened.file, opened.fileBytes)) };
+    } finally {
+      await opened.file.close();
+    }
+  }
+
+  private async open(key: ObjectKey): Promise<{ file: FileHandle; fileBytes: number } | undefined> {
+    assertObjectKey(key);
+    let file: FileHandle | undefined;
+    try {
+      file = await fs.open(this.pathOf(key), 'r');
+      const stat = await file.stat();
+      if (stat.isFile()) return { file, fileBytes: stat.size };
+      await file.close();
+      return undefined;
+    } catch (error) {
+      await file?.close();
+      if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined;
+      throw error;
+    }
+  }
+
+  /** Not fsynced: after a power cut a deleted object may be back, and whoever deletes by an event or a sweep deletes it again. */
+  async delete(key: ObjectKey): Promise<void> {
+    assertObjectKey(key);
+    const target = this.pathOf(key);
+    try {
+      await fs.unlink(target);
+    } catch (error) {
+      if (hasCode(error, 'ENOENT', 'ENOTDIR', 'EISDIR', 'EPERM')) return;
+      throw error;
+    }
+    await this.folders.prune(path.dirname(target));
+  }
+
+  async list(prefix: string, limit: number, after = ''): Promise<ObjectKey[]> {
+    assertKeyPrefix(prefix);
+    if (!Number.isSafeInteger(limit) || limit < 1 || limit > listLimitMax) throw invalidArgument('invalid_limit', `A limit is 1 to ${listLimitMax}.`, { param: 'limit' });
+    const keys: ObjectKey[] = [];
+    for await (const key of this.walk(prefix.slice(0, prefix.lastIndexOf('/') + 1), prefix, after)) {
+      keys.push(key);
+      if (keys.length === limit) break;
+    }
+    return keys;
+  }
+
+  /** Keys below `folder` (empty, or ending with `/`) in key order. A folder sorts as its name with the `/`, for that is how its keys begin. */
+  private async *walk(folder: string, prefix: string, after: string): AsyncGenerator<ObjectKey> {
+    for (const name of await this.namesIn(folder)) {
+      const at = folder + name;
+      if (!name.endsWith('/')) {
+        if (at.startsWith(prefix) && at > after) yield at;
+        continue;
+      }
+      const mayHoldKeys = (at.startsWith(prefix) || prefix.startsWith(at)) && (at > after || after.startsWith(at));
+      if (mayHoldKeys) yield* this.walk(at, prefix, after);
+    }
+  }
+
+  private async namesIn(folder: string): Promise<string[]> {
+    try {
+      const entries = await fs.readdir(path.join(this.root, folder), { withFileTypes: true });
+      return entries.map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name)).sort();
+    } catch (error) {
+      if (hasCode(error, 'ENOENT', 'ENOTDIR')) return [];
+      throw error;
+    }
+  }
+
+  async signDownload(key: ObjectKey, expiresMs: number): Promise<string> {
+    assertObjectKey(key);
+    return this.links.download(key, expiresMs);
+  }
+
+  async signUpload(policy: UploadPolicy): Promise<UploadForm> {
+    assertObjectKey(policy.key);
+    return this.links.upload(policy);
+  }
+
+  /** Nothing is held open between calls. */
+  async close(): Promise<void> {}
+
+  private pathOf(key: ObjectKey): string {
+    return path.join(this.root, key);
+  }
+}
+
+const tooLarge = (sizeBytesMax: number) => invalidArgument('object_too_large', `The file is larger than the ${sizeBytesMax} bytes that are allowed.`, { param: 'file' });

@@ -1,0 +1,154 @@
+import { Injectable } from '@nestjs/common';
+import type { Stored } from '@tessera/documents/documents.js';
+import { ObjectStore } from '@tessera/objects/object-store.js';
+import { Clock } from '@tessera/platform/clock.js';
+import { TesseraError } from '@tessera/platform/errors.js';
+import { assertId, pictureKey, type Asset, type ReadyAsset } from './asset.js';
+import { AssetStore } from './asset.store.js';
+import { beingReplaced, isRefusal, jobEnded, repeatedAsset, tooMany, unknownAsset } from './errors.js';
+import { JobFiles } from './job-files.js';
+import { Uploads } from './uploads.js';
+
+export type Picture = { readonly assetId: string; readonly index: number; readonly contentType: string; readonly widthPx: number; readonly heightPx: number; readonly data: Uint8Array };
+
+export type AssetWithId = { readonly assetId: string; readonly asset: ReadyAsset };
+
+/** Far more than any job paints; it bounds the files that are written side by side. */
+const picturesMax = 64;
+
+/** As many as the document store reads at once. */
+const signedIdsMax = 1000;
+
+const linkLifeDefaultMs = 3_600_000;
+
+/** As S3: a signed link that lives longer is not to be had there. */
+const linkLifeMaxMs = 7 * 24 * 3_600_000;
+
+/** Links that live an hour or more end on a multiple of this, so that who asks again soon gets the same link, and a browser its cached picture. */
+const linkRoundingMs = 10 * 60_000;
+
+/** Attempts to read an upload that is being replaced through its form at the same time. */
+const readAttemptsMax = 3;
+
+const pieceBytesMax = 256 * 1024;
+
+@Injectable()
+export class Assets {
+  constructor(
+    private readonly assets: AssetStore,
+    private readonly uploads: Uploads,
+    private readonly jobFiles: JobFiles,
+    private readonly objects: ObjectStore,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Files first, then one commit: a document never speaks of bytes that are not there. FailedPrecondition `job_ended` when nobody wants them any more. */
+  async put({ accountId, jobId, pictures }: { accountId: string; jobId: string; pictures: readonly Picture[] }): Promise<AssetWithId[]> {
+    assertPutting(accountId, jobId, pictures);
+    const stored = await Promise.all(pictures.map(async (picture) => [picture.assetId, await this.store(accountId, jobId, picture)] as const));
+    const assets = new Map(stored);
+    const replaced = await this.assets.putAll(assets);
+    if (await this.assets.hasEnded(jobId)) {
+      await this.jobFiles.purge(accountId, jobId);
+      throw jobEnded();
+    }
+    const keys = new Set(stored.map(([, asset]) => asset.key));
+    // An earlier attempt may have painted the same picture in another format.
+    for (const { key } of replaced) if (!keys.has(key)) await this.objects.delete(key);
+    return stored.map(([assetId, asset]) => ({ assetId, asset }));
+  }
+
+  private async store(accountId: string, jobId: string, { index, contentType, widthPx, heightPx, data }: Picture): Promise<ReadyAsset> {
+    const key = pictureKey(accountId, jobId, index, contentType);
+    const { sizeBytes, sha256 } = await this.objects.put(key, data, { contentType });
+    return { accountId, jobId, index, kind: 'generated', state: 'ready', key, contentType, widthPx, heightPx, sizeBytes, sha256, createdMs: this.clock.now() };
+  }
+
+  async get(accountId: string, assetId: string): Promise<ReadyAsset> {
+    return this.uploads.ready(await this.owned(accountId, assetId));
+  }
+
+  async putUpload(accountId: string, assetId: string, data: Uint8Array): Promise<ReadyAsset> {
+    return this.uploads.put(await this.owned(accountId, assetId), data);
+  }
+
+  /** The description, then the bytes in small pieces. */
+  async *read(accountId: string, assetId: string): AsyncGenerator<{ asset: ReadyAsset } | { data: Uint8Array }> {
+    const { asset, body } = await this.open(accountId, assetId);
+    try {
+      yield { asset };
+      for await (const chunk of body) {
+        for (let at = 0; at < chunk.length; at += pieceBytesMax) yield { data: chunk.subarray(at, at + pieceBytesMax) };
+      }
+    } finally {
+      // A reader who goes away after the description has not touched the body, which may hold a file open.
+      await giveUp(body);
+    }
+  }
+
+  /** The bytes of an upload are the ones that were inspected, although its form may be sent again while it is valid. */
+  private async open(accountId: string, assetId: string): Promise<{ asset: ReadyAsset; body: AsyncIterable<Uint8Array> }> {
+    let asset = await this.get(accountId, assetId);
+    for (let attempt = 1; attempt <= readAttemptsMax; attempt++) {
+      const { head, body } = await this.objects.get(asset.key).catch((error: unknown) => {
+        if (error instanceof TesseraError && error.reason === 'unknown_object') throw unknownAsset();
+        throw error;
+      });
+      if (asset.kind === 'generated' || head.sha256 === asset.sha256) return { asset, body };
+      await giveUp(body);
+      asset = await this.uploads.inspect(assetId);
+    }
+    throw beingReplaced();
+  }
+
+  /** Ids that are unknown, another account's or not usable are left out. */
+  async sign(accountId: string, assetIds: readonly string[], lifeMs: number): Promise<{ assetId: string; url: string }[]> {
+    if (assetIds.length > signedIdsMax) throw tooMany('asset_ids', signedIdsMax);
+    const expiresMs = this.expiry(lifeMs);
+    const signed: { assetId: string; url: string }[] = [];
+    for (const stored of await this.assets.getMany([...new Set(assetIds)])) {
+      if (stored.value.accountId !== accountId) continue;
+      const asset = await this.uploads.ready(stored).catch(unlessRefused);
+      if (asset) signed.push({ assetId: stored.id, url: await this.objects.signDownload(asset.key, expiresMs) });
+    }
+    return signed;
+  }
+
+  private expiry(lifeMs: number): number {
+    const life = Math.min(lifeMs || linkLifeDefaultMs, linkLifeMaxMs - linkRoundingMs);
+    const expiresMs = this.clock.now() + life;
+    return life < linkLifeDefaultMs ? expiresMs : Math.ceil(expiresMs / linkRoundingMs) * linkRoundingMs;
+  }
+
+  async delete(accountId: string, assetId: string): Promise<void> {
+    const { value } = await this.owned(accountId, assetId);
+    await this.assets.remove([assetId]);
+    await this.objects.delete(value.key);
+  }
+
+  private async owned(accountId: string, assetId: string): Promise<Stored<Asset>> {
+    const stored = await this.assets.get(assetId);
+    if (!stored || stored.value.accountId !== accountId) throw unknownAsset();
+    return stored;
+  }
+}
+
+function assertPutting(accountId: string, jobId: string, pictures: readonly Picture[]): void {
+  assertId('account_id', accountId);
+  assertId('job_id', jobId);
+  if (pictures.length > picturesMax) throw tooMany('assets', picturesMax);
+  for (const { assetId, index, contentType } of pictures) {
+    assertId('asset_id', assetId);
+    pictureKey(accountId, jobId, index, contentType);
+  }
+  const isRepeated = new Set(pictures.map(({ assetId }) => assetId)).size < pictures.length || new Set(pictures.map(({ index }) => index)).size < pictures.length;
+  if (isRepeated) throw repeatedAsset();
+}
+
+function unlessRefused(error: unknown): undefined {
+  if (!isRefusal(error)) throw error;
+}
+
+async function giveUp(body: AsyncIterable<Uint8Array>): Promise<void> {
+  await body[Symbol.asyncIterator]().return?.();
+}

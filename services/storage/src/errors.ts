@@ -1,0 +1,42 @@
+import { conflict, failedPrecondition, invalidArgument, notFound, TesseraError, unavailable } from '@tessera/platform/errors.js';
+
+/** Also for another account's asset: whether it exists is nobody else's business. */
+export const unknownAsset = () => notFound('unknown_asset', 'There is no such picture.', { param: 'asset_id' });
+
+export const invalidId = (param: string) => invalidArgument('invalid_id', `${param} is 1 to 128 letters, digits, "_" or "-".`, { param });
+
+export const unsupportedContentType = (contentType: string) =>
+  invalidArgument('unsupported_content_type', `Pictures are PNG, JPEG or WebP, not ${contentType.slice(0, 64) || 'of no type'}.`, { param: 'content_type' });
+
+export const repeatedAsset = () => invalidArgument('repeated_asset', 'Two pictures of one call have the same asset_id or index.', { param: 'assets' });
+
+export const tooMany = (param: string, most: number) => invalidArgument('too_many', `${param}: at most ${most} in one call.`, { param });
+
+export const assetIdTaken = () => conflict('asset_id_taken', 'That asset_id belongs to another job.', { param: 'asset_id', retryable: false });
+
+export const jobEnded = () => failedPrecondition('job_ended', 'The job was deleted or did not succeed; its pictures are not kept.', { param: 'job_id' });
+
+/** Leonardo's words for it. */
+export const invalidExtension = () => invalidArgument('invalid_file_extension', 'invalid file extension', { param: 'extension' });
+
+export const notAnUpload = () => invalidArgument('not_an_upload', 'That picture was painted, not uploaded.', { param: 'asset_id' });
+
+export const uploadMissing = () => failedPrecondition('upload_missing', 'Nothing has been uploaded there yet.', { param: 'asset_id' });
+
+/** Why an upload is refused, for good. */
+export const uploadRefusals = {
+  not_an_image: 'The upload is not a whole PNG, JPEG or WebP picture.',
+  image_too_large: 'The picture is too large: at most 25 MiB and 40 megapixels.',
+} as const;
+
+export type UploadRefusal = keyof typeof uploadRefusals;
+
+export const uploadRefused = (reason: UploadRefusal) => invalidArgument(reason, uploadRefusals[reason], { param: 'asset_id' });
+
+export const beingReplaced = () => unavailable('upload_busy', 'The upload is being replaced at this moment; try again.', { param: 'asset_id', retryAfterMs: 1000 });
+
+export const tooManyInspections = () => unavailable('inspections_busy', 'Too many uploads are being looked at; try again.', { retryAfterMs: 1000 });
+
+/** Whether an asset cannot be used for what it is, as opposed to something being wrong with us. */
+export const isRefusal = (error: unknown): boolean =>
+  error instanceof TesseraError && (error.kind === 'InvalidArgument' || error.kind === 'FailedPrecondition' || error.kind === 'NotFound');

@@ -1,0 +1,95 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { Controller } from '@nestjs/common';
+import { GrpcMethod } from '@nestjs/microservices';
+import {
+  AssetKind,
+  StorageService,
+  type AssetSchema,
+  type CreateUploadRequest,
+  type CreateUploadResponseSchema,
+  type DeleteAssetRequest,
+  type DeleteAssetResponseSchema,
+  type GetAssetRequest,
+  type GetAssetResponseSchema,
+  type PutAssetsRequest,
+  type PutAssetsResponseSchema,
+  type PutUploadRequest,
+  type PutUploadResponseSchema,
+  type ReadAssetRequest,
+  type ReadAssetResponseSchema,
+  type SignUrlsRequest,
+  type SignUrlsResponseSchema,
+} from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
+import { streamOf } from '@tessera/rpc/streams.js';
+import type { Observable } from 'rxjs';
+import type { ReadyAsset } from './asset.js';
+import { Assets } from './assets.js';
+import { Uploads } from './uploads.js';
+
+@Controller()
+export class StorageController {
+  constructor(
+    private readonly assets: Assets,
+    private readonly uploads: Uploads,
+  ) {}
+
+  @GrpcMethod(StorageService.typeName)
+  async putAssets({ accountId, jobId, assets }: PutAssetsRequest): Promise<MessageInitShape<typeof PutAssetsResponseSchema>> {
+    const stored = await this.assets.put({ accountId, jobId, pictures: assets });
+    return { assets: stored.map(({ assetId, asset }) => assetMessage(assetId, asset)) };
+  }
+
+  @GrpcMethod(StorageService.typeName)
+  async getAsset({ accountId, assetId }: GetAssetRequest): Promise<MessageInitShape<typeof GetAssetResponseSchema>> {
+    return { asset: assetMessage(assetId, await this.assets.get(accountId, assetId)) };
+  }
+
+  @GrpcMethod(StorageService.typeName)
+  readAsset(request: ReadAssetRequest): Observable<MessageInitShape<typeof ReadAssetResponseSchema>> {
+    return streamOf(() => this.readMessages(request));
+  }
+
+  private async *readMessages({ accountId, assetId }: ReadAssetRequest): AsyncGenerator<MessageInitShape<typeof ReadAssetResponseSchema>> {
+    for await (const part of this.assets.read(accountId, assetId)) {
+      yield { part: 'asset' in part ? { case: 'asset', value: assetMessage(assetId, part.asset) } : { case: 'data', value: part.data } };
+    }
+  }
+
+  @GrpcMethod(StorageService.typeName)
+  async signUrls({ accountId, assetIds, expiresS }: SignUrlsRequest): Promise<MessageInitShape<typeof SignUrlsResponseSchema>> {
+    return { urls: await this.assets.sign(accountId, assetIds, expiresS * 1000) };
+  }
+
+  @GrpcMethod(StorageService.typeName)
+  async createUpload({ accountId, extension }: CreateUploadRequest): Promise<MessageInitShape<typeof CreateUploadResponseSchema>> {
+    const { assetId, key, form, expiresMs } = await this.uploads.create(accountId, extension);
+    return { assetId, key, url: form.url, fields: { ...form.fields }, expiresMs: BigInt(expiresMs) };
+  }
+
+  @GrpcMethod(StorageService.typeName)
+  async putUpload({ accountId, assetId, data }: PutUploadRequest): Promise<MessageInitShape<typeof PutUploadResponseSchema>> {
+    return { asset: assetMessage(assetId, await this.assets.putUpload(accountId, assetId, data)) };
+  }
+
+  @GrpcMethod(StorageService.typeName)
+  async deleteAsset({ accountId, assetId }: DeleteAssetRequest): Promise<MessageInitShape<typeof DeleteAssetResponseSchema>> {
+    await this.assets.delete(accountId, assetId);
+    return {};
+  }
+}
+
+function assetMessage(assetId: string, { accountId, kind, jobId = '', index, contentType, widthPx, heightPx, sizeBytes, sha256, createdMs }: ReadyAsset): MessageInitShape<typeof AssetSchema> {
+  return {
+    assetId,
+    accountId,
+    kind: kind === 'generated' ? AssetKind.GENERATED : AssetKind.UPLOADED,
+    jobId,
+    index,
+    contentType,
+    widthPx,
+    heightPx,
+    sizeBytes: BigInt(sizeBytes),
+    sha256,
+    createdMs: BigInt(createdMs),
+  };
+}

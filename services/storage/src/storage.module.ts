@@ -1,0 +1,15 @@
+import { Module } from '@nestjs/common';
+import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
+import type { ServiceDefinition } from '@tessera/host/service-definition.js';
+import { AssetStore } from './asset.store.js';
+import { Assets } from './assets.js';
+import { JobEvents } from './job-events.js';
+import { JobFiles } from './job-files.js';
+import { StorageController } from './storage.controller.js';
+import { Sweep } from './sweep.js';
+import { Uploads } from './uploads.js';
+
+@Module({ controllers: [StorageController], providers: [AssetStore, Assets, JobEvents, JobFiles, Sweep, Uploads] })
+export class StorageModule {}
+
+export const storage: ServiceDefinition = { name: 'storage', module: StorageModule, contracts: [StorageService] };

@@ -1,0 +1,116 @@
+import { Injectable } from '@nestjs/common';
+import { retryOnConflict, type Stored } from '@tessera/documents/documents.js';
+import { ObjectStore, type UploadForm } from '@tessera/objects/object-store.js';
+import { Clock } from '@tessera/platform/clock.js';
+import { TesseraError } from '@tessera/platform/errors.js';
+import { newId } from '@tessera/platform/ids.js';
+import { assertId, uploadTarget, type Asset, type ReadyAsset } from './asset.js';
+import { AssetStore } from './asset.store.js';
+import { notAnUpload, tooManyInspections, unknownAsset, uploadMissing, uploadRefused } from './errors.js';
+import { imageTypeOf, inspectImage, type Inspection } from './inspect-image.js';
+
+export const uploadBytesMax = 25 * 1024 * 1024;
+
+const formLifeMs = 10 * 60_000;
+
+/** A picture of 40 megapixels takes about two seconds of a core and 150 MB; two at a time leave the rest of the process its share. */
+const inspectionsMax = 2;
+
+/** Beyond this the wait would be longer than any caller's patience. */
+const waitingInspectionsMax = 200;
+
+export type Upload = { readonly assetId: string; readonly key: string; readonly form: UploadForm; readonly expiresMs: number };
+
+/** Pictures that people bring. They are looked at when they are first used, for nobody tells us when a form was sent. */
+@Injectable()
+export class Uploads {
+  private running = 0;
+  private readonly waiting: (() => void)[] = [];
+
+  constructor(
+    private readonly assets: AssetStore,
+    private readonly objects: ObjectStore,
+    private readonly clock: Clock,
+  ) {}
+
+  async create(accountId: string, extension: string): Promise<Upload> {
+    assertId('account_id', accountId);
+    const assetId = newId();
+    const { key, contentType } = uploadTarget(accountId, assetId, extension);
+    const now = this.clock.now();
+    const expiresMs = now + formLifeMs;
+    const form = await this.objects.signUpload({ key, contentTypePrefix: contentType, sizeBytesMax: uploadBytesMax, expiresMs });
+    await this.assets.insert(assetId, { accountId, kind: 'uploaded', state: 'awaiting', key, index: 0, createdMs: now, awaitingSinceMs: now });
+    return { assetId, key, form, expiresMs };
+  }
+
+  /** Stores the bytes and looks at them at once. Idempotent; a refused upload stays refused. */
+  async put(stored: Stored<Asset>, data: Uint8Array): Promise<ReadyAsset> {
+    const { key, state, kind } = stored.value;
+    if (kind !== 'uploaded') throw notAnUpload();
+    if (state === 'refused') throw uploadRefused(stored.value.refusal);
+    if (data.length > uploadBytesMax) throw uploadRefused('image_too_large');
+    const contentType = imageTypeOf(Buffer.from(data.buffer, data.byteOffset, data.byteLength));
+    await this.objects.put(key, data, { contentType: contentType ?? 'application/octet-stream' });
+    return this.inspect(stored.id);
+  }
+
+  /** The asset as it can be used: InvalidArgument `not_an_image` | `image_too_large`, FailedPrecondition `upload_missing`. */
+  async ready({ id, value }: Stored<Asset>): Promise<ReadyAsset> {
+    switch (value.state) {
+      case 'ready':
+        return value;
+      case 'refused':
+        throw uploadRefused(value.refusal);
+      case 'awaiting':
+        return this.inspect(id);
+    }
+  }
+
+  /** Looks at the bytes that are there now, and writes down what they are. */
+  async inspect(assetId: string): Promise<ReadyAsset> {
+    return retryOnConflict(async () => {
+      const stored = await this.assets.get(assetId);
+      if (!stored) throw unknownAsset();
+      if (stored.value.state === 'refused') throw uploadRefused(stored.value.refusal);
+      const { accountId, kind, key, index, createdMs } = stored.value;
+      const identity = { accountId, kind, key, index, createdMs };
+      const { inspection, sizeBytes, sha256 } = await this.inOneOfFewSlots(() => this.look(key));
+      if ('refusal' in inspection) {
+        await this.assets.replace(stored, { ...identity, state: 'refused', refusal: inspection.refusal });
+        await this.objects.delete(key);
+        throw uploadRefused(inspection.refusal);
+      }
+      const ready: ReadyAsset = { ...identity, state: 'ready', ...inspection, sizeBytes, sha256 };
+      await this.assets.replace(stored, ready);
+      return ready;
+    });
+  }
+
+  private async look(key: string): Promise<{ inspection: Inspection; sizeBytes: number; sha256: string }> {
+    const object = await this.objects.get(key).catch((error: unknown) => {
+      if (error instanceof TesseraError && error.reason === 'unknown_object') throw uploadMissing();
+      throw error;
+    });
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of object.body) chunks.push(chunk);
+    return { inspection: await inspectImage(Buffer.concat(chunks)), sizeBytes: object.head.sizeBytes, sha256: object.head.sha256 };
+  }
+
+  private async inOneOfFewSlots<T>(run: () => Promise<T>): Promise<T> {
+    if (this.running >= inspectionsMax) {
+      if (this.waiting.length >= waitingInspectionsMax) throw tooManyInspections();
+      // Whoever ends hands its slot over, so that `running` stays as it is.
+      await new Promise<void>((resolve) => this.waiting.push(resolve));
+    } else {
+      this.running++;
+    }
+    try {
+      return await run();
+    } finally {
+      const next = this.waiting.shift();
+      if (next) next();
+      else this.running--;
+    }
+  }
+}
