@@ -1,0 +1,81 @@
+import { burnOrder, type BucketName } from './buckets.js';
+import type { ComputeSpec, Quote, QuoteLine } from './quote.js';
+
+export type LedgerAccount = 'issued' | `bucket:${BucketName}` | 'held' | 'spent' | 'expired';
+
+/** One side of a balanced entry. Every posting names the lot whose tokens move, so each lot can be added up on its own. */
+export type Posting = { readonly ledgerAccount: LedgerAccount; readonly lotId: string; readonly tokens: number };
+
+/** Tokens that came in together: they expire together, and refunds find their way back to them. */
+export type GrantedLot = {
+  readonly lotId: string;
+  readonly bucket: BucketName;
+  readonly tokens: number;
+  /** From this instant the lot's unspent tokens are gone. Absent: never. */
+  readonly expiresMs?: number;
+};
+
+/** The lane that a hold's tokens bought. */
+export type Lane = 'fast';
+
+/** What an entry records beside its postings: enough to rebuild the account, its holds and its bills from the entries alone. */
+export type EntryFacts =
+  | { readonly kind: 'grant'; readonly plan: string; readonly lots: readonly GrantedLot[] }
+  | { readonly kind: 'topup'; readonly lots: readonly GrantedLot[] }
+  | { readonly kind: 'hold'; readonly jobId: string; readonly compute: ComputeSpec; readonly quote: Quote; readonly deadlineMs: number; readonly lane: Lane }
+  | { readonly kind: 'settle'; readonly jobId: string; readonly imagesDelivered: number; readonly chargedLines: readonly QuoteLine[] }
+  | { readonly kind: 'release'; readonly jobId: string; readonly reason: string }
+  | { readonly kind: 'expire'; readonly lotId: string };
+
+/** An entry that has not found its place in the chain yet. */
+export type EntryDraft = EntryFacts & { readonly operationId: string; readonly postings: readonly Posting[]; readonly createdMs: number };
+
+export type Entry = EntryDraft & {
+  readonly accountId: string;
+  /** 1 for the account's first entry, without gaps. */
+  readonly sequence: number;
+  /** Spendable tokens after this entry. */
+  readonly balanceAfterTokens: number;
+  /** SHA-256, hex, over the hash of the entry before and this entry. */
+  readonly hash: string;
+};
+
+export type HoldEntry = Extract<Entry, { kind: 'hold' }>;
+export type ClosingEntry = Extract<Entry, { kind: 'settle' | 'release' }>;
+
+/** `granted = balance + held + spent + expired`, always; of one lot and of the account as a whole. */
+export type Sums = { granted: number; balance: number; held: number; spent: number; expired: number };
+
+export type Lot = Sums & { readonly lotId: string; readonly bucket: BucketName; readonly expiresMs?: number };
+
+/** An account as its entries made it. Only `evolve` changes one. */
+export type Account = {
+  readonly accountId: string;
+  plan: string;
+  createdMs: number;
+  sequence: number;
+  headHash: string;
+  /** Creation time of the newest entry: history never runs backwards, even when the clock does. */
+  lastEntryMs: number;
+  readonly totals: Sums;
+  /** Lots that hold or may get back tokens, oldest first; emptied ones are forgotten here and live on in the entries. */
+  lots: Lot[];
+  /** The entry that opened each open hold. */
+  readonly holds: Map<string, HoldEntry>;
+};
+
+export const emptySums = (): Sums => ({ granted: 0, balance: 0, held: 0, spent: 0, expired: 0 });
+
+export const genesisHash = '0'.repeat(64);
+
+/** An account before its first entry. */
+export function emptyAccount(accountId: string): Account {
+  return { accountId, plan: '', createdMs: 0, sequence: 0, headHash: genesisHash, lastEntryMs: 0, totals: emptySums(), lots: [], holds: new Map() };
+}
+
+/** Spendable tokens by bucket, in burn order; empty buckets are left out. */
+export function bucketBalances(lots: readonly Lot[]): { bucket: BucketName; balanceTokens: number }[] {
+  return burnOrder
+    .map((bucket) => ({ bucket, balanceTokens: lots.reduce((sum, lot) => (lot.bucket === bucket ? sum + lot.balance : sum), 0) }))
+    .filter(({ balanceTokens }) => balanceTokens > 0);
+}

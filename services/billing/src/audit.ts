@@ -1,0 +1,145 @@
+import { Injectable } from '@nestjs/common';
+import { TesseraError } from '@tessera/platform/errors.js';
+import { emptyAccount, emptySums, type Account, type Entry, type Sums } from './account.js';
+import { AccountDocuments, imageOf, type AccountImage } from './account.documents.js';
+import { AccountStore } from './account.store.js';
+import { expireOperation, openingOfAccount } from './commands.js';
+import { unknownAccount } from './errors.js';
+import { canonical, entryHash } from './hash.js';
+import { checkAccountId } from './input.js';
+import { decide, dueEntries, evolve } from './ledger.js';
+
+/** Something that must not be. `invariant` is stable, `detail` is for a person. */
+export type Finding = { readonly accountId: string; readonly sequence: number; readonly invariant: string; readonly detail: string };
+export type AuditSummary = Readonly<Sums> & { readonly accounts: number; readonly entries: number; readonly openHolds: number; readonly findings: number };
+export type AuditResult = { readonly finding: Finding } | { readonly summary: AuditSummary };
+
+type Broken = Pick<Finding, 'invariant' | 'detail'>;
+
+/** Entries in memory at a time. */
+const entriesPerPage = 500;
+
+/** Proves on a live store that every account is what its entries say, and that every entry was allowed when it was made. */
+@Injectable()
+export class Audit {
+  constructor(
+    private readonly store: AccountStore,
+    private readonly documents: AccountDocuments,
+  ) {}
+
+  /** One account, or all when `accountId` is empty. At most one finding for an account: after the first broken entry nothing that follows can be judged. */
+  async *run(accountId: string, signal: AbortSignal): AsyncIterable<AuditResult> {
+    const counts = { accounts: 0, entries: 0, openHolds: 0, findings: 0 };
+    const totals = emptySums();
+    for await (const id of this.accountIds(accountId)) {
+      if (signal.aborted) return;
+      const { account, finding } = await this.auditAccount(id);
+      counts.accounts++;
+      counts.entries += account.sequence;
+      counts.openHolds += account.holds.size;
+      for (const name of Object.keys(totals) as (keyof Sums)[]) totals[name] += account.totals[name];
+      if (finding) {
+        counts.findings++;
+        yield { finding };
+      }
+    }
+    yield { summary: { ...counts, ...totals } };
+  }
+
+  private async *accountIds(accountId: string): AsyncIterable<string> {
+    if (accountId !== '') {
+      checkAccountId(accountId);
+      const owner = await this.documents.image(accountId);
+      if (!owner && (await this.documents.entriesAfter(accountId, 0, 1)).length === 0) throw unknownAccount(accountId);
+      yield accountId;
+      return;
+    }
+    for (let id = await this.documents.accountIdAfter(''); id !== undefined; id = await this.documents.accountIdAfter(id)) yield id;
+  }
+
+  private async auditAccount(accountId: string): Promise<{ account: Account; finding?: Finding }> {
+    const { image, beyond } = await this.store.exclusively(accountId, async () => {
+      const current = await this.documents.image(accountId);
+      return { image: current, beyond: await this.documents.entriesAfter(accountId, current?.sequence ?? 0, 1) };
+    });
+    const account = emptyAccount(accountId);
+    const found = (sequence: number, broken: Broken) => ({ account, finding: { accountId, sequence, ...broken } });
+    const head = image?.sequence ?? 0;
+    while (account.sequence < head) {
+      const page = await this.documents.entriesAfter(accountId, account.sequence, Math.min(entriesPerPage, head - account.sequence));
+      for (const entry of page) {
+        const sequence = account.sequence + 1;
+        const broken = replay(account, entry);
+        if (broken) return found(sequence, broken);
+      }
+      if (page.length === 0) return found(account.sequence + 1, { invariant: 'entry_missing', detail: `The account counts ${head} entries; number ${account.sequence + 1} and later ones are gone.` });
+    }
+    const [extra] = beyond;
+    if (extra) return found(extra.sequence, { invariant: 'entry_beyond_account', detail: `The account counts ${head} entries, and there is one more.` });
+    const broken = image && differing(imageOf(account), image);
+    return broken ? found(account.sequence, broken) : { account };
+  }
+}
+
+/** Checks one entry against the account that those before it made, then carries it out. */
+function replay(account: Account, entry: Entry): Broken | undefined {
+  if (entry.sequence !== account.sequence + 1) return { invariant: 'entry_missing', detail: `Entry ${account.sequence + 1} is gone.` };
+  const { hash, ...unhashed } = entry;
+  if (entry.accountId !== account.accountId || entryHash(account.headHash, unhashed) !== hash) return { invariant: 'hash_chain', detail: `The entry is not the one that was written: its hash does not follow from it.` };
+  const sum = entry.postings.reduce((total, { tokens }) => total + tokens, 0);
+  if (sum !== 0 || entry.postings.some(({ tokens }) => !Number.isSafeInteger(tokens))) return { invariant: 'balanced_entry', detail: `The postings add up to ${sum}.` };
+  const forbidden = againstTheRules(account, entry);
+  if (forbidden) return { invariant: 'ledger_rules', detail: forbidden };
+  evolve(account, entry);
+  if (entry.balanceAfterTokens !== account.totals.balance) return { invariant: 'balance_after', detail: `The entry says ${entry.balanceAfterTokens} tokens remained; ${account.totals.balance} did.` };
+  return unsound(account);
+}
+
+/** Asks the ledger again: the entry must be what it decides, burn order, refunds and amounts included. */
+function againstTheRules(account: Account, entry: Entry): string | undefined {
+  try {
+    const expected = decidedAgain(account, entry);
+    if (!expected) return 'Nothing made this entry due.';
+    if (expected.operationId !== entry.operationId) return `The operation should be ${expected.operationId}, not ${entry.operationId}.`;
+    return canonical(expected.postings) === canonical(entry.postings) ? undefined : 'The tokens went another way than the rules say.';
+  } catch (error) {
+    if (error instanceof TesseraError) return error.message;
+    throw error;
+  }
+}
+
+function decidedAgain(account: Account, entry: Entry) {
+  const nowMs = entry.createdMs;
+  switch (entry.kind) {
+    case 'grant':
+      return entry.operationId === openingOfAccount && account.sequence > 0 ? undefined : decide(account, { kind: 'open', plan: entry.plan, grants: grantsOf(entry), nowMs });
+    case 'topup': {
+      const [lot] = entry.lots;
+      return lot && decide(account, { kind: 'topUp', operationId: entry.operationId.slice('topup:'.length), tokens: lot.tokens, nowMs });
+    }
+    case 'hold':
+      // A clock that was set back lets an entry bear a later time than the one at which its deadline was judged.
+      return decide(account, { ...entry, kind: 'reserve', nowMs: Math.min(nowMs, entry.deadlineMs - 1) });
+    case 'settle':
+      return decide(account, { ...entry, finishedMs: 0, nowMs });
+    case 'release':
+      return decide(account, { ...entry, nowMs });
+    case 'expire':
+      return dueEntries(account, nowMs).find(({ operationId }) => operationId === expireOperation(entry.lotId));
+  }
+}
+
+const grantsOf = ({ lots }: Extract<Entry, { kind: 'grant' }>) => lots.map(({ bucket, tokens, expiresMs }) => ({ bucket, tokens, ...(expiresMs === undefined ? {} : { expiresMs }) }));
+
+function unsound(account: Account): Broken | undefined {
+  for (const [name, sums] of [['the account', account.totals] as const, ...account.lots.map((lot) => [`lot ${lot.lotId}`, lot] as const)]) {
+    if (Math.min(sums.granted, sums.balance, sums.held, sums.spent, sums.expired) < 0) return { invariant: 'never_negative', detail: `A balance of ${name} is below zero.` };
+    if (sums.balance + sums.held + sums.spent + sums.expired !== sums.granted) return { invariant: 'nothing_lost', detail: `What ${name} was given is not what it has, holds, spent and let expire.` };
+  }
+  return undefined;
+}
+
+function differing(expected: AccountImage, stored: AccountImage): Broken | undefined {
+  const field = (Object.keys(expected) as (keyof AccountImage)[]).find((name) => canonical(expected[name]) !== canonical(stored[name]));
+  return field && { invariant: 'stored_balance', detail: `The stored account has ${field} ${canonical(stored[field])}; its entries make ${canonical(expected[field])}.`.slice(0, 500) };
+}

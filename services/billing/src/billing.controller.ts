@@ -1,0 +1,182 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { Controller } from '@nestjs/common';
+import { GrpcMethod } from '@nestjs/microservices';
+import {
+  BillingService,
+  BillState,
+  type AccountSchema,
+  type AuditRequest,
+  type AuditResponseSchema,
+  type BillSchema,
+  type ComputeSpec as ComputeSpecMessage,
+  type GetAccountRequest,
+  type GetBillRequest,
+  type LedgerEntrySchema,
+  type ListEntriesRequest,
+  type OpenAccountRequest,
+  type QuoteRequest,
+  type QuoteSchema,
+  type ReleaseRequest,
+  type ReserveRequest,
+  type SettleRequest,
+  type TopUpRequest,
+} from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
+import { callSignal, streamOf, type RpcCall } from '@tessera/rpc/streams.js';
+import type { Entry } from './account.js';
+import { Accounts, type AccountOnPlan } from './accounts.js';
+import { Audit, type AuditResult } from './audit.js';
+import type { Bill } from './bill.js';
+import { invalidField } from './errors.js';
+import type { ComputeSpec, Quote } from './quote.js';
+import { Reservations } from './reservations.js';
+import { Statements } from './statements.js';
+
+/** Translates between the contract and the use cases, nothing else. Inside, amounts are numbers; on the wire they are 64 bits wide. */
+@Controller()
+export class BillingController {
+  constructor(
+    private readonly accounts: Accounts,
+    private readonly reservations: Reservations,
+    private readonly statements: Statements,
+    private readonly ledgerAudit: Audit,
+  ) {}
+
+  @GrpcMethod(BillingService.typeName)
+  async openAccount({ accountId, plan }: OpenAccountRequest) {
+    return { account: accountMessage(await this.accounts.open(accountId, plan)) };
+  }
+
+  @GrpcMethod(BillingService.typeName)
+  async getAccount({ accountId }: GetAccountRequest) {
+    return { account: accountMessage(await this.accounts.get(accountId)) };
+  }
+
+  @GrpcMethod(BillingService.typeName)
+  async quote({ compute }: QuoteRequest) {
+    return { quote: quoteMessage(this.reservations.quote(computeOf(compute))) };
+  }
+
+  @GrpcMethod(BillingService.typeName)
+  async reserve({ accountId, jobId, compute, deadlineMs }: ReserveRequest) {
+    const { bill, balanceTokens, limits } = await this.reservations.reserve(accountId, jobId, computeOf(compute), whole('deadline_ms', deadlineMs));
+    return { bill: billMessage(bill), balanceTokens: BigInt(balanceTokens), limits };
+  }
+
+  @GrpcMethod(BillingService.typeName)
+  async settle({ accountId, jobId, imagesDelivered }: SettleRequest) {
+    return { bill: billMessage(await this.reservations.settle(accountId, jobId, imagesDelivered)) };
+  }
+
+  @GrpcMethod(BillingService.typeName)
+  async release({ accountId, jobId, reason }: ReleaseRequest) {
+    return { bill: billMessage(await this.reservations.release(accountId, jobId, reason)) };
+  }
+
+  @GrpcMethod(BillingService.typeName)
+  async topUp({ accountId, operationId, tokens }: TopUpRequest) {
+    return { account: accountMessage(await this.accounts.topUp(accountId, operationId, whole('tokens', tokens))) };
+  }
+
+  @GrpcMethod(BillingService.typeName)
+  async getBill({ accountId, jobId, waitMs }: GetBillRequest, _metadata: unknown, call: RpcCall) {
+    const { bill, balanceTokens } = await this.statements.bill(accountId, jobId, waitMs, waitMs > 0 ? callSignal(call) : undefined);
+    return { bill: billMessage(bill), balanceTokens: BigInt(balanceTokens) };
+  }
+
+  @GrpcMethod(BillingService.typeName)
+  async listEntries({ accountId, pageSize, pageToken }: ListEntriesRequest) {
+    const { entries, next } = await this.statements.entries(accountId, pageSize, pageToken);
+    return { entries: entries.map(entryMessage), nextPageToken: next ?? '' };
+  }
+
+  @GrpcMethod(BillingService.typeName)
+  audit({ accountId }: AuditRequest) {
+    return streamOf((signal) => auditMessages(this.ledgerAudit.run(accountId, signal)));
+  }
+}
+
+/** A whole number that a double can hold; the use case judges whether it makes sense. */
+function whole(param: string, value: bigint): number {
+  const asNumber = Number(value);
+  if (!Number.isSafeInteger(asNumber)) throw invalidField(param, `${param} is out of range.`);
+  return asNumber;
+}
+
+function computeOf(compute: ComputeSpecMessage | undefined): ComputeSpec {
+  if (!compute) throw invalidField('compute', 'compute is missing.');
+  const { modelId, widthPx, heightPx, steps, images, superResolution, surcharges } = compute;
+  return { modelId, widthPx, heightPx, steps, images, superResolution, surcharges };
+}
+
+const lineMessage = ({ kind, description, tokens }: Quote['lines'][number]) => ({ kind, description, tokens: BigInt(tokens) });
+
+const quoteMessage = ({ catalogueVersion, lines, totalTokens }: Quote): MessageInitShape<typeof QuoteSchema> => ({
+  catalogueVersion,
+  lines: lines.map(lineMessage),
+  totalTokens: BigInt(totalTokens),
+});
+
+const billStates = { held: BillState.HELD, settled: BillState.SETTLED, released: BillState.RELEASED } as const;
+
+const billMessage = (bill: Bill): MessageInitShape<typeof BillSchema> => ({
+  jobId: bill.jobId,
+  accountId: bill.accountId,
+  state: billStates[bill.state],
+  quote: quoteMessage(bill.quote),
+  chargedLines: bill.chargedLines.map(lineMessage),
+  heldTokens: BigInt(bill.heldTokens),
+  chargedTokens: BigInt(bill.chargedTokens),
+  returnedTokens: BigInt(bill.returnedTokens),
+  lane: bill.lane,
+});
+
+const accountMessage = (account: AccountOnPlan): MessageInitShape<typeof AccountSchema> => ({
+  accountId: account.accountId,
+  plan: account.plan,
+  balanceTokens: BigInt(account.totals.balance),
+  heldTokens: BigInt(account.totals.held),
+  spentTokens: BigInt(account.totals.spent),
+  grantedTokens: BigInt(account.totals.granted),
+  buckets: account.buckets.map(({ bucket, balanceTokens }) => ({ bucket, balanceTokens: BigInt(balanceTokens) })),
+  limits: account.limits,
+  createdMs: BigInt(account.createdMs),
+  openHolds: account.openHolds,
+  lastEntry: BigInt(account.lastEntry),
+  renewsMs: 0n,
+});
+
+const entryMessage = (entry: Entry): MessageInitShape<typeof LedgerEntrySchema> => ({
+  sequence: BigInt(entry.sequence),
+  operationId: entry.operationId,
+  kind: entry.kind,
+  jobId: 'jobId' in entry ? entry.jobId : '',
+  postings: entry.postings.map(({ ledgerAccount, lotId, tokens }) => ({ ledgerAccount, lotId, tokens: BigInt(tokens) })),
+  createdMs: BigInt(entry.createdMs),
+  hash: entry.hash,
+  balanceAfterTokens: BigInt(entry.balanceAfterTokens),
+});
+
+async function* auditMessages(results: AsyncIterable<AuditResult>): AsyncIterable<MessageInitShape<typeof AuditResponseSchema>> {
+  for await (const result of results) yield 'finding' in result ? findingMessage(result.finding) : summaryMessage(result.summary);
+}
+
+const findingMessage = (finding: Extract<AuditResult, { finding: unknown }>['finding']): MessageInitShape<typeof AuditResponseSchema> => ({
+  result: { case: 'finding', value: { ...finding, sequence: BigInt(finding.sequence) } },
+});
+
+const summaryMessage = (summary: Extract<AuditResult, { summary: unknown }>['summary']): MessageInitShape<typeof AuditResponseSchema> => ({
+  result: {
+    case: 'summary',
+    value: {
+      accounts: BigInt(summary.accounts),
+      entries: BigInt(summary.entries),
+      openHolds: BigInt(summary.openHolds),
+      findings: BigInt(summary.findings),
+      grantedTokens: BigInt(summary.granted),
+      spentTokens: BigInt(summary.spent),
+      heldTokens: BigInt(summary.held),
+      balanceTokens: BigInt(summary.balance),
+      expiredTokens: BigInt(summary.expired),
+    },
+  },
+});

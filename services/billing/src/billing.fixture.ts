@@ -1,0 +1,86 @@
+import fs from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { openDocuments, type OpenDocuments } from '@tessera/documents/open-documents.js';
+import type { EventBus } from '@tessera/events/event-bus.js';
+import { openEventBus } from '@tessera/events/open-event-bus.js';
+import { ManualClock } from '@tessera/platform/clock.js';
+import { createLogger } from '@tessera/platform/logger.js';
+import { AccountDocuments } from './account.documents.js';
+import { AccountStore } from './account.store.js';
+import { Accounts } from './accounts.js';
+import { Audit, type AuditResult, type AuditSummary, type Finding } from './audit.js';
+import { BillingController } from './billing.controller.js';
+import { PriceList } from './catalogue.js';
+import { HoldExpiry } from './hold-expiry.js';
+import type { ComputeSpec } from './quote.js';
+import { Reservations } from './reservations.js';
+import { Settlement } from './settlement.js';
+import { Statements } from './statements.js';
+
+/** Billing as the module wires it, on a folder of its own and with a clock that tests move. */
+export type TestBilling = {
+  readonly dataDir: string;
+  readonly installation: OpenDocuments;
+  readonly clock: ManualClock;
+  readonly bus: EventBus;
+  readonly documents: AccountDocuments;
+  readonly store: AccountStore;
+  readonly accounts: Accounts;
+  readonly reservations: Reservations;
+  readonly statements: Statements;
+  readonly audit: Audit;
+  readonly settlement: Settlement;
+  readonly holdExpiry: HoldExpiry;
+  readonly controller: BillingController;
+  close(): Promise<void>;
+  /** The same folder in a new process, as far as billing can tell. */
+  reopened(): Promise<TestBilling>;
+};
+
+export const newDataDir = (): Promise<string> => fs.mkdtemp(path.join(os.tmpdir(), 'tessera-billing-'));
+
+export async function openBilling(dataDir?: string, clock = new ManualClock()): Promise<TestBilling> {
+  const folder = dataDir ?? (await newDataDir());
+  const installation = await openDocuments({ dataDir: folder });
+  const logger = createLogger('silent', 'billing');
+  const bus = openEventBus({ eventLog: installation.eventLog, documents: installation.documents, logger });
+  const documents = new AccountDocuments(installation.documents);
+  const store = new AccountStore(documents);
+  const prices = PriceList.bundled();
+  const accounts = new Accounts(store, prices, clock);
+  const reservations = new Reservations(store, prices, clock);
+  const statements = new Statements(store, documents);
+  const audit = new Audit(store, documents);
+  const settlement = new Settlement(reservations, bus, logger);
+  const holdExpiry = new HoldExpiry(documents, store, bus, clock, logger);
+  const controller = new BillingController(accounts, reservations, statements, audit);
+  const stop = async () => {
+    await holdExpiry.onModuleDestroy();
+    statements.onModuleDestroy();
+    await bus.stop();
+    await installation.close();
+  };
+  const close = async () => {
+    await stop();
+    await fs.rm(folder, { recursive: true, force: true });
+  };
+  const reopened = async () => {
+    await stop();
+    return openBilling(folder, clock);
+  };
+  return { dataDir: folder, installation, clock, bus, documents, store, accounts, reservations, statements, audit, settlement, holdExpiry, controller, close, reopened };
+}
+
+/** Costs 8 tokens: 6 for the compute, 2 for the super-resolution. */
+export const twoPictures: ComputeSpec = { modelId: 'mosaic-3d', widthPx: 512, heightPx: 512, steps: 20, images: 2, superResolution: true, surcharges: [] };
+
+export const hourMs = 3_600_000;
+
+export async function audited(audit: Audit, accountId = ''): Promise<{ findings: Finding[]; summary: AuditSummary }> {
+  const results: AuditResult[] = [];
+  for await (const result of audit.run(accountId, new AbortController().signal)) results.push(result);
+  const last = results.at(-1);
+  if (!last || !('summary' in last)) throw new Error('An audit ends with its summary.');
+  return { findings: results.flatMap((result) => ('finding' in result ? [result.finding] : [])), summary: last.summary };
+}

@@ -1,0 +1,123 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { EventBus } from '@tessera/events/event-bus.js';
+import { Clock } from '@tessera/platform/clock.js';
+import { TesseraError } from '@tessera/platform/errors.js';
+import type { Logger } from '@tessera/platform/logger.js';
+import { LOGGER } from '@tessera/platform/tokens.js';
+import { AccountDocuments, type DueHold } from './account.documents.js';
+import { AccountStore } from './account.store.js';
+import { releasedByDeadline } from './commands.js';
+
+/** Holds returned side by side; those of one account share commits. */
+const holdsPerSweep = 500;
+/** The longest sleep: holds made by another process become known at the latest then. */
+const sleepMsMax = 3_600_000;
+/** Deadlines that lie closer together than this share a sweep. */
+const sleepMsMin = 20;
+/** A sweep that failed is tried again after this long. */
+const retryMs = 5_000;
+/** How long a sweep lets the events in the log go first. */
+const eventsFirstMsMax = 30_000;
+
+/** Returns holds past their deadline. One timer, set to the nearest deadline of all accounts. */
+@Injectable()
+export class HoldExpiry implements OnModuleInit, OnModuleDestroy {
+  private timer: NodeJS.Timeout | undefined;
+  private wakesAtMs = Infinity;
+  private isStopped = false;
+  private sweeping: Promise<void> | undefined;
+  private patience = new AbortController();
+  private stopListening: () => void = () => {};
+
+  constructor(
+    private readonly documents: AccountDocuments,
+    private readonly store: AccountStore,
+    private readonly bus: EventBus,
+    private readonly clock: Clock,
+    @Inject(LOGGER) private readonly logger: Logger,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    this.stopListening = this.store.onEntry((entry) => {
+      if (entry.kind === 'hold') this.wakeAt(entry.deadlineMs);
+    });
+    await this.wakeAtNearest();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.isStopped = true;
+    this.stopListening();
+    clearTimeout(this.timer);
+    this.patience.abort();
+    await this.sweeping;
+  }
+
+  /** Returns every hold that is past its deadline now; how many there were. */
+  async sweep(): Promise<number> {
+    let returned = 0;
+    for (;;) {
+      const due = await this.documents.holdsDueAt(this.clock.now(), holdsPerSweep);
+      const outcomes = await Promise.all(due.map((hold) => this.giveBack(hold)));
+      const returnedNow = outcomes.filter((isReturned) => isReturned).length;
+      returned += returnedNow;
+      if (due.length < holdsPerSweep || returnedNow === 0 || this.isStopped) return returned;
+    }
+  }
+
+  private async giveBack({ accountId, jobId }: DueHold): Promise<boolean> {
+    try {
+      await this.store.apply(accountId, { kind: 'release', jobId, reason: releasedByDeadline, nowMs: this.clock.now() });
+      return true;
+    } catch (error) {
+      // Its settlement was faster.
+      if (error instanceof TesseraError && error.reason === 'hold_already_settled') return false;
+      throw error;
+    }
+  }
+
+  private wakeAt(deadlineMs: number): void {
+    if (this.isStopped || deadlineMs >= this.wakesAtMs) return;
+    clearTimeout(this.timer);
+    this.wakesAtMs = deadlineMs;
+    // A millisecond late rather than early: a hold is good up to and including its deadline.
+    const sleepMs = Math.min(sleepMsMax, Math.max(sleepMsMin, deadlineMs + 1 - this.clock.now()));
+    this.timer = setTimeout(() => this.wake(), sleepMs);
+    this.timer.unref();
+  }
+
+  private wake(): void {
+    this.sweeping = this.sweepAndSleep().finally(() => (this.sweeping = undefined));
+  }
+
+  private async sweepAndSleep(): Promise<void> {
+    try {
+      if ((await this.documents.holdsDueAt(this.clock.now(), 1)).length > 0) {
+        await this.eventsFirst();
+        if (this.isStopped) return;
+        const returned = await this.sweep();
+        if (returned > 0) this.logger.warn({ holds: returned }, 'holds past their deadline were returned');
+      }
+      this.wakesAtMs = Infinity;
+      await this.wakeAtNearest();
+    } catch (error) {
+      if (this.isStopped) return;
+      this.logger.error({ err: error }, 'holds past their deadline could not be returned; trying again');
+      this.wakesAtMs = Infinity;
+      this.wakeAt(this.clock.now() + retryMs);
+    }
+  }
+
+  /** A job that ended in time is charged although billing was down meanwhile: its event lies in the log, and goes before the sweep. */
+  private async eventsFirst(): Promise<void> {
+    this.patience = new AbortController();
+    const { signal } = this.patience;
+    const longEnough = sleep(eventsFirstMsMax, undefined, { signal, ref: false }).catch(() => undefined);
+    await Promise.race([this.bus.drain(), longEnough]).finally(() => this.patience.abort());
+  }
+
+  private async wakeAtNearest(): Promise<void> {
+    const nearestMs = await this.documents.nearestDeadlineMs();
+    this.wakeAt(nearestMs ?? this.clock.now() + sleepMsMax);
+  }
+}

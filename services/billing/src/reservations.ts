@@ -1,0 +1,72 @@
+import { Injectable } from '@nestjs/common';
+import { Clock } from '@tessera/platform/clock.js';
+import { AccountStore } from './account.store.js';
+import { billOf, type Bill } from './bill.js';
+import { PriceList, type Plan } from './catalogue.js';
+import { releasedWithNothing } from './commands.js';
+import { settleExceedsHold, unknownHold } from './errors.js';
+import { checkAccountId, checkJobId, checkReason, checkWhole } from './input.js';
+import { checkCompute, computeBounds, quote, type ComputeSpec, type Quote, type QuoteLine } from './quote.js';
+
+/** A hold that nobody closes blocks its tokens for at most this long. */
+const holdDeadlineAheadMsMax = 31 * 24 * 3_600_000;
+
+export type Reservation = { readonly bill: Bill; readonly balanceTokens: number; readonly limits: Plan['limits'] };
+
+/** A job's money: quoted, held, then charged or returned. */
+@Injectable()
+export class Reservations {
+  constructor(
+    private readonly store: AccountStore,
+    private readonly prices: PriceList,
+    private readonly clock: Clock,
+  ) {}
+
+  quote(compute: ComputeSpec): Quote {
+    checkCompute(compute);
+    return quote(this.prices.current, compute);
+  }
+
+  /** Idempotent by job id: a repeat returns the first answer, even after the catalogue has changed; for another computation it is refused. */
+  async reserve(accountId: string, jobId: string, compute: ComputeSpec, deadlineMs: number): Promise<Reservation> {
+    checkAccountId(accountId);
+    checkJobId(jobId);
+    const nowMs = this.clock.now();
+    checkWhole('deadline_ms', deadlineMs, 1, nowMs + holdDeadlineAheadMsMax);
+    const opening = await this.store.apply(accountId, { kind: 'reserve', jobId, compute, quote: this.quote(compute), deadlineMs, lane: 'fast', nowMs });
+    const { plan } = await this.store.summary(accountId);
+    return { bill: required(billOf({ opening }), jobId), balanceTokens: opening.balanceAfterTokens, limits: this.prices.plan(plan).limits };
+  }
+
+  /** Charges what was delivered at the prices of the quote, and returns the rest. `finishedMs` decides whether the hold was still good. */
+  async settle(accountId: string, jobId: string, imagesDelivered: number, finishedMs = this.clock.now()): Promise<Bill> {
+    checkAccountId(accountId);
+    checkJobId(jobId);
+    checkWhole('images_delivered', imagesDelivered, 0, computeBounds.imagesMax);
+    if (imagesDelivered === 0) return this.release(accountId, jobId, releasedWithNothing);
+    const { opening } = await this.store.jobEntries(accountId, jobId);
+    const chargedLines = opening?.kind === 'hold' ? this.charge(jobId, opening.quote, opening.compute, imagesDelivered) : [];
+    const closing = await this.store.apply(accountId, { kind: 'settle', jobId, imagesDelivered, chargedLines, finishedMs, nowMs: this.clock.now() });
+    return required(billOf({ opening, closing }), jobId);
+  }
+
+  /** Returns the whole hold. A release without a hold is remembered, so that a reservation that comes after it takes nothing. */
+  async release(accountId: string, jobId: string, reason: string): Promise<Bill> {
+    checkAccountId(accountId);
+    checkJobId(jobId);
+    checkReason(reason);
+    await this.store.apply(accountId, { kind: 'release', jobId, reason, nowMs: this.clock.now() });
+    return required(billOf(await this.store.jobEntries(accountId, jobId)), jobId);
+  }
+
+  private charge(jobId: string, quoted: Quote, compute: ComputeSpec, imagesDelivered: number): readonly QuoteLine[] {
+    if (imagesDelivered > compute.images) throw settleExceedsHold(jobId, `${imagesDelivered} images delivered, ${compute.images} ordered`);
+    if (imagesDelivered === compute.images) return quoted.lines;
+    return quote(this.prices.version(quoted.catalogueVersion), { ...compute, images: imagesDelivered }).lines;
+  }
+}
+
+function required(bill: Bill | undefined, jobId: string): Bill {
+  if (!bill) throw unknownHold(jobId);
+  return bill;
+}
