@@ -1,0 +1,88 @@
+import { Global, Module, type DynamicModule } from '@nestjs/common';
+import { Cache } from '@tessera/cache/cache.js';
+import { openCache } from '@tessera/cache/open-cache.js';
+import { Documents } from '@tessera/documents/documents.js';
+import { openDocuments } from '@tessera/documents/open-documents.js';
+import { EventBus } from '@tessera/events/event-bus.js';
+import { openEventBus } from '@tessera/events/open-event-bus.js';
+import { DiffusionEngine } from '@tessera/inference/diffusion-engine.js';
+import { openEngine } from '@tessera/inference/open-engine.js';
+import { ObjectStore } from '@tessera/objects/object-store.js';
+import { openObjectStore } from '@tessera/objects/open-object-store.js';
+import { Clock, SystemClock } from '@tessera/platform/clock.js';
+import { Config } from '@tessera/platform/config.js';
+import { createLogger, type Logger } from '@tessera/platform/logger.js';
+import { LOGGER } from '@tessera/platform/tokens.js';
+import { openRpc } from '@tessera/rpc/open-rpc.js';
+import { Rpc } from '@tessera/rpc/rpc.js';
+import { Gauge, Counter, register } from 'prom-client';
+import { addressesOf } from './peers.js';
+
+export type Ports = Awaited<ReturnType<typeof openPorts>>;
+
+/** Opens every port for the profile. This is the one place where a profile picks its adapters. */
+export async function openPorts(config: Config, name: string, publicUrl: () => string) {
+  const logger = createLogger(config.logLevel, name);
+  const store = await openDocuments({ dataDir: config.dataDir, logger });
+  const bus = openEventBus({ eventLog: store.eventLog, documents: store.documents, logger });
+  const objects = await openObjectStore({ dataDir: config.dataDir, publicUrl });
+  const cache = openCache();
+  const engine = await openEngine({ engine: config.engine, modelsDir: config.modelsDir, threads: config.engineThreads, logger });
+  const { rpc, strategy } = openRpc(addressesOf(config.peers));
+  observeStore(store.fsyncs, bus);
+  return {
+    logger, store, bus, objects, cache, engine, rpc, strategy, clock: new SystemClock(),
+    /** In the reverse order of need: the store last. */
+    async close(): Promise<void> {
+      await bus.stop();
+      await rpc.close();
+      await engine.close();
+      await objects.close();
+      await cache.close();
+      await store.close();
+    },
+  };
+}
+
+function observeStore(fsyncs: () => number, bus: EventBus): void {
+  register.removeSingleMetric('tessera_store_commit_groups_total');
+  register.removeSingleMetric('tessera_events_lag');
+  let seen = 0;
+  const groups = new Counter({
+    name: 'tessera_store_commit_groups_total',
+    help: 'Groups of commits written to the document store; each is one fsync.',
+    collect() {
+      const now = fsyncs();
+      this.inc(now - seen);
+      seen = now;
+    },
+  });
+  const lag = new Gauge({
+    name: 'tessera_events_lag',
+    help: 'Events committed and not yet handled.',
+    labelNames: ['group'],
+    async collect() {
+      for (const [group, events] of Object.entries(await bus.lag())) this.set({ group }, events);
+    },
+  });
+  void [groups, lag];
+}
+
+@Global()
+@Module({})
+export class PortsModule {
+  static for(config: Config, ports: Ports): DynamicModule {
+    const providers = [
+      { provide: Config, useValue: config },
+      { provide: LOGGER, useValue: ports.logger satisfies Logger },
+      { provide: Clock, useValue: ports.clock },
+      { provide: Documents, useValue: ports.store.documents },
+      { provide: EventBus, useValue: ports.bus },
+      { provide: ObjectStore, useValue: ports.objects },
+      { provide: Cache, useValue: ports.cache },
+      { provide: DiffusionEngine, useValue: ports.engine },
+      { provide: Rpc, useValue: ports.rpc },
+    ];
+    return { module: PortsModule, providers, exports: providers.map(({ provide }) => provide) };
+  }
+}

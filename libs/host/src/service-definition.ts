@@ -1,0 +1,17 @@
+import type { DescService } from '@bufbuild/protobuf';
+import type { Type } from '@nestjs/common';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { Config } from '@tessera/platform/config.js';
+
+/** All that a host must know of a service. */
+export type ServiceDefinition = {
+  /** Its folder's name, and its name in `TESSERA_PEERS`. */
+  readonly name: string;
+  readonly module: Type;
+  /** gRPC services that its controllers implement, for other services. */
+  readonly contracts: readonly DescService[];
+  /** gRPC services that it implements for the outside world, with reflection and health. */
+  readonly publicContracts?: readonly DescService[];
+  /** Prepares the HTTP side before the application starts: body limits, error shape, static files. */
+  readonly configureHttp?: (app: NestFastifyApplication, config: Config) => Promise<void>;
+};

@@ -1,0 +1,80 @@
+import { Injectable } from '@nestjs/common';
+import { Cache } from '@tessera/cache/cache.js';
+import { BillingService } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
+import { Clock } from '@tessera/platform/clock.js';
+import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
+import { missingKey, ownerOnly, readOnlyKey, tooManyRequests } from './errors.js';
+import { Installation } from './installation.js';
+import { Keys, type Caller } from './keys.js';
+
+/** What is left of the caller's minute. */
+export type Allowance = { readonly limit: number; readonly remaining: number; readonly resetMs: number };
+
+/** A changed plan is felt after this long. */
+const limitsKeptMs = 10_000;
+/** Accounts that call within the same ten seconds; beyond it the oldest is asked for again. */
+const limitsKeptMax = 10_000;
+const windowMs = 60_000;
+/** Longer than any key: what is longer is not hashed. */
+const authorizationCharsMax = 512;
+
+/** Lets a request in, or says why not: key, then the plan's requests per minute. */
+@Injectable()
+export class Callers {
+  readonly #billing: RpcClient<typeof BillingService>;
+  readonly #limits = new Map<string, { perMinute: number; untilMs: number }>();
+
+  constructor(
+    private readonly keys: Keys,
+    private readonly cache: Cache,
+    private readonly clock: Clock,
+    private readonly installation: Installation,
+    rpc: Rpc,
+  ) {
+    this.#billing = rpc.client(BillingService);
+  }
+
+  /** `Bearer <key>` in any case, or the bare key as some clients send it. */
+  authenticate(authorization: string | undefined): Promise<Caller> {
+    const key = (authorization ?? '').slice(0, authorizationCharsMax).replace(/^bearer(?:\s+|$)/i, '').trim();
+    if (key === '') throw missingKey();
+    return this.keys.verify(key);
+  }
+
+  /** Counts one request; absent when the plan has no limit. */
+  async admit(caller: Caller): Promise<Allowance | undefined> {
+    const limit = await this.#requestsPerMinute(caller.accountId);
+    if (limit === 0) return undefined;
+    const { value, expiresInMs } = await this.cache.increment(`gateway:requests:${caller.accountId}`, 1, windowMs);
+    return { limit, remaining: limit - value, resetMs: expiresInMs };
+  }
+
+  demandWrite(caller: Caller): void {
+    if (!caller.scopes.includes('all')) throw readOnlyKey();
+  }
+
+  demandOwner(caller: Caller): void {
+    this.demandWrite(caller);
+    if (caller.accountId !== this.installation.ownerAccountId) throw ownerOnly();
+  }
+
+  async #requestsPerMinute(accountId: string): Promise<number> {
+    const nowMs = this.clock.now();
+    const known = this.#limits.get(accountId);
+    if (known && known.untilMs > nowMs) return known.perMinute;
+    const { account } = await this.#billing.getAccount({ accountId });
+    const perMinute = account?.limits?.requestsPerMinute ?? 0;
+    this.#limits.delete(accountId);
+    if (this.#limits.size >= limitsKeptMax) {
+      const [oldest] = this.#limits.keys();
+      if (oldest !== undefined) this.#limits.delete(oldest);
+    }
+    this.#limits.set(accountId, { perMinute, untilMs: nowMs + limitsKeptMs });
+    return perMinute;
+  }
+}
+
+/** ResourceExhausted `rate_limited` once the minute is used up. */
+export function demandAllowance(allowance: Allowance | undefined): void {
+  if (allowance && allowance.remaining < 0) throw tooManyRequests(allowance.limit, allowance.resetMs);
+}

@@ -1,0 +1,40 @@
+import { deadlineExceeded, failedPrecondition, invalidArgument, notFound, permissionDenied, resourceExhausted, unauthenticated, unavailable, type TesseraError } from '@tessera/platform/errors.js';
+
+export const missingKey = (): TesseraError => unauthenticated('missing_key', 'Send your API key as "Authorization: Bearer <key>".');
+
+export const wrongKey = (): TesseraError => unauthenticated('wrong_key', 'This API key is unknown or was revoked.');
+
+export const readOnlyKey = (): TesseraError => permissionDenied('read_only_key', 'This API key may only read.');
+
+export const ownerOnly = (): TesseraError => permissionDenied('owner_only', "Only the installation's owner may do this.");
+
+export const tooManyRequests = (perMinute: number, retryAfterMs: number): TesseraError =>
+  resourceExhausted('rate_limited', `Your plan allows ${perMinute} requests a minute.`, { retryAfterMs });
+
+/** Also for ids that are no ids, and for other people's: the answer must not tell which. */
+export const unknownGeneration = (): TesseraError => notFound('unknown_generation', 'There is no generation with this id.', { param: 'id' });
+
+export const unknownInitImage = (): TesseraError => notFound('unknown_init_image', 'There is no init image with this id.', { param: 'id' });
+
+export const unknownUser = (): TesseraError => notFound('unknown_user', 'There is no user with this id.', { param: 'userId' });
+
+export const unknownKey = (): TesseraError => notFound('unknown_key', 'There is no API key with this id.', { param: 'id' });
+
+export const tooManyKeys = (max: number): TesseraError => failedPrecondition('too_many_keys', `An account has at most ${max} keys; revoke one first.`);
+
+export const unknownField = (name: string, param: string, closest: string | undefined): TesseraError =>
+  invalidArgument('unknown_field', `Unexpected variable ${name}.${closest ? ` Did you mean ${closest}?` : ''}`, { param });
+
+export const missingField = (param: string): TesseraError => invalidArgument('missing_field', `expecting a value for non-nullable variable: "${param}"`, { param });
+
+export const invalidField = (message: string, param: string): TesseraError => invalidArgument('invalid_field', message, param === '' ? {} : { param });
+
+export const unsupportedFeature = (param: string, sentence = `"${param}" is not supported by this server yet; leave it out or switch it off.`): TesseraError =>
+  invalidArgument('unsupported_feature', sentence, { param });
+
+export const stillPainting = (jobId: string, waitedMs: number): TesseraError =>
+  deadlineExceeded('still_painting', `The pictures were not finished within ${Math.round(waitedMs / 1000)} s. The job goes on: read it as generation ${jobId}.`);
+
+export const jobFailed = (reason: string, message: string): TesseraError => unavailable(reason, message);
+
+export const jobEnded = (state: string): TesseraError => failedPrecondition('job_ended', `The job was ${state} before it had pictures.`);

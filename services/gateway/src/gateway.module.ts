@@ -1,0 +1,45 @@
+import { Module } from '@nestjs/common';
+import { TesseraService } from '@tessera/contracts/tessera/gateway/v1/gateway_pb.js';
+import type { ServiceDefinition } from '@tessera/host/service-definition.js';
+import { Accounts } from './account.js';
+import { Bootstrap } from './bootstrap.js';
+import { Callers } from './callers.js';
+import { Generations } from './generations.js';
+import { AccountController } from './http/account.controller.js';
+import { CatalogueController } from './http/catalogue.controller.js';
+import { configureHttp } from './http/configure-http.js';
+import { EventsController } from './http/events.controller.js';
+import { GenerationsController } from './http/generations.controller.js';
+import { HttpErrors } from './http/http-errors.js';
+import { KeysController } from './http/keys.controller.js';
+import { OpenAiController } from './http/openai.controller.js';
+import { OperationsController } from './http/operations.controller.js';
+import { PagesController } from './http/pages.controller.js';
+import { UploadsController } from './http/uploads.controller.js';
+import { Installation } from './installation.js';
+import { KeyStore } from './key.store.js';
+import { Keys } from './keys.js';
+import { Models } from './models.js';
+import { OpenAiImages } from './openai-images.js';
+import { PublicGrpcController } from './public-grpc.controller.js';
+import { Readiness } from './readiness.js';
+import { Uploads } from './uploads.js';
+
+@Module({
+  controllers: [
+    GenerationsController,
+    EventsController,
+    UploadsController,
+    CatalogueController,
+    AccountController,
+    KeysController,
+    OpenAiController,
+    OperationsController,
+    PagesController,
+    PublicGrpcController,
+  ],
+  providers: [Bootstrap, Installation, KeyStore, Keys, Callers, Generations, Uploads, OpenAiImages, Accounts, Models, Readiness, HttpErrors],
+})
+export class GatewayModule {}
+
+export const gateway: ServiceDefinition = { name: 'gateway', module: GatewayModule, contracts: [], publicContracts: [TesseraService], configureHttp };

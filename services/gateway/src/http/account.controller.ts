@@ -1,0 +1,69 @@
+import { Readable } from 'node:stream';
+import { Controller, Get, HttpCode, Post, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
+import type { AuditResponse } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Accounts } from '../account.js';
+import { Callers } from '../callers.js';
+import { Generations } from '../generations.js';
+import { ApiKeyGuard } from './api-key.guard.js';
+import { HttpErrors } from './http-errors.js';
+import { userWire } from './leonardo-wire.js';
+import { bodyOf, callerOf, clientSignal, idempotencyKeyOf, queryOf } from './request.js';
+import { entriesQuery, topUpBody } from './schemas/tessera.js';
+import { accountWire, auditWire, entryWire, queueWire } from './tessera-wire.js';
+
+@Controller('api/rest/v1')
+@UseGuards(ApiKeyGuard)
+@UseFilters(HttpErrors)
+export class AccountController {
+  constructor(
+    private readonly accounts: Accounts,
+    private readonly generations: Generations,
+    private readonly callers: Callers,
+  ) {}
+
+  @Get('me')
+  async me(@Req() request: FastifyRequest) {
+    return { user_details: [userWire(await this.accounts.get(callerOf(request)))] };
+  }
+
+  @Get('account')
+  async account(@Req() request: FastifyRequest) {
+    return accountWire(await this.accounts.get(callerOf(request)));
+  }
+
+  @Post('account/topup')
+  @HttpCode(200)
+  async topUp(@Req() request: FastifyRequest) {
+    const caller = callerOf(request);
+    this.callers.demandOwner(caller);
+    const { tokens } = bodyOf(topUpBody, request);
+    return accountWire(await this.accounts.topUp(caller, tokens, idempotencyKeyOf(request)));
+  }
+
+  @Get('account/entries')
+  async entries(@Req() request: FastifyRequest) {
+    const { pageSize, pageToken } = queryOf(entriesQuery, request);
+    const { entries, nextPageToken } = await this.accounts.entries(callerOf(request), pageSize, pageToken);
+    return { entries: entries.map(entryWire), ...(nextPageToken ? { nextPageToken } : {}) };
+  }
+
+  @Get('queue')
+  async queue(@Req() request: FastifyRequest) {
+    return queueWire(await this.generations.describeQueue(callerOf(request)));
+  }
+
+  /** One JSON object a line: findings as they are found, then the summary. */
+  @Get('audit')
+  async audit(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    this.callers.demandOwner(callerOf(request));
+    const results = this.accounts.audit(clientSignal(reply))[Symbol.asyncIterator]();
+    // A refusal can only be told before the stream begins.
+    const first = await results.next();
+    await reply.header('content-type', 'application/x-ndjson').send(Readable.from(linesOf(first, results)));
+  }
+}
+
+async function* linesOf(first: IteratorResult<AuditResponse>, rest: AsyncIterator<AuditResponse>): AsyncGenerator<string> {
+  for (let result = first; !result.done; result = await rest.next()) yield `${JSON.stringify(auditWire(result.value))}\n`;
+}

@@ -1,0 +1,62 @@
+import multipart from '@fastify/multipart';
+import fastifyStatic from '@fastify/static';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { Config } from '@tessera/platform/config.js';
+import { isTraceparent, newTraceparent, withTraceparent } from '@tessera/platform/trace.js';
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { collectProcessMetrics, httpDuration } from '../metrics.js';
+import { HttpErrors } from './http-errors.js';
+import { parseJsonBody } from './json-body.js';
+import { refuseEarly } from './raw-refusals.js';
+import { requestIdOf, type GatewayRequest } from './request.js';
+
+/** Pages bring everything with them and talk to this server only; `data:` and `blob:` are previews and downloads. */
+const contentSecurityPolicy =
+  "default-src 'self'; img-src 'self' data: blob: http: https:; style-src 'self' 'unsafe-inline'; script-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/** What the gateway needs of the HTTP server; the host calls it before the application starts. */
+export async function configureHttp(app: NestFastifyApplication, config: Config): Promise<void> {
+  const server = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  app.useGlobalFilters(app.get(HttpErrors, { strict: false }));
+  app.useBodyParser('application/json', { bodyLimit: server.initialConfig.bodyLimit ?? 1024 * 1024 }, (_request, body: Buffer, done) => {
+    try {
+      done(null, parseJsonBody(body));
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+  refuseEarly(server.server);
+  addTracing(server);
+  addSecurityHeaders(server);
+  collectProcessMetrics();
+  measure(server);
+  await app.register(multipart as never);
+  if (config.consoleDir) await app.register(fastifyStatic as never, { root: config.consoleDir, prefix: '/', wildcard: false, index: false } as never);
+}
+
+function addTracing(server: FastifyInstance): void {
+  server.addHook('onRequest', (request, reply, done) => {
+    const known = request as GatewayRequest;
+    const given = request.headers['traceparent'];
+    known.traceparent = typeof given === 'string' && isTraceparent(given) ? given : newTraceparent();
+    reply.header('x-request-id', requestIdOf(request));
+    done();
+  });
+  // Only after the body was read: the context would be lost in its events.
+  server.addHook('preValidation', (request, _reply, done) => withTraceparent((request as GatewayRequest).traceparent, done));
+}
+
+function addSecurityHeaders(server: FastifyInstance): void {
+  server.addHook('onSend', (_request, reply: FastifyReply, payload, done) => {
+    reply.header('x-content-type-options', 'nosniff').header('referrer-policy', 'no-referrer');
+    if (String(reply.getHeader('content-type') ?? '').startsWith('text/html')) reply.header('content-security-policy', contentSecurityPolicy).header('x-frame-options', 'DENY');
+    done(null, payload);
+  });
+}
+
+function measure(server: FastifyInstance): void {
+  server.addHook('onResponse', (request, reply, done) => {
+    httpDuration.observe({ method: request.method, route: request.routeOptions.url ?? 'none', status: String(reply.statusCode) }, reply.elapsedTime / 1000);
+    done();
+  });
+}

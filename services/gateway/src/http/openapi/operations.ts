@@ -1,0 +1,69 @@
+import type { z } from 'zod';
+import { createGenerationBody, pricingBody, uploadInitImageBody } from '../schemas/leonardo.js';
+import { imagesBody } from '../schemas/openai.js';
+import { responses } from '../schemas/responses.js';
+import { createKeyBody, createQuery, entriesQuery, eventsQuery, listQuery, topUpBody, waitQuery } from '../schemas/tessera.js';
+
+export type Operation = {
+  readonly id: string;
+  readonly method: 'get' | 'post' | 'delete';
+  /** As OpenAPI writes it: `/things/{id}`. */
+  readonly path: string;
+  readonly tag: 'Generations' | 'Init images' | 'Account' | 'Keys' | 'Models and prices' | 'OpenAI Images' | 'Server';
+  readonly summary: string;
+  readonly body?: z.ZodType;
+  readonly query?: z.ZodObject;
+  readonly headers?: readonly (keyof typeof requestHeaders)[];
+  readonly answer?: z.ZodType;
+  /** When the answer is no JSON object. */
+  readonly contentType?: 'text/event-stream' | 'application/x-ndjson' | 'text/plain' | 'text/html' | 'application/json';
+  readonly isPublic?: boolean;
+  /** Statuses beyond those that every route may answer. */
+  readonly errors?: readonly number[];
+  /** Body of the curl example. */
+  readonly example?: unknown;
+};
+
+export const requestHeaders = {
+  'Idempotency-Key': '1 to 255 printable ASCII characters. The same key with the same request has its effect once and gets the first answer again; with another request it is refused (409).',
+  Prefer: '`wait=30`: answer when the job has ended, or after so many seconds (at most 60).',
+  'Last-Event-ID': 'Resume after this event.',
+} as const;
+
+const api = '/api/rest/v1';
+const uuid = '0199aaaa-0000-7000-8000-000000000000';
+
+/** Every route of the gateway; a spec holds this list against the server's own routing table. */
+export const operations: readonly Operation[] = [
+  { id: 'createGeneration', method: 'post', path: `${api}/generations`, tag: 'Generations', summary: 'Paint pictures. Durable when answered; the pictures follow.', body: createGenerationBody, query: createQuery, headers: ['Idempotency-Key', 'Prefer'], answer: responses.created, errors: [402, 409], example: { prompt: 'a red apple on a beach at sunset', num_images: 2, seed: 7 } },
+  { id: 'getGenerationById', method: 'get', path: `${api}/generations/{id}`, tag: 'Generations', summary: 'One generation, its pictures and its bill.', query: waitQuery, answer: responses.generation, errors: [404] },
+  { id: 'deleteGenerationById', method: 'delete', path: `${api}/generations/{id}`, tag: 'Generations', summary: 'Remove a generation with its pictures; one that has not ended is cancelled first.', answer: responses.deletedGeneration, errors: [404] },
+  { id: 'getGenerationsByUserId', method: 'get', path: `${api}/generations/user/{userId}`, tag: 'Generations', summary: 'Your generations, newest first. `userId` is `user.id` of /me.', query: listQuery, answer: responses.generations, errors: [404] },
+  { id: 'watchGeneration', method: 'get', path: `${api}/generations/{id}/events`, tag: 'Generations', summary: 'Server-sent events `state`, `progress`, `preview` and, last, `done`. Resumes after Last-Event-ID or `after`.', query: eventsQuery, headers: ['Last-Event-ID'], contentType: 'text/event-stream', errors: [404] },
+  { id: 'cancelGeneration', method: 'post', path: `${api}/generations/{id}/cancel`, tag: 'Generations', summary: 'Stop a generation; its tokens return. One that has ended stays as it is.', answer: responses.generation, errors: [404] },
+  { id: 'getBill', method: 'get', path: `${api}/generations/{id}/bill`, tag: 'Generations', summary: 'What a generation costs, line by line. `wait` waits for the bill to be closed.', query: waitQuery, answer: responses.bill, errors: [404] },
+  { id: 'uploadInitImage', method: 'post', path: `${api}/init-image`, tag: 'Init images', summary: 'A form to post a picture with (send its fields first, then `file`). Multipart with a `file` uploads at once.', body: uploadInitImageBody, answer: responses.upload, example: { extension: 'png' } },
+  { id: 'getInitImageById', method: 'get', path: `${api}/init-image/{id}`, tag: 'Init images', summary: 'One uploaded picture.', answer: responses.initImage, errors: [404] },
+  { id: 'deleteInitImageById', method: 'delete', path: `${api}/init-image/{id}`, tag: 'Init images', summary: 'Remove an uploaded picture.', answer: responses.deletedInitImage, errors: [404] },
+  { id: 'listPlatformModels', method: 'get', path: `${api}/platformModels`, tag: 'Models and prices', summary: 'The models of this server.', answer: responses.models },
+  { id: 'pricingCalculator', method: 'post', path: `${api}/pricing-calculator`, tag: 'Models and prices', summary: 'The price of a generation in tokens; the same function prices the real thing.', body: pricingBody, answer: responses.price, example: { service: 'IMAGE_GENERATION', serviceParams: { IMAGE_GENERATION: { imageWidth: 512, imageHeight: 512, numImages: 2, inferenceSteps: 20 } } } },
+  { id: 'getUserSelf', method: 'get', path: `${api}/me`, tag: 'Account', summary: "Your user id and token counters in Leonardo's shape.", answer: responses.user },
+  { id: 'getAccount', method: 'get', path: `${api}/account`, tag: 'Account', summary: 'Balance, buckets in burn order, limits, open holds.', answer: responses.account },
+  { id: 'topUp', method: 'post', path: `${api}/account/topup`, tag: 'Account', summary: 'Add tokens. Owner only.', body: topUpBody, headers: ['Idempotency-Key'], answer: responses.account, example: { tokens: 1000 } },
+  { id: 'listEntries', method: 'get', path: `${api}/account/entries`, tag: 'Account', summary: 'Ledger entries, newest first.', query: entriesQuery, answer: responses.entries },
+  { id: 'describeQueue', method: 'get', path: `${api}/queue`, tag: 'Account', summary: 'How much is waiting and running, of all and of yours.', answer: responses.queue },
+  { id: 'audit', method: 'get', path: `${api}/audit`, tag: 'Account', summary: 'Recomputes every balance, hash chain and invariant: one JSON object a line, `{"finding"}` each, then `{"summary"}`. Owner only.', contentType: 'application/x-ndjson' },
+  { id: 'createKey', method: 'post', path: `${api}/keys`, tag: 'Keys', summary: 'A new API key, shown once.', body: createKeyBody, answer: responses.createdKey, errors: [402], example: { name: 'batch jobs', scopes: ['all'] } },
+  { id: 'listKeys', method: 'get', path: `${api}/keys`, tag: 'Keys', summary: 'Your keys, oldest first, revoked ones included.', answer: responses.keys },
+  { id: 'revokeKey', method: 'delete', path: `${api}/keys/{id}`, tag: 'Keys', summary: 'Revoke a key; works at once.', answer: responses.key, errors: [404] },
+  { id: 'createImage', method: 'post', path: '/v1/images/generations', tag: 'OpenAI Images', summary: "OpenAI's Images API: from words to pictures in one call (waits up to two minutes).", body: imagesBody, headers: ['Idempotency-Key'], answer: responses.openAiImages, errors: [402, 409], example: { prompt: 'a red apple on a beach at sunset', size: '512x512', response_format: 'url' } },
+  { id: 'listOpenAiModels', method: 'get', path: '/v1/models', tag: 'OpenAI Images', summary: 'The models of this server by name.', answer: responses.openAiModels },
+  { id: 'healthz', method: 'get', path: '/healthz', tag: 'Server', summary: 'Alive.', answer: responses.health, isPublic: true },
+  { id: 'readyz', method: 'get', path: '/readyz', tag: 'Server', summary: 'Whether the store and the other services answer; 503 when not.', answer: responses.readiness, isPublic: true },
+  { id: 'metrics', method: 'get', path: '/metrics', tag: 'Server', summary: 'Prometheus metrics.', contentType: 'text/plain', isPublic: true },
+  { id: 'openapi', method: 'get', path: '/openapi.json', tag: 'Server', summary: 'This description (OpenAPI 3.1).', contentType: 'application/json', isPublic: true },
+  { id: 'docs', method: 'get', path: '/docs', tag: 'Server', summary: 'This description as a page.', contentType: 'text/html', isPublic: true },
+  { id: 'home', method: 'get', path: '/', tag: 'Server', summary: 'The console.', contentType: 'text/html', isPublic: true },
+];
+
+export const exampleId = uuid;

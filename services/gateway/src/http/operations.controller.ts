@@ -1,0 +1,33 @@
+import { Controller, Get, Header, HttpCode, Res, UseFilters } from '@nestjs/common';
+import type { FastifyReply } from 'fastify';
+import { register } from 'prom-client';
+import { Readiness } from '../readiness.js';
+import { HttpErrors } from './http-errors.js';
+
+/** For those who run the server. */
+@Controller()
+@UseFilters(HttpErrors)
+export class OperationsController {
+  constructor(private readonly readiness: Readiness) {}
+
+  /** The event loop turns. */
+  @Get('healthz')
+  healthz() {
+    return { status: 'ok' };
+  }
+
+  @Get('readyz')
+  @HttpCode(200)
+  async readyz(@Res({ passthrough: true }) reply: FastifyReply) {
+    const checks = await this.readiness.check();
+    const isReady = Object.values(checks).every((check) => check === 'ok');
+    if (!isReady) reply.status(503);
+    return { status: isReady ? 'ok' : 'not_ready', checks };
+  }
+
+  @Get('metrics')
+  @Header('content-type', register.contentType)
+  metrics(): Promise<string> {
+    return register.metrics();
+  }
+}

@@ -1,0 +1,127 @@
+import { z } from 'zod';
+import { presetStyles } from './leonardo-enums.js';
+
+/** What answers look like, for the API description. */
+
+const tokens = z.int().min(0);
+const time = z.iso.datetime();
+const quote = z.object({ catalogueVersion: z.string(), lines: z.array(z.object({ kind: z.string(), description: z.string(), tokens })), totalTokens: tokens }).meta({ id: 'Quote' });
+const cost = z.object({ amount: z.string().describe('Whole tokens.'), unit: z.enum(['CREDITS', 'DOLLARS']) });
+const state = z.enum(['accepted', 'queued', 'running', 'succeeded', 'failed', 'cancelled', 'expired', 'rejected']);
+const notice = z.object({ kind: z.string(), message: z.string() });
+
+const generation = z
+  .object({
+    id: z.uuid(),
+    status: z.enum(['PENDING', 'COMPLETE', 'FAILED']),
+    createdAt: time,
+    prompt: z.string(),
+    negativePrompt: z.string().optional(),
+    modelId: z.string(),
+    imageWidth: z.int(),
+    imageHeight: z.int(),
+    inferenceSteps: z.int(),
+    guidanceScale: z.number(),
+    seed: z.int().optional(),
+    presetStyle: z.enum(presetStyles),
+    initStrength: z.number().optional(),
+    public: z.boolean(),
+    generated_images: z.array(
+      z.object({
+        id: z.uuid(),
+        url: z.url().describe('Opens without a key for a day.'),
+        nsfw: z.boolean(),
+        likeCount: z.int(),
+        tessera: z.object({ index: z.int(), width: z.int(), height: z.int(), contentType: z.string(), sizeBytes: z.int(), sha256: z.string() }),
+      }),
+    ),
+    apiCreditCost: tokens,
+    cost,
+    tessera: z.object({
+      state,
+      model: z.string(),
+      modelVersion: z.string().optional(),
+      images: z.int(),
+      notices: z.array(notice),
+      failureReason: z.string().optional(),
+      failureMessage: z.string().optional(),
+      bill: z.object({ quote: quote.optional(), chargedTokens: tokens }),
+      lane: z.string(),
+      attempt: z.int(),
+      queuePosition: z.int(),
+      startedAt: time.optional(),
+      finishedAt: time.optional(),
+      timings: z.object({ queuedMs: z.int(), paintingMs: z.int(), storingMs: z.int() }).optional(),
+    }),
+  })
+  .meta({ id: 'Generation' });
+
+const account = z
+  .object({
+    accountId: z.uuid(),
+    plan: z.string(),
+    balanceTokens: tokens,
+    heldTokens: tokens,
+    spentTokens: tokens,
+    grantedTokens: tokens,
+    buckets: z.array(z.object({ bucket: z.enum(['daily', 'fast', 'rollover', 'topup']), balanceTokens: tokens })),
+    limits: z.object({ requestsPerMinute: z.int(), concurrentJobs: z.int(), queuedJobs: z.int() }).describe('0 means unlimited.'),
+    openHolds: z.int(),
+    createdAt: time,
+    renewsAt: time.optional(),
+  })
+  .meta({ id: 'Account' });
+
+const keyFields = { id: z.uuid(), prefix: z.string(), name: z.string(), scopes: z.array(z.enum(['all', 'read'])), createdAt: time, revokedAt: time.optional(), lastUsedAt: time.optional() };
+const key = z.object(keyFields).meta({ id: 'Key' });
+const initImage = z.object({ id: z.uuid(), url: z.url(), createdAt: time });
+
+export const responses = {
+  created: z.object({
+    sdGenerationJob: z.object({
+      generationId: z.uuid().optional().describe('Absent on a dry run.'),
+      apiCreditCost: tokens,
+      cost,
+      tessera: z.object({ state: state.optional(), isReplay: z.boolean().optional(), dryRun: z.boolean().optional(), balanceTokens: z.int().optional(), quote }),
+    }),
+    generations_by_pk: generation.optional().describe('With `Prefer: wait`.'),
+  }),
+  generation: z.object({ generations_by_pk: generation }),
+  generations: z.object({ generations: z.array(generation) }),
+  deletedGeneration: z.object({ delete_generations_by_pk: z.object({ id: z.uuid() }) }),
+  bill: z.object({
+    jobId: z.uuid(), state: z.enum(['held', 'settled', 'released']), lane: z.string(), quote: quote.optional(), chargedLines: quote.shape.lines,
+    heldTokens: tokens, chargedTokens: tokens, returnedTokens: tokens, balanceTokens: tokens,
+  }),
+  user: z.object({
+    user_details: z.array(z.object({
+      user: z.object({ id: z.uuid(), username: z.string() }), subscriptionTokens: tokens, paidTokens: tokens, subscriptionGptTokens: tokens, subscriptionModelTokens: tokens,
+      apiSubscriptionTokens: tokens, apiPaidTokens: tokens, apiConcurrencySlots: z.int(), tokenRenewalDate: time.optional(), apiPlanTokenRenewalDate: time.optional(),
+    })),
+  }),
+  account,
+  entries: z.object({
+    entries: z.array(z.object({
+      sequence: z.int(), operationId: z.string(), kind: z.string(), jobId: z.uuid().optional(), createdAt: time, hash: z.string(), balanceAfterTokens: tokens,
+      postings: z.array(z.object({ ledgerAccount: z.string(), lotId: z.string().optional(), tokens: z.int() })),
+    })),
+    nextPageToken: z.string().optional(),
+  }),
+  queue: z.object({ queuedJobs: z.int(), runningJobs: z.int(), accountQueuedJobs: z.int(), accountRunningJobs: z.int(), oldestWaitMs: z.int() }),
+  models: z.object({ custom_models: z.array(z.object({ id: z.uuid(), name: z.string(), description: z.string(), featured: z.boolean(), nsfw: z.boolean(), tessera: z.looseObject({ model: z.string() }) })) }),
+  price: z.object({ calculateProductionApiServiceCost: z.object({ cost: tokens, tessera: z.object({ quote }) }) }),
+  upload: z.object({ uploadInitImage: z.object({ id: z.uuid(), key: z.string(), url: z.url(), fields: z.string().describe('JSON: the form fields to send before `file`.') }) }),
+  initImage: z.object({ init_images_by_pk: initImage }),
+  deletedInitImage: z.object({ delete_init_images_by_pk: z.object({ id: z.uuid() }) }),
+  createdKey: z.object({ ...keyFields, key: z.uuid().describe('Shown here and never again.') }),
+  key,
+  keys: z.object({ keys: z.array(key) }),
+  openAiImages: z.object({ created: z.int(), data: z.array(z.object({ url: z.url().optional(), b64_json: z.string().optional() })), usage: z.looseObject({ total_tokens: tokens }) }),
+  openAiModels: z.object({ object: z.literal('list'), data: z.array(z.object({ id: z.string(), object: z.literal('model'), created: z.int(), owned_by: z.string() })) }),
+  health: z.object({ status: z.literal('ok') }),
+  readiness: z.object({ status: z.enum(['ok', 'not_ready']), checks: z.record(z.string(), z.enum(['ok', 'failed'])) }),
+  error: z.object({
+    error: z.string().describe('One sentence for a person.'), path: z.string(), code: z.string(), type: z.string().describe('Stable; branch on this.'), param: z.string().optional(), doc: z.string(), requestId: z.string(),
+  }).meta({ id: 'Error' }),
+  openAiError: z.object({ error: z.object({ message: z.string(), type: z.string(), param: z.string().nullable(), code: z.string() }) }).meta({ id: 'OpenAiError' }),
+};

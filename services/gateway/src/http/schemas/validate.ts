@@ -1,0 +1,88 @@
+import type { z } from 'zod';
+import { invalidField, missingField, unknownField } from '../../errors.js';
+import { wellFormed } from './text.js';
+
+/** Names further apart than this are no slips of the pen. */
+const slipEditsMax = 3;
+/** A name of a megabyte is echoed by its beginning only. */
+const echoCharsMax = 80;
+
+/** The parsed input, or the first thing that is wrong with it, named by its path. */
+export function validate<T>(schema: z.ZodType<T>, input: unknown): T {
+  const parsed = schema.safeParse(input);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  if (!issue) throw invalidField('The input is not valid.', '');
+  const param = pathText(issue.path);
+  if (issue.code === 'unrecognized_keys') {
+    const name = shortened(issue.keys[0] ?? '');
+    throw unknownField(name, pathText([...issue.path, name]), closestOf(name, namesAt(schema, issue.path)));
+  }
+  const found = valueAt(input, issue.path);
+  if (found === undefined && issue.path.length > 0) throw missingField(param);
+  if (issue.code === 'invalid_type') throw invalidField(`Expected ${articled(issue.expected)} for ${param === '' ? 'the body' : `"${param}"`}, but found ${nameOfType(found)}.`, param);
+  throw invalidField(`${param === '' ? '' : `"${param}": `}${issue.message}.`, param);
+}
+
+const pathText = (path: readonly PropertyKey[]): string =>
+  path.reduce<string>((text, key) => (typeof key === 'number' ? `${text}[${key}]` : text === '' ? String(key) : `${text}.${String(key)}`), '');
+
+const shortened = (name: string): string => wellFormed(name.length > echoCharsMax ? `${name.slice(0, echoCharsMax)}…` : name);
+
+const articled = (type: string): string => (type === 'int' ? 'a whole number' : /^[aeiou]/.test(type) ? `an ${type}` : `a ${type}`);
+
+function nameOfType(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'an array' : articled(typeof value);
+}
+
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  let value = input;
+  for (const key of path) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    value = (value as Record<PropertyKey, unknown>)[key];
+  }
+  return value;
+}
+
+/** Property names that the schema knows at a path, through optional and nullable wrappers. */
+function namesAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let at: unknown = schema;
+  for (const key of [...path, undefined]) {
+    at = unwrapped(at);
+    if (key === undefined) break;
+    at = typeof key === 'number' ? (at as { element?: unknown }).element : (at as { shape?: Record<PropertyKey, unknown> }).shape?.[key];
+  }
+  return Object.keys((at as { shape?: object } | undefined)?.shape ?? {});
+}
+
+function unwrapped(schema: unknown): unknown {
+  let at = schema;
+  while (typeof at === 'object' && at !== null && 'unwrap' in at && typeof at.unwrap === 'function') at = at.unwrap() as unknown;
+  return at;
+}
+
+export function closestOf(name: string, known: readonly string[]): string | undefined {
+  const folded = fold(name);
+  const ranked = known.map((candidate) => ({ candidate, edits: editDistance(folded, fold(candidate)) })).sort((a, b) => a.edits - b.edits);
+  const [best] = ranked;
+  return best && best.edits <= Math.min(slipEditsMax, Math.floor(folded.length / 2)) ? best.candidate : undefined;
+}
+
+/** Case and the mix of snake and camel do not count: `sd_Version`, `sdVersion` and `numImages` are slips without edits. */
+const fold = (name: string): string => name.toLowerCase().replaceAll(/[_-]/g, '');
+
+/** Levenshtein's distance with one row. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substituted = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substituted, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}

@@ -1,0 +1,17 @@
+import { JobState } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+
+const names = {
+  [JobState.UNSPECIFIED]: 'unknown',
+  [JobState.ACCEPTED]: 'accepted',
+  [JobState.QUEUED]: 'queued',
+  [JobState.RUNNING]: 'running',
+  [JobState.SUCCEEDED]: 'succeeded',
+  [JobState.FAILED]: 'failed',
+  [JobState.CANCELLED]: 'cancelled',
+  [JobState.EXPIRED]: 'expired',
+  [JobState.REJECTED]: 'rejected',
+} as const satisfies Record<JobState, string>;
+
+export const nameOfState = (state: JobState): (typeof names)[JobState] => names[state];
+
+export const isFinal = (state: JobState): boolean => state >= JobState.SUCCEEDED;

@@ -1,0 +1,4 @@
+import { runService } from '@tessera/host/run-service.js';
+import { gateway } from './gateway.module.js';
+
+await runService(gateway);

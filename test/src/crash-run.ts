@@ -1,0 +1,120 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { Client } from './client.js';
+import type { Running, StartOptions } from './profiles.js';
+
+export type CrashPlan = {
+  readonly jobs: number;
+  readonly kills: number;
+  readonly clients: number;
+  /** The same seed kills after the same numbers of acknowledged jobs. */
+  readonly seed: number;
+  readonly request: (job: number) => Record<string, unknown>;
+  readonly onProgress?: (line: string) => void;
+};
+
+export type CrashReport = {
+  readonly acknowledged: number;
+  readonly kills: number;
+  readonly succeeded: number;
+  readonly pictures: number;
+  readonly files: number;
+  /** Sum over the jobs' bills. */
+  readonly billedTokens: number;
+  readonly spentTokens: number;
+  readonly heldTokens: number;
+  readonly openHolds: number;
+  readonly findings: readonly unknown[];
+  /** What must not be, in words; empty when all is well. */
+  readonly complaints: readonly string[];
+};
+
+/** Requests in flight when the server dies may or may not have been taken: they are sent again with the same idempotency key, as a client would. */
+export async function crashRun(start: (options: StartOptions) => Promise<Running>, options: StartOptions, plan: CrashPlan): Promise<CrashReport> {
+  const random = mulberry32(plan.seed);
+  const killAfter = Array.from({ length: plan.kills }, () => Math.floor(random() * plan.jobs)).sort((a, b) => a - b);
+  const acknowledged = new Map<number, string>();
+  let server = await start(options);
+  for (const [round, threshold] of [...killAfter, plan.jobs].entries()) {
+    const isLast = round === killAfter.length;
+    await submitUntil(new Client(server), plan, acknowledged, threshold);
+    if (isLast) break;
+    await new Promise((resolve) => setTimeout(resolve, random() * 400));
+    await server.kill();
+    plan.onProgress?.(`killed with ${acknowledged.size} jobs acknowledged`);
+    server = await start(options);
+  }
+  try {
+    return await inspect(new Client(server), plan, acknowledged, options.dataDir);
+  } finally {
+    await server.stop();
+  }
+}
+
+async function submitUntil(client: Client, plan: CrashPlan, acknowledged: Map<number, string>, threshold: number): Promise<void> {
+  const pending = Array.from({ length: plan.jobs }, (_, job) => job).filter((job) => !acknowledged.has(job));
+  const worker = async () => {
+    while (acknowledged.size < threshold) {
+      const job = pending.shift();
+      if (job === undefined) return;
+      acknowledged.set(job, await client.create(plan.request(job), `crash-${plan.seed}-${job}`));
+    }
+  };
+  await Promise.all(Array.from({ length: plan.clients }, worker));
+}
+
+async function inspect(client: Client, plan: CrashPlan, acknowledged: Map<number, string>, dataDir: string): Promise<CrashReport> {
+  const complaints: string[] = [];
+  let succeeded = 0;
+  let pictures = 0;
+  let billedTokens = 0;
+  for (const [job, id] of acknowledged) {
+    const generation = await client.finished(id);
+    const wanted = Number(plan.request(job)['num_images'] ?? 1);
+    if (generation['status'] !== 'COMPLETE') complaints.push(`job ${id} ended as ${generation['status']}`);
+    else succeeded++;
+    const images = generation['generated_images'] as { url: string }[];
+    if (images.length !== wanted) complaints.push(`job ${id} has ${images.length} pictures, wanted ${wanted}`);
+    for (const image of images) {
+      const picture = await fetch(image.url);
+      const bytes = Buffer.from(await picture.arrayBuffer());
+      if (!picture.ok || bytes.subarray(1, 4).toString() !== 'PNG') complaints.push(`a picture of job ${id} cannot be opened: ${picture.status}`);
+      else pictures++;
+    }
+    const bill = await client.bill(id);
+    if (bill['state'] !== 'settled') complaints.push(`the bill of job ${id} is ${bill['state']}`);
+    billedTokens += Number(bill['chargedTokens'] ?? 0);
+  }
+  const account = await client.account();
+  const { findings } = await client.audit();
+  const files = await pictureFiles(path.join(dataDir, 'objects'));
+  const spentTokens = Number(account['spentTokens']);
+  const heldTokens = Number(account['heldTokens']);
+  if (new Set(acknowledged.values()).size !== plan.jobs) complaints.push(`${new Set(acknowledged.values()).size} distinct jobs for ${plan.jobs} requests`);
+  if (billedTokens !== spentTokens) complaints.push(`bills say ${billedTokens} tokens, the account spent ${spentTokens}`);
+  if (heldTokens !== 0) complaints.push(`${heldTokens} tokens are still held`);
+  if (findings.length > 0) complaints.push(`the audit found ${JSON.stringify(findings[0])}`);
+  if (files.length !== pictures) complaints.push(`${files.length} files for ${pictures} pictures`);
+  return {
+    acknowledged: acknowledged.size, kills: plan.kills, succeeded, pictures, files: files.length, billedTokens, spentTokens, heldTokens,
+    openHolds: Number(account['openHolds']), findings, complaints,
+  };
+}
+
+/** Everything below the objects folder but its own hidden files. */
+async function pictureFiles(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile() && !(entry.parentPath === folder && entry.name.startsWith('.'))).map((entry) => path.join(entry.parentPath, entry.name));
+}
+
+/** A small seeded generator (Tommy Ettinger's mulberry32), so that a run can be repeated. */
+function mulberry32(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
