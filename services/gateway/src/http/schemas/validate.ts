@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { invalidArgument } from '@tessera/platform/errors.js';
 import { invalidField, missingField, unknownField } from '../../errors.js';
 import { wellFormed } from './text.js';
 
@@ -21,8 +22,28 @@ export function validate<T>(schema: z.ZodType<T>, input: unknown): T {
   const found = valueAt(input, issue.path);
   if (found === undefined && issue.path.length > 0) throw missingField(param);
   if (issue.code === 'invalid_type') throw invalidField(`Expected ${articled(issue.expected)} for ${param === '' ? 'the body' : `"${param}"`}, but found ${nameOfType(found)}.`, param);
-  throw invalidField(`${param === '' ? '' : `"${param}": `}${issue.message}.`, param);
+  const sentence = `${param === '' ? '' : `"${param}": `}${issue.message}.`;
+  const reason = isOutOfRange(issue.code) ? rangeReasons[String(issue.path.at(-1))] : undefined;
+  throw reason === undefined ? invalidField(sentence, param) : invalidArgument(reason, sentence, { param });
 }
+
+/** The reasons that the generation service gives for the same fields: a client sees one name for one mistake, whoever notices it first. */
+const rangeReasons: Readonly<Record<string, string>> = {
+  width: 'invalid_dimensions',
+  height: 'invalid_dimensions',
+  imageWidth: 'invalid_dimensions',
+  imageHeight: 'invalid_dimensions',
+  num_images: 'too_many_images',
+  numImages: 'too_many_images',
+  n: 'too_many_images',
+  num_inference_steps: 'invalid_steps',
+  inferenceSteps: 'invalid_steps',
+  guidance_scale: 'invalid_guidance_scale',
+  seed: 'invalid_seed',
+  init_strength: 'invalid_init_strength',
+};
+
+const isOutOfRange = (code: string): boolean => code === 'too_small' || code === 'too_big' || code === 'not_multiple_of';
 
 const pathText = (path: readonly PropertyKey[]): string =>
   path.reduce<string>((text, key) => (typeof key === 'number' ? `${text}[${key}]` : text === '' ? String(key) : `${text}.${String(key)}`), '');

@@ -1,0 +1,55 @@
+// The import rules of docs: who may know whom. Sources are read, type imports included.
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', comment: 'A circle has no bottom to start from, for readers and for module loading; types are erased, so they may point back.', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    { name: 'no-dangling-imports', severity: 'error', comment: 'An import must lead to a file or an installed package.', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'services-stand-alone',
+      severity: 'error',
+      comment: 'Services talk by Rpc and events: any of them can become a process of its own.',
+      from: { path: '^services/([^/]+)/' },
+      to: { path: '^services/', pathNot: '^services/$1/' },
+    },
+    {
+      name: 'libs-know-no-service',
+      severity: 'error',
+      comment: 'Only the single-node host puts all services together.',
+      from: { path: '^libs/', pathNot: '^libs/host/src/single-node\\.ts$' },
+      to: { path: '^services/' },
+    },
+    {
+      name: 'adapters-stay-hidden',
+      severity: 'error',
+      comment: "A port's adapters are chosen in its open-*.ts and nowhere else; its specs may open them, and one adapter may build on another of its own lib.",
+      from: { path: '^(libs|services|cli|bench|test)/([^/]+)/', pathNot: '^libs/[^/]+/src/open-[^/]+\\.ts$|\\.spec\\.ts$' },
+      to: {
+        path: '^libs/([^/]+)/src/(sqlite|embedded|memory|filesystem|onnx|noop)/',
+        pathNot: ['^libs/$2/src/(sqlite|embedded|memory|filesystem|onnx|noop)/', '^libs/objects/src/filesystem/object-links\\.module\\.ts$'],
+      },
+    },
+    {
+      name: 'tools-know-no-service',
+      severity: 'error',
+      comment: 'The command line and the console use the API, or start the host; a benchmark may measure a part of a service.',
+      from: { path: '^(cli|web)/' },
+      to: { path: '^services/' },
+    },
+    {
+      name: 'no-development-packages-at-run-time',
+      severity: 'error',
+      comment: 'What ships must run on an installation without development packages.',
+      from: { path: '^(libs|services|cli)/[^/]+/', pathNot: '\\.(spec|conformance)\\.tsx?$|/fixtures/' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+    },
+  ],
+  options: {
+    // TypeScript 7 has no compiler API to parse with; SWC builds these files anyway.
+    parser: 'swc',
+    tsPreCompilationDeps: true,
+    webpackConfig: { fileName: '.dependency-cruiser.resolve.cjs' },
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '(^|/)(dist|node_modules)/|vite\\.config' },
+    externalModuleResolutionStrategy: 'node_modules',
+  },
+};

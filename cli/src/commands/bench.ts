@@ -1,0 +1,32 @@
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { CommandFailure, exitCodes } from '../failure.js';
+import { repositoryRoot } from '../places.js';
+import { table } from '../texts.js';
+
+/** Each is a program of its own in `bench/src`. */
+const benchmarks = new Map([
+  ['jobs', 'image jobs through the whole path with an engine that answers at once: latency, throughput, commits and memory'],
+  ['documents', 'durable commits a second, alone and grouped'],
+  ['ledger', 'holds and settlements a second on one account and on many'],
+]);
+
+const fileOf = (name: string) => path.join(repositoryRoot, 'bench/dist', `${name}.js`);
+
+/** Runs one benchmark in a process of its own and hands its exit code on. */
+export async function bench(name: string | undefined, rest: readonly string[]): Promise<number> {
+  const present = [...benchmarks].filter(([benchmark]) => existsSync(fileOf(benchmark)));
+  if (name === undefined) {
+    process.stdout.write(`${table(present.map(([benchmark, purpose]) => [`  ${benchmark}`, purpose]))}\n\nRun one with \`tessera bench <name>\`; --json prints figures for machines.\n`);
+    return 0;
+  }
+  if (!present.some(([benchmark]) => benchmark === name)) {
+    throw new CommandFailure(`There is no benchmark "${name}".`, exitCodes.refused, `There are: ${present.map(([benchmark]) => benchmark).join(', ')}.`);
+  }
+  const child = spawn(process.execPath, [fileOf(name), ...rest], { stdio: 'inherit' });
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code ?? exitCodes.failed));
+  });
+}

@@ -1,0 +1,85 @@
+import { existsSync, statSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { contractHistory } from '../contract-history.js';
+import { repositoryRoot } from '../places.js';
+import { formatSeconds } from '../texts.js';
+import { runTool, toolFile, type StepResult } from './steps.js';
+
+type Step = { readonly name: string; readonly run: () => Promise<StepResult | { readonly skipped: string }> };
+type Totals = { readonly passed: number; readonly failed: number };
+
+/** Everything that must hold before a change is good, cheapest first; stops at the first step that fails. With paths, only the tests below them. */
+export async function test(paths: readonly string[]): Promise<number> {
+  const failedStep = paths.length > 0 ? undefined : await firstFailure(checks);
+  if (failedStep !== undefined) return conclude({ passed: 0, failed: 1 }, `${failedStep} failed; the tests were not run.`);
+  const startMs = performance.now();
+  process.stderr.write('• tests\n');
+  const totals = await runTests(paths);
+  process.stdout.write(`${totals.failed === 0 ? '✓' : '✗'} tests (${formatSeconds(performance.now() - startMs)} s)\n`);
+  return conclude(totals, totals.passed + totals.failed === 0 ? 'No test matches.' : undefined);
+}
+
+function conclude({ passed, failed }: Totals, remark: string | undefined): number {
+  if (remark) process.stdout.write(`${remark}\n`);
+  process.stdout.write(`${passed} passed, ${failed} failed\n`);
+  return failed === 0 && passed > 0 ? 0 : 1;
+}
+
+const checks: readonly Step[] = [
+  { name: 'types', run: () => runTool(toolFile('tsc'), ['-p', '.']) },
+  { name: 'lint', run: () => runTool(toolFile('oxlint'), ['--deny-warnings']) },
+  { name: 'import rules', run: () => runTool(toolFile('depcruise'), ['--config', '.dependency-cruiser.cjs', '--output-type', 'err', 'libs', 'services', 'cli', 'bench', 'test', 'web']) },
+  { name: 'contract style', run: () => runTool(toolFile('buf'), ['lint']) },
+  { name: 'contract compatibility', run: contractCompatibility },
+];
+
+async function contractCompatibility(): Promise<StepResult | { skipped: string }> {
+  const history = await contractHistory(repositoryRoot);
+  return 'skipped' in history ? history : runTool(toolFile('buf'), ['breaking', '--against', `.git#ref=${history.commit}`]);
+}
+
+async function firstFailure(steps: readonly Step[]): Promise<string | undefined> {
+  for (const step of steps) {
+    const startMs = performance.now();
+    const result = await step.run();
+    const seconds = `${formatSeconds(performance.now() - startMs)} s`;
+    if ('skipped' in result) process.stdout.write(`- ${step.name}: skipped, ${result.skipped}\n`);
+    else if (result.code === 0) process.stdout.write(`✓ ${step.name} (${seconds})\n`);
+    else {
+      process.stdout.write(`✗ ${step.name} (${seconds})\n${result.output.trimEnd()}\n`);
+      return step.name;
+    }
+  }
+  return undefined;
+}
+
+async function runTests(paths: readonly string[]): Promise<Totals> {
+  const folder = await mkdtemp(path.join(os.tmpdir(), 'tessera-test-'));
+  try {
+    const report = path.join(folder, 'report.json');
+    await runTool(toolFile('jest'), ['--json', `--outputFile=${report}`, '--passWithNoTests', ...paths.map(compiledPath)], {
+      nodeArgs: ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'],
+      shows: 'stderr',
+    });
+    return totalsOf(await readFile(report, 'utf8').catch(() => ''));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A suite that could not even start counts as one failure: its tests are not in the totals. */
+function totalsOf(report: string): Totals {
+  if (report === '') return { passed: 0, failed: 1 };
+  const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites } = JSON.parse(report) as Record<'numPassedTests' | 'numFailedTests' | 'numRuntimeErrorTestSuites', number>;
+  return { passed: numPassedTests, failed: numFailedTests + numRuntimeErrorTestSuites };
+}
+
+/** Tests run compiled: `libs/x/src/y.spec.ts` stands for `libs/x/dist/y.spec.js`. A path that exists, seen from here or from the root, is meant exactly; anything else is a pattern. */
+function compiledPath(given: string): string {
+  const found = [path.resolve(given), path.join(repositoryRoot, given)].find((candidate) => existsSync(candidate));
+  if (found === undefined) return given;
+  const compiled = found.replace(/(^|\/)src(\/|$)/, '$1dist$2').replace(/\.tsx?$/, '.js');
+  return `^${compiled.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}${statSync(found).isDirectory() ? '/' : '$'}`.replace(/\/\/$/, '/');
+}

@@ -1,0 +1,82 @@
+import { configFromEnvironment } from '@tessera/platform/config.js';
+import { startSingleNode } from '@tessera/host/single-node.js';
+import { CommandFailure, exitCodes } from '../failure.js';
+import { checkoutSettings, dataFolder } from '../places.js';
+import { announceServer, withdrawServer } from '../server-file.js';
+import { formatSeconds } from '../texts.js';
+
+export type UpOptions = {
+  readonly port?: string;
+  readonly grpcPort?: string;
+  readonly host?: string;
+  readonly publicUrl?: string;
+  readonly engine?: string;
+  readonly logLevel?: string;
+  readonly data?: string;
+};
+
+/** Runs until it is told to stop. */
+export async function up(options: UpOptions): Promise<void> {
+  const dataDir = dataFolder(options.data);
+  const config = settings(dataDir, options);
+  const server = await startSingleNode(config).catch((error: unknown) => {
+    throw startFailure(error);
+  });
+  announceServer(dataDir, { url: server.url, grpcUrl: server.grpcUrl, pid: process.pid, startedMs: Date.now() });
+  const stop = async () => {
+    withdrawServer(dataDir, process.pid);
+    await server.close();
+  };
+  stopOnSignal(stop);
+  process.stdout.write(greeting(server, dataDir, config.consoleDir !== undefined));
+}
+
+function settings(dataDir: string, options: UpOptions) {
+  const { port, grpcPort, host, publicUrl, engine, logLevel } = options;
+  try {
+    return configFromEnvironment(process.env, { dataDir, httpPort: port, grpcPort, httpHost: host, grpcHost: host, publicUrl, engine, logLevel, ...checkoutSettings() });
+  } catch (error) {
+    throw new CommandFailure(error instanceof Error ? error.message : String(error), exitCodes.refused, 'See `tessera up --help`.');
+  }
+}
+
+function startFailure(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { code, port } = error as NodeJS.ErrnoException & { port?: number };
+  if (code === 'EADDRINUSE') return new CommandFailure(`Port ${port ?? ''} is taken by another program.`, exitCodes.failed, 'Choose another with --port or --grpc-port; 0 picks a free one.');
+  if (code === 'EACCES') return new CommandFailure(`Not allowed: ${error.message}`, exitCodes.failed, 'Choose a folder that you may write to with --data, and a port above 1023.');
+  return error;
+}
+
+function greeting(server: { url: string; grpcUrl: string; installation: { mintedKey?: string } }, dataDir: string, hasConsole: boolean): string {
+  const { mintedKey } = server.installation;
+  const lines = [
+    `Tessera is ready in ${formatSeconds(performance.now())} s`,
+    ...(hasConsole ? [`  console  ${server.url}/`] : []),
+    `  REST     ${server.url}/api/rest/v1   described at ${server.url}/docs`,
+    `  gRPC     ${server.grpcUrl}`,
+    `  data     ${dataDir}`,
+    ...(mintedKey ? [`  key      ${mintedKey}   the owner's; shown this once, and kept in ${dataDir}/owner-key for commands on this machine`] : []),
+    'Ctrl-C stops it.',
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** The first signal drains, the second does not wait: what is unfinished is taken up again at the next start. */
+function stopOnSignal(stop: () => Promise<void>): void {
+  let isStopping = false;
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (isStopping) process.exit(exitCodes.interrupted);
+    isStopping = true;
+    if (process.stderr.isTTY) process.stderr.write(`\nStopping (${signal}); once more to stop at once…\n`);
+    stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        process.stderr.write(`tessera: ${error instanceof Error ? error.message : String(error)}\n`);
+        process.exit(exitCodes.failed);
+      },
+    );
+  };
+  process.on('SIGINT', onSignal);
+  process.on('SIGTERM', onSignal);
+}

@@ -1,0 +1,199 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { Command, CommanderError } from 'commander';
+import { exitCodes, reportFailure } from './failure.js';
+import { repositoryRoot } from './places.js';
+
+const dataOption = ['--data <dir>', 'data folder (default: $TESSERA_DATA or ~/.tessera)'] as const;
+
+/** Each command's code is loaded when it runs: `--help` and small commands must not pay for the server. */
+function createProgram(): Command {
+  const program = new Command('tessera')
+    .description('Run your own image generation: a picture from your words, and what it cost.')
+    .version((JSON.parse(readFileSync(path.join(repositoryRoot, 'package.json'), 'utf8')) as { version: string }).version, '-V, --version')
+    .showHelpAfterError('(see --help)')
+    .exitOverride()
+    .addHelpText('after', topics);
+  addGenerate(program);
+  addServer(program);
+  addMoney(program);
+  addKeys(program);
+  addWorkshop(program);
+  return program;
+}
+
+const topics = `
+Examples:
+  tessera generate "a red apple on a beach at sunset"
+  tessera up --port 8420
+  tessera account
+
+Commands talk to TESSERA_URL when it is set, else to a server that runs on the data folder, else they start one for as long as they need it.
+Environment: TESSERA_URL, TESSERA_API_KEY, TESSERA_DATA.  Exit codes: 0 done, 1 failed, 2 refused or misused, 130 interrupted.`;
+
+function addGenerate(program: Command): void {
+  program
+    .command('generate')
+    .description('paint pictures from a prompt, save them and show the bill')
+    .argument('<prompt>', 'what to paint')
+    .option('-m, --model <id>', "model (default: the server's)")
+    .option('-s, --size <size>', '512x512, or a ratio such as 16:9')
+    .option('-n, --images <count>', 'how many pictures')
+    .option('--seed <number>', 'the same seed paints the same picture')
+    .option('--negative <words>', 'what the pictures should not show')
+    .option('--steps <count>', 'denoising steps')
+    .option('--guidance <scale>', 'how closely to follow the words')
+    .option('--style <name>', 'preset style, for example VIBRANT')
+    .option('--init <file>', 'start from this picture (PNG, JPEG or WebP)')
+    .option('--strength <share>', 'how much of the first picture to keep, 0 to 1')
+    .option('-o, --out <path>', 'folder or file for the pictures', '.')
+    .option('--engine <name>', 'engine of a server started for this command: onnx or noop')
+    .option('--dry-run', 'show what it would cost and paint nothing')
+    .option('--json', 'print one JSON object instead of text')
+    .option('-q, --quiet', 'print only the names of the files')
+    .option(...dataOption)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  tessera generate "a red apple on a beach at sunset" --images 2 --seed 7
+  tessera generate "two cats in the snow" --size 16:9 --style VIBRANT --out pictures/
+  tessera generate "the same, at night" --init cats.png --strength 0.4
+  tessera generate "a castle" --dry-run --json | jq .quote.totalTokens
+
+Ctrl-C cancels the job and returns its tokens.`,
+    )
+    .action(async (prompt: string, options) => {
+      const { generate } = await import('./commands/generate.js');
+      process.exitCode = await generate(prompt, options);
+    });
+}
+
+function addServer(program: Command): void {
+  program
+    .command('up')
+    .description('run the server: REST, gRPC and the console')
+    .option('-p, --port <port>', 'HTTP port (default: 8420; 0 picks a free one)')
+    .option('--grpc-port <port>', 'gRPC port (default: 8421; 0 picks a free one)')
+    .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
+    .option('--public-url <url>', 'how clients reach the server; links begin with it')
+    .option('--engine <name>', 'onnx paints; noop answers with a tiny picture at once, for load tests')
+    .option('--log-level <level>', 'silent, fatal, error, warn, info, debug or trace (default: warn)')
+    .option(...dataOption)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  tessera up
+  tessera up --host 0.0.0.0 --public-url https://images.example.org
+  tessera up --port 0 --engine noop --data /tmp/scratch
+
+Ctrl-C stops it cleanly; a second one at once. Jobs that were running are taken up again at the next start.`,
+    )
+    .action(async (options) => {
+      const { up } = await import('./commands/up.js');
+      await up(options);
+    });
+}
+
+function addMoney(program: Command): void {
+  program
+    .command('account')
+    .description('show balance, holds, limits and the queue')
+    .option('--json', 'print JSON')
+    .option(...dataOption)
+    .addHelpText('after', '\nExample:\n  tessera account --json | jq .balanceTokens')
+    .action(async (options) => (await import('./commands/account.js')).showAccount(options));
+  program
+    .command('topup')
+    .description('add tokens to the account')
+    .argument('<tokens>', 'how many')
+    .option('--json', 'print JSON')
+    .option(...dataOption)
+    .addHelpText('after', '\nExample:\n  tessera topup 10000')
+    .action(async (tokens: string, options) => (await import('./commands/account.js')).topUp(tokens, options));
+  program
+    .command('audit')
+    .description('recompute every balance and hash chain; exit code 1 if anything does not add up')
+    .option('--json', 'print the findings and the summary, one JSON object a line')
+    .option(...dataOption)
+    .addHelpText('after', '\nExample:\n  tessera audit && echo the books are clean')
+    .action(async (options) => {
+      const { audit } = await import('./commands/audit.js');
+      process.exitCode = await audit(options);
+    });
+}
+
+function addKeys(program: Command): void {
+  const keys = program.command('keys').description('create, list and revoke API keys');
+  keys
+    .command('create')
+    .description('make a key; it is shown this once')
+    .argument('[name]', 'what it is for')
+    .option('--read-only', 'may look but not spend')
+    .option('--json', 'print JSON')
+    .option(...dataOption)
+    .addHelpText('after', '\nExample:\n  export TESSERA_API_KEY=$(tessera keys create "web shop" --json | jq -r .key)')
+    .action(async (name: string | undefined, options) => (await import('./commands/keys.js')).createKey(name, options));
+  keys
+    .command('list')
+    .description('list the keys of the account, newest first')
+    .option('--json', 'print JSON')
+    .option(...dataOption)
+    .addHelpText('after', '\nExample:\n  tessera keys list')
+    .action(async (options) => (await import('./commands/keys.js')).listKeys(options));
+  keys
+    .command('revoke')
+    .description('make a key useless, now')
+    .argument('<id>', 'id from `keys list`')
+    .option(...dataOption)
+    .addHelpText('after', '\nExample:\n  tessera keys revoke 0199f3c2-1d5e-7a41-9c1b-2f6d8e0a7b34')
+    .action(async (id: string, options) => (await import('./commands/keys.js')).revokeKey(id, options));
+}
+
+function addWorkshop(program: Command): void {
+  program
+    .command('test')
+    .description('type-check, lint, import rules, contracts and tests')
+    .argument('[paths...]', 'only the tests below these paths; the other checks are left out')
+    .addHelpText('after', '\nExamples:\n  tessera test\n  tessera test libs/documents')
+    .action(async (paths: string[]) => {
+      const { test } = await import('./commands/test.js');
+      process.exitCode = await test(paths);
+    });
+  program
+    .command('bench')
+    .description('measure; without a name, list what there is to measure')
+    .argument('[name]', 'what to measure')
+    .argument('[arguments...]', "the benchmark's own")
+    .allowUnknownOption()
+    .addHelpText('after', '\nExamples:\n  tessera bench\n  tessera bench jobs --json')
+    .action(async (name: string | undefined, rest: string[]) => {
+      const { bench } = await import('./commands/bench.js');
+      process.exitCode = await bench(name, rest);
+    });
+  program
+    .command('doctor')
+    .description('check this machine and say what to do about what is missing')
+    .option(...dataOption)
+    .addHelpText('after', '\nExample:\n  tessera doctor')
+    .action(async (options) => {
+      const { doctor } = await import('./commands/doctor.js');
+      process.exitCode = await doctor(options);
+    });
+}
+
+// `tessera … | head` closes the pipe early; that is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+try {
+  await createProgram().parseAsync();
+} catch (error) {
+  // commander has already said what was wrong with the arguments, or printed the help that was asked for.
+  // A server that failed half-way may leave threads behind, so the process is ended, not waited for.
+  if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : exitCodes.refused);
+  process.exit(reportFailure(error));
+}

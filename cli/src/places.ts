@@ -1,0 +1,22 @@
+import { existsSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The folder that holds the launcher; this file runs from `cli/dist`. */
+export const repositoryRoot = fileURLToPath(new URL('../..', import.meta.url)).replace(/\/$/, '');
+
+export const consoleFolder = path.join(repositoryRoot, 'web/console/dist');
+export const modelsFolder = path.join(repositoryRoot, 'models');
+
+export function dataFolder(option: string | undefined): string {
+  return path.resolve(option ?? (process.env['TESSERA_DATA'] || path.join(os.homedir(), '.tessera')));
+}
+
+/** What the server is told about this checkout; settings from the environment win. */
+export function checkoutSettings(): { modelsDir?: string; consoleDir?: string } {
+  return {
+    ...(process.env['TESSERA_MODELS'] ? {} : { modelsDir: modelsFolder }),
+    ...(process.env['TESSERA_CONSOLE'] || !existsSync(consoleFolder) ? {} : { consoleDir: consoleFolder }),
+  };
+}

@@ -1,0 +1,71 @@
+import type { Account, Bill, Generation, Model, Queue, Quote, Request } from './wire.js';
+
+const base = '/api/rest/v1';
+const galleryCount = 24;
+
+/** A refusal in the server's own words. */
+export class Refusal extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** The REST API with one person's key. */
+export class Api {
+  constructor(readonly key: string) {}
+
+  account = (): Promise<Account> => this.#json('GET', '/account');
+  queue = (): Promise<Queue> => this.#json('GET', '/queue');
+  bill = (id: string): Promise<Bill> => this.#json('GET', `/generations/${id}/bill?wait=10000`);
+  cancel = (id: string): Promise<unknown> => this.#json('POST', `/generations/${id}/cancel`);
+  remove = (id: string): Promise<unknown> => this.#json('DELETE', `/generations/${id}`);
+
+  async models(): Promise<readonly Model[]> {
+    return (await this.#json<{ custom_models: Model[] }>('GET', '/platformModels')).custom_models;
+  }
+
+  async gallery(accountId: string): Promise<readonly Generation[]> {
+    return (await this.#json<{ generations: Generation[] }>('GET', `/generations/user/${accountId}?limit=${galleryCount}`)).generations;
+  }
+
+  async generation(id: string): Promise<Generation> {
+    return (await this.#json<{ generations_by_pk: Generation }>('GET', `/generations/${id}`)).generations_by_pk;
+  }
+
+  async quote(request: Request, signal: AbortSignal): Promise<Quote> {
+    return (await this.#json<{ sdGenerationJob: { tessera: { quote: Quote } } }>('POST', '/generations?dryRun=true', { body: request, signal })).sdGenerationJob.tessera.quote;
+  }
+
+  async create(request: Request): Promise<string> {
+    const headers = { 'idempotency-key': crypto.randomUUID() };
+    return (await this.#json<{ sdGenerationJob: { generationId: string } }>('POST', '/generations', { body: request, headers })).sdGenerationJob.generationId;
+  }
+
+  /** A stream of server-sent events; `EventSource` cannot send the key. */
+  events(id: string, after: string, signal: AbortSignal): Promise<Response> {
+    return this.#open('GET', `/generations/${id}/events${after ? `?after=${encodeURIComponent(after)}` : ''}`, { signal });
+  }
+
+  async #json<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
+    return (await (await this.#open(method, path, options)).json()) as T;
+  }
+
+  async #open(method: string, path: string, { body, headers = {}, signal }: CallOptions): Promise<Response> {
+    const answer = await fetch(base + path, {
+      method,
+      headers: { authorization: `Bearer ${this.key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal ? { signal } : {}),
+    });
+    if (answer.ok) return answer;
+    const refused = (await answer.json().catch(() => ({}))) as { error?: string };
+    throw new Refusal(answer.status, refused.error ?? `The server answered ${answer.status}.`);
+  }
+}
+
+type CallOptions = { readonly body?: unknown; readonly headers?: Record<string, string>; readonly signal?: AbortSignal };
+
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
