@@ -1,0 +1,224 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { DiffusionEngine, EncodedImage, EngineNotice, PaintBatch, PaintRequest, PaintUpdate } from '@tessera/inference/diffusion-engine.js';
+import type { ImageRequest, Job, JobPreviewSchema, Lease } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { TesseraError } from '@tessera/platform/errors.js';
+import type { Logger } from '@tessera/platform/logger.js';
+import { Heartbeats } from './heartbeats.js';
+import { readInitImage } from './init-image.js';
+import type { Slots } from './slots.js';
+import type { PictureClient, WorkerClient } from './worker-clients.js';
+
+/** Tries to store or report before the work of the GPU is given up. */
+const deliveryAttemptsMax = 4;
+const deliveryRetryMs = 200;
+
+export type BatchTools = {
+  readonly workerId: string;
+  readonly worker: WorkerClient;
+  readonly pictures: PictureClient;
+  readonly engine: DiffusionEngine;
+  readonly logger: Logger;
+  readonly painting: Slots;
+  readonly previewEverySteps: number;
+  readonly modelVersions: ReadonlyMap<string, string>;
+};
+
+type Piece = {
+  readonly job: Job;
+  readonly request: ImageRequest;
+  readonly leaseId: string;
+  readonly imageIds: readonly string[];
+  readonly images: Map<number, EncodedImage>;
+  readonly notices: EngineNotice[];
+  isDropped: boolean;
+};
+type Failure = { readonly reason: string; readonly message: string; readonly retryable: boolean };
+
+export const handedBackReason = 'worker_stopping';
+const handedBack: Failure = { reason: handedBackReason, message: 'The worker is shutting down.', retryable: true };
+
+/** One claimed batch on its way through the engine into storage. Every job of it ends here: completed, failed, handed back, or dropped because it is no longer ours. */
+export class BatchRun {
+  readonly #pieces: Map<string, Piece>;
+  readonly #stop = new AbortController();
+  readonly #heartbeats: Heartbeats;
+  #isHandedBack = false;
+
+  constructor(
+    leases: readonly Lease[],
+    private readonly tools: BatchTools,
+  ) {
+    this.#pieces = new Map(leases.flatMap((lease) => pieceOf(lease)).map((piece) => [piece.job.jobId, piece]));
+    this.#heartbeats = new Heartbeats(tools.worker, tools.workerId, () => this.#held(), (jobIds) => this.#drop(jobIds), tools.logger);
+  }
+
+  /** Stops painting; what is not painted goes back to the queue. */
+  handBack(): void {
+    this.#isHandedBack = true;
+    this.#stop.abort();
+  }
+
+  async finished(): Promise<void> {
+    this.#heartbeats.start();
+    try {
+      const initImages = await this.#readInitImages();
+      await this.tools.painting.take();
+      const startedMs = performance.now();
+      const failure = await this.#paint(initImages).finally(() => this.tools.painting.giveBack());
+      await this.#deliver(performance.now() - startedMs, failure);
+    } finally {
+      await this.#heartbeats.stop();
+    }
+  }
+
+  #held(): { jobId: string; leaseId: string }[] {
+    return this.#left().map(({ job, leaseId }) => ({ jobId: job.jobId, leaseId }));
+  }
+
+  #left(): Piece[] {
+    return [...this.#pieces.values()].filter(({ isDropped }) => !isDropped);
+  }
+
+  #drop(jobIds: readonly string[]): void {
+    for (const jobId of jobIds) {
+      const piece = this.#pieces.get(jobId);
+      if (piece) piece.isDropped = true;
+    }
+    if (this.#left().length === 0) this.#stop.abort();
+  }
+
+  async #readInitImages(): Promise<Map<string, Uint8Array>> {
+    const initImages = new Map<string, Uint8Array>();
+    for (const piece of this.#left()) {
+      const { initImage } = piece.request;
+      if (!initImage) continue;
+      try {
+        initImages.set(piece.job.jobId, await readInitImage(this.tools.pictures, piece.job.accountId, initImage.assetId, this.#stop.signal));
+      } catch (error) {
+        await this.#fail(piece, failureOf(error, true), 0);
+      }
+    }
+    return initImages;
+  }
+
+  /** Answers why the batch failed, or nothing when it did not. */
+  async #paint(initImages: Map<string, Uint8Array>): Promise<Failure | undefined> {
+    const pieces = this.#left();
+    const [first] = pieces;
+    if (!first) return undefined;
+    if (this.#stop.signal.aborted) return handedBack;
+    const { modelId, widthPx, heightPx, steps, guidanceScale } = first.request;
+    const requests = pieces.map((piece) => paintRequestOf(piece, initImages.get(piece.job.jobId)));
+    const batch: PaintBatch = { modelId, widthPx, heightPx, steps, guidanceScale, previewEverySteps: this.tools.previewEverySteps, requests };
+    try {
+      for await (const update of this.tools.engine.paint(batch, this.#stop.signal)) this.#take(update);
+      return undefined;
+    } catch (error) {
+      return this.#isHandedBack ? handedBack : failureOf(error, pieces.length === 1);
+    }
+  }
+
+  #take(update: PaintUpdate): void {
+    if (update.type === 'step') return this.#heartbeats.step(update.step, update.steps);
+    const piece = this.#pieces.get(update.requestId);
+    if (!piece) return;
+    if (update.type === 'notice') piece.notices.push(update.notice);
+    else if (update.type === 'image') piece.images.set(update.index, update.image);
+    else this.#heartbeats.preview(update.requestId, previewOf(update));
+  }
+
+  async #deliver(paintedMs: number, failure: Failure | undefined): Promise<void> {
+    const images = [...this.#pieces.values()].reduce((sum, { request }) => sum + request.images, 0);
+    await Promise.all(
+      this.#left().map(async (piece) => {
+        const gpuSeconds = (paintedMs / 1_000) * (piece.request.images / images);
+        if (failure) return this.#fail(piece, failure, gpuSeconds);
+        if (piece.images.size < piece.request.images) {
+          return this.#fail(piece, { reason: 'engine_error', message: 'The engine ended without all pictures.', retryable: true }, gpuSeconds);
+        }
+        try {
+          await this.#storeAndComplete(piece, paintedMs, gpuSeconds);
+        } catch (error) {
+          if ((error as { reason?: string }).reason === 'lease_lost') return;
+          await this.#fail(piece, { reason: 'storage_error', message: 'The pictures could not be stored.', retryable: true }, gpuSeconds);
+          this.tools.logger.warn({ err: error, jobId: piece.job.jobId }, 'pictures could not be delivered');
+        }
+      }),
+    );
+  }
+
+  async #storeAndComplete(piece: Piece, paintedMs: number, gpuSeconds: number): Promise<void> {
+    const { worker, pictures } = this.tools;
+    const { jobId, accountId } = piece.job;
+    const storingFromMs = performance.now();
+    const assets = [...piece.images].map(([index, { bytes, contentType, widthPx, heightPx }]) => ({ assetId: piece.imageIds[index] ?? '', index, contentType, widthPx, heightPx, data: bytes }));
+    const stored = await deliver(() => pictures.putAssets({ accountId, jobId, assets }));
+    const completion = {
+      jobId,
+      leaseId: piece.leaseId,
+      images: stored.assets.map(({ assetId, index, widthPx, heightPx, contentType, sizeBytes, sha256 }) => ({ imageId: assetId, index, widthPx, heightPx, contentType, sizeBytes, sha256 })),
+      notices: piece.notices.map(({ kind, message }) => ({ kind, message })),
+      modelVersion: this.tools.modelVersions.get(piece.request.modelId) ?? '',
+      paintingMs: BigInt(Math.round(paintedMs)),
+      storingMs: BigInt(Math.round(performance.now() - storingFromMs)),
+      gpuSeconds,
+    };
+    await deliver(() => worker.complete(completion));
+    piece.isDropped = true;
+  }
+
+  async #fail(piece: Piece, { reason, message, retryable }: Failure, gpuSeconds: number): Promise<void> {
+    piece.isDropped = true;
+    try {
+      await deliver(() => this.tools.worker.fail({ jobId: piece.job.jobId, leaseId: piece.leaseId, failure: { reason, message }, retryable, gpuSeconds }));
+    } catch (error) {
+      // The lease runs out and says the same.
+      if ((error as { reason?: string }).reason !== 'lease_lost') this.tools.logger.warn({ err: error, jobId: piece.job.jobId }, 'a failure could not be reported');
+    }
+  }
+}
+
+function pieceOf({ job, leaseId, imageIds }: Lease): Piece[] {
+  if (!job?.request) return [];
+  return [{ job, request: job.request, leaseId, imageIds, images: new Map(), notices: [], isDropped: false }];
+}
+
+function paintRequestOf({ job, request }: Piece, initImage: Uint8Array | undefined): PaintRequest {
+  return {
+    requestId: job.jobId,
+    prompt: request.prompt,
+    negativePrompt: request.negativePrompt,
+    seed: Number(request.seed ?? 0n),
+    images: request.images,
+    style: request.style,
+    ...(initImage ? { initImage: { bytes: initImage, strength: request.initImage?.strength ?? 0 } } : {}),
+  };
+}
+
+const previewOf = (update: Extract<PaintUpdate, { type: 'preview' }>): MessageInitShape<typeof JobPreviewSchema> => ({
+  index: update.index,
+  step: update.step,
+  contentType: update.image.contentType,
+  data: update.image.bytes,
+});
+
+/** The request itself is to blame only if it was alone in its batch: else each is tried again by itself. */
+function failureOf(error: unknown, wasAlone: boolean): Failure {
+  if (error instanceof TesseraError && !error.retryable && error.kind !== 'Internal' && error.kind !== 'Cancelled' && wasAlone) {
+    return { reason: error.reason, message: error.message, retryable: false };
+  }
+  return { reason: 'engine_error', message: error instanceof TesseraError ? error.message : 'The engine broke down.', retryable: true };
+}
+
+/** Again and again while the other side says that this may help. */
+async function deliver<T>(call: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await call();
+    } catch (error) {
+      const mayHelp = error instanceof TesseraError && error.retryable;
+      if (!mayHelp || attempt >= deliveryAttemptsMax) throw error;
+      await new Promise((resolve) => setTimeout(resolve, deliveryRetryMs * attempt));
+    }
+  }
+}

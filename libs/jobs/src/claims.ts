@@ -1,0 +1,130 @@
+import { newId } from '@tessera/platform/ids.js';
+import { pickBatch, type Candidate, type WorkerCapacity } from './batching.js';
+import type { JobQueue } from './job-queue.js';
+import { attemptsThroughRestartsMax, type Queued } from './job-life.js';
+import type { StoredJob } from './job.store.js';
+import { lanes } from './lanes.js';
+import type { Pool } from './pools.js';
+
+/** How long a worker may be silent before its jobs go to others. */
+export const leaseMs = 30_000;
+/** A lease is written anew only when this much of it is gone: heartbeats come far more often than that. */
+const renewAfterMs = leaseMs / 3;
+/** How often a waiting claim looks although nothing woke it: jobs that another process on the same store has queued announce themselves only there. */
+const recheckMs = 1_000;
+/** Heads read for each job that a worker can take: enough to find batch-mates, few enough to cost the same with a million queued. */
+const headsPerJob = 3;
+/** Races lost in a row before a claim answers with nothing; the worker asks again at once. */
+const claimAttemptsMax = 8;
+/** Above what any worker asks for, and a bound on one commit. */
+const batchJobsMax = 64;
+
+export type ClaimRequest = WorkerCapacity & { readonly workerId: string; readonly pool: string; readonly waitMs: number };
+export type HeldLease = { readonly jobId: string; readonly leaseId: string };
+
+const queuedLife = <P>(job: StoredJob<P>): Queued => {
+  if (job.value.life.state !== 'queued') throw new Error(`Job ${job.id} stands in the queue's index but is ${job.value.life.state}`);
+  return job.value.life;
+};
+
+const candidateOf = <P>(job: StoredJob<P>): Candidate => {
+  const { tag, attempt } = queuedLife(job);
+  const { modelId, affinity, images } = job.value.work;
+  return { modelId, affinity, images, tag, attempt };
+};
+
+/** How workers come to their jobs. They pull; a claim that finds nothing waits until something is queued. */
+export class Claims<P extends object> {
+  constructor(private readonly queue: JobQueue<P>) {}
+
+  /** Jobs that can run as one batch, leased to the worker in one commit; none when `waitMs` is over or the signal aborts. */
+  async claim(request: ClaimRequest, signal: AbortSignal): Promise<StoredJob<P>[]> {
+    const { clock } = this.queue.options;
+    const pool = await this.queue.pools.named(request.pool);
+    const capacity = { ...request, jobsMax: Math.min(request.jobsMax, batchJobsMax) };
+    const untilMs = clock.now() + request.waitMs;
+    while (!signal.aborted) {
+      const seen = pool.arrivalsCount;
+      const claimed = await pool.inTurn(() => this.#tryClaim(pool, capacity));
+      if (claimed.length > 0) return this.#unlessGone(claimed, signal);
+      const leftMs = untilMs - clock.now();
+      if (leftMs <= 0) break;
+      await pool.waitForArrival(seen, Math.min(leftMs, recheckMs), signal);
+      if (pool.arrivalsCount === seen) for (const lane of lanes) pool.backlogged.add(lane);
+    }
+    return [];
+  }
+
+  /** Extends what is still held; answers the jobs that the worker must drop. */
+  async renew(held: readonly HeldLease[]): Promise<{ renewed: StoredJob<P>[]; dropJobIds: string[] }> {
+    const { store, clock } = this.queue.options;
+    const jobs = new Map((await store.getMany(held.map(({ jobId }) => jobId))).map((job) => [job.id, job]));
+    const renewed: StoredJob<P>[] = [];
+    const dropJobIds: string[] = [];
+    const aging: { job: StoredJob<P>; leaseId: string; expiresMs: number }[] = [];
+    for (const { jobId, leaseId } of held) {
+      const job = jobs.get(jobId);
+      if (job?.value.life.state !== 'running' || job.value.life.lease.leaseId !== leaseId) dropJobIds.push(jobId);
+      else if (job.value.life.lease.expiresMs - clock.now() > leaseMs - renewAfterMs) renewed.push(job);
+      else aging.push({ job, leaseId, expiresMs: clock.now() + leaseMs });
+    }
+    // One by one: a job that is being cancelled at this moment must not cost its batch-mates their leases. A lost race is settled by the next heartbeat.
+    const outcomes = await Promise.allSettled(aging.map((job) => this.queue.renew([job])));
+    for (const outcome of outcomes) if (outcome.status === 'fulfilled') renewed.push(...outcome.value);
+    return { renewed, dropJobIds };
+  }
+
+  /** Takes back at once all that a worker held that is known to be gone, instead of waiting for its leases to run out. */
+  async takeBackFrom(workerId: string): Promise<number> {
+    const { store, clock } = this.queue.options;
+    const gone: StoredJob<P>[] = [];
+    for await (const job of store.dueUntil(clock.now() + leaseMs)) {
+      if (job.value.life.state === 'running' && job.value.life.lease.workerId === workerId) gone.push(job);
+    }
+    for (const job of gone) {
+      await this.queue.giveUp(job, { reason: 'lease_lost', message: 'The process that painted it ended, every time.' }, { countsAsAttempt: true, attemptsMax: attemptsThroughRestartsMax });
+    }
+    return gone.length;
+  }
+
+  async #tryClaim(pool: Pool, capacity: ClaimRequest): Promise<StoredJob<P>[]> {
+    for (let attempt = 1; attempt <= claimAttemptsMax; attempt++) {
+      const batch = await this.#pick(pool, capacity);
+      if (batch.length === 0) return [];
+      const expiresMs = this.queue.options.clock.now() + leaseMs;
+      try {
+        const claimed = await this.queue.claim(batch.map((job) => ({ job, lease: { leaseId: newId(), workerId: capacity.workerId, expiresMs } })));
+        for (const job of batch) pool.fair.served(queuedLife(job).lane, queuedLife(job).tag, job.value.work.gpuSecondsEstimated);
+        return claimed;
+      } catch (error) {
+        // A job of the batch was cancelled, or another process was faster: look again.
+        if ((error as { reason?: string }).reason !== 'revision_mismatch') throw error;
+      }
+    }
+    return [];
+  }
+
+  async #pick(pool: Pool, capacity: ClaimRequest): Promise<StoredJob<P>[]> {
+    const seen = pool.arrivalsCount;
+    const { store, clock } = this.queue.options;
+    const limit = Math.max(1, capacity.jobsMax) * headsPerJob;
+    const known = [...pool.backlogged];
+    const heads = new Map(await Promise.all(known.map(async (lane) => [lane, await store.heads(pool.name, lane, limit)] as const)));
+    const empty = known.filter((lane) => heads.get(lane)?.length === 0);
+    if (pool.arrivalsCount === seen) for (const lane of empty) pool.backlogged.delete(lane);
+    const nowMs = clock.now();
+    for (const lane of pool.fair.order(known.filter((candidate) => !empty.includes(candidate)))) {
+      const startable = (heads.get(lane) ?? []).filter((job) => queuedLife(job).startDeadlineMs > nowMs);
+      const batch = pickBatch(startable, candidateOf, capacity);
+      if (batch.length > 0) return batch;
+    }
+    return [];
+  }
+
+  /** The worker hung up while its claim was being committed: nobody would ever paint these. */
+  async #unlessGone(claimed: StoredJob<P>[], signal: AbortSignal): Promise<StoredJob<P>[]> {
+    if (!signal.aborted) return claimed;
+    for (const job of claimed) await this.queue.giveUp(job, { reason: 'lease_lost', message: 'The worker hung up.' }, { countsAsAttempt: false });
+    return [];
+  }
+}

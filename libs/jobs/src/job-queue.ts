@@ -1,0 +1,270 @@
+import { retryOnConflict } from '@tessera/documents/documents.js';
+import type { OutgoingEvent } from '@tessera/documents/outgoing-event.js';
+import type { Clock } from '@tessera/platform/clock.js';
+import { resourceExhausted, TesseraError } from '@tessera/platform/errors.js';
+import type { Logger } from '@tessera/platform/logger.js';
+import { AccountLoads, type AccountLoad } from './account-loads.js';
+import { GpuTime } from './gpu-time.js';
+import * as life from './job-life.js';
+import type { JobFailure, JobLife } from './job-life.js';
+import type { JobRecord, JobStore, StoredJob } from './job.store.js';
+import type { Lane } from './lanes.js';
+import { Pools } from './pools.js';
+
+/** When a caller may try again whose queue is full: about the time of a few pictures. */
+const queueFullRetryAfterMs = 5_000;
+
+/** Parked jobs that are let go in one commit; what is left follows in the next. */
+const unparkedAtOnceMax = 16;
+
+export type QueueLimits = { /** 0 is unlimited, in both. */ readonly concurrentJobsMax: number; readonly queuedJobsMax: number };
+
+export type JobQueueOptions<P extends object> = {
+  readonly store: JobStore<P>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The event that tells the world of an ended job; it lies in the commit that ended it. `hasHold`: tokens may have been held for it. */
+  readonly finishedEvent: (job: StoredJob<P>, hasHold: boolean) => OutgoingEvent;
+  /** Called after every commit that changed a job's state. */
+  readonly onChange: (job: StoredJob<P>) => void;
+  /** Called after every commit with the time by which a sweeper must look. */
+  readonly onDue: (dueMs: number) => void;
+};
+
+type Change<P> = { readonly job: StoredJob<P>; readonly next: JobLife; readonly payload?: P; readonly hadNoHold?: boolean; /** The place that it takes is counted already. */ readonly isCounted?: true };
+type LoadKey = keyof AccountLoad;
+
+/**
+ * Everything that may happen to a job between its acceptance and its end, each step one commit. Who wins a race is decided by the document's revision alone;
+ * what this process keeps in memory (tags, counts) only decides order and limits, and is found again in the store after a restart.
+ */
+export class JobQueue<P extends object> {
+  readonly pools: Pools;
+  readonly gpuTime = new GpuTime();
+  readonly #loads: AccountLoads;
+  readonly #unparking = new Map<string, { isAskedAgain: boolean; done: Promise<void> }>();
+
+  constructor(readonly options: JobQueueOptions<P>) {
+    this.pools = new Pools(options.store);
+    this.#loads = new AccountLoads((accountId) => this.#countLoad(accountId));
+  }
+
+  loadOf(accountId: string): Promise<AccountLoad> {
+    return this.#loads.of(accountId);
+  }
+
+  /** Keeps room for one more job of the account, or refuses with ResourceExhausted `queue_full`. The room is used by `accept`, or given back. */
+  async admit(accountId: string, { concurrentJobsMax, queuedJobsMax }: QueueLimits): Promise<{ giveBack(): void }> {
+    const load = await this.#loads.of(accountId);
+    const queued = load.admitted + load.waiting + load.parked;
+    const isFull = concurrentJobsMax === 0 ? queued >= queuedJobsMax : queued + load.running >= concurrentJobsMax + queuedJobsMax;
+    if (queuedJobsMax > 0 && isFull) {
+      throw resourceExhausted('queue_full', `This account already has ${queued} jobs waiting; its plan allows ${queuedJobsMax}.`, { retryAfterMs: queueFullRetryAfterMs });
+    }
+    load.admitted += 1;
+    return { giveBack: () => void (load.admitted -= 1) };
+  }
+
+  /** Throws Conflict `already_exists` when the job id is taken. */
+  async accept(jobId: string, record: JobRecord<P>): Promise<StoredJob<P>> {
+    const { store } = this.options;
+    await store.commit([store.insertion(jobId, record)]);
+    const stored = { id: jobId, revision: 1, value: record };
+    this.#announce(stored, undefined);
+    return stored;
+  }
+
+  async enqueue(job: StoredJob<P>, place: { lane: Lane; startDeadlineMs: number; concurrentJobsMax: number; payload: P }): Promise<StoredJob<P>> {
+    const { accountId, work } = job.value;
+    const pool = await this.pools.named(work.pool);
+    const load = await this.#loads.of(accountId);
+    const isParked = place.concurrentJobsMax > 0 && load.waiting + load.running >= place.concurrentJobsMax;
+    const tag = isParked ? 0 : pool.fair.tag(place.lane, accountId, work.gpuSecondsEstimated);
+    const { lane, startDeadlineMs, concurrentJobsMax, payload } = place;
+    const next = life.enqueue(job.value.life, { lane, tag, isParked, startDeadlineMs, concurrentJobsMax, enqueuedMs: this.options.clock.now() });
+    // Counted at once, before anything else can look: two that decide side by side must not both take the last place.
+    count(load, loadKeyOf(next), +1);
+    const queued = await this.#change({ job, next, payload, isCounted: true });
+    // A place may have become free while the parked job was on its way to the store.
+    if (isParked) this.#unparkLater(accountId);
+    return queued;
+  }
+
+  /** Ends a job that was never queued. */
+  reject(job: StoredJob<P>, failure: JobFailure, hadNoHold: boolean): Promise<StoredJob<P>> {
+    return this.#change({ job, next: life.reject(job.value.life, failure, this.options.clock.now()), hadNoHold });
+  }
+
+  /** Removes a job that was refused, as if it had never been. Tokens that may have been held for it go back. */
+  async withdraw(job: StoredJob<P>, failure: JobFailure, hadNoHold: boolean): Promise<void> {
+    const { store, clock, finishedEvent } = this.options;
+    const rejected = { ...job, value: { ...job.value, life: life.reject(job.value.life, failure, clock.now()) } };
+    await store.commit([store.removal(job)], hadNoHold ? [] : [finishedEvent(rejected, true)]);
+  }
+
+  /** One commit for all: a batch is claimed whole or not at all. */
+  async claim(jobs: readonly { job: StoredJob<P>; lease: life.Lease }[]): Promise<StoredJob<P>[]> {
+    const nowMs = this.options.clock.now();
+    return this.#changeAll(jobs.map(({ job, lease }) => ({ job, next: life.claim(job.value.life, lease, nowMs) })));
+  }
+
+  async renew(jobs: readonly { job: StoredJob<P>; leaseId: string; expiresMs: number }[]): Promise<StoredJob<P>[]> {
+    return this.#changeAll(jobs.map(({ job, leaseId, expiresMs }) => ({ job, next: life.renew(job.value.life, leaseId, expiresMs) })));
+  }
+
+  async succeed(job: StoredJob<P>, leaseId: string, gpuSeconds: number, payload: P): Promise<StoredJob<P>> {
+    const ended = await this.#change({ job, next: life.succeed(job.value.life, leaseId, this.options.clock.now(), gpuSeconds), payload });
+    this.gpuTime.learn(job.value.work.modelId, job.value.work.workUnits, gpuSeconds);
+    return ended;
+  }
+
+  fail(job: StoredJob<P>, failure: JobFailure, gpuSeconds: number): Promise<StoredJob<P>> {
+    return this.#change({ job, next: life.fail(job.value.life, failure, this.options.clock.now(), gpuSeconds) });
+  }
+
+  /** Back to the front of its lane; after the last attempt it fails with `failure` instead. */
+  giveUp(job: StoredJob<P>, failure: JobFailure, { countsAsAttempt, attemptsMax = life.attemptsMax }: { countsAsAttempt: boolean; attemptsMax?: number }): Promise<StoredJob<P>> {
+    const current = job.value.life;
+    if (current.state === 'running' && countsAsAttempt && !life.hasAttemptsLeft(current, attemptsMax)) return this.fail(job, failure, 0);
+    return this.#change({ job, next: life.requeue(current, { countsAsAttempt }) });
+  }
+
+  expire(job: StoredJob<P>): Promise<StoredJob<P>> {
+    return this.#change({ job, next: life.expire(job.value.life, this.options.clock.now()) });
+  }
+
+  /** A job that has ended stays as it is. */
+  async cancel(job: StoredJob<P>): Promise<StoredJob<P>> {
+    if (life.hasEnded(job.value.life)) return job;
+    return this.#change({ job, next: life.cancel(job.value.life, this.options.clock.now()) });
+  }
+
+  /** Lets parked jobs take the places that are free: at start, for a crash may have come between an end and the unparking that follows it. */
+  async unparkAll(): Promise<void> {
+    let accountId = await this.options.store.parkedAccountAfter('');
+    while (accountId !== undefined) {
+      await this.#unpark(accountId);
+      accountId = await this.options.store.parkedAccountAfter(accountId);
+    }
+  }
+
+  /** Waits for what was begun in the background. */
+  async settle(): Promise<void> {
+    while (this.#unparking.size > 0) await Promise.all([...this.#unparking.values()].map(({ done }) => done));
+  }
+
+  async #change(change: Change<P>): Promise<StoredJob<P>> {
+    const [stored] = await this.#changeAll([change]);
+    if (!stored) throw new Error('A change of one job answers one job');
+    return stored;
+  }
+
+  async #changeAll(changes: readonly Change<P>[]): Promise<StoredJob<P>[]> {
+    const { store, finishedEvent } = this.options;
+    const planned = await Promise.all(
+      changes.map(async ({ job, next, payload, hadNoHold, isCounted }) => {
+        const { write, stored } = store.change(job, { ...job.value, life: next, payload: payload ?? job.value.payload });
+        const events = life.hasEnded(next) ? [finishedEvent(stored, hadNoHold !== true)] : [];
+        const pool = await this.pools.named(job.value.work.pool);
+        return { write, stored, events, pool, isCounted, before: job.value.life, load: await this.#loads.of(job.value.accountId) };
+      }),
+    );
+    // What a job takes is counted before the commit and what it leaves after it, so that in between the account seems to have too many jobs, never too few.
+    for (const { load, stored, isCounted } of planned) if (!isCounted) count(load, loadKeyOf(stored.value.life), +1);
+    try {
+      await store.commit(planned.map(({ write }) => write), planned.flatMap(({ events }) => events));
+    } catch (error) {
+      for (const { load, stored } of planned) count(load, loadKeyOf(stored.value.life), -1);
+      if (!(error instanceof TesseraError && error.kind === 'Conflict')) for (const { stored } of planned) this.#loads.forget(stored.value.accountId);
+      throw error;
+    }
+    for (const { load, before, stored, pool } of planned) {
+      count(load, loadKeyOf(before), -1);
+      if (life.hasEnded(stored.value.life)) this.#account(pool, before, stored);
+      this.#announce(stored, before);
+      const { life: now, accountId } = stored.value;
+      if (now.state === 'queued' && !now.isParked) pool.arrived(now.lane);
+      if (life.hasEnded(now) && load.parked > 0) this.#unparkLater(accountId);
+    }
+    return planned.map(({ stored }) => stored);
+  }
+
+  /** Fair queueing pays what was used: measured for a job that ran to its end, nothing for one that never ran, the estimate for one that was stopped on its way. */
+  #account(pool: Awaited<ReturnType<Pools['named']>>, before: JobLife, { value }: StoredJob<P>): void {
+    const estimated = value.work.gpuSecondsEstimated;
+    const ended = value.life;
+    if (before.state === 'queued' && !before.isParked) pool.fair.withdrawn(before.lane, value.accountId, estimated);
+    if (before.state === 'running' && ended.state === 'succeeded') pool.fair.measured(before.lane, value.accountId, estimated, ended.gpuSeconds);
+  }
+
+  #announce(job: StoredJob<P>, before: JobLife | undefined): void {
+    const { life: now } = job.value;
+    if (now.state === 'accepted') this.options.onDue(now.resumeMs);
+    if (now.state === 'queued') this.options.onDue(now.startDeadlineMs);
+    if (now.state === 'running') this.options.onDue(now.lease.expiresMs);
+    // A renewed lease is nobody's news.
+    if (before?.state !== now.state || now.state === 'queued') this.options.onChange(job);
+  }
+
+  #unparkLater(accountId: string): void {
+    const known = this.#unparking.get(accountId);
+    if (known) known.isAskedAgain = true;
+    else void this.#unpark(accountId).catch((error: unknown) => this.options.logger.error({ err: error, accountId }, 'a parked job stays parked until the next job of its account ends'));
+  }
+
+  /** One at a time for each account: side by side they would want the same parked jobs. */
+  async #unpark(accountId: string): Promise<void> {
+    const turn = { isAskedAgain: true, done: Promise.resolve() };
+    const run = async () => {
+      try {
+        while (turn.isAskedAgain) {
+          turn.isAskedAgain = false;
+          while (await retryOnConflict(() => this.#unparkSome(accountId)));
+        }
+      } finally {
+        // In the same breath as the last look at `isAskedAgain`, or a question in between would be lost.
+        this.#unparking.delete(accountId);
+      }
+    };
+    this.#unparking.set(accountId, turn);
+    const running = run();
+    turn.done = running.catch(() => undefined);
+    await running;
+  }
+
+  /** Fills the free places of an account, in one commit; answers whether there may be more to do. */
+  async #unparkSome(accountId: string): Promise<boolean> {
+    const load = await this.#loads.of(accountId);
+    const parked = load.parked > 0 ? await this.options.store.firstParked(accountId, unparkedAtOnceMax) : [];
+    const changes: Change<P>[] = [];
+    for (const job of parked) {
+      const { life: now, work } = job.value;
+      const pool = await this.pools.named(work.pool);
+      if (now.state !== 'queued' || (now.concurrentJobsMax > 0 && load.waiting + load.running >= now.concurrentJobsMax)) break;
+      const next = life.unpark(now, pool.fair.tag(now.lane, accountId, work.gpuSecondsEstimated));
+      count(load, loadKeyOf(next), +1);
+      changes.push({ job, next, isCounted: true });
+    }
+    if (changes.length > 0) await this.#changeAll(changes);
+    return changes.length > 0;
+  }
+
+  async #countLoad(accountId: string): Promise<AccountLoad> {
+    const { lastWaiting, waiting, running, parked } = await this.options.store.loadOf(accountId);
+    if (lastWaiting?.value.life.state === 'queued') {
+      const { work, life: last } = lastWaiting.value;
+      const pool = await this.pools.named(work.pool);
+      pool.fair.resumeAccount(last.lane, accountId, last.tag, work.gpuSecondsEstimated);
+    }
+    return { admitted: 0, waiting, running, parked };
+  }
+}
+
+function loadKeyOf(state: JobLife): LoadKey | undefined {
+  if (state.state === 'queued') return state.isParked ? 'parked' : 'waiting';
+  return state.state === 'running' ? 'running' : undefined;
+}
+
+function count(load: AccountLoad, key: LoadKey | undefined, by: number): void {
+  if (key !== undefined) load[key] += by;
+}

@@ -1,0 +1,186 @@
+import type { Collection, CollectionSpec, Documents, Stored, Write } from '@tessera/documents/documents.js';
+import type { OutgoingEvent } from '@tessera/documents/outgoing-event.js';
+import type { JobLife } from './job-life.js';
+import type { Lane } from './lanes.js';
+
+/** What the queue must know of a job's work; it never changes. */
+export type Work = {
+  readonly pool: string;
+  readonly modelId: string;
+  readonly affinity: string;
+  readonly images: number;
+  /** Size of the work in a unit in which GPU-seconds grow evenly, for example steps times megapixels times pictures. */
+  readonly workUnits: number;
+  readonly gpuSecondsEstimated: number;
+};
+
+export type JobRecord<P> = {
+  readonly accountId: string;
+  readonly createdMs: number;
+  readonly work: Work;
+  readonly life: JobLife;
+  readonly traceparent?: string;
+  /** What the owning service keeps of it. */
+  readonly payload: P;
+};
+
+export type StoredJob<P> = Stored<JobRecord<P>>;
+
+/** The fields that make a job findable, each present only while the job is in the state that needs it: an index is never larger than what it is for. */
+type IndexFields = {
+  /** Waiting where workers see it: pool and lane. */
+  readonly queueKey?: string;
+  readonly queueTag?: number;
+  /** Holds one of its account's places among the running. */
+  readonly slotOf?: string;
+  readonly slotState?: 'waiting' | 'running';
+  readonly parkedOf?: string;
+  readonly parkedMs?: number;
+  /** When the sweeper must look at it. */
+  readonly dueMs?: number;
+};
+export type JobDocument<P> = JobRecord<P> & IndexFields;
+
+/** Jobs read at most when a lane's head or the due ones are looked at: the cost of a claim does not grow with the queue. */
+const windowMax = 64;
+
+export const jobCollection = (name: string): CollectionSpec => ({
+  name,
+  indexes: [
+    { name: 'account', fields: ['accountId', 'createdMs'] },
+    { name: 'queue', fields: ['queueKey', 'queueTag'] },
+    { name: 'slots', fields: ['slotOf', 'slotState', 'queueTag'] },
+    { name: 'parked', fields: ['parkedOf', 'parkedMs'] },
+    { name: 'due', fields: ['dueMs'] },
+  ],
+});
+
+export const queueKeyOf = (pool: string, lane: Lane): string => `${pool}/${lane}`;
+
+function indexFieldsOf({ accountId, work, life }: JobRecord<unknown>): IndexFields {
+  switch (life.state) {
+    case 'accepted':
+      return { dueMs: life.resumeMs };
+    case 'queued':
+      if (life.isParked) return { parkedOf: accountId, parkedMs: life.enqueuedMs, dueMs: life.startDeadlineMs };
+      return { queueKey: queueKeyOf(work.pool, life.lane), queueTag: life.tag, slotOf: accountId, slotState: 'waiting', dueMs: life.startDeadlineMs };
+    case 'running':
+      return { slotOf: accountId, slotState: 'running', queueTag: life.tag, dueMs: life.lease.expiresMs };
+    default:
+      return {};
+  }
+}
+
+const toDocument = <P>({ accountId, createdMs, work, life, traceparent, payload }: JobRecord<P>): JobDocument<P> => {
+  const record: JobRecord<P> = { accountId, createdMs, work, life, payload, ...(traceparent === undefined ? {} : { traceparent }) };
+  return { ...record, ...indexFieldsOf(record) };
+};
+
+export type Waiting = { readonly waiting: number; readonly running: number; readonly parked: number; readonly lastWaiting?: StoredJob<unknown> };
+
+/** The only file that knows how the queue's side of a job is stored. */
+export class JobStore<P extends object> {
+  readonly #jobs: Collection<JobDocument<P>>;
+
+  constructor(
+    private readonly documents: Documents,
+    collectionName: string,
+  ) {
+    this.#jobs = documents.collection<JobDocument<P>>(jobCollection(collectionName));
+  }
+
+  get(jobId: string): Promise<StoredJob<P> | undefined> {
+    return this.#jobs.get(jobId);
+  }
+
+  getMany(jobIds: readonly string[]): Promise<StoredJob<P>[]> {
+    return this.#jobs.getMany(jobIds);
+  }
+
+  insertion(jobId: string, record: JobRecord<P>): Write {
+    return this.#jobs.insert(jobId, toDocument(record));
+  }
+
+  /** The write, and the job as it will stand when the write has been committed. */
+  change(current: StoredJob<P>, record: JobRecord<P>): { write: Write; stored: StoredJob<P> } {
+    return { write: this.#jobs.replace(current, toDocument(record)), stored: { id: current.id, revision: current.revision + 1, value: record } };
+  }
+
+  removal(current: StoredJob<P>): Write {
+    return this.#jobs.remove(current);
+  }
+
+  commit(writes: readonly Write[], events: readonly OutgoingEvent[] = []): Promise<void> {
+    return this.documents.commit(writes, events);
+  }
+
+  /** First in the lane, at most `limit`. */
+  async heads(pool: string, lane: Lane, limit: number): Promise<readonly StoredJob<P>[]> {
+    const page = await this.#jobs.find({ where: { queueKey: queueKeyOf(pool, lane) }, sort: [['queueTag', 'asc']], limit: Math.min(limit, windowMax) });
+    return page.items;
+  }
+
+  countAhead(pool: string, lane: Lane, tag: number): Promise<number> {
+    return this.#jobs.count({ queueKey: queueKeyOf(pool, lane), queueTag: { lt: tag } });
+  }
+
+  countQueued(queueKeys: readonly string[]): Promise<number> {
+    return this.#jobs.count({ queueKey: { in: queueKeys } });
+  }
+
+  countParked(): Promise<number> {
+    return this.#jobs.count({ parkedOf: { gte: '' } });
+  }
+
+  countHoldingSlots(): Promise<number> {
+    return this.#jobs.count({ slotOf: { gte: '' } });
+  }
+
+  async loadOf(accountId: string): Promise<Waiting> {
+    const [waiting, running, parked, last] = await Promise.all([
+      this.#jobs.count({ slotOf: accountId, slotState: 'waiting' }),
+      this.#jobs.count({ slotOf: accountId, slotState: 'running' }),
+      this.#jobs.count({ parkedOf: accountId }),
+      this.#jobs.find({ where: { slotOf: accountId, slotState: 'waiting' }, sort: [['queueTag', 'desc']], limit: 1 }),
+    ]);
+    const [lastWaiting] = last.items;
+    return { waiting, running, parked, ...(lastWaiting ? { lastWaiting } : {}) };
+  }
+
+  async firstParked(accountId: string, limit: number): Promise<readonly StoredJob<P>[]> {
+    const page = await this.#jobs.find({ where: { parkedOf: accountId }, sort: [['parkedMs', 'asc']], limit: Math.min(limit, windowMax) });
+    return page.items;
+  }
+
+  /** The next account, in the order of ids, that has parked jobs. */
+  async parkedAccountAfter(accountId: string): Promise<string | undefined> {
+    const page = await this.#jobs.find({ where: { parkedOf: { gt: accountId } }, sort: [['parkedOf', 'asc']], limit: 1 });
+    return page.items[0]?.value.accountId;
+  }
+
+  async due(nowMs: number): Promise<readonly StoredJob<P>[]> {
+    const page = await this.#jobs.find({ where: { dueMs: { lte: nowMs } }, sort: [['dueMs', 'asc']], limit: windowMax });
+    return page.items;
+  }
+
+  async nextDueMs(): Promise<number | undefined> {
+    const page = await this.#jobs.find({ where: { dueMs: { gte: 0 } }, sort: [['dueMs', 'asc']], limit: 1 });
+    const [first] = page.items;
+    return first && indexFieldsOf(first.value).dueMs;
+  }
+
+  /** Jobs with a due time up to `dueMs`, page by page, without regard to what they are due for. */
+  async *dueUntil(dueMs: number): AsyncIterable<StoredJob<P>> {
+    let after: string | undefined;
+    do {
+      const page = await this.#jobs.find({ where: { dueMs: { lte: dueMs } }, sort: [['dueMs', 'asc']], limit: windowMax, ...(after === undefined ? {} : { after }) });
+      yield* page.items;
+      after = page.next;
+    } while (after !== undefined);
+  }
+
+  async newestOf(accountId: string, limit: number, offset: number): Promise<readonly StoredJob<P>[]> {
+    const page = await this.#jobs.find({ where: { accountId }, sort: [['createdMs', 'desc']], limit, offset });
+    return page.items;
+  }
+}

@@ -1,0 +1,35 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { ComputeSpecSchema } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
+import type { ModelInfo } from '@tessera/inference/diffusion-engine.js';
+import type { GpuTime } from '@tessera/jobs/gpu-time.js';
+import type { Work } from '@tessera/jobs/job.store.js';
+import type { FullImageRequest } from './image-request.js';
+import { defaultPool } from './models.js';
+
+/** What billing must know to price a request. */
+export function computeSpecOf(request: FullImageRequest, model: ModelInfo): MessageInitShape<typeof ComputeSpecSchema> {
+  return {
+    modelId: request.modelId,
+    widthPx: request.widthPx,
+    heightPx: request.heightPx,
+    steps: request.steps,
+    images: request.images,
+    superResolution: request.widthPx > model.nativeWidthPx || request.heightPx > model.nativeHeightPx,
+    surcharges: request.initImage ? ['init_image'] : [],
+  };
+}
+
+/** What the queue must know to order, batch and estimate it. */
+export function workOf(request: FullImageRequest, gpuTime: GpuTime): Work {
+  const { modelId, widthPx, heightPx, steps, guidanceScale, images, initImage } = request;
+  const workUnits = ((widthPx * heightPx) / 1_000_000) * steps * images;
+  return {
+    pool: defaultPool,
+    modelId,
+    // A batch must agree on the noise schedule, and the strength of an init image cuts into it.
+    affinity: [modelId, widthPx, heightPx, steps, guidanceScale, initImage ? `init ${initImage.strength}` : 'text'].join('/'),
+    images,
+    workUnits,
+    gpuSecondsEstimated: gpuTime.estimate(modelId, workUnits),
+  };
+}

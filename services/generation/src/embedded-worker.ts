@@ -1,0 +1,53 @@
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { WorkerService } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
+import { DiffusionEngine } from '@tessera/inference/diffusion-engine.js';
+import { WorkerLoop, type WorkerOptions } from '@tessera/jobs/worker-loop.js';
+import { Config } from '@tessera/platform/config.js';
+import type { Logger } from '@tessera/platform/logger.js';
+import { LOGGER } from '@tessera/platform/tokens.js';
+import { Rpc } from '@tessera/rpc/rpc.js';
+import { ImageQueue } from './image-queue.js';
+import { defaultPool, Models } from './models.js';
+
+/** There is one per data folder, which only one process may use: what it held when it starts, it held in an earlier life. */
+const workerId = 'embedded';
+
+/** The real engine paints one batch while another is stored or waits; the noop engine costs nothing, so only the path around it counts. */
+const capacityOf = {
+  onnx: { jobsPerBatchMax: 4, imagesPerBatchMax: 8, paintingMax: 1, batchesMax: 2, previewEverySteps: 2 },
+  noop: { jobsPerBatchMax: 16, imagesPerBatchMax: 64, paintingMax: 16, batchesMax: 16, previewEverySteps: 0 },
+} as const satisfies Record<Config['engine'], Partial<WorkerOptions>>;
+
+/** On shutdown: a picture in hand may be finished, a long batch goes back to the queue. */
+const drainMs = 5_000;
+
+/** Paints in the process of the service itself, through the same calls as a worker elsewhere. */
+@Injectable()
+export class EmbeddedWorker implements OnApplicationBootstrap, OnModuleDestroy {
+  #loop: WorkerLoop | undefined;
+
+  constructor(
+    @Inject(Config) private readonly config: Config,
+    @Inject(LOGGER) private readonly logger: Logger,
+    private readonly engine: DiffusionEngine,
+    private readonly models: Models,
+    private readonly queue: ImageQueue,
+    private readonly rpc: Rpc,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    const takenBack = await this.queue.claims.takeBackFrom(workerId);
+    if (takenBack > 0) this.logger.warn({ jobs: takenBack }, 'jobs that were being painted when the process ended go back to the queue');
+    const models = await this.models.list();
+    if (models.length === 0) return;
+    const modelVersions = new Map(models.map(({ modelId, version }) => [modelId, version]));
+    const options = { workerId, pool: defaultPool, modelVersions, drainMs, ...capacityOf[this.config.engine] };
+    this.#loop = new WorkerLoop(this.rpc.client(WorkerService), this.rpc.client(StorageService), this.engine, this.logger, options);
+    this.#loop.start();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.#loop?.stop();
+  }
+}

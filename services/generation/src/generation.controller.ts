@@ -1,0 +1,105 @@
+import type { Metadata } from '@grpc/grpc-js';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { Controller } from '@nestjs/common';
+import { GrpcMethod } from '@nestjs/microservices';
+import {
+  GenerationService,
+  type CancelJobRequest,
+  type CancelJobResponseSchema,
+  type DeleteJobRequest,
+  type DeleteJobResponseSchema,
+  type DescribeQueueRequest,
+  type DescribeQueueResponseSchema,
+  type GetJobRequest,
+  type GetJobResponseSchema,
+  type ListJobsRequest,
+  type ListJobsResponseSchema,
+  type ListModelsRequest,
+  type ListModelsResponseSchema,
+  type ModelDescriptionSchema,
+  type PreviewRequest,
+  type PreviewResponseSchema,
+  type SubmitRequest,
+  type SubmitResponseSchema,
+  type WatchJobRequest,
+  type WatchJobResponseSchema,
+} from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import type { ModelInfo } from '@tessera/inference/diffusion-engine.js';
+import { callSignal, streamOf, type RpcCall } from '@tessera/rpc/streams.js';
+import type { Observable } from 'rxjs';
+import { imagesMax } from './image-request.js';
+import { jobMessage, requestMessage } from './job.documents.js';
+import { Jobs } from './jobs.js';
+import { defaultPool, Models } from './models.js';
+import { Requests } from './requests.js';
+import { Submissions } from './submissions.js';
+import { Watching } from './watching.js';
+
+@Controller()
+export class GenerationController {
+  constructor(
+    private readonly submissions: Submissions,
+    private readonly requests: Requests,
+    private readonly jobs: Jobs,
+    private readonly watching: Watching,
+    private readonly models: Models,
+  ) {}
+
+  @GrpcMethod(GenerationService.typeName)
+  async submit(request: SubmitRequest): Promise<MessageInitShape<typeof SubmitResponseSchema>> {
+    const { job, isReplay, balanceTokens } = await this.submissions.submit(request);
+    return { job: jobMessage(job), isReplay, ...(isReplay || balanceTokens === undefined ? {} : { balanceTokens }) };
+  }
+
+  @GrpcMethod(GenerationService.typeName)
+  async preview({ accountId, request }: PreviewRequest): Promise<MessageInitShape<typeof PreviewResponseSchema>> {
+    const preview = await this.requests.preview(accountId, request);
+    return { request: requestMessage(preview.request), ...(preview.quote ? { quote: preview.quote } : {}) };
+  }
+
+  @GrpcMethod(GenerationService.typeName)
+  async getJob({ accountId, jobId, waitMs }: GetJobRequest, _metadata: Metadata, call: RpcCall): Promise<MessageInitShape<typeof GetJobResponseSchema>> {
+    const job = waitMs > 0 ? await this.jobs.await(accountId, jobId, waitMs, callSignal(call)) : await this.jobs.get(accountId, jobId);
+    return { job: jobMessage(job, await this.jobs.positionOf(job)) };
+  }
+
+  @GrpcMethod(GenerationService.typeName)
+  async listJobs({ accountId, limit, offset }: ListJobsRequest): Promise<MessageInitShape<typeof ListJobsResponseSchema>> {
+    const jobs = await this.jobs.list(accountId, limit, offset);
+    return { jobs: jobs.map((job) => jobMessage(job)) };
+  }
+
+  @GrpcMethod(GenerationService.typeName)
+  async cancelJob({ accountId, jobId }: CancelJobRequest): Promise<MessageInitShape<typeof CancelJobResponseSchema>> {
+    return { job: jobMessage(await this.jobs.cancel(accountId, jobId)) };
+  }
+
+  @GrpcMethod(GenerationService.typeName)
+  async deleteJob({ accountId, jobId }: DeleteJobRequest): Promise<MessageInitShape<typeof DeleteJobResponseSchema>> {
+    await this.jobs.delete(accountId, jobId);
+    return {};
+  }
+
+  @GrpcMethod(GenerationService.typeName)
+  watchJob({ accountId, jobId, afterSequence }: WatchJobRequest): Observable<MessageInitShape<typeof WatchJobResponseSchema>> {
+    return streamOf((signal) => this.watching.watch(accountId, jobId, afterSequence, signal));
+  }
+
+  @GrpcMethod(GenerationService.typeName)
+  async listModels(_request: ListModelsRequest): Promise<MessageInitShape<typeof ListModelsResponseSchema>> {
+    return { models: (await this.models.list()).map(modelMessage) };
+  }
+
+  @GrpcMethod(GenerationService.typeName)
+  async describeQueue({ accountId }: DescribeQueueRequest): Promise<MessageInitShape<typeof DescribeQueueResponseSchema>> {
+    const { queued, running, ownQueued, ownRunning, oldestWaitMs } = await this.jobs.describeQueue(accountId);
+    return { queuedJobs: queued, runningJobs: running, accountQueuedJobs: ownQueued, accountRunningJobs: ownRunning, oldestWaitMs: BigInt(oldestWaitMs) };
+  }
+}
+
+const modelMessage = ({ aliases, minSidePx: _, ...model }: ModelInfo): MessageInitShape<typeof ModelDescriptionSchema> => ({
+  ...model,
+  aliases: [...aliases],
+  pool: defaultPool,
+  maxImages: imagesMax,
+});

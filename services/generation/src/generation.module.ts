@@ -1,0 +1,23 @@
+import { Module } from '@nestjs/common';
+import { GenerationService, WorkerService } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import type { ServiceDefinition } from '@tessera/host/service-definition.js';
+import { AccountLimits } from './account-limits.js';
+import { GenerationController } from './generation.controller.js';
+import { Jobs } from './jobs.js';
+import { QueueModule } from './queue.module.js';
+import { Requests } from './requests.js';
+import { Submissions } from './submissions.js';
+import { Sweeper } from './sweeper.js';
+import { Watching } from './watching.js';
+import { WorkerClaims } from './worker-claims.js';
+import { WorkerController } from './worker.controller.js';
+import { WorkerModule } from './worker.module.js';
+
+@Module({
+  imports: [QueueModule, WorkerModule],
+  controllers: [GenerationController, WorkerController],
+  providers: [AccountLimits, Jobs, Requests, Submissions, Sweeper, Watching, WorkerClaims],
+})
+export class GenerationModule {}
+
+export const generation: ServiceDefinition = { name: 'generation', module: GenerationModule, contracts: [GenerationService, WorkerService] };

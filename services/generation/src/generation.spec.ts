@@ -1,0 +1,251 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { JobState, type WatchJobResponse } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { internal, invalidArgument } from '@tessera/platform/errors.js';
+import { openGeneration } from './generation.factory.js';
+import { model } from './generation.factory.js';
+
+const accountId = 'account';
+const request = { prompt: 'a red apple', images: 2, seed: 7n };
+
+let generation: Awaited<ReturnType<typeof openGeneration>>;
+const ended = async (jobId: string) => (await generation.client.getJob({ accountId, jobId, waitMs: 60_000 })).job!;
+const submit = async (more: { idempotencyKey?: string } = {}) => (await generation.client.submit({ accountId, request, ...more })).job!;
+afterEach(() => generation.close());
+
+describe('a job', () => {
+  beforeEach(async () => {
+    generation = await openGeneration();
+  });
+
+  it('is painted, stored and reported with its pictures, its quote and one event', async () => {
+    const submitted = await generation.client.submit({ accountId, request });
+    expect(submitted).toMatchObject({ isReplay: false, balanceTokens: 98n, job: { state: JobState.QUEUED, lane: 'fast', quote: { totalTokens: 2n } } });
+    const job = await ended(submitted.job!.jobId);
+    expect(job).toMatchObject({ state: JobState.SUCCEEDED, chargedTokens: 2n, attempt: 1, modelVersion: model.version });
+    expect(job.images.map(({ index }) => index)).toEqual([0, 1]);
+    for (const { imageId } of job.images) expect(generation.pictures.stored.get(imageId)?.jobId).toBe(job.jobId);
+    expect(await generation.finishedEvents()).toMatchObject([{ jobId: job.jobId, state: JobState.SUCCEEDED, imagesDelivered: 2, hasHold: true }]);
+  });
+
+  it('is tried again when the engine breaks down, under the same picture ids', async () => {
+    generation.engine.failures = [internal('crashed', 'The engine crashed.')];
+    const job = await ended((await submit()).jobId);
+    expect(job).toMatchObject({ state: JobState.SUCCEEDED, attempt: 2 });
+    expect(generation.pictures.stored.size).toBe(2);
+  });
+
+  it('fails for good after three attempts, and says why', async () => {
+    generation.engine.failures = [1, 2, 3].map(() => internal('crashed', 'The engine crashed.'));
+    const job = await ended((await submit()).jobId);
+    expect(job).toMatchObject({ state: JobState.FAILED, attempt: 3, failure: { reason: 'engine_error' }, chargedTokens: 0n });
+    expect(await generation.finishedEvents()).toMatchObject([{ state: JobState.FAILED, imagesDelivered: 0, hasHold: true }]);
+  });
+
+  it('fails at once when the engine refuses it', async () => {
+    generation.engine.failures = [invalidArgument('unreadable_init_image', 'Not a picture.')];
+    expect(await ended((await submit()).jobId)).toMatchObject({ state: JobState.FAILED, attempt: 1, failure: { reason: 'unreadable_init_image' } });
+  });
+
+  it('stops being painted when it is cancelled, and stays cancelled', async () => {
+    const { painting } = generation.engine.shut();
+    const { jobId } = await submit();
+    await painting;
+    expect((await generation.client.cancelJob({ accountId, jobId })).job).toMatchObject({ state: JobState.CANCELLED });
+    expect((await generation.client.cancelJob({ accountId, jobId })).job).toMatchObject({ state: JobState.CANCELLED });
+    expect(await generation.finishedEvents()).toMatchObject([{ state: JobState.CANCELLED, hasHold: true }]);
+  });
+
+  it('goes back to the queue when its worker shuts down in the middle, and is painted after the restart', async () => {
+    const { painting } = generation.engine.shut();
+    const { jobId } = await submit();
+    await painting;
+    const restarted = generation.restart();
+    generation.engine.shut().open();
+    await restarted;
+    expect(await ended(jobId)).toMatchObject({ state: JobState.SUCCEEDED });
+  });
+
+  it('disappears with a word to the others when it is deleted', async () => {
+    const { jobId } = await submit();
+    await ended(jobId);
+    await generation.client.deleteJob({ accountId, jobId });
+    await expect(generation.client.getJob({ accountId, jobId })).rejects.toMatchObject({ kind: 'NotFound', reason: 'job_not_found' });
+  });
+
+  it('does not exist for another account', async () => {
+    const { jobId } = await submit();
+    const other = { accountId: 'other', jobId };
+    await expect(generation.client.getJob(other)).rejects.toMatchObject({ kind: 'NotFound' });
+    await expect(generation.client.cancelJob(other)).rejects.toMatchObject({ kind: 'NotFound' });
+    await expect(generation.client.deleteJob(other)).rejects.toMatchObject({ kind: 'NotFound' });
+  });
+
+  it('starts from a picture of the same account only', async () => {
+    const [image] = (await ended((await submit()).jobId)).images;
+    const initImage = { assetId: image!.imageId, strength: 0.5 };
+    const job = (await generation.client.submit({ accountId, request: { ...request, initImage } })).job!;
+    expect(await ended(job.jobId)).toMatchObject({ state: JobState.SUCCEEDED });
+    expect(generation.engine.batches.at(-1)?.requests[0]?.initImage).toMatchObject({ strength: 0.5 });
+    await expect(generation.client.submit({ accountId: 'other', request: { ...request, initImage } })).rejects.toMatchObject({ reason: 'invalid_init_image', param: 'init_image_id' });
+  });
+});
+
+describe('a submission', () => {
+  beforeEach(async () => {
+    generation = await openGeneration();
+  });
+
+  it('with the same key and request is the same job, also while the first is on its way', async () => {
+    const replies = await Promise.all([1, 2, 3].map(() => generation.client.submit({ accountId, request, idempotencyKey: 'key' })));
+    expect(new Set(replies.map(({ job }) => job?.jobId)).size).toBe(1);
+    expect(replies.filter(({ isReplay }) => isReplay)).toHaveLength(2);
+    expect(generation.holds.held.size).toBe(1);
+  });
+
+  it('with a used key and another request is refused', async () => {
+    await submit({ idempotencyKey: 'key' });
+    await expect(generation.client.submit({ accountId, request: { ...request, images: 1 }, idempotencyKey: 'key' })).rejects.toMatchObject({ kind: 'Conflict', reason: 'idempotency_key_reused' });
+  });
+
+  it('without the tokens is refused and leaves nothing behind', async () => {
+    generation.holds.balances.set(accountId, 1);
+    await expect(submit()).rejects.toMatchObject({ kind: 'FailedPrecondition', reason: 'insufficient_tokens' });
+    expect((await generation.client.listJobs({ accountId })).jobs).toEqual([]);
+    expect(await generation.finishedEvents()).toEqual([]);
+  });
+
+  it('without the tokens but with a key keeps the refusal for the key', async () => {
+    generation.holds.balances.set(accountId, 1);
+    await expect(submit({ idempotencyKey: 'key' })).rejects.toMatchObject({ reason: 'insufficient_tokens' });
+    generation.holds.balances.set(accountId, 100);
+    await expect(submit({ idempotencyKey: 'key' })).rejects.toMatchObject({ reason: 'insufficient_tokens' });
+    expect(generation.holds.held.size).toBe(0);
+  });
+
+  it('that is invalid creates and holds nothing', async () => {
+    await expect(generation.client.submit({ accountId, request: { ...request, modelId: 'mosiac-3d' } })).rejects.toMatchObject({ reason: 'unknown_model', message: expect.stringContaining('"mosaic-3d"') });
+    await expect(generation.client.submit({ accountId, request: { ...request, images: 9 } })).rejects.toMatchObject({ reason: 'too_many_images' });
+    expect(generation.holds.held.size).toBe(0);
+    expect((await generation.client.listJobs({ accountId })).jobs).toEqual([]);
+  });
+
+  it('while billing is away can be repeated with its key and becomes one job', async () => {
+    await submit();
+    generation.holds.isDown = true;
+    await expect(submit({ idempotencyKey: 'key' })).rejects.toMatchObject({ kind: 'Unavailable' });
+    generation.holds.isDown = false;
+    const job = await submit({ idempotencyKey: 'key' });
+    expect(await ended(job.jobId)).toMatchObject({ state: JobState.SUCCEEDED });
+    expect(generation.holds.held.size).toBe(2);
+  });
+
+  it('that a crash left between acceptance and hold is finished by the next start', async () => {
+    generation.holds.isDown = true;
+    await expect(submit({ idempotencyKey: 'key' })).rejects.toMatchObject({ kind: 'Unavailable' });
+    const [left] = (await generation.client.listJobs({ accountId })).jobs;
+    expect(left).toMatchObject({ state: JobState.ACCEPTED });
+    generation.holds.isDown = false;
+    await generation.restart();
+    expect(await ended(left!.jobId)).toMatchObject({ state: JobState.SUCCEEDED });
+  });
+
+  it('finds models by every name that they go by', async () => {
+    for (const modelId of ['', 'mosaic-3d', 'MOSAIC', model.leonardoId]) {
+      expect((await generation.client.preview({ accountId, request: { ...request, modelId } })).request?.modelId).toBe('mosaic-3d');
+    }
+  });
+});
+
+describe('watching', () => {
+  beforeEach(async () => {
+    generation = await openGeneration();
+  });
+
+  const watch = async (jobId: string, afterSequence = '', onMessage: (message: WatchJobResponse) => void = () => {}) => {
+    const messages: WatchJobResponse[] = [];
+    for await (const message of generation.client.watchJob({ accountId, jobId, afterSequence })) {
+      messages.push(message);
+      onMessage(message);
+    }
+    return messages;
+  };
+
+  it('tells the state first, then progress, and ends with the final state', async () => {
+    const { open } = generation.engine.shut();
+    const { jobId } = await submit();
+    const messages = await watch(jobId, '', ({ event }) => event.case === 'progress' && open());
+    expect(messages[0]?.event.case).toBe('job');
+    expect(messages.map(({ event }) => event.case)).toContain('progress');
+    expect(messages.at(-1)?.event).toMatchObject({ case: 'job', value: { state: JobState.SUCCEEDED } });
+  });
+
+  it('resumes after what was seen and repeats nothing', async () => {
+    const { open } = generation.engine.shut();
+    const { jobId } = await submit();
+    const seen: string[] = [];
+    for await (const { event, sequence } of generation.client.watchJob({ accountId, jobId })) {
+      seen.push(sequence);
+      if (event.case === 'progress') break;
+    }
+    open();
+    const rest = await watch(jobId, seen.at(-1));
+    for (const { sequence } of rest) expect(seen).not.toContain(sequence);
+    expect(rest.at(-1)?.event).toMatchObject({ case: 'job', value: { state: JobState.SUCCEEDED } });
+    expect(await watch(jobId, rest.at(-1)?.sequence)).toEqual([]);
+  });
+});
+
+describe('a worker', () => {
+  beforeEach(async () => {
+    generation = await openGeneration({ withWorker: false });
+  });
+
+  const claim = async () => (await generation.worker.claim({ workerId: 'w', pool: 'default', modelIds: ['mosaic-3d'], maxJobs: 4, maxImages: 8 })).leases;
+  const imagesOf = (imageIds: readonly string[]) => imageIds.map((imageId, index) => ({ imageId, index, widthPx: 8, heightPx: 8, contentType: 'image/png', sizeBytes: 3n, sha256: 'ab' }));
+
+  it('may repeat a completion, and it counts once', async () => {
+    const { jobId } = await submit();
+    const [lease] = await claim();
+    const completion = { jobId, leaseId: lease!.leaseId, images: imagesOf(lease!.imageIds), gpuSeconds: 1 };
+    expect(await generation.worker.complete(completion)).toMatchObject({ state: JobState.SUCCEEDED });
+    expect(await generation.worker.complete(completion)).toMatchObject({ state: JobState.SUCCEEDED });
+    expect(await generation.finishedEvents()).toHaveLength(1);
+  });
+
+  it('is refused with a lease that it does not hold, or after a cancellation', async () => {
+    const { jobId } = await submit();
+    const [lease] = await claim();
+    const completion = { jobId, leaseId: 'other', images: imagesOf(lease!.imageIds) };
+    await expect(generation.worker.complete(completion)).rejects.toMatchObject({ kind: 'FailedPrecondition', reason: 'lease_lost' });
+    await generation.client.cancelJob({ accountId, jobId });
+    await expect(generation.worker.complete({ ...completion, leaseId: lease!.leaseId })).rejects.toMatchObject({ reason: 'lease_lost' });
+    expect(await generation.worker.heartbeat({ leases: [{ jobId, leaseId: lease!.leaseId }] })).toMatchObject({ stopJobIds: [jobId] });
+  });
+
+  it('cannot complete with pictures that are not of its lease', async () => {
+    const { jobId } = await submit();
+    const [lease] = await claim();
+    await expect(generation.worker.complete({ jobId, leaseId: lease!.leaseId, images: imagesOf(['x', 'y']) })).rejects.toMatchObject({ reason: 'invalid_images' });
+  });
+
+  it('gets batchable jobs of the queue in one claim, and the queue says how many wait', async () => {
+    for (const _ of [1, 2, 3]) await submit();
+    expect(await generation.client.describeQueue({ accountId })).toMatchObject({ queuedJobs: 3, runningJobs: 0, accountQueuedJobs: 3 });
+    expect(await claim()).toHaveLength(3);
+    expect(await generation.client.describeQueue({ accountId })).toMatchObject({ queuedJobs: 0, runningJobs: 3, accountRunningJobs: 3 });
+  });
+
+  it('sees the place of a waiting job', async () => {
+    await submit();
+    const { jobId } = await submit();
+    expect((await generation.client.getJob({ accountId, jobId })).job).toMatchObject({ state: JobState.QUEUED, queuePosition: 1 });
+  });
+
+  it('is not needed for a full queue to be refused', async () => {
+    generation.holds.limits = { requestsPerMinute: 0, concurrentJobs: 1, queuedJobs: 1 };
+    await submit();
+    await submit();
+    await expect(submit()).rejects.toMatchObject({ kind: 'ResourceExhausted', reason: 'queue_full' });
+    expect(generation.holds.held.size).toBe(2);
+  });
+});

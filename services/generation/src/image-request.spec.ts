@@ -1,0 +1,69 @@
+import { create } from '@bufbuild/protobuf';
+import { describe, expect, it } from '@jest/globals';
+import { ImageRequestSchema } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { TesseraError } from '@tessera/platform/errors.js';
+import fc from 'fast-check';
+import { model } from './generation.factory.js';
+import { fullImageRequest, promptCharactersMax, seedMax, styles } from './image-request.js';
+
+type Asked = Parameters<typeof create<typeof ImageRequestSchema>>[1];
+const full = (asked: Asked) => fullImageRequest(create(ImageRequestSchema, asked), model, () => 42);
+const refusal = (asked: Asked): { reason?: string; param?: string } => {
+  try {
+    return full(asked), {};
+  } catch (error) {
+    return error instanceof TesseraError ? { reason: error.reason, ...(error.param ? { param: error.param } : {}) } : { reason: String(error) };
+  }
+};
+
+describe('an image request', () => {
+  it('is complete with nothing but a prompt', () => {
+    expect(full({ prompt: '  a red apple ' })).toEqual({
+      prompt: 'a red apple', negativePrompt: '', modelId: 'mosaic-3d', widthPx: 512, heightPx: 512, images: 1, steps: 20, guidanceScale: 7, seed: 42, style: 'NONE', isPublic: false,
+    });
+  });
+
+  it.each([
+    [{ prompt: '' }, 'prompt_empty', 'prompt'],
+    [{ prompt: ' \u0000\n ' }, 'prompt_empty', 'prompt'],
+    [{ prompt: 'x'.repeat(promptCharactersMax + 1) }, 'prompt_too_long', 'prompt'],
+    [{ prompt: 'x', negativePrompt: 'x'.repeat(promptCharactersMax + 1) }, 'prompt_too_long', 'negative_prompt'],
+    [{ prompt: 'x', widthPx: 24 }, 'invalid_dimensions', 'width'],
+    [{ prompt: 'x', heightPx: 513 }, 'invalid_dimensions', 'height'],
+    [{ prompt: 'x', widthPx: 1032 }, 'invalid_dimensions', 'width'],
+    [{ prompt: 'x', images: 9 }, 'too_many_images', 'num_images'],
+    [{ prompt: 'x', images: 5, widthPx: 776 }, 'too_many_images', 'num_images'],
+    [{ prompt: 'x', steps: 61 }, 'invalid_steps', 'num_inference_steps'],
+    [{ prompt: 'x', guidanceScale: Number.NaN }, 'invalid_guidance_scale', 'guidance_scale'],
+    [{ prompt: 'x', guidanceScale: Number.POSITIVE_INFINITY }, 'invalid_guidance_scale', 'guidance_scale'],
+    [{ prompt: 'x', guidanceScale: -1 }, 'invalid_guidance_scale', 'guidance_scale'],
+    [{ prompt: 'x', seed: -1n }, 'invalid_seed', 'seed'],
+    [{ prompt: 'x', seed: BigInt(seedMax) + 1n }, 'invalid_seed', 'seed'],
+    [{ prompt: 'x', style: 'NOT_A_STYLE' }, 'unknown_style', 'presetStyle'],
+    [{ prompt: 'x', initImage: { assetId: '../secret', strength: 0.5 } }, 'invalid_init_image', 'init_image_id'],
+    [{ prompt: 'x', initImage: { assetId: model.leonardoId, strength: 1.5 } }, 'invalid_init_strength', 'init_strength'],
+  ] as const)('refuses %j', (asked, reason, param) => {
+    expect(refusal(asked)).toEqual({ reason, param });
+  });
+
+  it('is either refused with a reason and a parameter, or within every limit', () => {
+    const asked = fc.record({
+      prompt: fc.string({ unit: 'binary', maxLength: 2_000 }),
+      widthPx: fc.nat(2_000), heightPx: fc.nat(2_000), images: fc.nat(12), steps: fc.nat(80),
+      guidanceScale: fc.double(), seed: fc.option(fc.bigInt({ min: -10n, max: 2n ** 40n }), { nil: undefined }), style: fc.constantFrom('', 'anime', 'NONE', 'x'),
+    });
+    fc.assert(
+      fc.property(asked, ({ seed, ...rest }) => {
+        const request = { ...rest, ...(seed === undefined ? {} : { seed }) };
+        const { reason, param } = refusal(request);
+        if (reason !== undefined) return expect(param).toBeTruthy();
+        const made = full(request);
+        expect(made.prompt.length).toBeGreaterThan(0);
+        for (const side of [made.widthPx, made.heightPx]) expect(side % 8 === 0 && side >= 32 && side <= model.maxSidePx).toBe(true);
+        expect(made.images >= 1 && made.images <= 8 && made.steps >= 1 && made.steps <= model.maxSteps).toBe(true);
+        expect(made.guidanceScale >= 1 && made.guidanceScale <= 20 && Number.isInteger(made.seed) && styles.has(made.style)).toBe(true);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});

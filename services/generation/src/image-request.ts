@@ -1,0 +1,138 @@
+import type { ModelInfo } from '@tessera/inference/diffusion-engine.js';
+import type { ImageRequest } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { invalidArgument } from '@tessera/platform/errors.js';
+import { isUuid } from '@tessera/platform/ids.js';
+import { invalidInitImage } from './errors.js';
+
+/** A request with nothing left open: what is stored, priced and painted. */
+export type FullImageRequest = {
+  readonly prompt: string;
+  readonly negativePrompt: string;
+  readonly modelId: string;
+  readonly widthPx: number;
+  readonly heightPx: number;
+  readonly images: number;
+  readonly steps: number;
+  readonly guidanceScale: number;
+  readonly seed: number;
+  readonly style: string;
+  readonly initImage?: { readonly assetId: string; readonly strength: number };
+  readonly isPublic: boolean;
+};
+
+/** Limits of Leonardo's API, so that its clients meet no surprise. */
+export const promptCharactersMax = 1_500;
+export const seedMax = 2_147_483_637;
+const sidePxMin = 32;
+const sidePxMax = 1_536;
+const sideStepPx = 8;
+export const imagesMax = 8;
+/** Above this side, half as many pictures. */
+const largeSidePx = 768;
+const largeImagesMax = 4;
+const guidanceMax = 20;
+/** What a picture measures when nobody said; a model that natively paints larger ones paints its own size. */
+const defaultSidePx = 512;
+
+/** Leonardo's preset styles (`SdGenerationStyle`). */
+export const styles: ReadonlySet<string> = new Set([
+  'ANIME', 'BOKEH', 'CINEMATIC', 'CINEMATIC_CLOSEUP', 'CREATIVE', 'DYNAMIC', 'ENVIRONMENT', 'FASHION', 'FILM', 'FOOD', 'GENERAL', 'HDR', 'ILLUSTRATION', 'LEONARDO',
+  'LONG_EXPOSURE', 'MACRO', 'MINIMALISTIC', 'MONOCHROME', 'MOODY', 'NONE', 'NEUTRAL', 'PHOTOGRAPHY', 'PORTRAIT', 'RAYTRACED', 'RENDER_3D', 'RETRO', 'SKETCH_BW',
+  'SKETCH_COLOR', 'STOCK_PHOTO', 'VIBRANT', 'UNPROCESSED',
+]);
+
+/** Fills in what was left open and refuses what no model could paint. `drawSeed` is asked only when the request brings none. */
+export function fullImageRequest(request: ImageRequest, model: ModelInfo, drawSeed: () => number): FullImageRequest {
+  const widthPx = sideOf(request.widthPx, 'width', model.nativeWidthPx, model);
+  const heightPx = sideOf(request.heightPx, 'height', model.nativeHeightPx, model);
+  const initImage = initImageOf(request, model);
+  return {
+    prompt: promptOf(request.prompt),
+    negativePrompt: negativePromptOf(request.negativePrompt),
+    modelId: model.modelId,
+    widthPx,
+    heightPx,
+    images: imagesOf(request.images, Math.max(widthPx, heightPx)),
+    steps: stepsOf(request.steps, model),
+    guidanceScale: guidanceOf(request.guidanceScale, model),
+    seed: seedOf(request.seed, drawSeed),
+    style: styleOf(request.style),
+    ...(initImage ? { initImage } : {}),
+    isPublic: request.isPublic,
+  };
+}
+
+/** Control characters carry no meaning for a picture and make mischief in logs and file names; line breaks and tabs become spaces. */
+// oxlint-disable-next-line no-control-regex
+const printable = (text: string): string => text.replace(/[\t\n\r]+/g, ' ').replace(/[\u0000-\u001f\u007f-\u009f]/g, '').trim();
+
+function promptOf(text: string): string {
+  const prompt = printable(text);
+  if (prompt === '') throw invalidArgument('prompt_empty', 'A prompt says what to paint; this one is empty.', { param: 'prompt' });
+  refuseLong(prompt, 'prompt');
+  return prompt;
+}
+
+function negativePromptOf(text: string): string {
+  const prompt = printable(text);
+  refuseLong(prompt, 'negative_prompt');
+  return prompt;
+}
+
+function refuseLong(text: string, param: string): void {
+  if (text.length <= promptCharactersMax) return;
+  throw invalidArgument('prompt_too_long', `At most ${promptCharactersMax} characters; this has ${text.length}.`, { param });
+}
+
+function sideOf(sidePx: number, param: string, nativePx: number, model: ModelInfo): number {
+  const maxPx = Math.min(sidePxMax, model.maxSidePx);
+  const minPx = Math.max(sidePxMin, model.minSidePx);
+  if (sidePx === 0) return Math.min(maxPx, Math.max(nativePx, defaultSidePx));
+  if (sidePx < minPx || sidePx > maxPx || sidePx % sideStepPx !== 0) {
+    throw invalidArgument('invalid_dimensions', `The ${param} must be a multiple of ${sideStepPx} from ${minPx} to ${maxPx} with ${model.modelId}; it is ${sidePx}.`, { param });
+  }
+  return sidePx;
+}
+
+function imagesOf(images: number, longSidePx: number): number {
+  if (images === 0) return 1;
+  const max = longSidePx > largeSidePx ? largeImagesMax : imagesMax;
+  if (images > max) throw invalidArgument('too_many_images', `At most ${max} images of this size in one job; ${images} were asked for.`, { param: 'num_images' });
+  return images;
+}
+
+function stepsOf(steps: number, model: ModelInfo): number {
+  if (steps === 0) return model.defaultSteps;
+  if (steps > model.maxSteps) throw invalidArgument('invalid_steps', `The number of steps must be from 1 to ${model.maxSteps}; it is ${steps}.`, { param: 'num_inference_steps' });
+  return steps;
+}
+
+function guidanceOf(guidanceScale: number, model: ModelInfo): number {
+  if (guidanceScale === 0) return model.defaultGuidanceScale;
+  if (!(guidanceScale >= 1 && guidanceScale <= guidanceMax)) {
+    throw invalidArgument('invalid_guidance_scale', `The guidance scale must be from 1 to ${guidanceMax}.`, { param: 'guidance_scale' });
+  }
+  return guidanceScale;
+}
+
+function seedOf(seed: bigint | undefined, drawSeed: () => number): number {
+  if (seed === undefined) return drawSeed();
+  if (seed < 0n || seed > BigInt(seedMax)) throw invalidArgument('invalid_seed', `A seed is a whole number from 0 to ${seedMax}.`, { param: 'seed' });
+  return Number(seed);
+}
+
+function styleOf(style: string): string {
+  if (style === '') return 'NONE';
+  const known = style.toUpperCase();
+  if (!styles.has(known)) throw invalidArgument('unknown_style', `There is no preset style "${style.slice(0, 40)}".`, { param: 'presetStyle' });
+  return known;
+}
+
+function initImageOf({ initImage }: ImageRequest, model: ModelInfo): FullImageRequest['initImage'] {
+  if (!initImage) return undefined;
+  if (!model.supportsInitImage) throw invalidInitImage(`${model.modelId} cannot start from a picture.`);
+  if (!isUuid(initImage.assetId)) throw invalidInitImage('The id of the init image is not an id.');
+  const { assetId, strength } = initImage;
+  if (!(strength >= 0 && strength <= 1)) throw invalidArgument('invalid_init_strength', 'The strength of an init image is from 0 to 1.', { param: 'init_strength' });
+  return { assetId: assetId.toLowerCase(), strength };
+}

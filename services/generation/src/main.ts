@@ -1,0 +1,4 @@
+import { runService } from '@tessera/host/run-service.js';
+import { generation } from './generation.module.js';
+
+await runService(generation);

@@ -1,0 +1,8 @@
+import { Module } from '@nestjs/common';
+import { ImageQueue } from './image-queue.js';
+import { JobFeed } from './job-feed.js';
+import { Models } from './models.js';
+
+/** What the service's calls and its worker share. */
+@Module({ providers: [ImageQueue, JobFeed, Models], exports: [ImageQueue, JobFeed, Models] })
+export class QueueModule {}

@@ -1,0 +1,57 @@
+import { createHash, randomInt } from 'node:crypto';
+import { toBinary } from '@bufbuild/protobuf';
+import { Injectable } from '@nestjs/common';
+import { ImageRequestSchema, type ImageRequest } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { BillingService, type Quote } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
+import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
+import type { ModelInfo } from '@tessera/inference/diffusion-engine.js';
+import { invalidArgument, TesseraError } from '@tessera/platform/errors.js';
+import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
+import { computeSpecOf } from './compute.js';
+import { invalidInitImage } from './errors.js';
+import { fullImageRequest, seedMax, type FullImageRequest } from './image-request.js';
+import { Models } from './models.js';
+
+export type CheckedRequest = { readonly request: FullImageRequest; readonly model: ModelInfo };
+
+/** Turns what a client asks for into what can be painted, or refuses it before anything exists. */
+@Injectable()
+export class Requests {
+  readonly #billing: RpcClient<typeof BillingService>;
+  readonly #storage: RpcClient<typeof StorageService>;
+
+  constructor(
+    private readonly models: Models,
+    rpc: Rpc,
+  ) {
+    this.#billing = rpc.client(BillingService);
+    this.#storage = rpc.client(StorageService);
+  }
+
+  async check(accountId: string, asked: ImageRequest | undefined): Promise<CheckedRequest> {
+    if (!asked) throw invalidArgument('prompt_empty', 'A request says at least what to paint.', { param: 'prompt' });
+    const model = await this.models.named(asked.modelId);
+    const request = fullImageRequest(asked, model, () => randomInt(seedMax + 1));
+    if (request.initImage) await this.#checkInitImage(accountId, request.initImage.assetId);
+    return { request, model };
+  }
+
+  /** What it would be and cost; promises and creates nothing. */
+  async preview(accountId: string, asked: ImageRequest | undefined): Promise<{ request: FullImageRequest; quote: Quote | undefined }> {
+    const { request, model } = await this.check(accountId, asked);
+    const { quote } = await this.#billing.quote({ compute: computeSpecOf(request, model) });
+    return { request, quote };
+  }
+
+  async #checkInitImage(accountId: string, assetId: string): Promise<void> {
+    try {
+      await this.#storage.getAsset({ accountId, assetId });
+    } catch (error) {
+      if (error instanceof TesseraError && error.kind === 'NotFound') throw invalidInitImage('There is no such picture to start from.');
+      throw error;
+    }
+  }
+}
+
+/** Equal for equal requests as they came, whatever is drawn for them later. */
+export const fingerprintOf = (asked: ImageRequest): string => createHash('sha256').update(toBinary(ImageRequestSchema, asked)).digest('hex');

@@ -1,0 +1,158 @@
+import { Injectable } from '@nestjs/common';
+import { BillingService, BillState, type ReserveResponse } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
+import type { ImageRequest } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { laneNamed } from '@tessera/jobs/lanes.js';
+import { TesseraError } from '@tessera/platform/errors.js';
+import { derivedId, newId } from '@tessera/platform/ids.js';
+import { currentTraceparent } from '@tessera/platform/trace.js';
+import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
+import { AccountLimits } from './account-limits.js';
+import { computeSpecOf, workOf } from './compute.js';
+import { holdUnknown, keyReused, keyTooLong, refusedBefore } from './errors.js';
+import { ImageQueue } from './image-queue.js';
+import { storedQuote, type ImageJob } from './job.documents.js';
+import { Models } from './models.js';
+import { fingerprintOf, Requests, type CheckedRequest } from './requests.js';
+
+/** A job that nobody has begun within a day is of no use any more. */
+const startWithinMs = 24 * 3_600_000;
+/** The hold outlives the start deadline by all attempts of even a slow job. */
+const holdMarginMs = 6 * 3_600_000;
+/** A submission takes milliseconds; after this its process is taken for dead and the sweeper goes on. */
+export const resumeAfterMs = 15_000;
+const keyCharactersMax = 255;
+
+export type SubmitCommand = { readonly accountId: string; readonly idempotencyKey: string; readonly request?: ImageRequest | undefined };
+export type Submission = { readonly job: ImageJob; readonly balanceTokens?: bigint; readonly isReplay: boolean };
+
+/**
+ * Takes a job in: `accepted`, tokens held, `queued`. Each step is idempotent by the job id, which an idempotency key determines,
+ * so whoever finds a job between two steps (a repeat, another process, the sweeper) can take the next one.
+ */
+@Injectable()
+export class Submissions {
+  readonly #billing: RpcClient<typeof BillingService>;
+  /** Keyed submissions of this process between their first and their last step. */
+  readonly #inFlight = new Map<string, Promise<Submission>>();
+
+  constructor(
+    private readonly queue: ImageQueue,
+    private readonly requests: Requests,
+    private readonly models: Models,
+    private readonly limits: AccountLimits,
+    rpc: Rpc,
+  ) {
+    this.#billing = rpc.client(BillingService);
+  }
+
+  /** When this answers, the job is durable, and so is its hold. */
+  async submit(command: SubmitCommand): Promise<Submission> {
+    const { accountId, idempotencyKey } = command;
+    if (idempotencyKey.length > keyCharactersMax) throw keyTooLong(keyCharactersMax);
+    const asked = command.request;
+    const checked = await this.requests.check(accountId, asked);
+    const fingerprint = asked ? fingerprintOf(asked) : '';
+    if (idempotencyKey === '') return this.#create(newId(), accountId, checked, fingerprint, false);
+
+    const jobId = derivedId('generation.job', accountId, idempotencyKey);
+    // A repeat that comes while the first is on its way gets what the first gets.
+    for (let first = this.#inFlight.get(jobId); first; first = this.#inFlight.get(jobId)) await first.catch(() => undefined);
+    const submission = this.#submitKeyed(jobId, accountId, checked, fingerprint).finally(() => this.#inFlight.delete(jobId));
+    this.#inFlight.set(jobId, submission);
+    return submission;
+  }
+
+  /** Takes an accepted job on to the queue or to its rejection. */
+  async resume(job: ImageJob): Promise<void> {
+    const isTooOld = this.queue.clock.now() > job.value.createdMs + startWithinMs;
+    if (isTooOld) await this.queue.jobs.reject(job, { reason: 'start_deadline', message: 'Its tokens could not be held in time.' }, false);
+    else await this.#reserveAndQueue(job);
+  }
+
+  async #submitKeyed(jobId: string, accountId: string, checked: CheckedRequest, fingerprint: string): Promise<Submission> {
+    const earlier = await this.queue.store.get(jobId);
+    if (earlier) return this.#replay(earlier, fingerprint);
+    try {
+      return await this.#create(jobId, accountId, checked, fingerprint, true);
+    } catch (error) {
+      const winner = error instanceof TesseraError && error.reason === 'already_exists' ? await this.queue.store.get(jobId) : undefined;
+      if (!winner) throw error;
+      return this.#replay(winner, fingerprint);
+    }
+  }
+
+  async #replay(job: ImageJob, fingerprint: string): Promise<Submission> {
+    if (job.value.payload.fingerprint !== fingerprint) throw keyReused();
+    const { life } = job.value;
+    if (life.state === 'accepted') return { ...(await this.#reserveAndQueue(job)), isReplay: true };
+    if (life.state === 'rejected') throw refusedBefore(life.failure.reason, life.failure.message);
+    return { job, isReplay: true };
+  }
+
+  async #create(jobId: string, accountId: string, { request }: CheckedRequest, fingerprint: string, hasKey: boolean): Promise<Submission> {
+    const room = await this.queue.jobs.admit(accountId, await this.limits.of(accountId));
+    try {
+      const nowMs = this.queue.clock.now();
+      const traceparent = currentTraceparent();
+      const job = await this.queue.jobs.accept(jobId, {
+        accountId,
+        createdMs: nowMs,
+        work: workOf(request, this.queue.jobs.gpuTime),
+        life: { state: 'accepted', resumeMs: nowMs + resumeAfterMs },
+        ...(traceparent === undefined ? {} : { traceparent }),
+        payload: { request, fingerprint, hasKey, imageIds: Array.from({ length: request.images }, () => newId()) },
+      });
+      return await this.#reserveAndQueue(job);
+    } finally {
+      room.giveBack();
+    }
+  }
+
+  async #reserveAndQueue(job: ImageJob): Promise<Submission> {
+    const reserved = await this.#reserve(job);
+    const { accountId, createdMs, payload } = job.value;
+    const { bill, balanceTokens } = reserved;
+    if (bill && bill.state !== BillState.HELD) {
+      // Settled or returned before the job was queued: there is nothing left that could pay for it.
+      return { job: await this.queue.jobs.reject(job, { reason: 'hold_lost', message: 'The tokens held for it were returned before it was queued.' }, true), isReplay: false };
+    }
+    const { concurrentJobsMax } = this.limits.learn(accountId, reserved.limits);
+    const place = {
+      lane: laneNamed(bill?.lane ?? ''),
+      startDeadlineMs: createdMs + startWithinMs,
+      concurrentJobsMax,
+      payload: bill?.quote ? { ...payload, quote: storedQuote(bill.quote) } : payload,
+    };
+    try {
+      return { job: await this.queue.jobs.enqueue(job, place), balanceTokens, isReplay: false };
+    } catch (error) {
+      const isRaceLost = error instanceof TesseraError && error.reason === 'revision_mismatch';
+      const moved = isRaceLost ? await this.queue.store.get(job.id) : undefined;
+      if (!moved) throw error;
+      return { job: moved, balanceTokens, isReplay: false };
+    }
+  }
+
+  async #reserve(job: ImageJob): Promise<ReserveResponse> {
+    const { accountId, createdMs, payload } = job.value;
+    const model = await this.models.named(payload.request.modelId);
+    try {
+      const deadlineMs = BigInt(createdMs + startWithinMs + holdMarginMs);
+      return await this.#billing.reserve({ accountId, jobId: job.id, compute: computeSpecOf(payload.request, model), deadlineMs });
+    } catch (error) {
+      throw await this.#refuse(job, error);
+    }
+  }
+
+  /** Billing said no, or nothing that could be understood. Answers what the caller is told. */
+  async #refuse(job: ImageJob, error: unknown): Promise<unknown> {
+    const isRefusal = error instanceof TesseraError && !error.retryable && error.kind !== 'Internal' && error.kind !== 'Cancelled';
+    const failure = isRefusal ? { reason: error.reason, message: error.message } : { reason: 'billing_unavailable', message: 'The tokens for it could not be held.' };
+    const { hasKey } = job.value.payload;
+    if (isRefusal && hasKey) await this.queue.jobs.reject(job, failure, true);
+    // Nobody can ask for a job without a key again, so it goes as if it had never been, and a hold that may have been taken goes back.
+    else if (!hasKey) await this.queue.jobs.withdraw(job, failure, isRefusal);
+    // With a key it stays accepted: the hold may stand, and the repeat or the sweeper finds out.
+    return isRefusal ? error : holdUnknown(error);
+  }
+}

@@ -1,0 +1,51 @@
+import type { Metadata } from '@grpc/grpc-js';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { Controller } from '@nestjs/common';
+import { GrpcMethod } from '@nestjs/microservices';
+import {
+  WorkerService,
+  type ClaimRequest,
+  type ClaimResponseSchema,
+  type CompleteRequest,
+  type CompleteResponseSchema,
+  type FailRequest,
+  type FailResponseSchema,
+  type HeartbeatRequest,
+  type HeartbeatResponseSchema,
+  type LeaseSchema,
+} from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { callSignal, type RpcCall } from '@tessera/rpc/streams.js';
+import { jobMessage, stateNumberOf, type ImageJob } from './job.documents.js';
+import { WorkerClaims } from './worker-claims.js';
+
+@Controller()
+export class WorkerController {
+  constructor(private readonly claims: WorkerClaims) {}
+
+  @GrpcMethod(WorkerService.typeName)
+  async claim({ workerId, pool, modelIds, maxJobs, maxImages, waitMs }: ClaimRequest, _metadata: Metadata, call: RpcCall): Promise<MessageInitShape<typeof ClaimResponseSchema>> {
+    const jobs = await this.claims.claim({ workerId, pool, modelIds, jobsMax: Math.max(1, maxJobs), imagesMax: Math.max(1, maxImages), waitMs }, callSignal(call));
+    return { leases: jobs.flatMap(leaseMessages) };
+  }
+
+  @GrpcMethod(WorkerService.typeName)
+  async heartbeat({ leases }: HeartbeatRequest): Promise<MessageInitShape<typeof HeartbeatResponseSchema>> {
+    return { stopJobIds: await this.claims.heartbeat(leases) };
+  }
+
+  @GrpcMethod(WorkerService.typeName)
+  async complete(request: CompleteRequest): Promise<MessageInitShape<typeof CompleteResponseSchema>> {
+    return { state: stateNumberOf(await this.claims.complete(request)) };
+  }
+
+  @GrpcMethod(WorkerService.typeName)
+  async fail(request: FailRequest): Promise<MessageInitShape<typeof FailResponseSchema>> {
+    return { state: stateNumberOf(await this.claims.fail(request)) };
+  }
+}
+
+function leaseMessages(job: ImageJob): MessageInitShape<typeof LeaseSchema>[] {
+  const { life, payload } = job.value;
+  if (life.state !== 'running') return [];
+  return [{ job: jobMessage(job), leaseId: life.lease.leaseId, expiresMs: BigInt(life.lease.expiresMs), imageIds: [...payload.imageIds] }];
+}
