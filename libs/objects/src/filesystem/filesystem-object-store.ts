@@ -1,18 +1,19 @@
-import { createHash, hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import fs, { type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { invalidArgument, notFound, resourceExhausted, unavailable } from '@tessera/platform/errors.js';
 import type { Clock } from '@tessera/platform/clock.js';
 import { assertContentType, assertKeyPrefix, assertObjectKey } from '../object-key.js';
 import { ObjectStore, type ByteRange, type ObjectHead, type ObjectKey, type UploadForm, type UploadPolicy } from '../object-store.js';
-import { DurableFolders, hasCode } from './durable-folders.js';
+import { hasCode } from './file-errors.js';
 import { IncomingFiles } from './incoming-files.js';
 import { LinkSigner } from './link-signer.js';
 import { footerOf, readDescription, readObject, type Description } from './object-file.js';
 import { readSigningKey } from './signing-key.js';
+import { SmallFiles } from './small-files.js';
 
-/** Bodies up to here are copied once to be written together with their footer, which saves a trip to the thread pool. */
-const singleWriteBytesMax = 1024 * 1024;
+/** Bodies up to here go to the thread that writes many at once; larger ones would keep it from the small ones. */
+const smallBytesMax = 1024 * 1024;
 
 /** A delete that empties a folder may remove it just before a rename into it; losing that race this often in a row means something else is wrong. */
 const placeAttemptsMax = 16;
@@ -23,10 +24,11 @@ type PutOptions = { readonly contentType: string; readonly sizeBytesMax?: number
 
 /** Objects as files below one folder: `files/<key>` are the objects, `incoming/` what is being written, `.signing-key` the secret behind the links. */
 export class FilesystemObjectStore extends ObjectStore {
+  private readonly smallFiles = new SmallFiles();
+
   private constructor(
     private readonly root: string,
     private readonly incoming: IncomingFiles,
-    private readonly folders: DurableFolders,
     readonly links: LinkSigner,
     private readonly clock: Clock,
   ) {
@@ -39,9 +41,7 @@ export class FilesystemObjectStore extends ObjectStore {
     const incoming = new IncomingFiles(path.join(folder, 'incoming'));
     await incoming.open();
     const secret = await readSigningKey(path.join(folder, '.signing-key'), () => incoming.newPath());
-    const folders = new DurableFolders(root);
-    await folders.sync(folder);
-    return new FilesystemObjectStore(root, incoming, folders, new LinkSigner(secret, publicUrl, clock), clock);
+    return new FilesystemObjectStore(root, incoming, new LinkSigner(secret, publicUrl, clock), clock);
   }
 
   async put(key: ObjectKey, body: Uint8Array | AsyncIterable<Uint8Array>, options: PutOptions): Promise<ObjectHead> {
@@ -49,37 +49,37 @@ export class FilesystemObjectStore extends ObjectStore {
     assertContentType(options.contentType);
     const temporary = this.incoming.newPath();
     try {
-      const description = await this.write(temporary, body, options);
-      await this.place(temporary, key);
+      const isSmall = body instanceof Uint8Array && body.length <= smallBytesMax;
+      const description = isSmall ? await this.putSmall(temporary, key, body, options) : await this.putStream(temporary, key, body, options);
       return { key, ...description };
     } catch (error) {
       await fs.rm(temporary, { force: true });
       if (hasCode(error, 'ENOSPC', 'EDQUOT')) throw resourceExhausted('storage_full', 'There is no space left to store files.', { cause: error });
+      if (hasCode(error, 'ENOTDIR', 'EISDIR', 'ENOTEMPTY')) throw invalidArgument('invalid_object_key', 'A key cannot be the folder of another key.', { param: 'key', cause: error });
+      if (hasCode(error, 'ENOENT')) throw unavailable('object_folder_busy', 'The folder of this object keeps being removed; try again.', { cause: error });
       throw error;
     }
   }
 
-  private async write(temporary: string, body: Uint8Array | AsyncIterable<Uint8Array>, options: PutOptions): Promise<Description> {
+  private async putSmall(temporary: string, key: ObjectKey, bytes: Uint8Array, { contentType, sizeBytesMax = Infinity }: PutOptions): Promise<Description> {
+    if (bytes.length > sizeBytesMax) throw tooLarge(sizeBytesMax);
+    const storedMs = this.clock.now();
+    const outcome = await this.smallFiles.put({ temporary, target: this.pathOf(key), bytes, contentType, storedMs });
+    if ('code' in outcome) throw Object.assign(new Error(outcome.message), { code: outcome.code });
+    return { contentType, sizeBytes: bytes.length, sha256: outcome.sha256, storedMs };
+  }
+
+  /** Named first, fsynced afterwards: see docs/decisions/0005-name-then-fsync.md. */
+  private async putStream(temporary: string, key: ObjectKey, body: Uint8Array | AsyncIterable<Uint8Array>, options: PutOptions): Promise<Description> {
     const file = await fs.open(temporary, 'wx', 0o600);
     try {
-      const description = body instanceof Uint8Array ? await this.writeWhole(file, body, options) : await this.writeStream(file, body, options);
-      await file.datasync();
+      const description = await this.writeStream(file, body instanceof Uint8Array ? inOnePiece(body) : body, options);
+      await this.place(temporary, this.pathOf(key));
+      await file.sync();
       return description;
     } finally {
       await file.close();
     }
-  }
-
-  private async writeWhole(file: FileHandle, bytes: Uint8Array, { contentType, sizeBytesMax = Infinity }: PutOptions): Promise<Description> {
-    if (bytes.length > sizeBytesMax) throw tooLarge(sizeBytesMax);
-    const description = { contentType, sizeBytes: bytes.length, sha256: hash('sha256', bytes, 'hex'), storedMs: this.clock.now() };
-    if (bytes.length <= singleWriteBytesMax) {
-      await file.writeFile(Buffer.concat([bytes, footerOf(description)]));
-    } else {
-      await file.writeFile(bytes);
-      await file.writeFile(footerOf(description));
-    }
-    return description;
   }
 
   private async writeStream(file: FileHandle, chunks: AsyncIterable<Uint8Array>, { contentType, sizeBytesMax = Infinity }: PutOptions): Promise<Description> {
@@ -96,21 +96,15 @@ export class FilesystemObjectStore extends ObjectStore {
     return description;
   }
 
-  private async place(temporary: string, key: ObjectKey): Promise<void> {
-    const target = this.pathOf(key);
-    const folder = path.dirname(target);
-    for (let attempt = 1; attempt <= placeAttemptsMax; attempt++) {
+  private async place(temporary: string, target: string): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
       try {
-        await this.folders.make(folder);
-        await fs.rename(temporary, target);
-        return await this.folders.settle(folder);
+        return await fs.rename(temporary, target);
       } catch (error) {
-        if (hasCode(error, 'ENOTDIR', 'EISDIR', 'ENOTEMPTY')) throw invalidArgument('invalid_object_key', 'A key cannot be the folder of another key.', { param: 'key', cause: error });
-        if (!hasCode(error, 'ENOENT')) throw error;
-        this.folders.forget(folder);
+        if (!hasCode(error, 'ENOENT') || attempt >= placeAttemptsMax) throw error;
+        await fs.mkdir(path.dirname(target), { recursive: true, mode: 0o700 });
       }
     }
-    throw unavailable('object_folder_busy', 'The folder of this object keeps being removed; try again.');
   }
 
   async get(key: ObjectKey, range?: ByteRange): Promise<{ head: ObjectHead; body: AsyncIterable<Uint8Array> }> {
@@ -156,7 +150,19 @@ export class FilesystemObjectStore extends ObjectStore {
       if (hasCode(error, 'ENOENT', 'ENOTDIR', 'EISDIR', 'EPERM')) return;
       throw error;
     }
-    await this.folders.prune(path.dirname(target));
+    await this.prune(path.dirname(target));
+  }
+
+  /** Removes the folder, and those above it, for as long as they are empty. */
+  private async prune(folder: string): Promise<void> {
+    for (let at = folder; at !== this.root; at = path.dirname(at)) {
+      try {
+        await fs.rmdir(at);
+      } catch (error) {
+        if (hasCode(error, 'ENOTEMPTY', 'EEXIST')) return;
+        if (!hasCode(error, 'ENOENT')) throw error;
+      }
+    }
   }
 
   async list(prefix: string, limit: number, after = ''): Promise<ObjectKey[]> {
@@ -203,12 +209,17 @@ export class FilesystemObjectStore extends ObjectStore {
     return this.links.upload(policy);
   }
 
-  /** Nothing is held open between calls. */
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    await this.smallFiles.close();
+  }
 
   private pathOf(key: ObjectKey): string {
     return path.join(this.root, key);
   }
+}
+
+async function* inOnePiece(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
 }
 
 const tooLarge = (sizeBytesMax: number) => invalidArgument('object_too_large', `The file is larger than the ${sizeBytesMax} bytes that are allowed.`, { param: 'file' });

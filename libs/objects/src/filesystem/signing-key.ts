@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs/promises';
-import { hasCode } from './durable-folders.js';
+import { hasCode } from './file-errors.js';
 
 const keyBytes = 32;
 

@@ -1,0 +1,1 @@
+export const hasCode = (error: unknown, ...codes: readonly string[]): boolean => codes.includes((error as NodeJS.ErrnoException | undefined)?.code ?? '');
