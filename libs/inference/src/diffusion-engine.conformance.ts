@@ -1,0 +1,122 @@
+import { describe, expect, it } from '@jest/globals';
+import sharp from 'sharp';
+import type { DiffusionEngine, PaintBatch, PaintRequest, PaintUpdate } from './diffusion-engine.js';
+
+const request = (fields: Partial<PaintRequest> = {}): PaintRequest => ({ requestId: 'request-1', prompt: 'a red apple on a table', negativePrompt: '', seed: 7, images: 1, style: 'NONE', ...fields });
+
+async function all(updates: AsyncIterable<PaintUpdate>): Promise<PaintUpdate[]> {
+  const list: PaintUpdate[] = [];
+  for await (const update of updates) list.push(update);
+  return list;
+}
+
+const imagesOf = (updates: readonly PaintUpdate[], requestId = 'request-1') =>
+  updates.flatMap((update) => (update.type === 'image' && update.requestId === requestId ? [Buffer.from(update.image.bytes).toString('base64')] : []));
+
+/** What every engine promises, whatever paints. */
+export function describeDiffusionEngineConformance(name: string, open: () => Promise<DiffusionEngine>): void {
+  describe(`the diffusion engine "${name}"`, () => {
+    const withEngine = async (use: (engine: DiffusionEngine, batch: (fields?: Partial<PaintBatch>) => PaintBatch) => Promise<void>) => {
+      const engine = await open();
+      try {
+        const { models } = await engine.describe();
+        const modelId = models.find((model) => model.isDefault)!.modelId;
+        await use(engine, (fields = {}) => ({ modelId, widthPx: 128, heightPx: 128, steps: 4, guidanceScale: 7, previewEverySteps: 0, requests: [request()], ...fields }));
+      } finally {
+        await engine.close();
+      }
+    };
+    const never = new AbortController().signal;
+
+    it('describes at least one model, one of them the default, with ids that are unique', () =>
+      withEngine(async (engine) => {
+        const { models } = await engine.describe();
+        expect(models.filter((model) => model.isDefault)).toHaveLength(1);
+        expect(new Set(models.map((model) => model.leonardoId)).size).toBe(models.length);
+      }));
+
+    it('counts every step in order, then delivers a decodable picture for each one asked for', () =>
+      withEngine(async (engine, batch) => {
+        const updates = await all(engine.paint(batch({ requests: [request({ images: 2 })] }), never));
+        const steps = updates.flatMap((update) => (update.type === 'step' ? [update.step] : []));
+        expect(steps).toEqual([1, 2, 3, 4]);
+        const images = updates.filter((update) => update.type === 'image');
+        expect(images.map(({ index }) => index)).toEqual([0, 1]);
+        for (const { image } of images) {
+          const { width, height, format } = await sharp(image.bytes).metadata();
+          expect({ width, height, type: `image/${format}` }).toEqual({ width: image.widthPx, height: image.heightPx, type: image.contentType });
+        }
+        expect(updates.at(-1)).toBe(images.at(-1));
+      }));
+
+    it('previews as often as asked, and never after the last step', () =>
+      withEngine(async (engine, batch) => {
+        const updates = await all(engine.paint(batch({ previewEverySteps: 2 }), never));
+        const previews = updates.flatMap((update) => (update.type === 'preview' ? [update.step] : []));
+        expect(previews).toEqual([2]);
+      }));
+
+    it('paints the same bytes for a seed, alone or among batch-mates', () =>
+      withEngine(async (engine, batch) => {
+        const alone = imagesOf(await all(engine.paint(batch({ requests: [request({ seed: 8 })] }), never)));
+        const mates = [request({ requestId: 'mate', prompt: 'two dogs in the snow', seed: 99, images: 2 }), request({ images: 2 })];
+        const together = imagesOf(await all(engine.paint(batch({ requests: mates }), never)));
+        // Picture 1 of seed 7 is picture 0 of seed 8.
+        expect(together[1]).toBe(alone[0]);
+      }));
+
+    it('stops with Cancelled when the signal is aborted between steps', () =>
+      withEngine(async (engine, batch) => {
+        const controller = new AbortController();
+        const seen: string[] = [];
+        const painting = (async () => {
+          for await (const update of engine.paint(batch({ steps: 60 }), controller.signal)) {
+            seen.push(update.type);
+            if (update.type === 'step') controller.abort();
+          }
+        })();
+        await expect(painting).rejects.toMatchObject({ kind: 'Cancelled' });
+        expect(seen).not.toContain('image');
+      }));
+
+    it('refuses to begin when the signal has been aborted before', () =>
+      withEngine(async (engine, batch) => {
+        await expect(all(engine.paint(batch(), AbortSignal.abort()))).rejects.toMatchObject({ kind: 'Cancelled' });
+      }));
+
+    it('paints on after a caller has stopped listening', () =>
+      withEngine(async (engine, batch) => {
+        for await (const update of engine.paint(batch({ steps: 60 }), never)) if (update.type === 'step') break;
+        expect(imagesOf(await all(engine.paint(batch(), never)))).toHaveLength(1);
+      }));
+
+    it('refuses a model that it does not have', () =>
+      withEngine(async (engine, batch) => {
+        await expect(all(engine.paint(batch({ modelId: 'nobody' }), never))).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'unknown_model' });
+      }));
+
+    it.each([0, 31, 100, 1544, 512.5])('refuses a side of %d px', (widthPx) =>
+      withEngine(async (engine, batch) => {
+        await expect(all(engine.paint(batch({ widthPx }), never))).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'unsupported_size', param: 'width' });
+      }),
+    );
+
+    it.each([
+      ['text', Buffer.from('not a picture')],
+      ['nothing', Buffer.alloc(0)],
+      ['half a PNG', Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAgAAAAI', 'base64')],
+    ])('refuses an init image that is %s', (_what, bytes) =>
+      withEngine(async (engine, batch) => {
+        const requests = [request({ initImage: { bytes, strength: 0.5 } })];
+        await expect(all(engine.paint(batch({ requests }), never))).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'unreadable_init_image' });
+      }),
+    );
+
+    it('is unavailable once closed, and can be closed twice', () =>
+      withEngine(async (engine, batch) => {
+        await engine.close();
+        await engine.close();
+        await expect(all(engine.paint(batch(), never))).rejects.toMatchObject({ kind: 'Unavailable', reason: 'engine_unavailable' });
+      }));
+  });
+}

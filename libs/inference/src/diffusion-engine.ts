@@ -1,0 +1,81 @@
+/** What a model can do, as the operator's manifest beside its weights says. */
+export type ModelInfo = {
+  readonly modelId: string;
+  readonly name: string;
+  readonly description: string;
+  /** Changes whenever the same request would give other bytes. */
+  readonly version: string;
+  readonly aliases: readonly string[];
+  /** UUID by which Leonardo's SDKs address it. */
+  readonly leonardoId: string;
+  readonly isDefault: boolean;
+  readonly nativeWidthPx: number;
+  readonly nativeHeightPx: number;
+  readonly minSidePx: number;
+  readonly maxSidePx: number;
+  readonly defaultSteps: number;
+  readonly maxSteps: number;
+  readonly defaultGuidanceScale: number;
+  readonly supportsInitImage: boolean;
+};
+
+export type EngineDescription = { readonly engine: string; readonly models: readonly ModelInfo[] };
+
+export type InitImageInput = {
+  /** An encoded picture (PNG, JPEG or WebP). */
+  readonly bytes: Uint8Array;
+  /** 0 ignores it, 1 keeps it: the share of the noise schedule that is skipped. */
+  readonly strength: number;
+};
+
+export type PaintRequest = {
+  /** Names the request's updates. */
+  readonly requestId: string;
+  readonly prompt: string;
+  readonly negativePrompt: string;
+  /** Picture `i` of a request is painted from `seed + i`, whatever else is in the batch. */
+  readonly seed: number;
+  readonly images: number;
+  /** Preset style, upper case; "NONE" for none. */
+  readonly style: string;
+  readonly initImage?: InitImageInput;
+};
+
+/** Requests that agree on everything the denoiser must agree on. */
+export type PaintBatch = {
+  readonly modelId: string;
+  /** Size of the delivered pictures. */
+  readonly widthPx: number;
+  readonly heightPx: number;
+  readonly steps: number;
+  readonly guidanceScale: number;
+  /** Emit a preview every so many steps; 0 for none. */
+  readonly previewEverySteps: number;
+  readonly requests: readonly PaintRequest[];
+};
+
+export type EncodedImage = { readonly widthPx: number; readonly heightPx: number; readonly contentType: string; readonly bytes: Uint8Array };
+
+/** Something the caller should know that is not an error, for example `unknown_word`. */
+export type EngineNotice = { readonly kind: string; readonly message: string };
+
+export type PaintUpdate =
+  | { readonly type: 'notice'; readonly requestId: string; readonly notice: EngineNotice }
+  | { readonly type: 'step'; readonly step: number; readonly steps: number }
+  | { readonly type: 'preview'; readonly requestId: string; readonly index: number; readonly step: number; readonly image: EncodedImage }
+  | { readonly type: 'image'; readonly requestId: string; readonly index: number; readonly image: EncodedImage };
+
+/**
+ * Paints. Never blocks the event loop of the caller. Deterministic: the same model version, request and seed give the same bytes, alone or in a batch.
+ */
+export abstract class DiffusionEngine {
+  abstract describe(): Promise<EngineDescription>;
+  /**
+   * Yields steps, previews, notices and, in the end, one image for every picture asked for. Aborting the signal stops at the next step with Cancelled.
+   * Errors: InvalidArgument `unknown_model` | `unreadable_init_image` | `unsupported_size`; Unavailable `engine_unavailable` when the engine has died (it restarts by itself).
+   */
+  abstract paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate>;
+  /** Loads what a model needs, so that its first picture does not pay for it. */
+  abstract warm(modelId: string): Promise<void>;
+  abstract close(): Promise<void>;
+}

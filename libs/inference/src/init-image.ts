@@ -1,0 +1,31 @@
+import sharp, { type Sharp } from 'sharp';
+import { invalidArgument } from '@tessera/platform/errors.js';
+import type { Window } from './onnx/layout.js';
+
+/** A decompression bomb is refused before it is decoded. */
+const MAX_INIT_PIXELS = 40_000_000;
+
+/** Opens an uploaded picture, upright, in sRGB and on white; whatever is wrong with it becomes one refusal. */
+export async function decodeInitImage(bytes: Uint8Array, use: (picture: Sharp) => Promise<Buffer>): Promise<Buffer> {
+  try {
+    return await use(sharp(bytes, { limitInputPixels: MAX_INIT_PIXELS, failOn: 'error' }).autoOrient().flatten({ background: '#ffffff' }).toColourspace('srgb'));
+  } catch (cause) {
+    throw invalidArgument('unreadable_init_image', 'The init image could not be read: send a whole PNG, JPEG or WebP of at most 40 megapixels.', { param: 'init_image', cause });
+  }
+}
+
+/** The init picture as the native square in -1..1, `[3, side, side]`: it fills the window, and its edge pixels go on outside of it. */
+export async function readInitPicture(bytes: Uint8Array, nativePx: number, window: Window): Promise<Float32Array> {
+  const width = Math.max(1, Math.round(window.width));
+  const height = Math.max(1, Math.round(window.height));
+  const left = Math.min(Math.round(window.left), nativePx - width);
+  const top = Math.min(Math.round(window.top), nativePx - height);
+  const pixels = await decodeInitImage(bytes, async (picture) => {
+    const fitted = await picture.resize(width, height, { fit: 'cover' }).png().toBuffer();
+    return sharp(fitted).extend({ left, top, right: nativePx - width - left, bottom: nativePx - height - top, extendWith: 'copy' }).removeAlpha().raw().toBuffer();
+  });
+  const area = nativePx * nativePx;
+  const planes = new Float32Array(3 * area);
+  for (let pixel = 0; pixel < area; pixel += 1) for (let channel = 0; channel < 3; channel += 1) planes[channel * area + pixel] = (pixels[pixel * 3 + channel] ?? 0) / 127.5 - 1;
+  return planes;
+}

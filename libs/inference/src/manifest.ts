@@ -1,0 +1,159 @@
+import { readFile, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import type { ModelInfo } from './diffusion-engine.js';
+
+const file = z.string().min(1);
+const ioNames = <Key extends string>(...keys: readonly Key[]) => z.strictObject(Object.fromEntries(keys.map((key) => [key, z.string().min(1)])) as Record<Key, z.ZodString>);
+const graph = <In extends string, Out extends string>(inputs: readonly In[], outputs: readonly Out[]) =>
+  z.strictObject({ file, inputs: ioNames(...inputs), outputs: ioNames(...outputs) });
+
+const grade = z.strictObject({
+  /** 0 is grey, 1 leaves the colours alone. */
+  saturation: z.number().min(0).max(3).default(1),
+  brightness: z.number().min(0.2).max(3).default(1),
+  /** Around mid-grey. */
+  contrast: z.number().min(0.2).max(3).default(1),
+  /** Gains of red, green and blue. */
+  tint: z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]).default([1, 1, 1]),
+});
+
+const variant = z.strictObject({
+  modelId: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, 'lower-case letters, digits, dots and dashes'),
+  name: z.string().min(1),
+  description: z.string().min(1),
+  aliases: z.array(z.string().min(1)),
+  leonardoId: z.uuid(),
+  isDefault: z.boolean(),
+  /** Key of `looks` in the language file. */
+  look: z.string().min(1),
+});
+
+const schema = z.strictObject({
+  formatVersion: z.literal(1),
+  /** How the graphs are strung together; another pipeline needs another painter. */
+  pipeline: z.literal('reference-conditioned-flow'),
+  version: z.string().min(1),
+  variants: z.array(variant).min(1),
+  limits: z.strictObject({
+    minSidePx: z.int().positive(),
+    maxSidePx: z.int().positive(),
+    defaultSteps: z.int().positive(),
+    maxSteps: z.int().positive(),
+    defaultGuidanceScale: z.number().positive(),
+  }),
+  nativeSidePx: z.int().positive(),
+  latent: z.strictObject({ channels: z.int().positive(), sidePx: z.int().positive() }),
+  text: z.strictObject({ vocabulary: file, tokens: z.int().positive(), padToken: z.string() }),
+  /** Words of the vocabulary that stand for the first, second … concept. */
+  slots: z.array(z.string()).min(1),
+  /** Squares that hold the concepts, in native pixels. `spread` scales the deviation of the layout graph. */
+  box: z.strictObject({
+    /** The square that is left free when a prompt names a scene only. */
+    emptySidePx: z.number().positive(),
+    minSidePx: z.number().positive(),
+    maxSidePx: z.number().positive(),
+    marginPx: z.number().min(0),
+    spread: z.number().min(0),
+  }),
+  graphs: z.strictObject({
+    /** One per number of filled slots, beginning with one. */
+    layout: z.array(graph(['tokens', 'slots', 'shapes'], ['mean', 'logDeviation'])).min(1),
+    conditioning: z.array(graph(['tokens', 'slots', 'references', 'boxes', 'dropped'], ['text', 'references', 'canvas'])).min(1),
+    denoiser: graph(['latent', 'time', 'text', 'references', 'canvas'], ['velocity']),
+    decoder: graph(['latent'], ['picture']),
+    /** Absent: the model paints from noise only. */
+    encoder: graph(['picture'], ['latent']).optional(),
+  }),
+  guidance: z.strictObject({ about: z.string(), points: z.array(z.tuple([z.number(), z.number()])).min(2) }),
+  language: file,
+  concepts: file,
+  /** Applied one after the other while the picture must be larger than `aboveSidePx`; what is missing then is plain resampling. */
+  superResolution: z.array(z.strictObject({ file, factor: z.int().min(2), aboveSidePx: z.int().positive(), input: z.string(), output: z.string() })),
+  styles: z.record(z.string().regex(/^[A-Z0-9_]+$/, 'upper case'), grade),
+});
+
+export type Grade = z.infer<typeof grade>;
+export type Variant = z.infer<typeof variant>;
+export type Manifest = z.infer<typeof schema> & {
+  /** Where the paths in the manifest start. */
+  readonly folder: string;
+};
+
+/** Throws a sentence that names the file and the entry. */
+export function parseManifest(json: string, manifestPath: string): Manifest {
+  const manifest = { ...parseFile(schema, json, manifestPath), folder: path.dirname(manifestPath) };
+  const refuse = (sentence: string) => new Error(`${manifestPath}: ${sentence}`);
+  const { graphs, slots, guidance } = manifest;
+  if (graphs.layout.length !== slots.length) throw refuse(`graphs.layout has ${graphs.layout.length} graphs for ${slots.length} slots`);
+  if (graphs.conditioning.length !== slots.length) throw refuse(`graphs.conditioning has ${graphs.conditioning.length} graphs for ${slots.length} slots`);
+  for (const [k, [from, to]] of guidance.points.entries()) {
+    const before = guidance.points[k - 1];
+    if (before && (from <= before[0] || to < before[1])) throw refuse('guidance.points must rise');
+  }
+  return manifest;
+}
+
+/** Reads JSON by a schema; throws a sentence that names the file and the offending entry. */
+export function parseFile<Schema extends z.ZodType>(expected: Schema, json: string, filePath: string): z.infer<Schema> {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (cause) {
+    throw new Error(`${filePath}: not JSON (${cause instanceof Error ? cause.message : String(cause)})`, { cause });
+  }
+  const parsed = expected.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new Error(`${filePath}: ${issue?.path.join('.') || 'the file'}: ${issue?.message ?? 'invalid'}`);
+}
+
+/** Every `<folder>/manifest.json` below `modelsDir`; together they name each id once and one default. */
+export async function loadManifests(modelsDir: string): Promise<readonly Manifest[]> {
+  const entries = await readdir(modelsDir, { recursive: false, withFileTypes: true }).catch((cause: unknown) => {
+    throw new Error(`${modelsDir}: the folder of models cannot be read`, { cause });
+  });
+  const manifests: Manifest[] = [];
+  for (const entry of entries.filter((each) => each.isDirectory()).toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+    const manifestPath = path.join(modelsDir, entry.name, 'manifest.json');
+    const json = await readFile(manifestPath, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (json !== undefined) manifests.push(parseManifest(json, manifestPath));
+  }
+  refuseAmbiguity(modelsDir, manifests);
+  return manifests;
+}
+
+function refuseAmbiguity(modelsDir: string, manifests: readonly Manifest[]): void {
+  const variants = manifests.flatMap((manifest) => manifest.variants);
+  if (variants.length === 0) throw new Error(`${modelsDir}: no folder in it holds a manifest.json`);
+  const seen = new Set<string>();
+  for (const name of variants.flatMap(({ modelId, aliases, leonardoId }) => [modelId, ...aliases, leonardoId])) {
+    if (seen.has(name)) throw new Error(`${modelsDir}: two models are called "${name}"`);
+    seen.add(name);
+  }
+  const defaults = variants.filter((each) => each.isDefault);
+  if (defaults.length !== 1) throw new Error(`${modelsDir}: exactly one model must be the default, ${defaults.length} are`);
+}
+
+export function modelInfos(manifest: Manifest): ModelInfo[] {
+  return manifest.variants.map(({ look: _look, ...variantInfo }) => ({
+    ...variantInfo,
+    ...manifest.limits,
+    version: manifest.version,
+    nativeWidthPx: manifest.nativeSidePx,
+    nativeHeightPx: manifest.nativeSidePx,
+    supportsInitImage: manifest.graphs.encoder !== undefined,
+  }));
+}
+
+/** The scale the denoiser understands; ends are held. */
+export function modelGuidance({ guidance: { points } }: Manifest, requestScale: number): number {
+  const above = points.findIndex(([from]) => from >= requestScale);
+  const high = points[above === -1 ? points.length - 1 : above] ?? [1, 1];
+  const low = points[above - 1];
+  if (above <= 0 || !low) return high[1];
+  return low[1] + ((requestScale - low[0]) / (high[0] - low[0])) * (high[1] - low[1]);
+}

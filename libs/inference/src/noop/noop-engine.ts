@@ -1,0 +1,51 @@
+import { cancelled, unavailable } from '@tessera/platform/errors.js';
+import { DiffusionEngine, type EncodedImage, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
+import { decodeInitImage } from '../init-image.js';
+import type { Manifest } from '../manifest.js';
+import { describeModels, refuseUnpaintable } from '../models.js';
+
+/** A grey 8 x 8 picture, precomputed: encoding one would be most of what this engine does. */
+const tinyPng = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAMAAADz0U65AAAAA1BMVEWwtLwgWlfRAAAACXBIWXMAAAPoAAAD6AG1e1JrAAAADElEQVQImWNgoA4AAABIAAF7pRHIAAAAAElFTkSuQmCC', 'base64');
+const TINY_SIDE_PX = 8;
+
+/** Answers at once with a tiny picture, whatever was asked: for tests of everything around the engine, and of its load. */
+export class NoopEngine extends DiffusionEngine {
+  #isClosed = false;
+
+  constructor(private readonly manifests: readonly Manifest[]) {
+    super();
+  }
+
+  override async describe(): Promise<EngineDescription> {
+    return describeModels('noop', this.manifests);
+  }
+
+  override async *paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate> {
+    if (this.#isClosed) throw unavailable('engine_unavailable', 'The engine has been closed.');
+    refuseUnpaintable(this.manifests, batch);
+    const refuseIfCancelled = () => {
+      if (signal.aborted) throw cancelled('painting_cancelled', 'The painting was cancelled.');
+    };
+    refuseIfCancelled();
+    for (const { initImage } of batch.requests) if (initImage) await decodeInitImage(initImage.bytes, (picture) => picture.resize(TINY_SIDE_PX, TINY_SIDE_PX).raw().toBuffer());
+    for (let step = 1; step <= batch.steps; step += 1) {
+      refuseIfCancelled();
+      yield { type: 'step', step, steps: batch.steps };
+      if (batch.previewEverySteps > 0 && step % batch.previewEverySteps === 0 && step < batch.steps) yield* pictures(batch, (requestId, index, image) => ({ type: 'preview', requestId, index, step, image }));
+    }
+    refuseIfCancelled();
+    yield* pictures(batch, (requestId, index, image) => ({ type: 'image', requestId, index, image }));
+  }
+
+  override async warm(): Promise<void> {}
+
+  override async close(): Promise<void> {
+    this.#isClosed = true;
+  }
+}
+
+function* pictures(batch: PaintBatch, update: (requestId: string, index: number, image: EncodedImage) => PaintUpdate): Iterable<PaintUpdate> {
+  for (const { requestId, images } of batch.requests) {
+    for (let index = 0; index < images; index += 1) yield update(requestId, index, { widthPx: TINY_SIDE_PX, heightPx: TINY_SIDE_PX, contentType: 'image/png', bytes: new Uint8Array(tinyPng) });
+  }
+}

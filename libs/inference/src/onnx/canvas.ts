@@ -1,0 +1,164 @@
+import path from 'node:path';
+import type { PaintBatch, PaintRequest } from '../diffusion-engine.js';
+import { modelGuidance, type Manifest } from '../manifest.js';
+import { readInitPicture } from '../init-image.js';
+import { captionWords, encodeCaption, type Caption } from '../prompt/caption.js';
+import type { Reading } from '../prompt/prompt-reader.js';
+import type { Reference } from './concept-bank.js';
+import { type Box, clamp, fitToFormat, type Window } from './layout.js';
+import type { Model } from './model.js';
+import { Random } from './random.js';
+import { floats, integers, numbers, type Sessions, type Tensors } from './sessions.js';
+
+const LAYOUT_STREAM = 1;
+const NOISE_STREAM = 2;
+
+type Conditions = Tensors & Record<'text' | 'references' | 'canvas', Tensors[string]>;
+
+/** One picture while it is painted: its latent and all that stays the same over the steps. */
+export class Canvas {
+  readonly window: Window;
+  #estimate: Float32Array;
+
+  private constructor(
+    private readonly model: Model,
+    private readonly sessions: Sessions,
+    private readonly steps: number,
+    private readonly guidance: number,
+    private readonly conditions: Conditions,
+    /** Steps that an init image makes unnecessary. */
+    private readonly firstStep: number,
+    private readonly latent: Float32Array,
+    window: Window,
+  ) {
+    this.window = window;
+    this.#estimate = latent;
+  }
+
+  static async prepare(model: Model, sessions: Sessions, batch: PaintBatch, request: PaintRequest, reading: Reading, index: number): Promise<Canvas> {
+    const { manifest, language, concepts } = model;
+    const seed = request.seed + index;
+    const caption = encodeCaption(captionWords(reading, language, manifest.slots, manifest.text.tokens), model.vocabulary, manifest.slots, manifest.text);
+    const negative = encodeCaption(model.reader.readNegative(request.negativePrompt), model.vocabulary, [], manifest.text);
+    const references = await Promise.all(reading.subjects.map(({ concept, colour }) => concepts.reference(concept, reading.look, colour === undefined ? undefined : language.paints[colour])));
+    const isFlat = language.looks[reading.look]?.isFlat === true;
+    const boxes = await sampleBoxes(manifest, sessions, caption, references, isFlat, new Random(seed, LAYOUT_STREAM));
+    const format = fitToFormat(boxes, references, manifest.nativeSidePx, batch.widthPx, batch.heightPx);
+    const conditions = await condition(manifest, sessions, caption, negative, references, format.boxes, concepts.sidePx);
+    const { channels, sidePx } = manifest.latent;
+    const noise = new Random(seed, NOISE_STREAM).normals(channels * sidePx * sidePx);
+    const start = await startOf(model, sessions, request, format.window, batch.steps, noise);
+    return new Canvas(model, sessions, batch.steps, modelGuidance(manifest, batch.guidanceScale), conditions, start.step, start.latent, format.window);
+  }
+
+  /** One Euler step of the rectified flow (Liu et al. 2022, https://arxiv.org/abs/2209.03003) from noise at time 1 to the picture at 0, with classifier-free guidance. */
+  async step(step: number): Promise<void> {
+    if (step < this.firstStep) return;
+    const { denoiser } = this.model.manifest.graphs;
+    const { channels, sidePx } = this.model.manifest.latent;
+    const time = 1 - step / this.steps;
+    const size = this.latent.length;
+    const both = new Float32Array(2 * size);
+    both.set(this.latent);
+    both.set(this.latent, size);
+    const inputs = { latent: floats(both, 2, channels, sidePx, sidePx), time: floats(Float32Array.of(time, time), 2), ...this.conditions };
+    const { velocity } = await this.sessions.run(path.join(this.model.manifest.folder, denoiser.file), denoiser, inputs);
+    const v = numbers(velocity);
+    const estimate = new Float32Array(size);
+    for (let k = 0; k < size; k += 1) {
+      const unguided = v[size + k] ?? 0;
+      const guided = unguided + this.guidance * ((v[k] ?? 0) - unguided);
+      const before = this.latent[k] ?? 0;
+      estimate[k] = before - time * guided;
+      this.latent[k] = before - guided / this.steps;
+    }
+    this.#estimate = estimate;
+  }
+
+  /** The picture as it would be if the flow went straight on from here: for previews. */
+  preview(): Promise<Float32Array> {
+    return decodeLatent(this.model.manifest, this.sessions, this.#estimate);
+  }
+
+  /** `[3, side, side]` in -1..1. */
+  picture(): Promise<Float32Array> {
+    return decodeLatent(this.model.manifest, this.sessions, this.latent);
+  }
+}
+
+async function decodeLatent({ folder, graphs: { decoder }, latent: { channels, sidePx } }: Manifest, sessions: Sessions, latent: Float32Array): Promise<Float32Array> {
+  const { picture } = await sessions.run(path.join(folder, decoder.file), decoder, { latent: floats(latent, 1, channels, sidePx, sidePx) });
+  return numbers(picture);
+}
+
+/** Where each thing stands: a Gaussian that the layout graph predicts over centre (in quarters of the picture) and logarithm of the side. */
+async function sampleBoxes(manifest: Manifest, sessions: Sessions, caption: Caption, references: readonly Reference[], isFlat: boolean, random: Random): Promise<Box[]> {
+  const graph = manifest.graphs.layout[references.length - 1];
+  if (!graph) return [];
+  const count = references.length;
+  const shapes = references.flatMap(({ aspectWidth, aspectHeight, floats: hangs }) => [aspectWidth, aspectHeight, Number(hangs), Number(isFlat), count - 1]);
+  const { mean, logDeviation } = await sessions.run(path.join(manifest.folder, graph.file), graph, {
+    tokens: integers(caption.tokens, 1, caption.tokens.length),
+    slots: integers(BigInt64Array.from(caption.slotPositions, BigInt), 1, count),
+    shapes: floats(Float32Array.from(shapes), 1, count, shapes.length / count),
+  });
+  const { spread, minSidePx, maxSidePx, marginPx } = manifest.box;
+  const native = manifest.nativeSidePx;
+  return references.map(({ aspectWidth, aspectHeight }, slot) => {
+    const drawn = [0, 1, 2].map((k) => (numbers(mean)[slot * 3 + k] ?? 0) + Math.exp(numbers(logDeviation)[slot * 3 + k] ?? 0) * random.normal() * spread);
+    const [x = 0, y = 0, logSide = 0] = drawn;
+    const side = clamp(Math.exp(logSide / 2) * (native / 2), minSidePx, maxSidePx);
+    const within = (centre: number, half: number) => clamp((centre / 4 + 0.5) * native, marginPx + half, native - marginPx - half);
+    return { x: within(x, (side * aspectWidth) / 2), y: within(y, (side * aspectHeight) / 2), side };
+  });
+}
+
+/** Row 0 of each tensor is what was asked for; row 1 is what guidance leads away from: the negative prompt, and no thing at all. */
+async function condition(manifest: Manifest, sessions: Sessions, caption: Caption, negative: Caption, references: readonly Reference[], boxes: readonly Box[], sidePx: number): Promise<Conditions> {
+  const slots = Math.max(1, references.length);
+  const graph = manifest.graphs.conditioning[slots - 1];
+  if (!graph) throw new Error(`No conditioning graph for ${slots} slots`);
+  const planes = 4 * sidePx * sidePx;
+  const pictures = new Float32Array(2 * slots * planes);
+  const places = new Float32Array(2 * slots * 3).fill(-1);
+  const dropped = new Float32Array(2 * slots).fill(1);
+  const at = new BigInt64Array(2 * slots);
+  references.forEach((reference, slot) => {
+    pictures.set(reference.planes, slot * planes);
+    const box = boxes[slot];
+    if (box) places.set([box.x, box.y, box.side], slot * 3);
+    dropped[slot] = 0;
+    at[slot] = BigInt(caption.slotPositions[slot] ?? 0);
+  });
+  if (references.length === 0) {
+    // A scene alone: a transparent thing. With nothing at all in the slot, the model makes something up.
+    places.set([manifest.nativeSidePx / 2, manifest.nativeSidePx / 2, manifest.box.emptySidePx]);
+    dropped[0] = 0;
+  }
+  const tokens = caption.tokens.length;
+  const both = new BigInt64Array(2 * tokens);
+  both.set(caption.tokens);
+  both.set(negative.tokens, tokens);
+  return sessions.run(path.join(manifest.folder, graph.file), graph, {
+    tokens: integers(both, 2, tokens),
+    slots: integers(at, 2, slots),
+    references: floats(pictures, 2, slots, 4, sidePx, sidePx),
+    boxes: floats(places, 2, slots, 3),
+    dropped: floats(dropped, 2, slots),
+  });
+}
+
+/** Noise; or, with an init image, the point of the straight path between its latent and the noise from which the remaining steps lead. */
+async function startOf(model: Model, sessions: Sessions, request: PaintRequest, window: Window, steps: number, noise: Float32Array): Promise<{ step: number; latent: Float32Array }> {
+  const { manifest } = model;
+  const { encoder } = manifest.graphs;
+  if (!request.initImage || !encoder) return { step: 0, latent: noise };
+  const native = manifest.nativeSidePx;
+  const picture = await readInitPicture(request.initImage.bytes, native, window);
+  const step = Math.round(steps * clamp(request.initImage.strength, 0, 1));
+  if (step === 0) return { step, latent: noise };
+  const { latent } = await sessions.run(path.join(manifest.folder, encoder.file), encoder, { picture: floats(picture, 1, 3, native, native) });
+  const known = numbers(latent);
+  const time = 1 - step / steps;
+  return { step, latent: noise.map((value, k) => time * value + (1 - time) * (known[k] ?? 0)) };
+}

@@ -1,0 +1,105 @@
+import { open, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import sharp from 'sharp';
+import { z } from 'zod';
+import { parseFile } from '../manifest.js';
+import type { Paint } from '../prompt/language.js';
+import { recolour } from './recolour.js';
+
+/** Decoded references; 150 KB each, and a busy server sees the same common things again and again. */
+const MAX_CACHED_REFERENCES = 64;
+
+const perLook = <Value extends z.ZodType>(value: Value) => z.record(z.string(), value);
+const schema = z.strictObject({
+  sidePx: z.int().positive(),
+  references: perLook(z.string().min(1)),
+  concepts: z.array(
+    z.strictObject({
+      name: z.string().min(1),
+      /** Hangs in the air by nature: the layout does not put it on the ground. */
+      floats: z.boolean(),
+      /** Width and height of the opaque part, relative to the longer side. */
+      aspect: perLook(z.tuple([z.number().positive(), z.number().positive()])),
+      offset: perLook(z.int().min(0)),
+      bytes: perLook(z.int().positive()),
+    }),
+  ),
+  words: z.record(z.string(), z.int().min(0)),
+});
+
+export type Reference = {
+  /** `[4, side, side]`: red, green and blue premultiplied with alpha, then alpha, in 0..1. */
+  readonly planes: Float32Array;
+  readonly aspectWidth: number;
+  readonly aspectHeight: number;
+  readonly floats: boolean;
+};
+
+/** Pictures of things, and the words that mean them. */
+export class ConceptBank {
+  readonly #cache = new Map<string, Reference>();
+
+  private constructor(
+    private readonly folder: string,
+    private readonly content: z.infer<typeof schema>,
+  ) {}
+
+  static async load(conceptsPath: string): Promise<ConceptBank> {
+    return new ConceptBank(path.dirname(conceptsPath), parseFile(schema, await readFile(conceptsPath, 'utf8'), conceptsPath));
+  }
+
+  get sidePx(): number {
+    return this.content.sidePx;
+  }
+
+  get words(): ReadonlyMap<string, number> {
+    return new Map(Object.entries(this.content.words));
+  }
+
+  nameOf(concept: number): string {
+    return this.content.concepts[concept]?.name ?? '';
+  }
+
+  async reference(concept: number, look: string, paint: Paint | undefined): Promise<Reference> {
+    const key = JSON.stringify([look, concept, paint]);
+    const cached = this.#cache.get(key);
+    if (cached) {
+      this.#cache.delete(key);
+      this.#cache.set(key, cached);
+      return cached;
+    }
+    const reference = await this.#load(concept, look, paint);
+    this.#cache.set(key, reference);
+    const [oldest] = this.#cache.keys();
+    if (this.#cache.size > MAX_CACHED_REFERENCES && oldest !== undefined) this.#cache.delete(oldest);
+    return reference;
+  }
+
+  async #load(concept: number, look: string, paint: Paint | undefined): Promise<Reference> {
+    const entry = this.content.concepts[concept];
+    const fileName = this.content.references[look];
+    const [aspectWidth, aspectHeight] = entry?.aspect[look] ?? [];
+    if (!entry || fileName === undefined || aspectWidth === undefined || aspectHeight === undefined) throw new Error(`The concept bank has no picture ${concept} in the look "${look}"`);
+    const webp = await this.#read(fileName, entry.offset[look] ?? 0, entry.bytes[look] ?? 0);
+    const decoded = await sharp(webp).ensureAlpha().raw().toBuffer();
+    const pixels = paint ? recolour(decoded, paint) : decoded;
+    const area = this.sidePx * this.sidePx;
+    const planes = new Float32Array(4 * area);
+    for (let pixel = 0; pixel < area; pixel += 1) {
+      const alpha = (pixels[pixel * 4 + 3] ?? 0) / 255;
+      for (let channel = 0; channel < 3; channel += 1) planes[channel * area + pixel] = ((pixels[pixel * 4 + channel] ?? 0) / 255) * alpha;
+      planes[3 * area + pixel] = alpha;
+    }
+    return { planes, aspectWidth, aspectHeight, floats: entry.floats };
+  }
+
+  async #read(fileName: string, offset: number, bytes: number): Promise<Buffer> {
+    const file = await open(path.join(this.folder, fileName));
+    try {
+      const { buffer } = await file.read(Buffer.alloc(bytes), 0, bytes, offset);
+      return buffer;
+    } finally {
+      await file.close();
+    }
+  }
+}

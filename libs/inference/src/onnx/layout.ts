@@ -1,0 +1,42 @@
+/** A square in native pixels that holds a thing; `side` is the longer side of the thing. */
+export type Box = { readonly x: number; readonly y: number; readonly side: number };
+export type Shape = { readonly aspectWidth: number; readonly aspectHeight: number };
+/** The part of the native square that is delivered, in native pixels. */
+export type Window = { readonly left: number; readonly top: number; readonly width: number; readonly height: number };
+
+/** Room between a thing and the edge of the picture, native pixels. */
+const EDGE_PX = 3;
+/** Smaller things have lost their features, whatever the model was trained on. */
+const MIN_SIDE_PX = 16;
+
+/**
+ * The model paints squares; other formats are cut out of one. The boxes are known before painting, so they are moved and shrunk
+ * until the window holds them: nothing that was asked for is cut off.
+ */
+export function fitToFormat(boxes: readonly Box[], shapes: readonly Shape[], nativePx: number, widthPx: number, heightPx: number): { boxes: Box[]; window: Window } {
+  const scale = nativePx / Math.max(widthPx, heightPx);
+  const width = widthPx * scale;
+  const height = heightPx * scale;
+  const union = unionOf(boxes, shapes, nativePx);
+  const shrink = Math.min(1, (width - 2 * EDGE_PX) / union.width, (height - 2 * EDGE_PX) / union.height);
+  const centreX = union.left + union.width / 2;
+  const centreY = union.top + union.height / 2;
+  const fitted = boxes.map(({ x, y, side }) => ({ x: centreX + (x - centreX) * shrink, y: centreY + (y - centreY) * shrink, side: Math.max(Math.min(side, MIN_SIDE_PX), side * shrink) }));
+  const left = clamp(centreX - width / 2, 0, nativePx - width);
+  const top = clamp(centreY - height / 2, 0, nativePx - height);
+  return { boxes: fitted, window: { left, top, width, height } };
+}
+
+function unionOf(boxes: readonly Box[], shapes: readonly Shape[], nativePx: number): Window {
+  if (boxes.length === 0) return { left: nativePx / 2, top: nativePx / 2, width: 1, height: 1 };
+  const half = (k: number, side: number) => ({ w: (side * (shapes[k]?.aspectWidth ?? 1)) / 2, h: (side * (shapes[k]?.aspectHeight ?? 1)) / 2 });
+  const left = Math.min(...boxes.map(({ x, side }, k) => x - half(k, side).w));
+  const right = Math.max(...boxes.map(({ x, side }, k) => x + half(k, side).w));
+  const top = Math.min(...boxes.map(({ y, side }, k) => y - half(k, side).h));
+  const bottom = Math.max(...boxes.map(({ y, side }, k) => y + half(k, side).h));
+  return { left, top, width: right - left, height: bottom - top };
+}
+
+export function clamp(value: number, low: number, high: number): number {
+  return Math.min(Math.max(value, low), high);
+}

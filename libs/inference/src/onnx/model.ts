@@ -1,0 +1,50 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { type Manifest, parseFile } from '../manifest.js';
+import type { Vocabulary } from '../prompt/caption.js';
+import { type Language, languageSchema } from '../prompt/language.js';
+import { Lexicon } from '../prompt/lexicon.js';
+import { PromptReader } from '../prompt/prompt-reader.js';
+import { ConceptBank } from './concept-bank.js';
+
+/** A manifest with everything it points to, apart from the graphs. */
+export type Model = {
+  readonly manifest: Manifest;
+  readonly language: Language;
+  readonly vocabulary: Vocabulary;
+  readonly concepts: ConceptBank;
+  readonly reader: PromptReader;
+};
+
+export async function loadModel(manifest: Manifest): Promise<Model> {
+  const at = (file: string) => path.join(manifest.folder, file);
+  const [language, words, concepts] = await Promise.all([
+    readFile(at(manifest.language), 'utf8').then((json) => parseFile(languageSchema, json, at(manifest.language))),
+    readFile(at(manifest.text.vocabulary), 'utf8').then((json) => parseFile(z.array(z.string()), json, at(manifest.text.vocabulary))),
+    ConceptBank.load(at(manifest.concepts)),
+  ]);
+  const vocabulary = new Map(words.map((word, number) => [word, number]));
+  refuseUnknownWords(manifest, language, vocabulary);
+  const reader = new PromptReader(language, new Lexicon(language, concepts.words), manifest.slots.length);
+  return { manifest, language, vocabulary, concepts, reader };
+}
+
+/** A caption word that the text encoder does not know would be dropped without a sound. */
+function refuseUnknownWords(manifest: Manifest, language: Language, vocabulary: Vocabulary): void {
+  const captions = [
+    ...manifest.slots,
+    manifest.text.padToken,
+    ...Object.values(language.looks).map(({ caption }) => caption),
+    ...Object.values(language.scenes).map(({ caption }) => caption),
+    ...language.blends.map(({ caption }) => caption),
+    ...Object.keys(language.positions),
+    ...Object.keys(language.sizes),
+    ...language.plainColours.map((colour) => language.plainScene.replace('{colour}', colour)),
+  ];
+  const unknown = captions.flatMap((caption) => caption.split(' ')).find((word) => !vocabulary.has(word));
+  if (unknown !== undefined) throw new Error(`${manifest.language}: the text encoder does not know "${unknown}"`);
+  const look = manifest.variants.find((variant) => !(variant.look in language.looks));
+  if (look) throw new Error(`${manifest.language}: no look "${look.look}", which ${look.modelId} needs`);
+  if (!(language.defaultScene in language.scenes)) throw new Error(`${manifest.language}: no scene "${language.defaultScene}"`);
+}

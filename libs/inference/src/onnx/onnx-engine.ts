@@ -1,0 +1,158 @@
+import { Worker } from 'node:worker_threads';
+import { cancelled, resourceExhausted, TesseraError, unavailable } from '@tessera/platform/errors.js';
+import type { Logger } from '@tessera/platform/logger.js';
+import { DiffusionEngine, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
+import type { Manifest } from '../manifest.js';
+import { describeModels, refuseUnpaintable } from '../models.js';
+import type { ErrorFields, FromWorker, ToWorker, WorkerSetup } from './worker-protocol.js';
+
+/** Callers queue jobs themselves; more than this many waiting here means that one of them does not. */
+const MAX_OPEN_CALLS = 64;
+/** A worker that is stuck in native code is left to die with the process after this long. */
+const CLOSE_DEADLINE_MS = 10_000;
+/** Below this the worker's own code would not fit beside a large picture. */
+const WORKER_HEAP_MB = 512;
+
+type Call = { readonly push: (update: PaintUpdate) => void; readonly settle: (error: Error | undefined) => void };
+
+/** Paints in one worker thread with onnxruntime; restarts it when it has died. */
+export class OnnxEngine extends DiffusionEngine {
+  readonly #calls = new Map<number, Call>();
+  #worker: Worker | undefined;
+  #nextCallId = 1;
+  #isClosed = false;
+
+  constructor(
+    private readonly manifests: readonly Manifest[],
+    private readonly threads: number,
+    private readonly logger: Logger,
+    private readonly workerUrl = new URL('./onnx.worker.js', import.meta.url),
+  ) {
+    super();
+  }
+
+  override async describe(): Promise<EngineDescription> {
+    return describeModels('onnx', this.manifests);
+  }
+
+  override async *paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate> {
+    refuseUnpaintable(this.manifests, batch);
+    const stopped = () => cancelled('painting_cancelled', 'The painting was cancelled.');
+    if (signal.aborted) throw stopped();
+    const cancelFlag = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+    const stop = () => void Atomics.store(new Int32Array(cancelFlag), 0, 1);
+    // Bounded by the call itself: steps, and pictures with their previews.
+    const updates: PaintUpdate[] = [];
+    let wake = () => {};
+    let end: { error: Error | undefined } | undefined;
+    const callId = this.#open({
+      push: (update) => {
+        updates.push(update);
+        wake();
+      },
+      settle: (error) => {
+        end ??= { error };
+        wake();
+      },
+    });
+    const onAbort = () => {
+      stop();
+      end ??= { error: stopped() };
+      wake();
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      this.#post({ type: 'paint', callId, batch, cancelFlag });
+      for (;;) {
+        if (signal.aborted) throw stopped();
+        const update = updates.shift();
+        if (update) yield update;
+        else if (end) break;
+        else await new Promise<void>((resolve) => (wake = resolve));
+      }
+      if (end.error) throw end.error;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      stop();
+      this.#forget(callId);
+    }
+  }
+
+  override async warm(modelId: string): Promise<void> {
+    let callId = 0;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        callId = this.#open({ push: () => {}, settle: (error) => (error ? reject(error) : resolve()) });
+        this.#post({ type: 'warm', callId, modelId });
+      });
+    } finally {
+      this.#forget(callId);
+    }
+  }
+
+  override async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#failAll(unavailable('engine_unavailable', 'The engine has been closed.'));
+    const worker = this.#worker;
+    if (!worker) return;
+    this.#worker = undefined;
+    const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+    const deadline = setTimeout(() => void worker.terminate(), CLOSE_DEADLINE_MS);
+    const message: ToWorker = { type: 'close' };
+    worker.ref();
+    worker.postMessage(message);
+    await exited;
+    clearTimeout(deadline);
+  }
+
+  #open(call: Call): number {
+    if (this.#isClosed) throw unavailable('engine_unavailable', 'The engine has been closed.');
+    if (this.#calls.size >= MAX_OPEN_CALLS) throw resourceExhausted('engine_busy', 'The engine has too many pictures waiting.', { retryAfterMs: 1000 });
+    const callId = this.#nextCallId++;
+    this.#calls.set(callId, call);
+    return callId;
+  }
+
+  #post(message: ToWorker): void {
+    this.#worker ??= this.#start();
+    // An idle worker does not keep a process alive; one that paints does.
+    this.#worker.ref();
+    this.#worker.postMessage(message);
+  }
+
+  #forget(callId: number): void {
+    this.#calls.delete(callId);
+    if (this.#calls.size === 0) this.#worker?.unref();
+  }
+
+  #start(): Worker {
+    const workerData: WorkerSetup = { manifests: this.manifests, threads: this.threads };
+    const worker = new Worker(this.workerUrl, { workerData, resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB } });
+    worker.on('message', (message: FromWorker) => this.#receive(message));
+    worker.on('error', (error) => this.#lose(worker, error));
+    worker.on('exit', (code) => this.#lose(worker, new Error(`The inference thread ended with code ${code}`)));
+    return worker;
+  }
+
+  #receive(message: FromWorker): void {
+    const call = this.#calls.get(message.callId);
+    if (message.type === 'failed' && message.detail !== undefined) this.logger.error({ detail: message.detail }, 'painting failed');
+    if (message.type === 'update') call?.push(message.update);
+    else call?.settle(message.type === 'failed' ? fromFields(message.error) : undefined);
+  }
+
+  #lose(worker: Worker, error: unknown): void {
+    if (this.#worker !== worker) return;
+    this.#worker = undefined;
+    this.logger.error({ err: error }, 'the inference thread died; the next picture starts a new one');
+    this.#failAll(unavailable('engine_unavailable', 'The inference engine has died and restarts with the next picture.', { cause: error }));
+  }
+
+  #failAll(error: Error): void {
+    for (const call of this.#calls.values()) call.settle(error);
+  }
+}
+
+function fromFields({ kind, reason, message, param }: ErrorFields): TesseraError {
+  return new TesseraError(kind, reason, message, param === undefined ? {} : { param });
+}

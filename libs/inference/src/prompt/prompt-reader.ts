@@ -1,0 +1,189 @@
+import type { EngineNotice } from '../diffusion-engine.js';
+import type { Language } from './language.js';
+import type { Lexicon } from './lexicon.js';
+import { phrasesOf, type Phrase } from './phrases.js';
+
+/** A thing to paint: a concept of the bank and what the prompt says about it. */
+export type Subject = { readonly concept: number; readonly name: string; readonly colour: string | undefined; readonly size: string | undefined };
+
+export type Reading = {
+  /** From left to right. At most as many as the model has slots. */
+  readonly subjects: readonly Subject[];
+  readonly position: string | undefined;
+  /** Caption of the background; undefined when the prompt leaves it open. */
+  readonly scene: string | undefined;
+  readonly look: string;
+  readonly notices: readonly EngineNotice[];
+};
+
+type OpenSubject = { concept: number; name: string; colour: string | undefined; size: string | undefined };
+type Modifiers = { colour: { name: string; word: string } | undefined; size: string | undefined; count: number };
+
+const noModifiers = (): Modifiers => ({ colour: undefined, size: undefined, count: 1 });
+
+/** Reads plain language: which things, which colours belong to which, where, and before what. */
+export class PromptReader {
+  constructor(
+    private readonly language: Language,
+    private readonly lexicon: Lexicon,
+    private readonly slots: number,
+  ) {}
+
+  read(prompt: string, defaultLook: string): Reading {
+    const pass = new ReadingPass(this.language, this.lexicon, this.slots, defaultLook);
+    const phrases = phrasesOf(prompt, this.lexicon, (notice) => pass.notices.push(notice));
+    phrases.forEach((phrase, k) => pass.take(phrase, phrases[k - 1], phrases[k + 1]));
+    return pass.finish();
+  }
+
+  /** The words of a negative prompt that the text encoder knows: scenes, colours, sizes, looks. */
+  readNegative(prompt: string): string[] {
+    const captions: string[] = [];
+    for (const { meaning } of phrasesOf(prompt, this.lexicon, () => {})) {
+      if (meaning.type === 'scene') captions.push(this.language.scenes[meaning.scene]?.caption ?? '');
+      if (meaning.type === 'plainScene') captions.push(this.language.plainScene.replace('{colour}', meaning.colour));
+      if (meaning.type === 'colour') captions.push(meaning.colour);
+      if (meaning.type === 'size') captions.push(meaning.size);
+      if (meaning.type === 'position') captions.push(meaning.position);
+      if (meaning.type === 'look') captions.push(this.language.looks[meaning.look]?.caption ?? '');
+    }
+    return captions.flatMap((caption) => caption.split(' '));
+  }
+}
+
+/** One prompt, phrase by phrase. */
+class ReadingPass {
+  readonly notices: EngineNotice[] = [];
+  readonly #subjects: OpenSubject[] = [];
+  /** Scenes that are named like a thing ("a mountain at night"): if no other thing is named, they become one. */
+  readonly #scenes: { scene: string; words: readonly string[]; isSubjectLike: boolean }[] = [];
+  #plainColour: string | undefined;
+  #position: string | undefined;
+  #look: string;
+  #isSwapped = false;
+  #modifiers = noModifiers();
+  #leftOut: string[] = [];
+
+  constructor(
+    private readonly language: Language,
+    private readonly lexicon: Lexicon,
+    private readonly slots: number,
+    defaultLook: string,
+  ) {
+    this.#look = defaultLook;
+  }
+
+  take(phrase: Phrase, before: Phrase | undefined, after: Phrase | undefined): void {
+    const { meaning, words } = phrase;
+    switch (meaning.type) {
+      case 'concept':
+        return this.#takeConcept(meaning.concept, words, before);
+      case 'colour':
+        return this.#takeColour(meaning.colour, words, before, after);
+      case 'size':
+        this.#modifiers.size = meaning.size;
+        return;
+      case 'count':
+        this.#modifiers.count = meaning.count;
+        return;
+      case 'position':
+        this.#position ??= meaning.position;
+        return;
+      case 'look':
+        this.#look = meaning.look;
+        return;
+      case 'scene':
+        this.#scenes.push({ scene: meaning.scene, words, isSubjectLike: before === undefined || (before.meaning.type !== 'joint' && this.#subjects.length === 0) });
+        this.#modifiers = noModifiers();
+        return;
+      case 'plainScene':
+        this.#plainColour = meaning.colour;
+        return;
+      case 'swap':
+        this.#isSwapped = this.#subjects.length === 1;
+        this.#modifiers = noModifiers();
+        return;
+      case 'joint':
+      case 'article':
+        this.#dropModifiers();
+        return;
+      case 'ignored':
+        return;
+      default:
+        meaning satisfies never;
+    }
+  }
+
+  #takeConcept(concept: number, words: readonly string[], before: Phrase | undefined): void {
+    const [first = ''] = words;
+    const ownColour = words.length > 1 && first in this.language.colours ? first : undefined;
+    const subject = { concept, name: words.join(' '), colour: this.#modifiers.colour?.name ?? ownColour, size: this.#modifiers.size };
+    const { count } = this.#modifiers;
+    this.#modifiers = noModifiers();
+    if (before?.meaning.type === 'concept') {
+      // "chocolate cake": the last noun is meant, the one before describes it.
+      const described = this.#subjects.pop();
+      if (described) this.#leftOut.push(described.name);
+      this.#subjects.push({ ...subject, colour: subject.colour ?? described?.colour, size: subject.size ?? described?.size });
+      return;
+    }
+    this.#subjects.push(subject);
+    for (let k = 1; k < Math.min(count, this.slots) && this.#subjects.length < this.slots; k += 1) this.#subjects.push({ ...subject });
+    if (count > this.slots) this.notices.push({ kind: 'concept_left_out', message: `This model paints at most ${this.slots} things: ${this.slots} of ${count} ${subject.name} are painted.` });
+  }
+
+  #takeColour(colour: string, words: readonly string[], before: Phrase | undefined, after: Phrase | undefined): void {
+    const endsPhrase = after === undefined || after.meaning.type === 'joint' || after.meaning.type === 'scene' || after.meaning.type === 'position';
+    const concept = this.lexicon.conceptOf(words);
+    if (endsPhrase && concept !== undefined && (before === undefined || before.meaning.type !== 'joint') && before?.words[0] !== 'is') return this.#takeConcept(concept, words, before);
+    if (endsPhrase && before?.words.join(' ') === 'on' && this.language.plainColours.includes(colour)) {
+      this.#plainColour = colour;
+      return;
+    }
+    if (!(colour in this.language.paints) && !endsPhrase) {
+      this.notices.push({ kind: 'unknown_word', message: `No thing can be "${words.join(' ')}"; the colour was left out.` });
+      return;
+    }
+    this.#modifiers.colour = { name: colour, word: words.join(' ') };
+    if (endsPhrase) this.#dropModifiers();
+  }
+
+  /** At the end of a phrase: "the dog is red" colours the dog. */
+  #dropModifiers(): void {
+    const last = this.#subjects.at(-1);
+    const { colour } = this.#modifiers;
+    if (last && colour && last.colour === undefined && colour.name in this.language.paints) last.colour = colour.name;
+    this.#modifiers = noModifiers();
+  }
+
+  finish(): Reading {
+    this.#dropModifiers();
+    this.#promoteSceneToSubject();
+    const kept = this.#subjects.slice(0, this.slots);
+    this.#leftOut.push(...this.#subjects.slice(this.slots).map(({ name }) => name));
+    for (const name of this.#leftOut) this.notices.push({ kind: 'concept_left_out', message: `This model paints at most ${this.slots} things, one word each; "${name}" was left out.` });
+    return { subjects: this.#isSwapped ? kept.toReversed() : kept, position: this.#position, scene: this.#sceneCaption(), look: this.#look, notices: this.notices };
+  }
+
+  #promoteSceneToSubject(): void {
+    if (this.#subjects.length > 0 || (this.#scenes.length < 2 && this.#plainColour === undefined)) return;
+    const index = this.#scenes.findIndex(({ isSubjectLike, words }) => isSubjectLike && this.lexicon.conceptOf(words) !== undefined);
+    const [promoted] = index === -1 ? [] : this.#scenes.splice(index, 1);
+    const concept = promoted && this.lexicon.conceptOf(promoted.words);
+    if (promoted && concept !== undefined) this.#subjects.push({ concept, name: promoted.words.join(' '), colour: undefined, size: undefined });
+  }
+
+  /** The text encoder learned one scene at a time: two become a blend that works all the same, else the place wins over the light. */
+  #sceneCaption(): string | undefined {
+    const { scenes, blends, plainScene } = this.language;
+    const named = [...new Set(this.#scenes.map(({ scene }) => scene))];
+    if (named.length === 0) return this.#plainColour === undefined ? undefined : plainScene.replace('{colour}', this.#plainColour);
+    const blend = blends.find((each) => each.scenes.every((scene) => named.includes(scene)));
+    if (blend) return blend.caption;
+    const chosen = named.find((scene) => !scenes[scene]?.isLight) ?? named[0] ?? '';
+    for (const scene of named) {
+      if (scene !== chosen) this.notices.push({ kind: 'scene_left_out', message: `This model knows one scene at a time: "${scene}" was left out beside "${chosen}".` });
+    }
+    return scenes[chosen]?.caption;
+  }
+}
