@@ -8,17 +8,20 @@ const charsQueuedMax = 128 * 1024 * 1024;
 /** Bounds how long a group holds the file against other processes, and the memory of one message. */
 const groupCommitsMax = 512;
 const groupCharsMax = 8 * 1024 * 1024;
+/** While one group is on its way back the writer has the next: with one alone, the writer and this thread would take turns at being idle. */
+const groupsInFlightMax = 2;
 
 type Queued = { readonly commit: PackedCommit; readonly chars: number; readonly resolve: () => void; readonly reject: (error: unknown) => void };
 
 /**
- * Gathers commits that arrive together, or while a group is on its way to the disk, into one transaction: the fsync, which costs more than all else, is shared.
- * One group is in flight at a time; the next one is taken a macrotask after its answer, when those who were answered have asked again.
+ * Gathers commits that arrive together, or while groups are on their way to the disk, into one transaction: the fsync, which costs more than all else, is shared.
+ * A group is taken a macrotask after its first commit arrived, when those who were answered together have asked again.
  */
 export class GroupCommit {
   private queue: Queued[] = [];
   private charsQueued = 0;
-  private isFlushing = false;
+  private isScheduled = false;
+  private groupsInFlight = 0;
   private isClosing = false;
   private groupsCommitted = 0;
   private whenIdle: (() => void) | undefined;
@@ -47,16 +50,18 @@ export class GroupCommit {
   /** Takes no more commits, and waits for those in hand. */
   async close(): Promise<void> {
     this.isClosing = true;
-    if (this.isFlushing) await new Promise<void>((resolve) => (this.whenIdle = resolve));
+    if (this.isScheduled || this.groupsInFlight > 0) await new Promise<void>((resolve) => (this.whenIdle = resolve));
   }
 
   private schedule(): void {
-    if (this.isFlushing) return;
-    this.isFlushing = true;
+    if (this.isScheduled || this.groupsInFlight >= groupsInFlightMax) return;
+    this.isScheduled = true;
     setImmediate(() => void this.flush());
   }
 
   private async flush(): Promise<void> {
+    this.isScheduled = false;
+    this.groupsInFlight++;
     const group = this.takeGroup();
     try {
       const answer = (await this.worker.call({ kind: 'group', commits: group.map(({ commit }) => commit) })) as GroupAnswer;
@@ -65,9 +70,9 @@ export class GroupCommit {
     } catch (error) {
       for (const { reject } of group) reject(error);
     }
-    this.isFlushing = false;
+    this.groupsInFlight--;
     if (this.queue.length > 0) this.schedule();
-    else this.whenIdle?.();
+    else if (this.groupsInFlight === 0) this.whenIdle?.();
   }
 
   private settle(group: readonly Queued[], { outcomes, lastOffset }: GroupAnswer): void {
