@@ -44,6 +44,8 @@ export function phrasesOf(prompt: string, lexicon: Lexicon, notice: (notice: Eng
       words[start] = corrected;
     } else {
       noticeWord('unknown_word', `No concept for "${word}"; it was left out.`);
+      // It still stands between its neighbours: "a panda eating pizza" is no kind of pizza.
+      phrases.push({ words: [word], meaning: { type: 'ignored' } });
       start += 1;
     }
   }

@@ -41,6 +41,7 @@ describe('a prompt', () => {
     ['🍎 in space', ['red apple'], 'a <s0> in space', []],
     ['an elephnat in the desert', ['elephant'], 'a <s0> in the desert', ['read_as']],
     ['a zeppelin over the mountains', [], 'in the mountains', ['unknown_word']],
+    ['a happy panda eating pizza in a forest', ['panda', 'pizza'], 'a <s0> and a <s1> in a forest', ['unknown_word']],
     ['a chocolate cake', ['birthday cake'], 'a <s0>', ['concept_left_out']],
     ['a dog, a cat and a cow', ['dog', 'cat'], 'a <s0> and a <s1>', ['concept_left_out']],
     ['a hedgehog in the woods at dusk', ['hedgehog'], 'a <s0> in a forest', ['scene_left_out']],
