@@ -1,18 +1,23 @@
 import { Injectable } from '@nestjs/common';
 import { retryOnConflict } from '@tessera/documents/documents.js';
 import { TesseraError } from '@tessera/platform/errors.js';
-import { bucketBalances, emptyAccount, type Account, type Entry, type Sums } from './account.js';
+import { bucketBalances, emptyAccount, frozenTokens, type Account, type Entry, type Sums, type Usage } from './account.js';
 import { AccountDocuments, type LoadedAccount } from './account.documents.js';
 import type { BucketName } from './buckets.js';
 import { closeOperation, earlierEffect, holdOperation, pastOperations, type Command, type Past } from './commands.js';
 import { accountBusy, unknownAccount } from './errors.js';
-import { append, decide, dueEntries } from './ledger.js';
+import { append } from './evolve.js';
+import { catchUp, decide, dueMsOf } from './ledger.js';
 import { RecentEntries } from './recent-entries.js';
+import type { Settings } from './settings.js';
+import type { Subscription } from './terms.js';
 
 /** Commands of one account that may wait for the commit in flight: a second's worth for a hot account. */
 const commandsWaitingMax = 4_096;
 /** Commands that fold into one commit: enough to make the fsync cheap, few enough to keep a commit in the low milliseconds, and at two writes each within the thousand that a commit may have. */
 const commandsPerCommitMax = 256;
+/** Entries that time alone made due and that fold into one commit: an account that slept for years wakes up in several. */
+const dueEntriesPerCommitMax = 256;
 /** Accounts kept in memory between commands, at about a kilobyte each without holds. */
 const accountsCachedMax = 10_000;
 
@@ -20,6 +25,13 @@ const accountsCachedMax = 10_000;
 export type AccountSummary = {
   readonly accountId: string;
   readonly plan: string;
+  readonly subscription?: Subscription;
+  readonly settings: Settings;
+  readonly usage: Pick<Usage, 'tokens' | 'byMember'>;
+  /** When time alone will change the account next. */
+  readonly dueMs?: number;
+  /** Part of `totals.balance` that cannot be spent while the account does not pay. */
+  readonly frozenTokens: number;
   readonly createdMs: number;
   readonly lastEntry: number;
   readonly openHolds: number;
@@ -57,6 +69,19 @@ export class AccountStore {
     return new Promise((resolve, reject) => this.enqueue(accountId, { run: () => task().then(resolve, reject), reject }));
   }
 
+  /** Enters what time alone has made due. How many entries that were; 0 when another process was faster. */
+  catchUp(accountId: string, nowMs: number): Promise<number> {
+    return this.exclusively(accountId, () => {
+      const lane = this.lane(accountId);
+      let attempts = 0;
+      return retryOnConflict(async () => {
+        if (attempts++ > 0) lane.loaded = undefined;
+        await this.load(lane);
+        return this.commitDue(lane, nowMs);
+      });
+    });
+  }
+
   /** NotFound `unknown_account`. */
   async summary(accountId: string): Promise<AccountSummary> {
     const known = this.lanes.get(accountId)?.summary;
@@ -74,6 +99,11 @@ export class AccountStore {
   async jobEntries(accountId: string, jobId: string): Promise<Past> {
     const hold = this.lanes.get(accountId)?.loaded?.account.holds.get(jobId);
     return hold ? { opening: hold } : this.past(accountId, { opening: holdOperation(jobId), closing: closeOperation(jobId) });
+  }
+
+  /** The entry that an operation has made, if it has made one. */
+  async entry(accountId: string, operationId: string): Promise<Entry | undefined> {
+    return (await this.past(accountId, { opening: operationId })).opening;
   }
 
   /** Calls back for every entry once it is durable. Returns the way to stop. */
@@ -131,6 +161,7 @@ export class AccountStore {
   private async attempt(lane: Lane, batch: readonly Waiting[], isRepeat: boolean): Promise<Outcome[]> {
     if (isRepeat) lane.loaded = undefined;
     await this.load(lane);
+    await this.commitDue(lane, Math.max(...batch.map(({ command }) => command.nowMs)));
     const account = lane.loaded?.account ?? emptyAccount(lane.accountId);
     const made: Made = new Map();
     try {
@@ -150,6 +181,25 @@ export class AccountStore {
     }
   }
 
+  /** In front of the commands, in commits of their own: they stand whatever becomes of the commands, and there may be many. */
+  private async commitDue(lane: Lane, nowMs: number): Promise<number> {
+    let entered = 0;
+    for (;;) {
+      const { loaded } = lane;
+      if (!loaded || (dueMsOf(loaded.account) ?? Infinity) > Math.max(nowMs, loaded.account.lastEntryMs)) return entered;
+      const entries = catchUp(loaded.account, nowMs, dueEntriesPerCommitMax);
+      try {
+        await this.documents.save(loaded.account, loaded.revision, entries);
+      } catch (error) {
+        lane.loaded = undefined;
+        throw error;
+      }
+      lane.loaded = { account: loaded.account, revision: loaded.revision + 1 };
+      this.announce(lane, entries);
+      entered += entries.length;
+    }
+  }
+
   private async outcome(account: Account, waiting: Waiting, made: Made, isRepeat: boolean): Promise<Outcome> {
     try {
       return { waiting, entry: await this.carryOut(account, waiting.command, made, isRepeat) };
@@ -163,7 +213,6 @@ export class AccountStore {
     if (account.sequence === 0 && command.kind !== 'open') throw unknownAccount(account.accountId);
     const earlier = earlierEffect(command, await this.pastOf(account, command, made, isRepeat));
     if (earlier) return earlier;
-    for (const due of dueEntries(account, command.nowMs)) made.set(due.operationId, append(account, due));
     const entry = append(account, decide(account, command));
     made.set(entry.operationId, entry);
     return entry;
@@ -211,6 +260,21 @@ export class AccountStore {
   }
 }
 
-function summaryOf({ accountId, plan, createdMs, sequence, holds, totals, lots }: Account): AccountSummary {
-  return { accountId, plan, createdMs, lastEntry: sequence, openHolds: holds.size, totals: { ...totals }, buckets: bucketBalances(lots) };
+function summaryOf(account: Account): AccountSummary {
+  const { accountId, plan, subscription, settings, usage, createdMs, sequence, holds, totals, lots } = account;
+  const dueMs = dueMsOf(account);
+  return {
+    accountId,
+    plan,
+    ...(subscription ? { subscription } : {}),
+    settings,
+    usage: { tokens: usage.tokens, byMember: { ...usage.byMember } },
+    ...(dueMs === undefined ? {} : { dueMs }),
+    frozenTokens: frozenTokens(account),
+    createdMs,
+    lastEntry: sequence,
+    openHolds: holds.size,
+    totals: { ...totals },
+    buckets: bucketBalances(lots),
+  };
 }

@@ -12,7 +12,7 @@ import { Accounts } from './accounts.js';
 import { Audit, type AuditResult, type AuditSummary, type Finding } from './audit.js';
 import { BillingController } from './billing.controller.js';
 import { PriceList } from './catalogue.js';
-import { HoldExpiry } from './hold-expiry.js';
+import { DueWork } from './due-work.js';
 import type { ComputeSpec } from './quote.js';
 import { Reservations } from './reservations.js';
 import { Settlement } from './settlement.js';
@@ -31,8 +31,10 @@ export type TestBilling = {
   readonly statements: Statements;
   readonly audit: Audit;
   readonly settlement: Settlement;
-  readonly holdExpiry: HoldExpiry;
+  readonly dueWork: DueWork;
   readonly controller: BillingController;
+  /** Ends it and leaves the folder. */
+  stop(): Promise<void>;
   close(): Promise<void>;
   /** The same folder in a new process, as far as billing can tell. */
   reopened(): Promise<TestBilling>;
@@ -53,10 +55,10 @@ export async function openBilling(dataDir?: string, clock = new ManualClock()): 
   const statements = new Statements(store, documents);
   const audit = new Audit(store, documents);
   const settlement = new Settlement(reservations, bus, logger);
-  const holdExpiry = new HoldExpiry(documents, store, bus, clock, logger);
+  const dueWork = new DueWork(documents, store, bus, clock, logger);
   const controller = new BillingController(accounts, reservations, statements, audit);
   const stop = async () => {
-    await holdExpiry.onModuleDestroy();
+    await dueWork.onModuleDestroy();
     statements.onModuleDestroy();
     await bus.stop();
     await installation.close();
@@ -69,7 +71,7 @@ export async function openBilling(dataDir?: string, clock = new ManualClock()): 
     await stop();
     return openBilling(folder, clock);
   };
-  return { dataDir: folder, installation, clock, bus, documents, store, accounts, reservations, statements, audit, settlement, holdExpiry, controller, close, reopened };
+  return { dataDir: folder, installation, clock, bus, documents, store, accounts, reservations, statements, audit, settlement, dueWork, controller, stop, close, reopened };
 }
 
 /** Costs 8 tokens: 6 for the compute, 2 for the super-resolution. */

@@ -7,14 +7,14 @@ import { Accounts } from './accounts.js';
 import { Audit } from './audit.js';
 import { BillingController } from './billing.controller.js';
 import { PriceList } from './catalogue.js';
-import { HoldExpiry } from './hold-expiry.js';
+import { DueWork } from './due-work.js';
 import { Reservations } from './reservations.js';
 import { Settlement } from './settlement.js';
 import { Statements } from './statements.js';
 
 @Module({
   controllers: [BillingController],
-  providers: [AccountDocuments, AccountStore, { provide: PriceList, useFactory: () => PriceList.bundled() }, Accounts, Reservations, Statements, Audit, Settlement, HoldExpiry],
+  providers: [AccountDocuments, AccountStore, { provide: PriceList, useFactory: () => PriceList.bundled() }, Accounts, Reservations, Statements, Audit, Settlement, DueWork],
 })
 export class BillingModule {}
 
