@@ -1,9 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { retryOnConflict } from '@tessera/documents/documents.js';
 import { TesseraError } from '@tessera/platform/errors.js';
-import { bucketBalances, emptyAccount, frozenTokens, type Account, type Entry, type Sums, type Usage } from './account.js';
+import { bucketBalances, emptyAccount, frozenTokens, type Account, type BucketBalance, type Entry, type Sums, type Usage } from './account.js';
 import { AccountDocuments, type LoadedAccount } from './account.documents.js';
-import type { BucketName } from './buckets.js';
 import { closeOperation, earlierEffect, holdOperation, pastOperations, type Command, type Past } from './commands.js';
 import { accountBusy, unknownAccount } from './errors.js';
 import { append } from './evolve.js';
@@ -36,7 +35,7 @@ export type AccountSummary = {
   readonly lastEntry: number;
   readonly openHolds: number;
   readonly totals: Readonly<Sums>;
-  readonly buckets: readonly { readonly bucket: BucketName; readonly balanceTokens: number }[];
+  readonly buckets: readonly BucketBalance[];
 };
 
 type Waiting = { readonly command: Command; readonly resolve: (entry: Entry) => void; readonly reject: (error: unknown) => void };
@@ -261,7 +260,7 @@ export class AccountStore {
 }
 
 function summaryOf(account: Account): AccountSummary {
-  const { accountId, plan, subscription, settings, usage, createdMs, sequence, holds, totals, lots } = account;
+  const { accountId, plan, subscription, settings, usage, createdMs, sequence, holds, totals } = account;
   const dueMs = dueMsOf(account);
   return {
     accountId,
@@ -275,6 +274,6 @@ function summaryOf(account: Account): AccountSummary {
     lastEntry: sequence,
     openHolds: holds.size,
     totals: { ...totals },
-    buckets: bucketBalances(lots),
+    buckets: bucketBalances(account),
   };
 }

@@ -107,15 +107,17 @@ export function emptyAccount(accountId: string): Account {
 }
 
 /** The bank of an account that does not pay any more can be looked at, not spent. */
-export const isFrozen = ({ subscription }: Pick<Account, 'subscription'>, lot: Lot): boolean => lot.bucket === 'rollover' && subscription?.terms.isPaid === false;
+export const isFrozen = ({ subscription }: { readonly subscription?: Subscription | undefined }, { bucket }: Pick<Lot, 'bucket'>): boolean => bucket === 'rollover' && subscription?.terms.isPaid === false;
 
 export const frozenTokens = (account: Account): number => account.lots.reduce((sum, lot) => (isFrozen(account, lot) ? sum + lot.balance : sum), 0);
 
 export const spendableTokens = (account: Account): number => account.totals.balance - frozenTokens(account);
 
-/** Spendable tokens by bucket, in burn order; empty buckets are left out. */
-export function bucketBalances(lots: readonly Lot[]): { bucket: BucketName; balanceTokens: number }[] {
+export type BucketBalance = { readonly bucket: BucketName; readonly balanceTokens: number; readonly isFrozen: boolean };
+
+/** Tokens by bucket, in burn order; empty buckets are left out. */
+export function bucketBalances({ lots, subscription }: Pick<Account, 'lots' | 'subscription'>): BucketBalance[] {
   return burnOrder
-    .map((bucket) => ({ bucket, balanceTokens: lots.reduce((sum, lot) => (lot.bucket === bucket ? sum + lot.balance : sum), 0) }))
+    .map((bucket) => ({ bucket, balanceTokens: lots.reduce((sum, lot) => (lot.bucket === bucket ? sum + lot.balance : sum), 0), isFrozen: isFrozen({ subscription }, { bucket }) }))
     .filter(({ balanceTokens }) => balanceTokens > 0);
 }

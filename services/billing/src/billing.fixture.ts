@@ -11,12 +11,17 @@ import { AccountStore } from './account.store.js';
 import { Accounts } from './accounts.js';
 import { Audit, type AuditResult, type AuditSummary, type Finding } from './audit.js';
 import { BillingController } from './billing.controller.js';
+import { Books } from './books.js';
 import { PriceList } from './catalogue.js';
 import { DueWork } from './due-work.js';
+import { EconomyController } from './economy.controller.js';
+import { History } from './history.js';
+import { PlanList } from './plan-list.js';
 import type { ComputeSpec } from './quote.js';
 import { Reservations } from './reservations.js';
 import { Settlement } from './settlement.js';
 import { Statements } from './statements.js';
+import { UsageReports } from './usage-reports.js';
 
 /** Billing as the module wires it, on a folder of its own and with a clock that tests move. */
 export type TestBilling = {
@@ -29,10 +34,13 @@ export type TestBilling = {
   readonly accounts: Accounts;
   readonly reservations: Reservations;
   readonly statements: Statements;
+  readonly books: Books;
+  readonly usage: UsageReports;
   readonly audit: Audit;
   readonly settlement: Settlement;
   readonly dueWork: DueWork;
   readonly controller: BillingController;
+  readonly economy: EconomyController;
   /** Ends it and leaves the folder. */
   stop(): Promise<void>;
   close(): Promise<void>;
@@ -53,10 +61,14 @@ export async function openBilling(dataDir?: string, clock = new ManualClock()): 
   const accounts = new Accounts(store, prices, clock);
   const reservations = new Reservations(store, prices, clock);
   const statements = new Statements(store, documents);
+  const history = new History(store, documents, clock);
+  const books = new Books(history, clock);
+  const usage = new UsageReports(history, documents);
   const audit = new Audit(store, documents);
   const settlement = new Settlement(reservations, bus, logger);
   const dueWork = new DueWork(documents, store, bus, clock, logger);
   const controller = new BillingController(accounts, reservations, statements, audit);
+  const economy = new EconomyController(accounts, books, usage, new PlanList(prices, clock));
   const stop = async () => {
     await dueWork.onModuleDestroy();
     statements.onModuleDestroy();
@@ -71,7 +83,7 @@ export async function openBilling(dataDir?: string, clock = new ManualClock()): 
     await stop();
     return openBilling(folder, clock);
   };
-  return { dataDir: folder, installation, clock, bus, documents, store, accounts, reservations, statements, audit, settlement, dueWork, controller, stop, close, reopened };
+  return { dataDir: folder, installation, clock, bus, documents, store, accounts, reservations, statements, books, usage, audit, settlement, dueWork, controller, economy, stop, close, reopened };
 }
 
 /** Costs 8 tokens: 6 for the compute, 2 for the super-resolution. */

@@ -45,3 +45,4 @@ export const memberCapReached = (memberId: string, capTokens: number) => failedP
 export const spendCapReached = (capTokens: number) => failedPrecondition('spend_cap_reached', `The account may spend ${tokenCount(capTokens)} in a cycle; this job would exceed that.`);
 export const nothingToReverse = (operationId: string) => failedPrecondition('nothing_to_reverse', `Nothing is left of ${operationId} that could be taken back.`);
 export const unknownOperation = (operationId: string) => notFound('unknown_operation', `The account has no operation ${operationId}.`);
+export const tooManyRows = (max: number) => invalidArgument('too_many_rows', `The report would have more than ${max.toLocaleString('en-US')} rows; ask for a shorter period.`, { param: 'period' });

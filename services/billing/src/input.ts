@@ -16,6 +16,13 @@ export function checkWhole(param: string, value: number, min: number, max: numbe
   if (!Number.isSafeInteger(value) || value < min || value > max) throw invalidField(param, `${param} must be a whole number from ${min} to ${max}.`);
 }
 
+/** A number of the wire that a double can hold; the use case judges whether it makes sense. */
+export function whole(param: string, value: bigint): number {
+  const asNumber = Number(value);
+  if (!Number.isSafeInteger(asNumber)) throw invalidField(param, `${param} is out of range.`);
+  return asNumber;
+}
+
 function check(pattern: RegExp, param: string, text: string, shape: string): void {
   if (!pattern.test(text)) throw invalidId(param, shape);
 }

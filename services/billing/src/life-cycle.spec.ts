@@ -19,7 +19,7 @@ function until(ledger: LedgerOnPaper, nowMs: number): LedgerOnPaper {
   return ledger;
 }
 
-const buckets = ({ account }: LedgerOnPaper) => Object.fromEntries(bucketBalances(account.lots).map(({ bucket, balanceTokens }) => [bucket, balanceTokens]));
+const buckets = ({ account }: LedgerOnPaper) => Object.fromEntries(bucketBalances(account).map(({ bucket, balanceTokens }) => [bucket, balanceTokens]));
 const refusal = (reason: string) => expect.objectContaining({ reason });
 
 describe('the calendar', () => {

@@ -41,8 +41,8 @@ describe('renewals', () => {
     billing.clock.advance(1);
     expect((await billing.dueWork.sweep()).accounts).toBe(1);
     expect((await billing.store.summary('acme')).buckets).toEqual([
-      { bucket: 'fast', balanceTokens: 25_000 },
-      { bucket: 'rollover', balanceTokens: 25_000 },
+      { bucket: 'fast', balanceTokens: 25_000, isFrozen: false },
+      { bucket: 'rollover', balanceTokens: 25_000, isFrozen: false },
     ]);
   });
 

@@ -37,8 +37,8 @@ export class Reservations {
     const nowMs = this.clock.now();
     checkWhole('deadline_ms', deadlineMs, 1, nowMs + holdDeadlineAheadMsMax);
     const opening = await this.store.apply(accountId, { kind: 'reserve', jobId, compute, quote: this.quote(compute), deadlineMs, ...attribution, nowMs });
-    const { plan } = await this.store.summary(accountId);
-    return { bill: required(billOf({ opening }), jobId), balanceTokens: opening.balanceAfterTokens, limits: this.prices.plan(plan, nowMs).limits };
+    const { plan, frozenTokens } = await this.store.summary(accountId);
+    return { bill: required(billOf({ opening }), jobId), balanceTokens: Math.max(0, opening.balanceAfterTokens - frozenTokens), limits: this.prices.plan(plan, nowMs).limits };
   }
 
   /** Charges what was delivered at the prices of the quote, and returns the rest. `finishedMs` decides whether the hold was still good. */
