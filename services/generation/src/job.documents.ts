@@ -27,6 +27,9 @@ export type ImageJobPayload = {
   /** Hash of the request as it came, before defaults were drawn: a repeated idempotency key must bring the same. */
   readonly fingerprint: string;
   readonly hasKey: boolean;
+  /** Who asked; absent or empty: nobody in particular. */
+  readonly memberId?: string;
+  readonly project?: string;
   /** One for each picture to come, so that every attempt writes the same files. */
   readonly imageIds: readonly string[];
   readonly quote?: StoredQuote;

@@ -10,7 +10,7 @@ import { AccountLimits } from './account-limits.js';
 import { computeSpecOf, workOf } from './compute.js';
 import { holdUnknown, keyReused, keyTooLong, refusedBefore } from './errors.js';
 import { ImageQueue } from './image-queue.js';
-import { storedQuote, type ImageJob } from './job.documents.js';
+import { storedQuote, type ImageJob, type ImageJobPayload } from './job.documents.js';
 import { Models } from './models.js';
 import { fingerprintOf, Requests, type CheckedRequest } from './requests.js';
 
@@ -22,7 +22,8 @@ const holdMarginMs = 6 * 3_600_000;
 export const resumeAfterMs = 15_000;
 const keyCharactersMax = 255;
 
-export type SubmitCommand = { readonly accountId: string; readonly idempotencyKey: string; readonly request?: ImageRequest | undefined };
+export type SubmitCommand = { readonly accountId: string; readonly idempotencyKey: string; readonly request?: ImageRequest | undefined; readonly memberId: string; readonly project: string };
+type Origin = Pick<ImageJobPayload, 'fingerprint' | 'hasKey' | 'memberId' | 'project'>;
 export type Submission = { readonly job: ImageJob; readonly balanceTokens?: bigint; readonly isReplay: boolean };
 
 /**
@@ -52,12 +53,13 @@ export class Submissions {
     const asked = command.request;
     const checked = await this.requests.check(accountId, asked);
     const fingerprint = asked ? fingerprintOf(asked) : '';
-    if (idempotencyKey === '') return this.#create(newId(), accountId, checked, fingerprint, false);
+    const attribution = { memberId: command.memberId, project: command.project };
+    if (idempotencyKey === '') return this.#create(newId(), accountId, checked, { fingerprint, hasKey: false, ...attribution });
 
     const jobId = derivedId('generation.job', accountId, idempotencyKey);
     // A repeat that comes while the first is on its way gets what the first gets.
     for (let first = this.#inFlight.get(jobId); first; first = this.#inFlight.get(jobId)) await first.catch(() => undefined);
-    const submission = this.#submitKeyed(jobId, accountId, checked, fingerprint).finally(() => this.#inFlight.delete(jobId));
+    const submission = this.#submitKeyed(jobId, accountId, checked, { fingerprint, hasKey: true, ...attribution }).finally(() => this.#inFlight.delete(jobId));
     this.#inFlight.set(jobId, submission);
     return submission;
   }
@@ -69,15 +71,15 @@ export class Submissions {
     else await this.#reserveAndQueue(job);
   }
 
-  async #submitKeyed(jobId: string, accountId: string, checked: CheckedRequest, fingerprint: string): Promise<Submission> {
+  async #submitKeyed(jobId: string, accountId: string, checked: CheckedRequest, origin: Origin): Promise<Submission> {
     const earlier = await this.queue.store.get(jobId);
-    if (earlier) return this.#replay(earlier, fingerprint);
+    if (earlier) return this.#replay(earlier, origin.fingerprint);
     try {
-      return await this.#create(jobId, accountId, checked, fingerprint, true);
+      return await this.#create(jobId, accountId, checked, origin);
     } catch (error) {
       const winner = error instanceof TesseraError && error.reason === 'already_exists' ? await this.queue.store.get(jobId) : undefined;
       if (!winner) throw error;
-      return this.#replay(winner, fingerprint);
+      return this.#replay(winner, origin.fingerprint);
     }
   }
 
@@ -89,7 +91,7 @@ export class Submissions {
     return { job, isReplay: true };
   }
 
-  async #create(jobId: string, accountId: string, { request }: CheckedRequest, fingerprint: string, hasKey: boolean): Promise<Submission> {
+  async #create(jobId: string, accountId: string, { request }: CheckedRequest, origin: Origin): Promise<Submission> {
     const room = await this.queue.jobs.admit(accountId, await this.limits.of(accountId));
     try {
       const nowMs = this.queue.clock.now();
@@ -100,7 +102,7 @@ export class Submissions {
         work: workOf(request, this.queue.jobs.gpuTime),
         life: { state: 'accepted', resumeMs: nowMs + resumeAfterMs },
         ...(traceparent === undefined ? {} : { traceparent }),
-        payload: { request, fingerprint, hasKey, imageIds: Array.from({ length: request.images }, () => newId()) },
+        payload: { request, ...origin, imageIds: Array.from({ length: request.images }, () => newId()) },
       });
       return await this.#reserveAndQueue(job);
     } finally {
@@ -138,7 +140,7 @@ export class Submissions {
     const model = await this.models.named(payload.request.modelId);
     try {
       const deadlineMs = BigInt(createdMs + startWithinMs + holdMarginMs);
-      return await this.#billing.reserve({ accountId, jobId: job.id, compute: computeSpecOf(payload.request, model), deadlineMs });
+      return await this.#billing.reserve({ accountId, jobId: job.id, compute: computeSpecOf(payload.request, model), deadlineMs, memberId: payload.memberId ?? '', project: payload.project ?? '' });
     } catch (error) {
       throw await this.#refuse(job, error);
     }
