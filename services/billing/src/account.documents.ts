@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Documents, type Collection, type Query, type Write } from '@tessera/documents/documents.js';
+import type { OutgoingEvent } from '@tessera/documents/outgoing-event.js';
 import type { Account, ClosingEntry, Entry, HoldEntry, Lot, Sums, Usage } from './account.js';
 import { closeOperation, holdOperation } from './commands.js';
 import { dueMsOf } from './ledger.js';
@@ -65,15 +66,15 @@ export class AccountDocuments {
     return { revision: stored.revision, account: { ...rest, accountId, totals: { ...totals }, usage: copied(usage), lots: lots.map((lot) => ({ ...lot })), holds } };
   }
 
-  /** One commit for any number of entries: the entries, what they did to the open holds, and the account after the last of them. */
-  async save(account: Account, revision: number | undefined, entries: readonly Entry[]): Promise<void> {
+  /** One commit for any number of entries: the entries, what they did to the open holds, the account after the last of them, and what is to be told of it. */
+  async save(account: Account, revision: number | undefined, entries: readonly Entry[], events: readonly OutgoingEvent[] = []): Promise<void> {
     const value = storedAccount(account);
     const writes: Write[] = [
       revision === undefined ? this.accounts.insert(account.accountId, value) : this.accounts.replace({ id: account.accountId, revision }, value),
       ...entries.map((entry) => this.entries.insert(entryId(account.accountId, entry.operationId), entry)),
       ...this.holdWrites(account.accountId, entries),
     ];
-    await this.documents.commit(writes);
+    await this.documents.commit(writes, events);
   }
 
   /** A hold that opens and closes within one commit is never written. */

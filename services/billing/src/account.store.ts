@@ -1,8 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { retryOnConflict } from '@tessera/documents/documents.js';
+import type { OutgoingEvent } from '@tessera/documents/outgoing-event.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import { bucketBalances, emptyAccount, frozenTokens, type Account, type BucketBalance, type Entry, type Sums, type Usage } from './account.js';
 import { AccountDocuments, type LoadedAccount } from './account.documents.js';
+import { telling } from './alerts.js';
 import { closeOperation, earlierEffect, holdOperation, pastOperations, type Command, type Past } from './commands.js';
 import { accountBusy, unknownAccount } from './errors.js';
 import { append } from './evolve.js';
@@ -44,8 +46,8 @@ type Task = { readonly run: () => Promise<void>; readonly reject: (error: unknow
 /** One account's place in memory. Its commands go through one after the other; those that arrive during a commit share the next one. */
 type Lane = { readonly accountId: string; loaded: LoadedAccount | undefined; summary: AccountSummary | undefined; readonly queue: (Waiting | Task)[]; isRunning: boolean };
 
-/** Entries of the commit in the making, by operation id. */
-type Made = Map<string, Entry>;
+/** The commit in the making: its entries by operation id, and what is to be told with it. */
+type Making = { readonly entries: Map<string, Entry>; readonly told: OutgoingEvent[] };
 
 type Outcome = { readonly waiting: Waiting } & ({ readonly entry: Entry } | { readonly refusal: TesseraError });
 
@@ -162,13 +164,13 @@ export class AccountStore {
     await this.load(lane);
     await this.commitDue(lane, Math.max(...batch.map(({ command }) => command.nowMs)));
     const account = lane.loaded?.account ?? emptyAccount(lane.accountId);
-    const made: Made = new Map();
+    const made: Making = { entries: new Map(), told: [] };
     try {
       const outcomes: Outcome[] = [];
       for (const waiting of batch) outcomes.push(await this.outcome(account, waiting, made, isRepeat));
-      if (made.size > 0) {
-        const entries = [...made.values()];
-        await this.documents.save(account, lane.loaded?.revision, entries);
+      if (made.entries.size > 0) {
+        const entries = [...made.entries.values()];
+        await this.documents.save(account, lane.loaded?.revision, entries, made.told);
         lane.loaded = { account, revision: (lane.loaded?.revision ?? 0) + 1 };
         this.announce(lane, entries);
       }
@@ -186,9 +188,10 @@ export class AccountStore {
     for (;;) {
       const { loaded } = lane;
       if (!loaded || (dueMsOf(loaded.account) ?? Infinity) > Math.max(nowMs, loaded.account.lastEntryMs)) return entered;
-      const entries = catchUp(loaded.account, nowMs, dueEntriesPerCommitMax);
+      const told: OutgoingEvent[] = [];
+      const entries = telling(loaded.account, told, () => catchUp(loaded.account, nowMs, dueEntriesPerCommitMax));
       try {
-        await this.documents.save(loaded.account, loaded.revision, entries);
+        await this.documents.save(loaded.account, loaded.revision, entries, told);
       } catch (error) {
         lane.loaded = undefined;
         throw error;
@@ -199,7 +202,7 @@ export class AccountStore {
     }
   }
 
-  private async outcome(account: Account, waiting: Waiting, made: Made, isRepeat: boolean): Promise<Outcome> {
+  private async outcome(account: Account, waiting: Waiting, made: Making, isRepeat: boolean): Promise<Outcome> {
     try {
       return { waiting, entry: await this.carryOut(account, waiting.command, made, isRepeat) };
     } catch (error) {
@@ -208,27 +211,27 @@ export class AccountStore {
     }
   }
 
-  private async carryOut(account: Account, command: Command, made: Made, isRepeat: boolean): Promise<Entry> {
+  private async carryOut(account: Account, command: Command, made: Making, isRepeat: boolean): Promise<Entry> {
     if (account.sequence === 0 && command.kind !== 'open') throw unknownAccount(account.accountId);
     const earlier = earlierEffect(command, await this.pastOf(account, command, made, isRepeat));
     if (earlier) return earlier;
-    const entry = append(account, decide(account, command));
-    made.set(entry.operationId, entry);
+    const entry = telling(account, made.told, () => append(account, decide(account, command)));
+    made.entries.set(entry.operationId, entry);
     return entry;
   }
 
   /** Reservations and top-ups are taken for new ones, which spares a read each; when one is not, its commit meets the earlier entry, and the repeat looks. */
-  private async pastOf(account: Account, command: Command, made: Made, isRepeat: boolean): Promise<Past> {
+  private async pastOf(account: Account, command: Command, made: Making, isRepeat: boolean): Promise<Past> {
     if (account.sequence === 0) return {};
     const hold = 'jobId' in command ? account.holds.get(command.jobId) : undefined;
     if (hold) return { opening: hold };
     const operations = pastOperations(command);
     const isNewAsARule = command.kind === 'reserve' || command.kind === 'topUp';
-    const isRemembered = made.has(operations.opening) || this.recent.get(account.accountId, operations.opening) !== undefined;
-    return isNewAsARule && !isRepeat && !isRemembered ? {} : this.past(account.accountId, operations, made);
+    const isRemembered = made.entries.has(operations.opening) || this.recent.get(account.accountId, operations.opening) !== undefined;
+    return isNewAsARule && !isRepeat && !isRemembered ? {} : this.past(account.accountId, operations, made.entries);
   }
 
-  private async past(accountId: string, { opening, closing }: { opening: string; closing?: string }, made: Made = new Map()): Promise<Past> {
+  private async past(accountId: string, { opening, closing }: { opening: string; closing?: string }, made: ReadonlyMap<string, Entry> = new Map()): Promise<Past> {
     const remembered = (operationId: string) => made.get(operationId) ?? this.recent.get(accountId, operationId);
     const wanted = closing === undefined ? [opening] : [opening, closing];
     const missing = wanted.filter((operationId) => !remembered(operationId));
