@@ -70,6 +70,16 @@ function addBooks(program: Command): void {
     .option(...fromOption)
     .option(...toOption)
     .action(async (options) => (await load()).exportEntries(options));
+  program
+    .command('reconcile')
+    .description('hold the ledger against the jobs; exit code 1 if anything was delivered and not charged, or charged and not delivered')
+    .option('--json', 'print the findings and the summary, one JSON object a line')
+    .option(...dataOption)
+    .addHelpText('after', '\nExample:\n  tessera reconcile')
+    .action(async (options) => {
+      const { reconcile } = await import('./commands/reconcile.js');
+      process.exitCode = await reconcile(options);
+    });
   money(program, 'reverse', "take a top-up back as far as nobody has spent it, or give a job's charge back", 'tessera reverse close:0199f3c2-1d5e-7a41-9c1b-2f6d8e0a7b34')
     .argument('<operation>', 'operation id as `tessera export` shows it')
     .action(async (operation: string, options) => (await load()).reverse(operation, options));

@@ -64,6 +64,11 @@ describe.each(Object.entries(profiles))('The economy, %s', (_name, start) => {
     expect(cancelled).toMatchObject({ plan: 'team-growth', nextPlan: { plan: 'free', isCancellation: true } });
   });
 
+  it('leaves no job uncharged and no charge without a job', async () => {
+    const answer = await fetch(`${server.url}${api}/reconciliation`, { headers: { authorization: `Bearer ${owner.key}` } });
+    expect((await answer.text()).trim().split('\n').map((line) => JSON.parse(line) as object)).toEqual([{ summary: { accounts: 2, jobs: expect.any(Number), settlements: 3, findings: 0 } }]);
+  });
+
   it('leaves books that the audit finds nothing wrong with', async () => {
     expect(await owner.audit()).toMatchObject({ findings: [], summary: { findings: 0 } });
   });

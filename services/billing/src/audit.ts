@@ -2,11 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { TesseraError } from '@tessera/platform/errors.js';
 import { emptyAccount, emptySums, type Account, type Entry, type EntryDraft, type Sums } from './account.js';
 import { AccountDocuments, imageOf, type AccountImage } from './account.documents.js';
+import { AccountIds } from './account-ids.js';
 import { AccountStore } from './account.store.js';
 import { openingOfAccount, type Command } from './commands.js';
-import { unknownAccount } from './errors.js';
 import { canonical, entryHash } from './hash.js';
-import { checkAccountId } from './input.js';
 import { evolve } from './evolve.js';
 import { decide, nextDue } from './ledger.js';
 
@@ -26,13 +25,14 @@ export class Audit {
   constructor(
     private readonly store: AccountStore,
     private readonly documents: AccountDocuments,
+    private readonly accountIds: AccountIds,
   ) {}
 
   /** One account, or all when `accountId` is empty. At most one finding for an account: after the first broken entry nothing that follows can be judged. */
   async *run(accountId: string, signal: AbortSignal): AsyncIterable<AuditResult> {
     const counts = { accounts: 0, entries: 0, openHolds: 0, findings: 0 };
     const totals = emptySums();
-    for await (const id of this.accountIds(accountId)) {
+    for await (const id of this.accountIds.named(accountId)) {
       if (signal.aborted) return;
       const { account, finding } = await this.auditAccount(id);
       counts.accounts++;
@@ -45,17 +45,6 @@ export class Audit {
       }
     }
     yield { summary: { ...counts, ...totals } };
-  }
-
-  private async *accountIds(accountId: string): AsyncIterable<string> {
-    if (accountId !== '') {
-      checkAccountId(accountId);
-      const owner = await this.documents.image(accountId);
-      if (!owner && (await this.documents.entriesAfter(accountId, 0, 1)).length === 0) throw unknownAccount(accountId);
-      yield accountId;
-      return;
-    }
-    for (let id = await this.documents.accountIdAfter(''); id !== undefined; id = await this.documents.accountIdAfter(id)) yield id;
   }
 
   private async auditAccount(accountId: string): Promise<{ account: Account; finding?: Finding }> {

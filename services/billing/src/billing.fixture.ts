@@ -6,6 +6,7 @@ import type { EventBus } from '@tessera/events/event-bus.js';
 import { openEventBus } from '@tessera/events/open-event-bus.js';
 import { ManualClock } from '@tessera/platform/clock.js';
 import { createLogger } from '@tessera/platform/logger.js';
+import { AccountIds } from './account-ids.js';
 import { AccountDocuments } from './account.documents.js';
 import { AccountStore } from './account.store.js';
 import { Accounts } from './accounts.js';
@@ -13,12 +14,15 @@ import { Audit, type AuditResult, type AuditSummary, type Finding } from './audi
 import { BillingController } from './billing.controller.js';
 import { Books } from './books.js';
 import { PriceList } from './catalogue.js';
+import { DeletedJobs } from './deleted-jobs.js';
 import { DueWork } from './due-work.js';
 import { EconomyController } from './economy.controller.js';
 import { History } from './history.js';
 import { PlanList } from './plan-list.js';
 import type { ComputeSpec } from './quote.js';
+import { Reconciliation } from './reconciliation.js';
 import { Reservations } from './reservations.js';
+import { SmallGeneration } from './generation.fixture.js';
 import { Settlement } from './settlement.js';
 import { Statements } from './statements.js';
 import { UsageReports } from './usage-reports.js';
@@ -37,6 +41,10 @@ export type TestBilling = {
   readonly books: Books;
   readonly usage: UsageReports;
   readonly audit: Audit;
+  /** The jobs that generation knows. */
+  readonly generation: SmallGeneration;
+  readonly deletedJobs: DeletedJobs;
+  readonly reconciliation: Reconciliation;
   readonly settlement: Settlement;
   readonly dueWork: DueWork;
   readonly controller: BillingController;
@@ -64,11 +72,15 @@ export async function openBilling(dataDir?: string, clock = new ManualClock()): 
   const history = new History(store, documents, clock);
   const books = new Books(history, clock);
   const usage = new UsageReports(history, documents);
-  const audit = new Audit(store, documents);
+  const accountIds = new AccountIds(documents);
+  const audit = new Audit(store, documents, accountIds);
+  const generation = new SmallGeneration();
+  const deletedJobs = new DeletedJobs(installation.documents, bus);
+  const reconciliation = new Reconciliation(accountIds, history, documents, deletedJobs, clock, generation);
   const settlement = new Settlement(reservations, bus, logger);
   const dueWork = new DueWork(documents, store, bus, clock, logger);
   const controller = new BillingController(accounts, reservations, statements, audit);
-  const economy = new EconomyController(accounts, books, usage, new PlanList(prices, clock));
+  const economy = new EconomyController(accounts, books, usage, new PlanList(prices, clock), reconciliation);
   const stop = async () => {
     await dueWork.onModuleDestroy();
     statements.onModuleDestroy();
@@ -83,7 +95,7 @@ export async function openBilling(dataDir?: string, clock = new ManualClock()): 
     await stop();
     return openBilling(folder, clock);
   };
-  return { dataDir: folder, installation, clock, bus, documents, store, accounts, reservations, statements, books, usage, audit, settlement, dueWork, controller, economy, stop, close, reopened };
+  return { dataDir: folder, installation, clock, bus, documents, store, accounts, reservations, statements, books, usage, audit, generation, deletedJobs, reconciliation, settlement, dueWork, controller, economy, stop, close, reopened };
 }
 
 /** Costs 8 tokens: 6 for the compute, 2 for the super-resolution. */

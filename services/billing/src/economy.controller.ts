@@ -13,6 +13,8 @@ import {
   type Period as PeriodMessage,
   type PositionSchema,
   type PutMemberRequest,
+  type ReconcileRequest,
+  type ReconcileResponseSchema,
   type RemoveMemberRequest,
   type ReverseOperationRequest,
   type SetLimitsRequest,
@@ -24,6 +26,7 @@ import { Books, type Position } from './books.js';
 import type { Period } from './history.js';
 import { whole } from './input.js';
 import { PlanList } from './plan-list.js';
+import { Reconciliation, type ReconcileFinding, type ReconcileSummary } from './reconciliation.js';
 import type { SettingsChange } from './settings.js';
 import { UsageReports, type UsageRow } from './usage-reports.js';
 
@@ -35,6 +38,7 @@ export class EconomyController {
     private readonly books: Books,
     private readonly usage: UsageReports,
     private readonly planList: PlanList,
+    private readonly reconciliation: Reconciliation,
   ) {}
 
   @GrpcMethod(EconomyService.typeName)
@@ -105,13 +109,28 @@ export class EconomyController {
     return streamOf((signal) => this.csvMessages(accountId, periodOf(period), signal));
   }
 
+  @GrpcMethod(EconomyService.typeName)
+  reconcile({ accountId }: ReconcileRequest) {
+    return streamOf((signal) => this.reconcileMessages(accountId, signal));
+  }
+
   private async *csvMessages(accountId: string, period: Period, signal: AbortSignal) {
     for await (const csv of this.books.csv(accountId, period)) {
       if (signal.aborted) return;
       yield { csv };
     }
   }
+
+  private async *reconcileMessages(accountId: string, signal: AbortSignal): AsyncIterable<MessageInitShape<typeof ReconcileResponseSchema>> {
+    for await (const result of this.reconciliation.run(accountId, signal)) yield 'finding' in result ? findingMessage(result.finding) : summaryMessage(result.summary);
+  }
 }
+
+const findingMessage = (finding: ReconcileFinding) => ({ result: { case: 'finding' as const, value: finding } });
+
+const summaryMessage = ({ accounts, jobs, settlements, findings }: ReconcileSummary) => ({
+  result: { case: 'summary' as const, value: { accounts: BigInt(accounts), jobs: BigInt(jobs), settlements: BigInt(settlements), findings: BigInt(findings) } },
+});
 
 const periodOf = (period: PeriodMessage | undefined): Period => ({ fromMs: whole('period.from_ms', period?.fromMs ?? 0n), toMs: whole('period.to_ms', period?.toMs ?? 0n) });
 

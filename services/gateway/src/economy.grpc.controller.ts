@@ -11,6 +11,8 @@ import {
   type GetStatementRequest,
   type GetUsageRequest,
   type PutMemberRequest,
+  type ReconcileRequest,
+  type ReconcileResponse,
   type RemoveMemberRequest,
   type ReverseOperationRequest,
   type SetLimitsRequest,
@@ -92,6 +94,17 @@ export class EconomyGrpcController {
   @GrpcMethod(EconomyService.typeName)
   exportEntries(request: ExportEntriesRequest, metadata: Metadata): Observable<ExportEntriesResponse> {
     return streamOf((signal) => this.#export(request, metadata, signal));
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  reconcile({ accountId }: ReconcileRequest, metadata: Metadata): Observable<ReconcileResponse> {
+    return streamOf((signal) => this.#reconcile(accountId, metadata, signal));
+  }
+
+  /** An empty account id means all. */
+  async *#reconcile(accountId: string, metadata: Metadata, signal: AbortSignal): AsyncGenerator<ReconcileResponse> {
+    await this.#admit(metadata, accountId, 'owner');
+    yield* this.#billing.reconcile({ accountId }, { signal });
   }
 
   async *#export(request: ExportEntriesRequest, metadata: Metadata, signal: AbortSignal): AsyncGenerator<ExportEntriesResponse> {

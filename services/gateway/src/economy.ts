@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { BillingService, type Account } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import { EconomyService, type GetStatementResponse, type GetUsageResponse, type ListPlansResponse, type Position } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
+import { EconomyService, type GetStatementResponse, type GetUsageResponse, type ListPlansResponse, type Position, type ReconcileResponse } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
 import { internal } from '@tessera/platform/errors.js';
 import { derivedId, newId } from '@tessera/platform/ids.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
@@ -81,6 +81,12 @@ export class Economy {
 
   statement(caller: Caller, period: Period): Promise<GetStatementResponse> {
     return this.#economy.getStatement({ accountId: caller.accountId, period: periodMessage(period) }, { deadlineMs: reportDeadlineMs });
+  }
+
+  /** Of all accounts; every finding, then a summary. */
+  reconcile(caller: Caller, signal: AbortSignal): AsyncIterable<ReconcileResponse> {
+    this.callers.demandOwner(caller);
+    return this.#economy.reconcile({ accountId: '' }, { signal });
   }
 
   async *csv(caller: Caller, period: Period, signal: AbortSignal): AsyncGenerator<string> {

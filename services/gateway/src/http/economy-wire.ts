@@ -1,5 +1,5 @@
 import type { Account, Bucket } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import type { GetStatementResponse, GetUsageResponse, ListPlansResponse, Position, UsageRow } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
+import type { GetStatementResponse, GetUsageResponse, ListPlansResponse, Position, ReconcileResponse, UsageRow } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
 
 /** The economy as JSON: camelCase, tokens as whole numbers, times as ISO 8601. */
 
@@ -52,6 +52,17 @@ export const positionWire = (position: Position) => ({
   grantedTokens: Number(position.grantedTokens),
   buckets: position.buckets.map(bucketWire),
 });
+
+/** One line of the reconciliation: `{finding}` or `{summary}`. */
+export function reconcileWire({ result }: ReconcileResponse) {
+  if (result.case === 'finding') {
+    const { accountId, jobId, mismatch, detail } = result.value;
+    return { finding: { accountId, jobId, mismatch, detail } };
+  }
+  if (result.case !== 'summary') return {};
+  const { accounts, jobs, settlements, findings } = result.value;
+  return { summary: { accounts: Number(accounts), jobs: Number(jobs), settlements: Number(settlements), findings: Number(findings) } };
+}
 
 const usageRowWire = ({ key, jobs, imagesDelivered, tokens }: UsageRow) => ({
   key,

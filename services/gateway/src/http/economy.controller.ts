@@ -1,9 +1,10 @@
 import { Readable } from 'node:stream';
 import { Controller, Delete, Get, HttpCode, Param, Post, Put, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
+import type { ReconcileResponse } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Economy } from '../economy.js';
 import { ApiKeyGuard } from './api-key.guard.js';
-import { plansWire, positionWire, statementWire, usageWire } from './economy-wire.js';
+import { plansWire, positionWire, reconcileWire, statementWire, usageWire } from './economy-wire.js';
 import { HttpErrors } from './http-errors.js';
 import { bodyOf, callerOf, clientSignal, idempotencyKeyOf, queryOf } from './request.js';
 import { balanceQuery, changePlanBody, limitsBody, memberBody, openAccountBody, periodQuery, reversalBody, usageQuery } from './schemas/tessera.js';
@@ -85,8 +86,20 @@ export class EconomyController {
     const first = await pieces.next();
     await reply.header('content-type', 'text/csv; charset=utf-8').header('content-disposition', 'attachment; filename="entries.csv"').send(Readable.from(following(first, pieces)));
   }
+
+  /** One JSON object a line: findings as they are found, then the summary. */
+  @Get('reconciliation')
+  async reconcile(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const results = this.economy.reconcile(callerOf(request), clientSignal(reply))[Symbol.asyncIterator]();
+    const first = await results.next();
+    await reply.header('content-type', 'application/x-ndjson').send(Readable.from(jsonLines(following(first, results))));
+  }
 }
 
-async function* following<T>(first: IteratorResult<T, void>, rest: AsyncIterator<T, void>): AsyncGenerator<T> {
+async function* jsonLines(results: AsyncIterable<ReconcileResponse>): AsyncGenerator<string> {
+  for await (const result of results) yield `${JSON.stringify(reconcileWire(result))}\n`;
+}
+
+async function* following<T>(first: IteratorResult<T, unknown>, rest: AsyncIterator<T, unknown>): AsyncGenerator<T> {
   for (let result = first; !result.done; result = await rest.next()) yield result.value;
 }

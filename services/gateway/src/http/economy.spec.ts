@@ -87,6 +87,13 @@ describe('the economy', () => {
       expect(await answer.text()).toBe('sequence\r\n1\r\n');
     });
 
+    it('reconciles for the owner, a line for each finding', async () => {
+      const answer = await gateway.fetch(`${api}/reconciliation`);
+      expect(answer.headers.get('content-type')).toBe('application/x-ndjson');
+      expect(JSON.parse(await answer.text())).toEqual({ summary: { accounts: 0, jobs: 3, settlements: 0, findings: 0 } });
+      expect(await ask('GET', '/reconciliation', undefined, await keyFor({}, { 'tessera-account': await teamAccount() }))).toMatchObject({ status: 403, body: { type: 'owner_only' } });
+    });
+
     it.each([
       ['GET', '/account/usage?by=shoe', undefined, 'invalid_field'],
       ['GET', '/account/usage?from=yesterday', undefined, 'invalid_field'],
