@@ -54,6 +54,13 @@ function addLimits(program: Command): void {
 }
 
 function addBooks(program: Command): void {
+  money(program, 'pay', 'record that a pack was paid for, and add its tokens; the same payment counts once', 'tessera pay medium --payment invoice-2026-0042')
+    .argument('<pack>', 'pack from `tessera plans`')
+    .requiredOption('--payment <id>', 'whatever names the payment in your books')
+    .action(async (pack: string, options) => (await load()).recordPayment(pack, options));
+  money(program, 'refund', 'record that a payment went back, and take the tokens back that nobody has spent', 'tessera refund invoice-2026-0042')
+    .argument('<payment>', 'the payment as it was recorded')
+    .action(async (payment: string, options) => (await load()).recordRefund(payment, options));
   money(program, 'balance', 'the balance, now or at any past instant', 'tessera balance --at 2026-11-01T12:00:00Z')
     .option('--at <time>', 'date or time, included (default: now)')
     .action(async (options) => (await load()).showBalance(options));

@@ -14,6 +14,9 @@ export function economyHandlers(calls: EconomyCall[], account: (accountId: strin
   const changes = ['ChangePlan', 'CancelPlan', 'SetLimits', 'PutMember', 'RemoveMember', 'ReverseOperation'];
   return {
     ...Object.fromEntries(changes.map((method) => [method, noting(method, (accountId) => ({ account: account(accountId) }))])),
+    ReceivePayment: noting('ReceivePayment', () => ({ outcome: 'applied' })),
+    RecordPayment: noting('RecordPayment', (accountId) => ({ outcome: 'applied', account: account(accountId) })),
+    RecordRefund: noting('RecordRefund', () => ({ outcome: 'repeated' })),
     ListPlans: noting('ListPlans', () => ({ catalogueVersion: 'test', plans: [{ plan: 'artisan', name: 'Artisan', priceCents: 3_000, cadence: 'monthly' }] })),
     GetBalanceAt: noting('GetBalanceAt', () => ({ position })),
     GetUsage: noting('GetUsage', () => ({ rows: [usage], total: usage })),

@@ -13,6 +13,8 @@ import {
   type PutMemberRequest,
   type ReconcileRequest,
   type ReconcileResponse,
+  type RecordPaymentRequest,
+  type RecordRefundRequest,
   type RemoveMemberRequest,
   type ReverseOperationRequest,
   type SetLimitsRequest,
@@ -94,6 +96,17 @@ export class EconomyGrpcController {
   @GrpcMethod(EconomyService.typeName)
   exportEntries(request: ExportEntriesRequest, metadata: Metadata): Observable<ExportEntriesResponse> {
     return streamOf((signal) => this.#export(request, metadata, signal));
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async recordPayment(request: RecordPaymentRequest, metadata: Metadata) {
+    return this.#billing.recordPayment(await this.#owned(request, metadata, 'owner'));
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async recordRefund(request: RecordRefundRequest, metadata: Metadata) {
+    await this.#admit(metadata, '', 'owner');
+    return this.#billing.recordRefund(request);
   }
 
   @GrpcMethod(EconomyService.typeName)

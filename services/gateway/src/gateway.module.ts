@@ -19,6 +19,7 @@ import { KeysController } from './http/keys.controller.js';
 import { OpenAiController } from './http/openai.controller.js';
 import { OperationsController } from './http/operations.controller.js';
 import { PagesController } from './http/pages.controller.js';
+import { PaymentsController } from './http/payments.controller.js';
 import { UploadsController } from './http/uploads.controller.js';
 import { Installation } from './installation.js';
 import { KeyStore } from './key.store.js';
@@ -41,6 +42,7 @@ import { Uploads } from './uploads.js';
     OpenAiController,
     OperationsController,
     PagesController,
+    PaymentsController,
     PublicGrpcController,
     EconomyGrpcController,
   ],

@@ -7,7 +7,7 @@ import { ApiKeyGuard } from './api-key.guard.js';
 import { plansWire, positionWire, reconcileWire, statementWire, usageWire } from './economy-wire.js';
 import { HttpErrors } from './http-errors.js';
 import { bodyOf, callerOf, clientSignal, idempotencyKeyOf, queryOf } from './request.js';
-import { balanceQuery, changePlanBody, limitsBody, memberBody, openAccountBody, periodQuery, reversalBody, usageQuery } from './schemas/tessera.js';
+import { balanceQuery, changePlanBody, limitsBody, memberBody, openAccountBody, paymentBody, periodQuery, reversalBody, usageQuery } from './schemas/tessera.js';
 import { accountWire } from './tessera-wire.js';
 
 /** Plans, limits, members and books. */
@@ -85,6 +85,19 @@ export class EconomyController {
     // A refusal can only be told before the stream begins.
     const first = await pieces.next();
     await reply.header('content-type', 'text/csv; charset=utf-8').header('content-disposition', 'attachment; filename="entries.csv"').send(Readable.from(following(first, pieces)));
+  }
+
+  @Post('account/payments')
+  @HttpCode(200)
+  async recordPayment(@Req() request: FastifyRequest) {
+    const { paymentId, pack } = bodyOf(paymentBody, request);
+    const { outcome, account } = await this.economy.recordPayment(callerOf(request), paymentId, pack);
+    return { outcome, account: accountWire(account) };
+  }
+
+  @Delete('account/payments/:paymentId')
+  async recordRefund(@Req() request: FastifyRequest, @Param('paymentId') paymentId: string) {
+    return this.economy.recordRefund(callerOf(request), paymentId);
   }
 
   /** One JSON object a line: findings as they are found, then the summary. */

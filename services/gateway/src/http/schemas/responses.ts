@@ -143,6 +143,8 @@ export const responses = {
     })),
     nextPageToken: z.string().optional(),
   }),
+  payment: z.object({ outcome: z.enum(['applied', 'repeated']), account }),
+  paymentOutcome: z.object({ outcome: z.enum(['applied', 'repeated', 'outdated', 'ignored']) }),
   plans: economy.plans,
   position: economy.position,
   usage: economy.usage,

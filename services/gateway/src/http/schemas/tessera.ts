@@ -23,6 +23,8 @@ export const limitsBody = z
 export const memberBody = z.strictObject({ capTokens: limit.default(null).describe('The most that the member may spend in a cycle; null: no cap.') }).meta({ id: 'Member' });
 export const reversalBody = z.strictObject({ operationId: z.string().min(1).max(128).describe('As the entries name it: `topup:…` or `close:…`.') }).meta({ id: 'Reversal' });
 
+export const paymentBody = z.strictObject({ paymentId: word.describe('Whatever names the payment in your books; it counts once.'), pack: z.string().min(1).max(64) }).meta({ id: 'Payment' });
+
 export const topUpBody = z.strictObject({ tokens: z.int().min(1).max(topUpTokensMax) }).meta({ id: 'TopUp' });
 
 export const createKeyBody = z
