@@ -77,6 +77,18 @@ function addBooks(program: Command): void {
     .option(...fromOption)
     .option(...toOption)
     .action(async (options) => (await load()).exportEntries(options));
+  const catalogue = program.command('catalogue').description('the price list: read it, judge a changed one, see who would pay what');
+  money(catalogue, 'show', 'print the price list as JSON, all versions', 'tessera catalogue show > prices.json').action(async (options) => (await import('./commands/catalogue.js')).showCatalogue(options));
+  money(catalogue, 'lint', 'say what is wrong or odd about a changed price list; exit code 1 on an error', 'tessera catalogue lint prices.json')
+    .argument('<file>', 'price list, JSON')
+    .action(async (file: string, options) => {
+      const { lintCatalogue } = await import('./commands/catalogue.js');
+      process.exitCode = await lintCatalogue(file, options);
+    });
+  money(catalogue, 'simulate', "live accounts' lives again under a changed price list, and say who pays what", 'tessera catalogue simulate prices.json')
+    .argument('<file>', 'price list, JSON; its last catalogue counts')
+    .option(...toOption)
+    .action(async (file: string, options) => (await import('./commands/catalogue.js')).simulateCatalogue(file, options));
   program
     .command('reconcile')
     .description('hold the ledger against the jobs; exit code 1 if anything was delivered and not charged, or charged and not delivered')

@@ -27,6 +27,7 @@ import { Reconciliation } from './reconciliation.js';
 import { Reservations } from './reservations.js';
 import { SmallGeneration } from './generation.fixture.js';
 import { Settlement } from './settlement.js';
+import { Simulation } from './simulation.js';
 import { Statements } from './statements.js';
 import { UsageReports } from './usage-reports.js';
 
@@ -48,6 +49,7 @@ export type TestBilling = {
   readonly generation: SmallGeneration;
   readonly deletedJobs: DeletedJobs;
   readonly reconciliation: Reconciliation;
+  readonly simulation: Simulation;
   readonly payments: Payments;
   readonly settlement: Settlement;
   readonly dueWork: DueWork;
@@ -88,6 +90,7 @@ export async function openBilling(dataDir?: string, clock = new ManualClock()): 
   const controller = new BillingController(accounts, reservations, statements, audit);
   const economy = new EconomyController(accounts, books, usage, new PlanList(prices, clock), reconciliation);
   const payments = new Payments(accounts, new PaymentDocuments(installation.documents), prices, clock, [new StripePayments([stripeSecret, 'whsec_of_the_day_before'])]);
+  const simulation = new Simulation(accountIds, history, prices);
   const stop = async () => {
     await dueWork.onModuleDestroy();
     statements.onModuleDestroy();
@@ -102,7 +105,7 @@ export async function openBilling(dataDir?: string, clock = new ManualClock()): 
     await stop();
     return openBilling(folder, clock);
   };
-  return { dataDir: folder, installation, clock, bus, documents, store, accounts, reservations, statements, books, usage, audit, generation, deletedJobs, reconciliation, payments, settlement, dueWork, controller, economy, stop, close, reopened };
+  return { dataDir: folder, installation, clock, bus, documents, store, accounts, reservations, statements, books, usage, audit, generation, deletedJobs, reconciliation, simulation, payments, settlement, dueWork, controller, economy, stop, close, reopened };
 }
 
 /** Costs 8 tokens: 6 for the compute, 2 for the super-resolution. */

@@ -10,6 +10,7 @@ import { Accounts } from './accounts.js';
 import { Audit } from './audit.js';
 import { BillingController } from './billing.controller.js';
 import { Books } from './books.js';
+import { CatalogueController } from './catalogue.controller.js';
 import { PriceList } from './catalogue.js';
 import { DeletedJobs } from './deleted-jobs.js';
 import { DueWork } from './due-work.js';
@@ -24,6 +25,7 @@ import { PlanList } from './plan-list.js';
 import { Reconciliation } from './reconciliation.js';
 import { Reservations } from './reservations.js';
 import { Settlement } from './settlement.js';
+import { Simulation } from './simulation.js';
 import { Statements } from './statements.js';
 import { UsageReports } from './usage-reports.js';
 
@@ -31,9 +33,9 @@ import { UsageReports } from './usage-reports.js';
 const providersOf = ({ stripeWebhookSecrets }: Config): PaymentProvider[] => (stripeWebhookSecrets.length === 0 ? [] : [new StripePayments(stripeWebhookSecrets)]);
 
 @Module({
-  controllers: [BillingController, EconomyController, PaymentsController],
+  controllers: [BillingController, EconomyController, PaymentsController, CatalogueController],
   providers: [
-    { provide: PriceList, useFactory: () => PriceList.bundled() },
+    { provide: PriceList, inject: [Config], useFactory: ({ catalogueFile }: Config) => PriceList.open(catalogueFile) },
     AccountDocuments,
     AccountStore,
     Accounts,
@@ -47,6 +49,7 @@ const providersOf = ({ stripeWebhookSecrets }: Config): PaymentProvider[] => (st
     Audit,
     DeletedJobs,
     Reconciliation,
+    Simulation,
     PaymentDocuments,
     Payments,
     { provide: PAYMENT_PROVIDERS, inject: [Config], useFactory: providersOf },

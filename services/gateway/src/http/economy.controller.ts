@@ -1,11 +1,11 @@
 import { Readable } from 'node:stream';
 import { Controller, Delete, Get, HttpCode, Param, Post, Put, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
-import type { ReconcileResponse } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Economy } from '../economy.js';
 import { ApiKeyGuard } from './api-key.guard.js';
 import { plansWire, positionWire, reconcileWire, statementWire, usageWire } from './economy-wire.js';
 import { HttpErrors } from './http-errors.js';
+import { following, sendJsonLines } from './json-lines.js';
 import { bodyOf, callerOf, clientSignal, idempotencyKeyOf, queryOf } from './request.js';
 import { balanceQuery, changePlanBody, limitsBody, memberBody, openAccountBody, paymentBody, periodQuery, reversalBody, usageQuery } from './schemas/tessera.js';
 import { accountWire } from './tessera-wire.js';
@@ -103,16 +103,6 @@ export class EconomyController {
   /** One JSON object a line: findings as they are found, then the summary. */
   @Get('reconciliation')
   async reconcile(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const results = this.economy.reconcile(callerOf(request), clientSignal(reply))[Symbol.asyncIterator]();
-    const first = await results.next();
-    await reply.header('content-type', 'application/x-ndjson').send(Readable.from(jsonLines(following(first, results))));
+    await sendJsonLines(reply, this.economy.reconcile(callerOf(request), clientSignal(reply)), reconcileWire);
   }
-}
-
-async function* jsonLines(results: AsyncIterable<ReconcileResponse>): AsyncGenerator<string> {
-  for await (const result of results) yield `${JSON.stringify(reconcileWire(result))}\n`;
-}
-
-async function* following<T>(first: IteratorResult<T, unknown>, rest: AsyncIterator<T, unknown>): AsyncGenerator<T> {
-  for (let result = first; !result.done; result = await rest.next()) yield result.value;
 }

@@ -145,6 +145,7 @@ export const responses = {
   }),
   payment: z.object({ outcome: z.enum(['applied', 'repeated']), account }),
   paymentOutcome: z.object({ outcome: z.enum(['applied', 'repeated', 'outdated', 'ignored']) }),
+  lint: z.object({ findings: z.array(z.object({ severity: z.enum(['error', 'warning']), path: z.string(), code: z.string(), message: z.string() })) }),
   plans: economy.plans,
   position: economy.position,
   usage: economy.usage,

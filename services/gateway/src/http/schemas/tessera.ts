@@ -51,5 +51,7 @@ const instant = z
 const periodFields = { from: instant.describe('Date or time (ISO 8601). Default: the beginning.'), to: instant.describe('Date or time, not included. Default: now.') };
 export const periodQuery = z.object(periodFields);
 export const usageQuery = z.object({ ...periodFields, by: z.enum(['member', 'model', 'project', 'job']).default('member') });
+export const priceListBody = z.array(z.looseObject({})).min(1).max(1_000).meta({ id: 'PriceList', description: 'Catalogues, oldest first, as `GET /catalogue` answers them.' });
+export const simulationQuery = z.object({ accountId: z.union([z.uuid(), z.literal('')]).default('').describe('Default: all accounts.'), to: instant.describe('Date or time, not included. Default: now.') });
 export const balanceQuery = z.object({ at: instant.describe('Date or time (ISO 8601), included. Default: now.') });
 export const eventsQuery = z.object({ after: z.string().max(100).default('').describe('Resume after this event id; the header Last-Event-ID wins.') });
