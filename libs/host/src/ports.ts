@@ -18,30 +18,36 @@ import { Rpc } from '@tessera/rpc/rpc.js';
 import { Gauge, Counter, register } from 'prom-client';
 import { addressesOf } from './peers.js';
 
+type Closable = { close(): Promise<void> | void };
+
 export type Ports = Awaited<ReturnType<typeof openPorts>>;
 
-/** Opens every port for the profile. This is the one place where a profile picks its adapters. */
+/** Opens every port for the profile. This is the one place where a profile picks its adapters. What has opened when another refuses is closed again. */
 export async function openPorts(config: Config, name: string, publicUrl: () => string) {
-  const logger = createLogger(config.logLevel, name);
-  const store = await openDocuments({ dataDir: config.dataDir, logger });
-  const bus = openEventBus({ eventLog: store.eventLog, documents: store.documents, logger });
-  const objects = await openObjectStore({ dataDir: config.dataDir, publicUrl });
-  const cache = openCache();
-  const engine = await openEngine({ engine: config.engine, modelsDir: config.modelsDir, threads: config.engineThreads, logger });
-  const { rpc, strategy } = openRpc(addressesOf(config.peers));
-  observeStore(store.fsyncs, bus);
-  return {
-    logger, store, bus, objects, cache, engine, rpc, strategy, clock: new SystemClock(),
-    /** In the reverse order of need: the store last. */
-    async close(): Promise<void> {
-      await bus.stop();
-      await rpc.close();
-      await engine.close();
-      await objects.close();
-      await cache.close();
-      await store.close();
-    },
+  const opened: Closable[] = [];
+  const close = async () => {
+    for (const port of opened.splice(0).reverse()) await port.close();
   };
+  const keep = <T extends Closable>(port: T): T => {
+    opened.push(port);
+    return port;
+  };
+  try {
+    const logger = createLogger(config.logLevel, name);
+    const store = keep(await openDocuments({ dataDir: config.dataDir, logger }));
+    const cache = keep(openCache());
+    const objects = keep(await openObjectStore({ dataDir: config.dataDir, publicUrl }));
+    const engine = keep(await openEngine({ engine: config.engine, modelsDir: config.modelsDir, threads: config.engineThreads, logger }));
+    const { rpc, strategy } = openRpc(addressesOf(config.peers));
+    keep(rpc);
+    const bus = openEventBus({ eventLog: store.eventLog, documents: store.documents, logger });
+    keep({ close: () => bus.stop() });
+    observeStore(store.fsyncs, bus);
+    return { logger, store, bus, objects, cache, engine, rpc, strategy, clock: new SystemClock(), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 function observeStore(fsyncs: () => number, bus: EventBus): void {

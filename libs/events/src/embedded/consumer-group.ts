@@ -86,8 +86,13 @@ export class ConsumerGroup {
     });
   }
 
-  async stop(): Promise<void> {
+  /** Starts no handler from here on, and waits for those that run. */
+  async halt(): Promise<void> {
     await this.lanes.close();
+  }
+
+  /** After `halt`: keeps how far it came, and lets go of those who wait. */
+  async stop(): Promise<void> {
     for (const { reject } of this.waiters.splice(0)) reject(cancelled('bus_stopped', 'The event bus was stopped.'));
     await this.cursor.close();
   }

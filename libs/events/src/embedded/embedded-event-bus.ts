@@ -63,8 +63,11 @@ export class EmbeddedEventBus extends EventBus {
     this.stopListening?.();
     clearInterval(this.trimTimer);
     clearTimeout(this.retryTimer);
-    await Promise.all([this.reading, this.trimming]);
-    await Promise.all([...this.groups.values()].map((group) => group.stop()));
+    const groups = [...this.groups.values()];
+    // First of all: a read that is still under way must not keep the lanes open for the next event.
+    const halted = groups.map((group) => group.halt());
+    await Promise.all([this.reading, this.trimming, ...halted]);
+    await Promise.all(groups.map((group) => group.stop()));
   }
 
   async drain(): Promise<void> {

@@ -1,10 +1,9 @@
 import type { z } from 'zod';
+import { closestName } from '@tessera/platform/closest-name.js';
 import { invalidArgument } from '@tessera/platform/errors.js';
 import { invalidField, missingField, unknownField } from '../../errors.js';
 import { wellFormed } from './text.js';
 
-/** Names further apart than this are no slips of the pen. */
-const slipEditsMax = 3;
 /** A name of a megabyte is echoed by its beginning only. */
 const echoCharsMax = 80;
 
@@ -17,7 +16,7 @@ export function validate<T>(schema: z.ZodType<T>, input: unknown): T {
   const param = pathText(issue.path);
   if (issue.code === 'unrecognized_keys') {
     const name = shortened(issue.keys[0] ?? '');
-    throw unknownField(name, pathText([...issue.path, name]), closestOf(name, namesAt(schema, issue.path)));
+    throw unknownField(name, pathText([...issue.path, name]), closestName(name, namesAt(schema, issue.path)));
   }
   const found = valueAt(input, issue.path);
   if (found === undefined && issue.path.length > 0) throw missingField(param);
@@ -82,28 +81,4 @@ function unwrapped(schema: unknown): unknown {
   let at = schema;
   while (typeof at === 'object' && at !== null && 'unwrap' in at && typeof at.unwrap === 'function') at = at.unwrap() as unknown;
   return at;
-}
-
-export function closestOf(name: string, known: readonly string[]): string | undefined {
-  const folded = fold(name);
-  const ranked = known.map((candidate) => ({ candidate, edits: editDistance(folded, fold(candidate)) })).sort((a, b) => a.edits - b.edits);
-  const [best] = ranked;
-  return best && best.edits <= Math.min(slipEditsMax, Math.floor(folded.length / 2)) ? best.candidate : undefined;
-}
-
-/** Case and the mix of snake and camel do not count: `sd_Version`, `sdVersion` and `numImages` are slips without edits. */
-const fold = (name: string): string => name.toLowerCase().replaceAll(/[_-]/g, '');
-
-/** Levenshtein's distance with one row. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substituted = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substituted, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }
