@@ -5,6 +5,7 @@ import path from 'node:path';
 import { openDocuments, type OpenDocuments } from '@tessera/documents/open-documents.js';
 import { SystemClock } from '@tessera/platform/clock.js';
 import { newId } from '@tessera/platform/ids.js';
+import { AccountIds } from '@tessera/service-billing/account-ids.js';
 import { AccountDocuments } from '@tessera/service-billing/account.documents.js';
 import { AccountStore } from '@tessera/service-billing/account.store.js';
 import { Accounts } from '@tessera/service-billing/accounts.js';
@@ -29,7 +30,7 @@ async function openLedger(dataDir: string): Promise<Ledger> {
   const accountStore = new AccountStore(documents);
   const prices = PriceList.bundled();
   const clock = new SystemClock();
-  return { store, accounts: new Accounts(accountStore, prices, clock), reservations: new Reservations(accountStore, prices, clock), audit: new Audit(accountStore, documents) };
+  return { store, accounts: new Accounts(accountStore, prices, clock), reservations: new Reservations(accountStore, prices, clock), audit: new Audit(accountStore, documents, new AccountIds(documents)) };
 }
 
 async function benchPairs({ store, accounts, reservations }: Ledger, title: string, accountCount: number, pairs: number): Promise<void> {

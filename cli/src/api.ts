@@ -3,6 +3,8 @@ import { CommandFailure, exitCodes } from './failure.js';
 export type CallOptions = {
   readonly body?: unknown;
   readonly idempotencyKey?: string;
+  /** The account to act for, when it is not the key's own. */
+  readonly account?: string | undefined;
   readonly signal?: AbortSignal;
 };
 
@@ -36,16 +38,21 @@ export class Api {
     return this.json<T>('POST', path, options);
   }
 
+  put<T>(path: string, options: CallOptions = {}): Promise<T> {
+    return this.json<T>('PUT', path, options);
+  }
+
   delete<T>(path: string, options: CallOptions = {}): Promise<T> {
     return this.json<T>('DELETE', path, options);
   }
 
   /** The bare answer, for streams; refusals are thrown as everywhere. */
-  async open(method: string, path: string, { body, idempotencyKey, signal }: CallOptions = {}): Promise<Response> {
-    const headers: Record<string, string> = { accept: 'application/json, text/event-stream, application/x-ndjson' };
+  async open(method: string, path: string, { body, idempotencyKey, account, signal }: CallOptions = {}): Promise<Response> {
+    const headers: Record<string, string> = { accept: 'application/json, text/event-stream, application/x-ndjson, text/csv' };
     if (this.key) headers['authorization'] = `Bearer ${this.key}`;
     if (body !== undefined) headers['content-type'] = 'application/json';
     if (idempotencyKey) headers['idempotency-key'] = idempotencyKey;
+    if (account) headers['tessera-account'] = account;
     const answer = await this.reach(new URL(path, this.url), { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }), ...(signal ? { signal } : {}) });
     if (!answer.ok) throw await refusalOf(answer);
     return answer;

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
+import { addEconomy } from './economy-program.js';
 import { exitCodes, reportFailure } from './failure.js';
-import { repositoryRoot } from './places.js';
+import { accountOption, dataOption, repositoryRoot } from './places.js';
 
-const dataOption = ['--data <dir>', 'data folder (default: $TESSERA_DATA or ~/.tessera)'] as const;
 
 /** Each command's code is loaded when it runs: `--help` and small commands must not pay for the server. */
 function createProgram(): Command {
@@ -17,6 +17,7 @@ function createProgram(): Command {
   addGenerate(program);
   addServer(program);
   addMoney(program);
+  addEconomy(program);
   addKeys(program);
   addWorkshop(program);
   return program;
@@ -100,6 +101,7 @@ function addMoney(program: Command): void {
   program
     .command('account')
     .description('show balance, holds, limits and the queue')
+    .option(...accountOption)
     .option('--json', 'print JSON')
     .option(...dataOption)
     .addHelpText('after', '\nExample:\n  tessera account --json | jq .balanceTokens')
@@ -107,6 +109,7 @@ function addMoney(program: Command): void {
   program
     .command('topup')
     .description('add tokens to the account')
+    .option(...accountOption)
     .argument('<tokens>', 'how many')
     .option('--json', 'print JSON')
     .option(...dataOption)
@@ -131,6 +134,9 @@ function addKeys(program: Command): void {
     .description('make a key; it is shown this once')
     .argument('[name]', 'what it is for')
     .option('--read-only', 'may look but not spend')
+    .option('--member <name>', 'whose key it is: what it spends counts to this member')
+    .option('--project <name>', 'what it spends counts to this project')
+    .option(...accountOption)
     .option('--json', 'print JSON')
     .option(...dataOption)
     .addHelpText('after', '\nExample:\n  export TESSERA_API_KEY=$(tessera keys create "web shop" --json | jq -r .key)')
@@ -138,6 +144,7 @@ function addKeys(program: Command): void {
   keys
     .command('list')
     .description('list the keys of the account, newest first')
+    .option(...accountOption)
     .option('--json', 'print JSON')
     .option(...dataOption)
     .addHelpText('after', '\nExample:\n  tessera keys list')

@@ -9,6 +9,10 @@ export const repositoryRoot = fileURLToPath(new URL('../..', import.meta.url)).r
 export const consoleFolder = path.join(repositoryRoot, 'web/console/dist');
 export const modelsFolder = path.join(repositoryRoot, 'models');
 
+export const dataOption = ['--data <dir>', 'data folder (default: $TESSERA_DATA or ~/.tessera)'] as const;
+
+export const accountOption = ['--account <id>', "the account to act for (the installation's owner only)"] as const;
+
 export function dataFolder(option: string | undefined): string {
   return path.resolve(option ?? (process.env['TESSERA_DATA'] || path.join(os.homedir(), '.tessera')));
 }

@@ -7,7 +7,7 @@ export type Answer<T = Record<string, unknown>> = { status: number; headers: Hea
 export class Client {
   constructor(
     readonly server: Pick<Running, 'url'>,
-    private readonly key = apiKey,
+    readonly key = apiKey,
   ) {}
 
   async call<T = Record<string, any>>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer<T>> {

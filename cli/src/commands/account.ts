@@ -4,7 +4,7 @@ import { CommandFailure, exitCodes } from '../failure.js';
 import { dataFolder } from '../places.js';
 import { formatCount, table } from '../texts.js';
 
-type Options = { readonly json?: boolean; readonly data?: string };
+type Options = { readonly json?: boolean; readonly data?: string; readonly account?: string };
 type Account = {
   readonly accountId: string;
   readonly plan: string;
@@ -21,7 +21,7 @@ type Queue = { readonly accountQueuedJobs: number; readonly accountRunningJobs: 
 
 export async function showAccount(options: Options): Promise<void> {
   await withConnection(dataFolder(options.data), async ({ api }) => {
-    const [account, queue] = await Promise.all([api.get<Account>('/api/rest/v1/account'), api.get<Queue>('/api/rest/v1/queue')]);
+    const [account, queue] = await Promise.all([api.get<Account>('/api/rest/v1/account', options), api.get<Queue>('/api/rest/v1/queue', options)]);
     process.stdout.write(options.json ? `${JSON.stringify({ ...account, queue })}\n` : `${describe(account, queue)}\n`);
   });
 }
@@ -30,7 +30,7 @@ export async function topUp(tokens: string, options: Options): Promise<void> {
   const amount = Number(tokens.replaceAll(/[,_]/g, ''));
   if (!Number.isSafeInteger(amount) || amount <= 0) throw new CommandFailure(`"${tokens}" is not a whole number of tokens.`, exitCodes.refused, 'For example: tessera topup 10000');
   await withConnection(dataFolder(options.data), async ({ api }) => {
-    const account = await api.post<Account>('/api/rest/v1/account/topup', { body: { tokens: amount }, idempotencyKey: randomUUID() });
+    const account = await api.post<Account>('/api/rest/v1/account/topup', { body: { tokens: amount }, idempotencyKey: randomUUID(), account: options.account });
     process.stdout.write(options.json ? `${JSON.stringify(account)}\n` : `added ${formatCount(amount)} · balance ${formatCount(account.balanceTokens)}\n`);
   });
 }

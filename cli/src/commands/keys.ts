@@ -2,7 +2,7 @@ import { withConnection } from '../connection.js';
 import { dataFolder } from '../places.js';
 import { table } from '../texts.js';
 
-type Options = { readonly json?: boolean; readonly data?: string };
+type Options = { readonly json?: boolean; readonly data?: string; readonly account?: string };
 type Key = {
   readonly id: string;
   readonly prefix: string;
@@ -13,16 +13,19 @@ type Key = {
   readonly lastUsedAt?: string;
 };
 
-export async function createKey(name: string | undefined, options: Options & { readonly readOnly?: boolean }): Promise<void> {
+export async function createKey(name: string | undefined, options: Options & { readonly readOnly?: boolean; readonly member?: string; readonly project?: string }): Promise<void> {
   await withConnection(dataFolder(options.data), async ({ api }) => {
-    const created = await api.post<Key & { key: string }>('/api/rest/v1/keys', { body: { name: name ?? 'command line', scopes: [options.readOnly ? 'read' : 'all'] } });
+    const created = await api.post<Key & { key: string }>('/api/rest/v1/keys', {
+      body: { name: name ?? 'command line', scopes: [options.readOnly ? 'read' : 'all'], memberId: options.member, project: options.project },
+      account: options.account,
+    });
     process.stdout.write(options.json ? `${JSON.stringify(created)}\n` : `${created.key}\nKeep it: it is not shown again. Revoke it with: tessera keys revoke ${created.id}\n`);
   });
 }
 
 export async function listKeys(options: Options): Promise<void> {
   await withConnection(dataFolder(options.data), async ({ api }) => {
-    const { keys } = await api.get<{ keys: readonly Key[] }>('/api/rest/v1/keys');
+    const { keys } = await api.get<{ keys: readonly Key[] }>('/api/rest/v1/keys', { account: options.account });
     if (options.json) process.stdout.write(`${JSON.stringify(keys)}\n`);
     else process.stdout.write(`${table([['ID', 'KEY', 'SCOPES', 'CREATED', 'LAST USED', 'NAME'], ...keys.map(rowOf)])}\n`);
   });

@@ -1,10 +1,11 @@
 import { BillingService } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
+import { EconomyService } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
 import { GenerationService, WorkerService } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
 
 /** Which contracts answer behind a peer's address. */
 const contractsByPeer: Record<string, readonly string[]> = {
-  billing: [BillingService.typeName],
+  billing: [BillingService.typeName, EconomyService.typeName],
   generation: [GenerationService.typeName, WorkerService.typeName],
   storage: [StorageService.typeName],
 };

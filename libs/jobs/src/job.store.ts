@@ -1,4 +1,4 @@
-import type { Collection, CollectionSpec, Documents, Stored, Write } from '@tessera/documents/documents.js';
+import type { Collection, CollectionSpec, Documents, Page, Stored, Write } from '@tessera/documents/documents.js';
 import type { OutgoingEvent } from '@tessera/documents/outgoing-event.js';
 import type { JobLife } from './job-life.js';
 import type { Lane } from './lanes.js';
@@ -177,6 +177,11 @@ export class JobStore<P extends object> {
       yield* page.items;
       after = page.next;
     } while (after !== undefined);
+  }
+
+  /** Oldest first; `after` is the `next` of the page before. */
+  async pageOf(accountId: string, limit: number, after?: string): Promise<Page<JobDocument<P>>> {
+    return this.#jobs.find({ where: { accountId }, sort: [['createdMs', 'asc']], limit, ...(after === undefined ? {} : { after }) });
   }
 
   async newestOf(accountId: string, limit: number, offset: number): Promise<readonly StoredJob<P>[]> {

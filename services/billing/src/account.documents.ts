@@ -1,10 +1,19 @@
 import { Injectable } from '@nestjs/common';
 import { Documents, type Collection, type Query, type Write } from '@tessera/documents/documents.js';
-import type { Account, ClosingEntry, Entry, HoldEntry, Lot, Sums } from './account.js';
+import type { OutgoingEvent } from '@tessera/documents/outgoing-event.js';
+import type { Account, ClosingEntry, Entry, HoldEntry, Lot, Sums, Usage } from './account.js';
 import { closeOperation, holdOperation } from './commands.js';
+import { dueMsOf } from './ledger.js';
+import type { Settings } from './settings.js';
+import type { Subscription } from './terms.js';
 
 type StoredAccount = {
   readonly plan: string;
+  readonly subscription?: Subscription;
+  readonly settings: Settings;
+  readonly usage: Usage;
+  /** When time alone will change the account next; accounts without it are not found by the index. */
+  readonly dueMs?: number;
   readonly createdMs: number;
   readonly sequence: number;
   readonly headHash: string;
@@ -34,7 +43,7 @@ export class AccountDocuments {
   private readonly holds: Collection<StoredHold>;
 
   constructor(private readonly documents: Documents) {
-    this.accounts = documents.collection<StoredAccount>({ name: 'billing.accounts', indexes: [] });
+    this.accounts = documents.collection<StoredAccount>({ name: 'billing.accounts', indexes: [{ name: 'byDue', fields: ['dueMs'] }] });
     this.entries = documents.collection<Entry>({ name: 'billing.entries', indexes: [{ name: 'bySequence', fields: ['accountId', 'sequence'], isUnique: true }] });
     this.holds = documents.collection<StoredHold>({
       name: 'billing.holds',
@@ -48,24 +57,24 @@ export class AccountDocuments {
   async load(accountId: string): Promise<LoadedAccount | undefined> {
     const stored = await this.accounts.get(accountId);
     if (!stored) return undefined;
-    const { openHolds: _, totals, lots, ...rest } = stored.value;
+    const { openHolds: _, dueMs: __, totals, lots, usage, ...rest } = stored.value;
     const holds = new Map<string, HoldEntry>();
     for await (const page of this.holdPages(accountId)) {
       const opened = await this.entries.getMany(page.map(({ jobId }) => entryId(accountId, holdOperation(jobId))));
       for (const { value } of opened) if (value.kind === 'hold') holds.set(value.jobId, value);
     }
-    return { revision: stored.revision, account: { ...rest, accountId, totals: { ...totals }, lots: lots.map((lot) => ({ ...lot })), holds } };
+    return { revision: stored.revision, account: { ...rest, accountId, totals: { ...totals }, usage: copied(usage), lots: lots.map((lot) => ({ ...lot })), holds } };
   }
 
-  /** One commit for any number of entries: the entries, what they did to the open holds, and the account after the last of them. */
-  async save(account: Account, revision: number | undefined, entries: readonly Entry[]): Promise<void> {
+  /** One commit for any number of entries: the entries, what they did to the open holds, the account after the last of them, and what is to be told of it. */
+  async save(account: Account, revision: number | undefined, entries: readonly Entry[], events: readonly OutgoingEvent[] = []): Promise<void> {
     const value = storedAccount(account);
     const writes: Write[] = [
       revision === undefined ? this.accounts.insert(account.accountId, value) : this.accounts.replace({ id: account.accountId, revision }, value),
       ...entries.map((entry) => this.entries.insert(entryId(account.accountId, entry.operationId), entry)),
       ...this.holdWrites(account.accountId, entries),
     ];
-    await this.documents.commit(writes);
+    await this.documents.commit(writes, events);
   }
 
   /** A hold that opens and closes within one commit is never written. */
@@ -116,9 +125,18 @@ export class AccountDocuments {
     return due.items.map(({ value }) => value);
   }
 
-  async nearestDeadlineMs(): Promise<number | undefined> {
-    const nearest = await this.holds.find({ sort: [['deadlineMs', 'asc']], limit: 1 });
-    return nearest.items[0]?.value.deadlineMs;
+  /** Accounts that the passing of time has changed, the longest overdue first. */
+  async accountsDueAt(nowMs: number, limit: number): Promise<readonly string[]> {
+    const due = await this.accounts.find({ where: { dueMs: { lte: nowMs } }, sort: [['dueMs', 'asc']], limit });
+    return due.items.map(({ id }) => id);
+  }
+
+  /** When the next hold passes its deadline or the next account is due, whichever comes first. */
+  async nearestDueMs(): Promise<number | undefined> {
+    const [hold, account] = await Promise.all([this.holds.find({ sort: [['deadlineMs', 'asc']], limit: 1 }), this.accounts.find({ where: { dueMs: { gte: 0 } }, sort: [['dueMs', 'asc']], limit: 1 })]);
+    const [deadlineMs, dueMs] = [hold.items[0]?.value.deadlineMs, account.items[0]?.value.dueMs];
+    // A hold is good up to and including its deadline.
+    return deadlineMs === undefined ? dueMs : Math.min(deadlineMs + 1, dueMs ?? Infinity);
   }
 
   private async entryPage(query: Query): Promise<EntryPage> {
@@ -142,9 +160,26 @@ export function imageOf(account: Account): AccountImage {
   return { ...storedAccount(account), holds: sortedHolds(holds) };
 }
 
-function storedAccount({ plan, createdMs, sequence, headHash, lastEntryMs, totals, lots, holds }: Account): StoredAccount {
-  return { plan, createdMs, sequence, headHash, lastEntryMs, totals: { ...totals }, lots: lots.map((lot) => ({ ...lot })), openHolds: holds.size };
+function storedAccount(account: Account): StoredAccount {
+  const { plan, subscription, settings, usage, createdMs, sequence, headHash, lastEntryMs, totals, lots, holds } = account;
+  const dueMs = dueMsOf(account);
+  return {
+    plan,
+    ...(subscription ? { subscription } : {}),
+    settings,
+    usage: copied(usage),
+    ...(dueMs === undefined ? {} : { dueMs }),
+    createdMs,
+    sequence,
+    headHash,
+    lastEntryMs,
+    totals: { ...totals },
+    lots: lots.map((lot) => ({ ...lot })),
+    openHolds: holds.size,
+  };
 }
+
+const copied = (usage: Usage): Usage => ({ ...usage, byMember: { ...usage.byMember } });
 
 /** A release that found no hold has taken the reservation's place and closes nothing. */
 const isClosing = (entry: Entry): entry is ClosingEntry => (entry.kind === 'settle' || entry.kind === 'release') && entry.operationId === closeOperation(entry.jobId);

@@ -79,7 +79,7 @@ describe('the account store', () => {
     billing = await billing.reopened();
     await billing.store.apply('acme', settling('job', 6));
     expect((await billing.store.summary('acme')).totals).toEqual({ granted: 1_000, balance: 994, held: 0, spent: 6, expired: 0 });
-    expect(await billing.documents.nearestDeadlineMs()).toBeUndefined();
+    expect(await billing.documents.nearestDueMs()).toBeUndefined();
   });
 
   it('keeps a late reservation out after a restart', async () => {

@@ -1,18 +1,24 @@
 import { Injectable } from '@nestjs/common';
 import { retryOnConflict } from '@tessera/documents/documents.js';
+import type { OutgoingEvent } from '@tessera/documents/outgoing-event.js';
 import { TesseraError } from '@tessera/platform/errors.js';
-import { bucketBalances, emptyAccount, type Account, type Entry, type Sums } from './account.js';
+import { bucketBalances, emptyAccount, frozenTokens, type Account, type BucketBalance, type Entry, type Sums, type Usage } from './account.js';
 import { AccountDocuments, type LoadedAccount } from './account.documents.js';
-import type { BucketName } from './buckets.js';
+import { telling } from './alerts.js';
 import { closeOperation, earlierEffect, holdOperation, pastOperations, type Command, type Past } from './commands.js';
 import { accountBusy, unknownAccount } from './errors.js';
-import { append, decide, dueEntries } from './ledger.js';
+import { append } from './evolve.js';
+import { catchUp, decide, dueMsOf } from './ledger.js';
 import { RecentEntries } from './recent-entries.js';
+import type { Settings } from './settings.js';
+import type { Subscription } from './terms.js';
 
 /** Commands of one account that may wait for the commit in flight: a second's worth for a hot account. */
 const commandsWaitingMax = 4_096;
 /** Commands that fold into one commit: enough to make the fsync cheap, few enough to keep a commit in the low milliseconds, and at two writes each within the thousand that a commit may have. */
 const commandsPerCommitMax = 256;
+/** Entries that time alone made due and that fold into one commit: an account that slept for years wakes up in several. */
+const dueEntriesPerCommitMax = 256;
 /** Accounts kept in memory between commands, at about a kilobyte each without holds. */
 const accountsCachedMax = 10_000;
 
@@ -20,11 +26,18 @@ const accountsCachedMax = 10_000;
 export type AccountSummary = {
   readonly accountId: string;
   readonly plan: string;
+  readonly subscription?: Subscription;
+  readonly settings: Settings;
+  readonly usage: Pick<Usage, 'tokens' | 'byMember'>;
+  /** When time alone will change the account next. */
+  readonly dueMs?: number;
+  /** Part of `totals.balance` that cannot be spent while the account does not pay. */
+  readonly frozenTokens: number;
   readonly createdMs: number;
   readonly lastEntry: number;
   readonly openHolds: number;
   readonly totals: Readonly<Sums>;
-  readonly buckets: readonly { readonly bucket: BucketName; readonly balanceTokens: number }[];
+  readonly buckets: readonly BucketBalance[];
 };
 
 type Waiting = { readonly command: Command; readonly resolve: (entry: Entry) => void; readonly reject: (error: unknown) => void };
@@ -33,8 +46,8 @@ type Task = { readonly run: () => Promise<void>; readonly reject: (error: unknow
 /** One account's place in memory. Its commands go through one after the other; those that arrive during a commit share the next one. */
 type Lane = { readonly accountId: string; loaded: LoadedAccount | undefined; summary: AccountSummary | undefined; readonly queue: (Waiting | Task)[]; isRunning: boolean };
 
-/** Entries of the commit in the making, by operation id. */
-type Made = Map<string, Entry>;
+/** The commit in the making: its entries by operation id, and what is to be told with it. */
+type Making = { readonly entries: Map<string, Entry>; readonly told: OutgoingEvent[] };
 
 type Outcome = { readonly waiting: Waiting } & ({ readonly entry: Entry } | { readonly refusal: TesseraError });
 
@@ -57,6 +70,19 @@ export class AccountStore {
     return new Promise((resolve, reject) => this.enqueue(accountId, { run: () => task().then(resolve, reject), reject }));
   }
 
+  /** Enters what time alone has made due. How many entries that were; 0 when another process was faster. */
+  catchUp(accountId: string, nowMs: number): Promise<number> {
+    return this.exclusively(accountId, () => {
+      const lane = this.lane(accountId);
+      let attempts = 0;
+      return retryOnConflict(async () => {
+        if (attempts++ > 0) lane.loaded = undefined;
+        await this.load(lane);
+        return this.commitDue(lane, nowMs);
+      });
+    });
+  }
+
   /** NotFound `unknown_account`. */
   async summary(accountId: string): Promise<AccountSummary> {
     const known = this.lanes.get(accountId)?.summary;
@@ -74,6 +100,11 @@ export class AccountStore {
   async jobEntries(accountId: string, jobId: string): Promise<Past> {
     const hold = this.lanes.get(accountId)?.loaded?.account.holds.get(jobId);
     return hold ? { opening: hold } : this.past(accountId, { opening: holdOperation(jobId), closing: closeOperation(jobId) });
+  }
+
+  /** The entry that an operation has made, if it has made one. */
+  async entry(accountId: string, operationId: string): Promise<Entry | undefined> {
+    return (await this.past(accountId, { opening: operationId })).opening;
   }
 
   /** Calls back for every entry once it is durable. Returns the way to stop. */
@@ -131,14 +162,15 @@ export class AccountStore {
   private async attempt(lane: Lane, batch: readonly Waiting[], isRepeat: boolean): Promise<Outcome[]> {
     if (isRepeat) lane.loaded = undefined;
     await this.load(lane);
+    await this.commitDue(lane, Math.max(...batch.map(({ command }) => command.nowMs)));
     const account = lane.loaded?.account ?? emptyAccount(lane.accountId);
-    const made: Made = new Map();
+    const made: Making = { entries: new Map(), told: [] };
     try {
       const outcomes: Outcome[] = [];
       for (const waiting of batch) outcomes.push(await this.outcome(account, waiting, made, isRepeat));
-      if (made.size > 0) {
-        const entries = [...made.values()];
-        await this.documents.save(account, lane.loaded?.revision, entries);
+      if (made.entries.size > 0) {
+        const entries = [...made.entries.values()];
+        await this.documents.save(account, lane.loaded?.revision, entries, made.told);
         lane.loaded = { account, revision: (lane.loaded?.revision ?? 0) + 1 };
         this.announce(lane, entries);
       }
@@ -150,7 +182,27 @@ export class AccountStore {
     }
   }
 
-  private async outcome(account: Account, waiting: Waiting, made: Made, isRepeat: boolean): Promise<Outcome> {
+  /** In front of the commands, in commits of their own: they stand whatever becomes of the commands, and there may be many. */
+  private async commitDue(lane: Lane, nowMs: number): Promise<number> {
+    let entered = 0;
+    for (;;) {
+      const { loaded } = lane;
+      if (!loaded || (dueMsOf(loaded.account) ?? Infinity) > Math.max(nowMs, loaded.account.lastEntryMs)) return entered;
+      const told: OutgoingEvent[] = [];
+      const entries = telling(loaded.account, told, () => catchUp(loaded.account, nowMs, dueEntriesPerCommitMax));
+      try {
+        await this.documents.save(loaded.account, loaded.revision, entries, told);
+      } catch (error) {
+        lane.loaded = undefined;
+        throw error;
+      }
+      lane.loaded = { account: loaded.account, revision: loaded.revision + 1 };
+      this.announce(lane, entries);
+      entered += entries.length;
+    }
+  }
+
+  private async outcome(account: Account, waiting: Waiting, made: Making, isRepeat: boolean): Promise<Outcome> {
     try {
       return { waiting, entry: await this.carryOut(account, waiting.command, made, isRepeat) };
     } catch (error) {
@@ -159,28 +211,27 @@ export class AccountStore {
     }
   }
 
-  private async carryOut(account: Account, command: Command, made: Made, isRepeat: boolean): Promise<Entry> {
+  private async carryOut(account: Account, command: Command, made: Making, isRepeat: boolean): Promise<Entry> {
     if (account.sequence === 0 && command.kind !== 'open') throw unknownAccount(account.accountId);
     const earlier = earlierEffect(command, await this.pastOf(account, command, made, isRepeat));
     if (earlier) return earlier;
-    for (const due of dueEntries(account, command.nowMs)) made.set(due.operationId, append(account, due));
-    const entry = append(account, decide(account, command));
-    made.set(entry.operationId, entry);
+    const entry = telling(account, made.told, () => append(account, decide(account, command)));
+    made.entries.set(entry.operationId, entry);
     return entry;
   }
 
   /** Reservations and top-ups are taken for new ones, which spares a read each; when one is not, its commit meets the earlier entry, and the repeat looks. */
-  private async pastOf(account: Account, command: Command, made: Made, isRepeat: boolean): Promise<Past> {
+  private async pastOf(account: Account, command: Command, made: Making, isRepeat: boolean): Promise<Past> {
     if (account.sequence === 0) return {};
     const hold = 'jobId' in command ? account.holds.get(command.jobId) : undefined;
     if (hold) return { opening: hold };
     const operations = pastOperations(command);
     const isNewAsARule = command.kind === 'reserve' || command.kind === 'topUp';
-    const isRemembered = made.has(operations.opening) || this.recent.get(account.accountId, operations.opening) !== undefined;
-    return isNewAsARule && !isRepeat && !isRemembered ? {} : this.past(account.accountId, operations, made);
+    const isRemembered = made.entries.has(operations.opening) || this.recent.get(account.accountId, operations.opening) !== undefined;
+    return isNewAsARule && !isRepeat && !isRemembered ? {} : this.past(account.accountId, operations, made.entries);
   }
 
-  private async past(accountId: string, { opening, closing }: { opening: string; closing?: string }, made: Made = new Map()): Promise<Past> {
+  private async past(accountId: string, { opening, closing }: { opening: string; closing?: string }, made: ReadonlyMap<string, Entry> = new Map()): Promise<Past> {
     const remembered = (operationId: string) => made.get(operationId) ?? this.recent.get(accountId, operationId);
     const wanted = closing === undefined ? [opening] : [opening, closing];
     const missing = wanted.filter((operationId) => !remembered(operationId));
@@ -211,6 +262,21 @@ export class AccountStore {
   }
 }
 
-function summaryOf({ accountId, plan, createdMs, sequence, holds, totals, lots }: Account): AccountSummary {
-  return { accountId, plan, createdMs, lastEntry: sequence, openHolds: holds.size, totals: { ...totals }, buckets: bucketBalances(lots) };
+function summaryOf(account: Account): AccountSummary {
+  const { accountId, plan, subscription, settings, usage, createdMs, sequence, holds, totals } = account;
+  const dueMs = dueMsOf(account);
+  return {
+    accountId,
+    plan,
+    ...(subscription ? { subscription } : {}),
+    settings,
+    usage: { tokens: usage.tokens, byMember: { ...usage.byMember } },
+    ...(dueMs === undefined ? {} : { dueMs }),
+    frozenTokens: frozenTokens(account),
+    createdMs,
+    lastEntry: sequence,
+    openHolds: holds.size,
+    totals: { ...totals },
+    buckets: bucketBalances(account),
+  };
 }

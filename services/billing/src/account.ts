@@ -1,5 +1,7 @@
 import { burnOrder, type BucketName } from './buckets.js';
 import type { ComputeSpec, Quote, QuoteLine } from './quote.js';
+import type { Settings, SettingsChange } from './settings.js';
+import type { Subscription } from './terms.js';
 
 export type LedgerAccount = 'issued' | `bucket:${BucketName}` | 'held' | 'spent' | 'expired';
 
@@ -15,17 +17,28 @@ export type GrantedLot = {
   readonly expiresMs?: number;
 };
 
-/** The lane that a hold's tokens bought. */
-export type Lane = 'fast';
+/** The lane that a hold's tokens bought; the relaxed one costs nothing. */
+export type Lane = 'fast' | 'relaxed';
+
+/** Whom a job is counted to in usage reports, and against whose cap. */
+export type Attribution = { readonly memberId?: string; readonly project?: string };
 
 /** What an entry records beside its postings: enough to rebuild the account, its holds and its bills from the entries alone. */
 export type EntryFacts =
-  | { readonly kind: 'grant'; readonly plan: string; readonly lots: readonly GrantedLot[] }
+  | { readonly kind: 'grant'; readonly plan: string; readonly lots: readonly GrantedLot[]; readonly subscription?: Subscription }
   | { readonly kind: 'topup'; readonly lots: readonly GrantedLot[] }
-  | { readonly kind: 'hold'; readonly jobId: string; readonly compute: ComputeSpec; readonly quote: Quote; readonly deadlineMs: number; readonly lane: Lane }
+  | ({ readonly kind: 'hold'; readonly jobId: string; readonly compute: ComputeSpec; readonly quote: Quote; readonly deadlineMs: number; readonly lane: Lane } & Attribution)
   | { readonly kind: 'settle'; readonly jobId: string; readonly imagesDelivered: number; readonly chargedLines: readonly QuoteLine[] }
   | { readonly kind: 'release'; readonly jobId: string; readonly reason: string }
-  | { readonly kind: 'expire'; readonly lotId: string };
+  | { readonly kind: 'expire'; readonly lotId: string }
+  /** `dueMs` is when the cycle ended, `createdMs` when it was noticed. `bank` says what became of the month's rest: moved to the bank, or gone with it. */
+  | { readonly kind: 'renewal'; readonly dueMs: number; readonly bank: 'untouched' | 'filled' | 'expired'; readonly lots: readonly GrantedLot[]; readonly subscription: Subscription }
+  /** A plan taken, changed or cancelled, now or for the next renewal. */
+  | { readonly kind: 'plan'; readonly asked: PlanAsked; readonly lots: readonly GrantedLot[]; readonly subscription: Subscription }
+  | { readonly kind: 'reversal'; readonly reversedOperationId: string; readonly lots: readonly GrantedLot[] }
+  | { readonly kind: 'settings'; readonly change: SettingsChange; readonly settings: Settings };
+
+export type PlanAsked = { readonly plan: string; readonly seats: number; readonly isCancellation: boolean };
 
 /** An entry that has not found its place in the chain yet. */
 export type EntryDraft = EntryFacts & { readonly operationId: string; readonly postings: readonly Posting[]; readonly createdMs: number };
@@ -34,7 +47,7 @@ export type Entry = EntryDraft & {
   readonly accountId: string;
   /** 1 for the account's first entry, without gaps. */
   readonly sequence: number;
-  /** Spendable tokens after this entry. */
+  /** Tokens in the buckets after this entry, frozen ones included. */
   readonly balanceAfterTokens: number;
   /** SHA-256, hex, over the hash of the entry before and this entry. */
   readonly hash: string;
@@ -46,12 +59,20 @@ export type ClosingEntry = Extract<Entry, { kind: 'settle' | 'release' }>;
 /** `granted = balance + held + spent + expired`, always; of one lot and of the account as a whole. */
 export type Sums = { granted: number; balance: number; held: number; spent: number; expired: number };
 
-export type Lot = Sums & { readonly lotId: string; readonly bucket: BucketName; readonly expiresMs?: number };
+/** A month's lot that rolls over stays the same lot in another bucket, so that refunds still find it. */
+export type Lot = Sums & { readonly lotId: string; bucket: BucketName; expiresMs?: number };
+
+/** Tokens held or spent since the cycle began, of all and of each member. */
+export type Usage = { readonly sinceSequence: number; tokens: number; readonly byMember: Record<string, number> };
 
 /** An account as its entries made it. Only `evolve` changes one. */
 export type Account = {
   readonly accountId: string;
   plan: string;
+  /** Absent: the account was opened without terms and never renews. */
+  subscription?: Subscription;
+  settings: Settings;
+  usage: Usage;
   createdMs: number;
   sequence: number;
   headHash: string;
@@ -70,12 +91,33 @@ export const genesisHash = '0'.repeat(64);
 
 /** An account before its first entry. */
 export function emptyAccount(accountId: string): Account {
-  return { accountId, plan: '', createdMs: 0, sequence: 0, headHash: genesisHash, lastEntryMs: 0, totals: emptySums(), lots: [], holds: new Map() };
+  return {
+    accountId,
+    plan: '',
+    settings: { members: [] },
+    usage: { sinceSequence: 0, tokens: 0, byMember: {} },
+    createdMs: 0,
+    sequence: 0,
+    headHash: genesisHash,
+    lastEntryMs: 0,
+    totals: emptySums(),
+    lots: [],
+    holds: new Map(),
+  };
 }
 
-/** Spendable tokens by bucket, in burn order; empty buckets are left out. */
-export function bucketBalances(lots: readonly Lot[]): { bucket: BucketName; balanceTokens: number }[] {
+/** The bank of an account that does not pay any more can be looked at, not spent. */
+export const isFrozen = ({ subscription }: { readonly subscription?: Subscription | undefined }, { bucket }: Pick<Lot, 'bucket'>): boolean => bucket === 'rollover' && subscription?.terms.isPaid === false;
+
+export const frozenTokens = (account: Account): number => account.lots.reduce((sum, lot) => (isFrozen(account, lot) ? sum + lot.balance : sum), 0);
+
+export const spendableTokens = (account: Account): number => account.totals.balance - frozenTokens(account);
+
+export type BucketBalance = { readonly bucket: BucketName; readonly balanceTokens: number; readonly isFrozen: boolean };
+
+/** Tokens by bucket, in burn order; empty buckets are left out. */
+export function bucketBalances({ lots, subscription }: Pick<Account, 'lots' | 'subscription'>): BucketBalance[] {
   return burnOrder
-    .map((bucket) => ({ bucket, balanceTokens: lots.reduce((sum, lot) => (lot.bucket === bucket ? sum + lot.balance : sum), 0) }))
+    .map((bucket) => ({ bucket, balanceTokens: lots.reduce((sum, lot) => (lot.bucket === bucket ? sum + lot.balance : sum), 0), isFrozen: isFrozen({ subscription }, { bucket }) }))
     .filter(({ balanceTokens }) => balanceTokens > 0);
 }

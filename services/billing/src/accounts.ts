@@ -2,14 +2,15 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '@tessera/platform/clock.js';
 import { AccountStore, type AccountSummary } from './account.store.js';
 import { PriceList, type Plan } from './catalogue.js';
-import { invalidAmount } from './errors.js';
-import { checkAccountId, checkOperationId } from './input.js';
-import { tokensMax } from './ledger.js';
+import { invalidAmount, nothingToReverse, unknownOperation } from './errors.js';
+import { checkAccountId, checkMemberId, checkOperationId } from './input.js';
+import { tokensMax } from './granting.js';
+import type { SettingsChange } from './settings.js';
 
 /** An account beside the plan that it is on. */
 export type AccountOnPlan = AccountSummary & { readonly limits: Plan['limits'] };
 
-/** Opens accounts, shows them and adds tokens. */
+/** Opens accounts, shows them, changes their plans and adds tokens. */
 @Injectable()
 export class Accounts {
   constructor(
@@ -19,25 +20,70 @@ export class Accounts {
   ) {}
 
   /** Idempotent by account id: a repeat returns the account as it is, whatever plan it names. */
-  async open(accountId: string, plan: string): Promise<AccountOnPlan> {
+  async open(accountId: string, plan: string, seats?: number): Promise<AccountOnPlan> {
     checkAccountId(accountId);
-    const { grant } = this.prices.plan(plan);
-    await this.store.apply(accountId, { kind: 'open', plan, grants: [grant], nowMs: this.clock.now() });
+    const nowMs = this.clock.now();
+    const terms = this.prices.terms(plan, seats, nowMs);
+    await this.store.apply(accountId, { kind: 'open', plan: terms.plan, grants: [], terms, nowMs });
     return this.get(accountId);
   }
 
+  /** As it is at this instant: what has come due is entered first. */
   async get(accountId: string): Promise<AccountOnPlan> {
     checkAccountId(accountId);
+    const nowMs = this.clock.now();
+    const known = await this.store.summary(accountId);
+    if (known.dueMs !== undefined && known.dueMs <= nowMs) await this.store.catchUp(accountId, nowMs);
     const summary = await this.store.summary(accountId);
-    return { ...summary, limits: this.prices.plan(summary.plan).limits };
+    return { ...summary, limits: this.prices.plan(summary.plan, nowMs).limits };
   }
 
-  /** Idempotent by operation id. The tokens never expire. */
+  /** Idempotent by operation id. The tokens never expire. Refused on plans that are not paid for. */
   async topUp(accountId: string, operationId: string, tokens: number): Promise<AccountOnPlan> {
     checkAccountId(accountId);
     checkOperationId(operationId);
     if (!Number.isSafeInteger(tokens) || tokens < 1 || tokens > tokensMax) throw invalidAmount('tokens', `tokens must be a whole number from 1 to ${tokensMax.toLocaleString('en-US')}.`);
     await this.store.apply(accountId, { kind: 'topUp', operationId, tokens, nowMs: this.clock.now() });
+    return this.get(accountId);
+  }
+
+  /** Idempotent by operation id. More tokens count at once, for the rest of the cycle; fewer from the next renewal. Naming the present plan takes a planned change back. */
+  async changePlan(accountId: string, operationId: string, plan: string, seats?: number): Promise<AccountOnPlan> {
+    checkAccountId(accountId);
+    checkOperationId(operationId);
+    const nowMs = this.clock.now();
+    await this.store.apply(accountId, { kind: 'changePlan', operationId, terms: this.prices.terms(plan, seats, nowMs), nowMs });
+    return this.get(accountId);
+  }
+
+  /** Idempotent by operation id. The plan ends with its month; then the rollover bank expires. */
+  async cancel(accountId: string, operationId: string): Promise<AccountOnPlan> {
+    checkAccountId(accountId);
+    checkOperationId(operationId);
+    const nowMs = this.clock.now();
+    const terms = this.prices.terms(this.prices.at(nowMs).cancelledPlan, undefined, nowMs);
+    await this.store.apply(accountId, { kind: 'cancel', operationId, terms, nowMs });
+    return this.get(accountId);
+  }
+
+  /** Caps, alerts and members. Idempotent by operation id. */
+  async configure(accountId: string, operationId: string, change: SettingsChange): Promise<AccountOnPlan> {
+    checkAccountId(accountId);
+    checkOperationId(operationId);
+    if (change.kind !== 'limits') checkMemberId(change.memberId);
+    await this.store.apply(accountId, { kind: 'configure', operationId, change, nowMs: this.clock.now() });
+    return this.get(accountId);
+  }
+
+  /** Takes a top-up back as far as nobody has spent it, or gives a job's charge back. Once for each operation; the first entry stays. */
+  async reverse(accountId: string, reversedOperationId: string): Promise<AccountOnPlan> {
+    checkAccountId(accountId);
+    checkOperationId(reversedOperationId);
+    const entry = await this.store.entry(accountId, reversedOperationId);
+    if (entry?.kind !== 'topup' && entry?.kind !== 'settle') throw unknownOperation(reversedOperationId);
+    const charged = entry.kind === 'settle' ? entry.postings.filter(({ ledgerAccount }) => ledgerAccount === 'spent') : [];
+    if (entry.kind === 'settle' && charged.length === 0) throw nothingToReverse(reversedOperationId);
+    await this.store.apply(accountId, { kind: 'reverse', reversedOperationId, charged, nowMs: this.clock.now() });
     return this.get(accountId);
   }
 }

@@ -1,13 +1,13 @@
 import { Injectable } from '@nestjs/common';
 import { TesseraError } from '@tessera/platform/errors.js';
-import { emptyAccount, emptySums, type Account, type Entry, type Sums } from './account.js';
+import { emptyAccount, emptySums, type Account, type Entry, type EntryDraft, type Sums } from './account.js';
 import { AccountDocuments, imageOf, type AccountImage } from './account.documents.js';
+import { AccountIds } from './account-ids.js';
 import { AccountStore } from './account.store.js';
-import { expireOperation, openingOfAccount } from './commands.js';
-import { unknownAccount } from './errors.js';
+import { openingOfAccount, type Command } from './commands.js';
 import { canonical, entryHash } from './hash.js';
-import { checkAccountId } from './input.js';
-import { decide, dueEntries, evolve } from './ledger.js';
+import { evolve } from './evolve.js';
+import { decide, nextDue } from './ledger.js';
 
 /** Something that must not be. `invariant` is stable, `detail` is for a person. */
 export type Finding = { readonly accountId: string; readonly sequence: number; readonly invariant: string; readonly detail: string };
@@ -25,13 +25,14 @@ export class Audit {
   constructor(
     private readonly store: AccountStore,
     private readonly documents: AccountDocuments,
+    private readonly accountIds: AccountIds,
   ) {}
 
   /** One account, or all when `accountId` is empty. At most one finding for an account: after the first broken entry nothing that follows can be judged. */
   async *run(accountId: string, signal: AbortSignal): AsyncIterable<AuditResult> {
     const counts = { accounts: 0, entries: 0, openHolds: 0, findings: 0 };
     const totals = emptySums();
-    for await (const id of this.accountIds(accountId)) {
+    for await (const id of this.accountIds.named(accountId)) {
       if (signal.aborted) return;
       const { account, finding } = await this.auditAccount(id);
       counts.accounts++;
@@ -44,17 +45,6 @@ export class Audit {
       }
     }
     yield { summary: { ...counts, ...totals } };
-  }
-
-  private async *accountIds(accountId: string): AsyncIterable<string> {
-    if (accountId !== '') {
-      checkAccountId(accountId);
-      const owner = await this.documents.image(accountId);
-      if (!owner && (await this.documents.entriesAfter(accountId, 0, 1)).length === 0) throw unknownAccount(accountId);
-      yield accountId;
-      return;
-    }
-    for (let id = await this.documents.accountIdAfter(''); id !== undefined; id = await this.documents.accountIdAfter(id)) yield id;
   }
 
   private async auditAccount(accountId: string): Promise<{ account: Account; finding?: Finding }> {
@@ -82,7 +72,7 @@ export class Audit {
 }
 
 /** Checks one entry against the account that those before it made, then carries it out. */
-function replay(account: Account, entry: Entry): Broken | undefined {
+export function replay(account: Account, entry: Entry): Broken | undefined {
   if (entry.sequence !== account.sequence + 1) return { invariant: 'entry_missing', detail: `Entry ${account.sequence + 1} is gone.` };
   const { hash, ...unhashed } = entry;
   if (entry.accountId !== account.accountId || entryHash(account.headHash, unhashed) !== hash) return { invariant: 'hash_chain', detail: `The entry is not the one that was written: its hash does not follow from it.` };
@@ -101,7 +91,8 @@ function againstTheRules(account: Account, entry: Entry): string | undefined {
     const expected = decidedAgain(account, entry);
     if (!expected) return 'Nothing made this entry due.';
     if (expected.operationId !== entry.operationId) return `The operation should be ${expected.operationId}, not ${entry.operationId}.`;
-    return canonical(expected.postings) === canonical(entry.postings) ? undefined : 'The tokens went another way than the rules say.';
+    if (canonical(expected.postings) !== canonical(entry.postings)) return 'The tokens went another way than the rules say.';
+    return canonical(termsIn(expected)) === canonical(termsIn(entry)) ? undefined : 'The account was promised something else than the rules say.';
   } catch (error) {
     if (error instanceof TesseraError) return error.message;
     throw error;
@@ -109,29 +100,54 @@ function againstTheRules(account: Account, entry: Entry): string | undefined {
 }
 
 function decidedAgain(account: Account, entry: Entry) {
+  if (entry.kind === 'expire' || entry.kind === 'renewal') return nextDue(account, entry.createdMs);
+  if (entry.operationId === openingOfAccount && account.sequence > 0) return undefined;
+  const command = commandOf(entry);
+  return command && decide(account, command);
+}
+
+/** The command that could have made an entry. */
+function commandOf(entry: Exclude<Entry, { kind: 'expire' | 'renewal' }>): Command | undefined {
   const nowMs = entry.createdMs;
   switch (entry.kind) {
     case 'grant':
-      return entry.operationId === openingOfAccount && account.sequence > 0 ? undefined : decide(account, { kind: 'open', plan: entry.plan, grants: grantsOf(entry), nowMs });
+      return { kind: 'open', plan: entry.plan, nowMs, ...(entry.subscription ? { grants: [], terms: entry.subscription.terms } : { grants: grantsOf(entry) }) };
     case 'topup': {
       const [lot] = entry.lots;
-      return lot && decide(account, { kind: 'topUp', operationId: entry.operationId.slice('topup:'.length), tokens: lot.tokens, nowMs });
+      return lot && { kind: 'topUp', operationId: withoutPrefix(entry), tokens: lot.tokens, nowMs };
     }
     case 'hold':
       // A clock that was set back lets an entry bear a later time than the one at which its deadline was judged.
-      return decide(account, { ...entry, kind: 'reserve', nowMs: Math.min(nowMs, entry.deadlineMs - 1) });
+      return { ...entry, kind: 'reserve', nowMs: Math.min(nowMs, entry.deadlineMs - 1) };
     case 'settle':
-      return decide(account, { ...entry, finishedMs: 0, nowMs });
+      return { ...entry, finishedMs: 0, nowMs };
     case 'release':
-      return decide(account, { ...entry, nowMs });
-    case 'expire':
-      return dueEntries(account, nowMs).find(({ operationId }) => operationId === expireOperation(entry.lotId));
+      return { ...entry, nowMs };
+    case 'plan': {
+      const { terms, next } = entry.subscription;
+      const asked = next && next.terms.plan === entry.asked.plan && next.terms.seats === entry.asked.seats ? next.terms : terms;
+      return { kind: entry.asked.isCancellation ? 'cancel' : 'changePlan', operationId: withoutPrefix(entry), terms: asked, nowMs };
+    }
+    case 'settings':
+      return { kind: 'configure', operationId: withoutPrefix(entry), change: entry.change, nowMs };
+    case 'reversal': {
+      const charged = entry.postings.filter(({ ledgerAccount }) => ledgerAccount === 'spent').map((posting) => ({ ...posting, tokens: -posting.tokens }));
+      return { kind: 'reverse', reversedOperationId: entry.reversedOperationId, charged, nowMs };
+    }
   }
 }
 
+const withoutPrefix = ({ operationId }: Entry): string => operationId.slice(operationId.indexOf(':') + 1);
+
 const grantsOf = ({ lots }: Extract<Entry, { kind: 'grant' }>) => lots.map(({ bucket, tokens, expiresMs }) => ({ bucket, tokens, ...(expiresMs === undefined ? {} : { expiresMs }) }));
 
+/** What an entry changes beside tokens. */
+const termsIn = (draft: EntryDraft) => [('subscription' in draft && draft.subscription) || null, 'settings' in draft ? draft.settings : null, draft.kind === 'hold' ? draft.lane : null];
+
 function unsound(account: Account): Broken | undefined {
+  const { lots, subscription } = account;
+  const bank = lots.reduce((sum, lot) => (lot.bucket === 'rollover' ? sum + lot.balance : sum), 0);
+  if (subscription && bank > subscription.bankCapTokens) return { invariant: 'bank_cap', detail: `The rollover bank holds ${bank} tokens; its cap is ${subscription.bankCapTokens}.` };
   for (const [name, sums] of [['the account', account.totals] as const, ...account.lots.map((lot) => [`lot ${lot.lotId}`, lot] as const)]) {
     if (Math.min(sums.granted, sums.balance, sums.held, sums.spent, sums.expired) < 0) return { invariant: 'never_negative', detail: `A balance of ${name} is below zero.` };
     if (sums.balance + sums.held + sums.spent + sums.expired !== sums.granted) return { invariant: 'nothing_lost', detail: `What ${name} was given is not what it has, holds, spent and let expire.` };

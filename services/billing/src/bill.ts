@@ -1,6 +1,6 @@
 import type { Entry, Lane } from './account.js';
 import type { Past } from './commands.js';
-import { heldTokens } from './ledger.js';
+import { heldTokens } from './evolve.js';
 import { totalOf, type Quote, type QuoteLine } from './quote.js';
 
 export type BillState = 'held' | 'settled' | 'released';

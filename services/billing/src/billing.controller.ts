@@ -4,7 +4,6 @@ import { GrpcMethod } from '@nestjs/microservices';
 import {
   BillingService,
   BillState,
-  type AccountSchema,
   type AuditRequest,
   type AuditResponseSchema,
   type BillSchema,
@@ -23,10 +22,12 @@ import {
 } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import { callSignal, streamOf, type RpcCall } from '@tessera/rpc/streams.js';
 import type { Entry } from './account.js';
-import { Accounts, type AccountOnPlan } from './accounts.js';
+import { accountMessage } from './account.message.js';
+import { Accounts } from './accounts.js';
 import { Audit, type AuditResult } from './audit.js';
 import type { Bill } from './bill.js';
 import { invalidField } from './errors.js';
+import { whole } from './input.js';
 import type { ComputeSpec, Quote } from './quote.js';
 import { Reservations } from './reservations.js';
 import { Statements } from './statements.js';
@@ -42,8 +43,8 @@ export class BillingController {
   ) {}
 
   @GrpcMethod(BillingService.typeName)
-  async openAccount({ accountId, plan }: OpenAccountRequest) {
-    return { account: accountMessage(await this.accounts.open(accountId, plan)) };
+  async openAccount({ accountId, plan, seats }: OpenAccountRequest) {
+    return { account: accountMessage(await this.accounts.open(accountId, plan, seats || undefined)) };
   }
 
   @GrpcMethod(BillingService.typeName)
@@ -57,8 +58,9 @@ export class BillingController {
   }
 
   @GrpcMethod(BillingService.typeName)
-  async reserve({ accountId, jobId, compute, deadlineMs }: ReserveRequest) {
-    const { bill, balanceTokens, limits } = await this.reservations.reserve(accountId, jobId, computeOf(compute), whole('deadline_ms', deadlineMs));
+  async reserve({ accountId, jobId, compute, deadlineMs, memberId, project }: ReserveRequest) {
+    const attribution = { ...(memberId ? { memberId } : {}), ...(project ? { project } : {}) };
+    const { bill, balanceTokens, limits } = await this.reservations.reserve(accountId, jobId, computeOf(compute), whole('deadline_ms', deadlineMs), attribution);
     return { bill: billMessage(bill), balanceTokens: BigInt(balanceTokens), limits };
   }
 
@@ -95,13 +97,6 @@ export class BillingController {
   }
 }
 
-/** A whole number that a double can hold; the use case judges whether it makes sense. */
-function whole(param: string, value: bigint): number {
-  const asNumber = Number(value);
-  if (!Number.isSafeInteger(asNumber)) throw invalidField(param, `${param} is out of range.`);
-  return asNumber;
-}
-
 function computeOf(compute: ComputeSpecMessage | undefined): ComputeSpec {
   if (!compute) throw invalidField('compute', 'compute is missing.');
   const { modelId, widthPx, heightPx, steps, images, superResolution, surcharges } = compute;
@@ -128,21 +123,6 @@ const billMessage = (bill: Bill): MessageInitShape<typeof BillSchema> => ({
   chargedTokens: BigInt(bill.chargedTokens),
   returnedTokens: BigInt(bill.returnedTokens),
   lane: bill.lane,
-});
-
-const accountMessage = (account: AccountOnPlan): MessageInitShape<typeof AccountSchema> => ({
-  accountId: account.accountId,
-  plan: account.plan,
-  balanceTokens: BigInt(account.totals.balance),
-  heldTokens: BigInt(account.totals.held),
-  spentTokens: BigInt(account.totals.spent),
-  grantedTokens: BigInt(account.totals.granted),
-  buckets: account.buckets.map(({ bucket, balanceTokens }) => ({ bucket, balanceTokens: BigInt(balanceTokens) })),
-  limits: account.limits,
-  createdMs: BigInt(account.createdMs),
-  openHolds: account.openHolds,
-  lastEntry: BigInt(account.lastEntry),
-  renewsMs: 0n,
 });
 
 const entryMessage = (entry: Entry): MessageInitShape<typeof LedgerEntrySchema> => ({

@@ -6,17 +6,26 @@ import type { EventBus } from '@tessera/events/event-bus.js';
 import { openEventBus } from '@tessera/events/open-event-bus.js';
 import { ManualClock } from '@tessera/platform/clock.js';
 import { createLogger } from '@tessera/platform/logger.js';
+import { AccountIds } from './account-ids.js';
 import { AccountDocuments } from './account.documents.js';
 import { AccountStore } from './account.store.js';
 import { Accounts } from './accounts.js';
 import { Audit, type AuditResult, type AuditSummary, type Finding } from './audit.js';
 import { BillingController } from './billing.controller.js';
+import { Books } from './books.js';
 import { PriceList } from './catalogue.js';
-import { HoldExpiry } from './hold-expiry.js';
+import { DeletedJobs } from './deleted-jobs.js';
+import { DueWork } from './due-work.js';
+import { EconomyController } from './economy.controller.js';
+import { History } from './history.js';
+import { PlanList } from './plan-list.js';
 import type { ComputeSpec } from './quote.js';
+import { Reconciliation } from './reconciliation.js';
 import { Reservations } from './reservations.js';
+import { SmallGeneration } from './generation.fixture.js';
 import { Settlement } from './settlement.js';
 import { Statements } from './statements.js';
+import { UsageReports } from './usage-reports.js';
 
 /** Billing as the module wires it, on a folder of its own and with a clock that tests move. */
 export type TestBilling = {
@@ -29,10 +38,19 @@ export type TestBilling = {
   readonly accounts: Accounts;
   readonly reservations: Reservations;
   readonly statements: Statements;
+  readonly books: Books;
+  readonly usage: UsageReports;
   readonly audit: Audit;
+  /** The jobs that generation knows. */
+  readonly generation: SmallGeneration;
+  readonly deletedJobs: DeletedJobs;
+  readonly reconciliation: Reconciliation;
   readonly settlement: Settlement;
-  readonly holdExpiry: HoldExpiry;
+  readonly dueWork: DueWork;
   readonly controller: BillingController;
+  readonly economy: EconomyController;
+  /** Ends it and leaves the folder. */
+  stop(): Promise<void>;
   close(): Promise<void>;
   /** The same folder in a new process, as far as billing can tell. */
   reopened(): Promise<TestBilling>;
@@ -51,12 +69,20 @@ export async function openBilling(dataDir?: string, clock = new ManualClock()): 
   const accounts = new Accounts(store, prices, clock);
   const reservations = new Reservations(store, prices, clock);
   const statements = new Statements(store, documents);
-  const audit = new Audit(store, documents);
+  const history = new History(store, documents, clock);
+  const books = new Books(history, clock);
+  const usage = new UsageReports(history, documents);
+  const accountIds = new AccountIds(documents);
+  const audit = new Audit(store, documents, accountIds);
+  const generation = new SmallGeneration();
+  const deletedJobs = new DeletedJobs(installation.documents, bus);
+  const reconciliation = new Reconciliation(accountIds, history, documents, deletedJobs, clock, generation);
   const settlement = new Settlement(reservations, bus, logger);
-  const holdExpiry = new HoldExpiry(documents, store, bus, clock, logger);
+  const dueWork = new DueWork(documents, store, bus, clock, logger);
   const controller = new BillingController(accounts, reservations, statements, audit);
+  const economy = new EconomyController(accounts, books, usage, new PlanList(prices, clock), reconciliation);
   const stop = async () => {
-    await holdExpiry.onModuleDestroy();
+    await dueWork.onModuleDestroy();
     statements.onModuleDestroy();
     await bus.stop();
     await installation.close();
@@ -69,7 +95,7 @@ export async function openBilling(dataDir?: string, clock = new ManualClock()): 
     await stop();
     return openBilling(folder, clock);
   };
-  return { dataDir: folder, installation, clock, bus, documents, store, accounts, reservations, statements, audit, settlement, holdExpiry, controller, close, reopened };
+  return { dataDir: folder, installation, clock, bus, documents, store, accounts, reservations, statements, books, usage, audit, generation, deletedJobs, reconciliation, settlement, dueWork, controller, economy, stop, close, reopened };
 }
 
 /** Costs 8 tokens: 6 for the compute, 2 for the super-resolution. */

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { burnOrder } from './buckets.js';
-import { unknownCatalogue, unknownPlan } from './errors.js';
+import { invalidSeats, unknownCatalogue, unknownPack, unknownPlan } from './errors.js';
+import type { Terms } from './terms.js';
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9_.-]{0,63}$/i);
 const grantTokens = z.int().min(1).max(1_000_000_000_000);
@@ -9,17 +10,44 @@ const grantTokens = z.int().min(1).max(1_000_000_000_000);
 const milliTokens = z.int().min(0).max(1_000_000);
 const limit = z.int().min(0).max(1_000_000);
 
+/** Whole cents: money appears on price tags only, never in the ledger. */
+const cents = z.int().min(0).max(100_000_000);
+
 const planSchema = z.strictObject({
   name: z.string().min(1),
-  /** Given once, when the account opens. */
+  /** Of a month, for each seat. */
+  priceCents: cents,
+  cadence: z.enum(['monthly', 'daily', 'once']),
+  /** What every cycle begins with, for each seat. */
   grant: z.strictObject({ bucket: z.enum(burnOrder), tokens: grantTokens }),
+  /** Cap of the rollover bank, for each seat. */
+  bankTokens: z.int().min(0).max(1_000_000_000_000),
+  /** May buy packs and spend what has rolled over. */
+  isPaid: z.boolean(),
+  /** What may wait in the relaxed lane, at no price, when the buckets cannot pay. */
+  relaxed: z.array(z.enum(['image', 'motion'])),
+  seats: z.strictObject({ min: z.int().min(1).max(1_000), max: z.int().min(1).max(1_000) }).default({ min: 1, max: 1 }),
+  membersPerSeat: z.int().min(1).max(1_000).default(1),
+  trainingsPerMonth: limit,
+  storedModels: limit,
+  hasApi: z.boolean(),
+  motion: z.enum(['none', 'limited', 'full']),
   /** 0 means unlimited. */
   limits: z.strictObject({ requestsPerMinute: limit, concurrentJobs: limit, queuedJobs: limit }),
 });
 
+const packSchema = z.strictObject({ name: z.string().min(1), tokens: grantTokens, priceCents: cents });
+
 const catalogueSchema = z.strictObject({
   version: z.string().min(1).max(64),
+  /** From when on it counts; absent: always. */
+  effectiveFrom: z.iso.datetime().optional(),
   plans: z.record(name, planSchema),
+  /** Other names of plans. */
+  aliases: z.record(name, name).default({}),
+  /** Where an account goes when its paid plan is cancelled. */
+  cancelledPlan: name,
+  packs: z.record(name, packSchema).default({}),
   /** Price of one megapixel-step of a model: how much compute a step of it takes. */
   compute: z.strictObject({ defaultMilliTokens: milliTokens, milliTokensByModel: z.record(name, milliTokens) }),
   superResolution: z.strictObject({ milliTokensPerMegapixel: milliTokens }),
@@ -31,6 +59,7 @@ const priceListSchema = z
   .min(1)
   .refine((versions) => new Set(versions.map(({ version }) => version)).size === versions.length, 'two catalogues have the same version');
 
+export type Pack = z.infer<typeof packSchema>;
 export type Plan = z.infer<typeof planSchema>;
 export type Catalogue = z.infer<typeof catalogueSchema>;
 
@@ -47,10 +76,15 @@ export class PriceList {
     return PriceList.parse(JSON.parse(readFileSync(new URL('./catalogue.json', import.meta.url), 'utf8')));
   }
 
-  get current(): Catalogue {
-    const newest = this.versions.at(-1);
-    if (!newest) throw new Error('A price list has at least one catalogue.');
-    return newest;
+  /** The newest catalogue whose time has come. */
+  at(nowMs: number): Catalogue {
+    const found = this.versions.findLast(({ effectiveFrom }) => effectiveFrom === undefined || Date.parse(effectiveFrom) <= nowMs) ?? this.versions[0];
+    if (!found) throw new Error('A price list has at least one catalogue.');
+    return found;
+  }
+
+  get all(): readonly Catalogue[] {
+    return this.versions;
   }
 
   version(version: string): Catalogue {
@@ -59,10 +93,46 @@ export class PriceList {
     return found;
   }
 
-  /** Plans are looked up by their present terms: what changed for a plan holds for its accounts. */
-  plan(plan: string): Plan {
-    const found = Object.hasOwn(this.current.plans, plan) ? this.current.plans[plan] : undefined;
-    if (!found) throw unknownPlan(plan);
+  /** Limits are looked up by their present terms: what changed for a plan holds for its accounts. */
+  plan(plan: string, nowMs: number): Plan {
+    return planNamed(this.at(nowMs), plan).plan;
+  }
+
+  /** What a plan promises today; an account keeps the promise until its terms are written anew. */
+  terms(plan: string, seats: number | undefined, nowMs: number): Terms {
+    return termsOf(this.at(nowMs), plan, seats);
+  }
+
+  pack(pack: string, nowMs: number): Pack {
+    const { packs } = this.at(nowMs);
+    const found = Object.hasOwn(packs, pack) ? packs[pack] : undefined;
+    if (!found) throw unknownPack(pack);
     return found;
   }
+}
+
+function planNamed({ plans, aliases }: Catalogue, asked: string): { id: string; plan: Plan } {
+  const id = (Object.hasOwn(aliases, asked) ? aliases[asked] : undefined) ?? asked;
+  const plan = Object.hasOwn(plans, id) ? plans[id] : undefined;
+  if (!plan) throw unknownPlan(asked);
+  return { id, plan };
+}
+
+/** The fewest seats that a plan is sold with when none are named. */
+export function termsOf(catalogue: Catalogue, asked: string, wanted?: number): Terms {
+  const { id, plan } = planNamed(catalogue, asked);
+  const seats = wanted ?? plan.seats.min;
+  if (!Number.isInteger(seats) || seats < plan.seats.min || seats > plan.seats.max) throw invalidSeats(plan.seats.min, plan.seats.max);
+  return {
+    plan: id,
+    catalogueVersion: catalogue.version,
+    cadence: plan.cadence,
+    seats,
+    seatsMin: plan.seats.min,
+    membersMax: seats * plan.membersPerSeat,
+    seatTokens: plan.grant.tokens,
+    seatBankTokens: plan.bankTokens,
+    isPaid: plan.isPaid,
+    hasRelaxedLane: plan.relaxed.includes('image'),
+  };
 }

@@ -1,20 +1,29 @@
-import type { Entry, GrantedLot, Lane } from './account.js';
+import type { Attribution, Entry, GrantedLot, Posting } from './account.js';
 import type { BucketName } from './buckets.js';
 import { holdAlreadySettled, holdExpired, holdReleased, jobClosed, jobIdReused, operationIdReused, unknownHold } from './errors.js';
 import { canonical } from './hash.js';
 import type { ComputeSpec, Quote, QuoteLine } from './quote.js';
+import type { SettingsChange } from './settings.js';
+import type { Terms } from './terms.js';
 
 /** Why a hold went back: the caller's word, or one of billing's own two. */
 export const releasedByDeadline = 'hold_deadline';
 export const releasedWithNothing = 'nothing_delivered';
 
+export type Grant = { readonly bucket: BucketName; readonly tokens: number; readonly expiresMs?: number };
+
 /** What can be asked of an account. `nowMs` is when it was asked: the rules have no clock of their own. */
 export type Command = { readonly nowMs: number } & (
-  | { readonly kind: 'open'; readonly plan: string; readonly grants: readonly { bucket: BucketName; tokens: number; expiresMs?: number }[] }
+  | { readonly kind: 'open'; readonly plan: string; readonly grants: readonly Grant[]; readonly terms?: Terms }
   | { readonly kind: 'topUp'; readonly operationId: string; readonly tokens: number }
-  | { readonly kind: 'reserve'; readonly jobId: string; readonly compute: ComputeSpec; readonly quote: Quote; readonly deadlineMs: number; readonly lane: Lane }
+  | ({ readonly kind: 'reserve'; readonly jobId: string; readonly compute: ComputeSpec; readonly quote: Quote; readonly deadlineMs: number } & Attribution)
   | { readonly kind: 'settle'; readonly jobId: string; readonly imagesDelivered: number; readonly chargedLines: readonly QuoteLine[]; /** When the job ended, which may be long before this command arrives. */ readonly finishedMs: number }
   | { readonly kind: 'release'; readonly jobId: string; readonly reason: string }
+  | { readonly kind: 'changePlan'; readonly operationId: string; readonly terms: Terms }
+  | { readonly kind: 'cancel'; readonly operationId: string; /** Of the plan that comes after. */ readonly terms: Terms }
+  /** `charged` are the postings by which a settlement spent; empty for a top-up. */
+  | { readonly kind: 'reverse'; readonly reversedOperationId: string; readonly charged: readonly Posting[] }
+  | { readonly kind: 'configure'; readonly operationId: string; readonly change: SettingsChange }
 );
 
 export const openingOfAccount = 'open';
@@ -23,6 +32,12 @@ export const topUpOperation = (operationId: string): string => `topup:${operatio
 export const holdOperation = (jobId: string): string => `hold:${jobId}`;
 /** A job's last entry. Settlement and release share it: a hold is closed once. */
 export const closeOperation = (jobId: string): string => `close:${jobId}`;
+/** A cycle ends once: its successor ends later. */
+export const renewalOperation = (dueMs: number): string => `renewal:${dueMs}`;
+export const planOperation = (operationId: string): string => `plan:${operationId}`;
+export const settingsOperation = (operationId: string): string => `settings:${operationId}`;
+/** An operation is reversed once. */
+export const reversalOperation = (reversedOperationId: string): string => `reversal:${reversedOperationId}`;
 export const expireOperation = (lotId: string): string => `expire:${lotId}`;
 
 /** Entries that an earlier delivery of a command, or the command it competes with, may have left. */
@@ -35,6 +50,13 @@ export function pastOperations(command: Command): { opening: string; closing?: s
       return { opening: openingOfAccount };
     case 'topUp':
       return { opening: topUpOperation(command.operationId) };
+    case 'changePlan':
+    case 'cancel':
+      return { opening: planOperation(command.operationId) };
+    case 'configure':
+      return { opening: settingsOperation(command.operationId) };
+    case 'reverse':
+      return { opening: reversalOperation(command.reversedOperationId) };
     case 'reserve':
     case 'settle':
     case 'release':
@@ -45,14 +67,27 @@ export function pastOperations(command: Command): { opening: string; closing?: s
 /** The entry that an operation has made already, a refusal when the past forbids it, or nothing when it is still to be done. */
 export function earlierEffect(command: Command, { opening, closing }: Past): Entry | undefined {
   if (command.kind === 'settle' || command.kind === 'release') return closing ? repeatedClosing(command, closing) : overtakenBy(command, opening);
-  if (!opening || command.kind === 'open') return opening;
-  if (command.kind === 'topUp') {
-    if (opening.kind !== 'topup' || opening.lots[0]?.tokens !== command.tokens) throw operationIdReused(command.operationId);
+  if (!opening || command.kind === 'open' || command.kind === 'reverse') return opening;
+  if (command.kind !== 'reserve') {
+    if (!isRepeat(command, opening)) throw operationIdReused(command.operationId);
     return opening;
   }
   if (opening.kind !== 'hold' || closing?.kind === 'release') throw jobClosed(command.jobId);
   if (canonical(opening.compute) !== canonical(command.compute)) throw jobIdReused(command.jobId);
   return opening;
+}
+
+function isRepeat(command: Extract<Command, { kind: 'topUp' | 'changePlan' | 'cancel' | 'configure' }>, earlier: Entry): boolean {
+  switch (command.kind) {
+    case 'topUp':
+      return earlier.kind === 'topup' && earlier.lots[0]?.tokens === command.tokens;
+    case 'configure':
+      return earlier.kind === 'settings' && canonical(earlier.change) === canonical(command.change);
+    default: {
+      const { plan, seats } = command.terms;
+      return earlier.kind === 'plan' && canonical(earlier.asked) === canonical({ plan, seats, isCancellation: command.kind === 'cancel' });
+    }
+  }
 }
 
 type Closing = Extract<Command, { kind: 'settle' | 'release' }>;
@@ -76,5 +111,5 @@ function overtakenBy(command: Closing, opening: Entry | undefined): Entry | unde
 }
 
 /** Lots that a command's grants become; a lot is named after the operation that brought it. */
-export const lotsOf = (operationId: string, grants: readonly { bucket: BucketName; tokens: number; expiresMs?: number }[]): GrantedLot[] =>
+export const lotsOf = (operationId: string, grants: readonly Grant[]): GrantedLot[] =>
   grants.map((grant) => ({ ...grant, lotId: grants.length === 1 ? operationId : `${operationId}:${grant.bucket}` }));

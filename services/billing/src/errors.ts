@@ -5,6 +5,7 @@ const tokenCount = (tokens: number): string => `${tokens.toLocaleString('en-US')
 /** Billing's refusals. None of them leaves a trace in an account. */
 export const unknownAccount = (accountId: string) => notFound('unknown_account', `There is no account ${accountId}.`);
 export const unknownPlan = (plan: string) => invalidArgument('unknown_plan', `There is no plan "${plan}".`, { param: 'plan' });
+export const unknownPack = (pack: string) => invalidArgument('unknown_pack', `There is no token pack "${pack}".`, { param: 'pack' });
 export const unknownBill = (jobId: string) => notFound('unknown_bill', `Job ${jobId} has never held tokens of this account.`);
 export const unknownCatalogue = (version: string) =>
   failedPrecondition('unknown_catalogue_version', `Catalogue ${version}, at which this job was quoted, is no longer part of the price list.`);
@@ -32,3 +33,16 @@ export const accountBusy = () => resourceExhausted('account_busy', 'Too many ope
 export const tooManyHolds = () => resourceExhausted('too_many_holds', 'The account has too many open holds; some jobs must end first.', { retryAfterMs: 1_000 });
 export const tooManyLots = () => failedPrecondition('too_many_lots', 'The account has too many unspent grants; some must be spent first.');
 export const tooManyWaiters = () => resourceExhausted('too_many_waiters', 'Too many callers wait for bills.', { retryAfterMs: 1_000 });
+
+export const planUnchanged = (plan: string) => failedPrecondition('plan_unchanged', `The account is on the plan ${plan} already, with as many seats.`);
+export const nothingToCancel = () => failedPrecondition('nothing_to_cancel', 'The account has no plan that renews each month.');
+export const planForbidsTopUps = (plan: string) => failedPrecondition('plan_forbids_topups', `Token packs come with a paid plan; this account is on ${plan}.`);
+export const invalidSeats = (min: number, max: number) => invalidField('seats', min === max ? `This plan has ${min} seat.` : `This plan has ${min} to ${max.toLocaleString('en-US')} seats.`);
+export const seatsTaken = (members: number) => failedPrecondition('seats_taken', `The account has ${members} members; the plan has fewer seats.`);
+export const noSeatFree = (membersMax: number) => failedPrecondition('no_seat_free', `All ${membersMax} seats are taken.`);
+export const unknownMember = (memberId: string) => notFound('unknown_member', `The account has no member ${memberId}.`);
+export const memberCapReached = (memberId: string, capTokens: number) => failedPrecondition('member_cap_reached', `Member ${memberId} may spend ${tokenCount(capTokens)} in a cycle; this job would exceed that.`);
+export const spendCapReached = (capTokens: number) => failedPrecondition('spend_cap_reached', `The account may spend ${tokenCount(capTokens)} in a cycle; this job would exceed that.`);
+export const nothingToReverse = (operationId: string) => failedPrecondition('nothing_to_reverse', `Nothing is left of ${operationId} that could be taken back.`);
+export const unknownOperation = (operationId: string) => notFound('unknown_operation', `The account has no operation ${operationId}.`);
+export const tooManyRows = (max: number) => invalidArgument('too_many_rows', `The report would have more than ${max.toLocaleString('en-US')} rows; ask for a shorter period.`, { param: 'period' });

@@ -1,8 +1,11 @@
 import { emptyAccount, type Account, type Entry } from './account.js';
 import { twoPictures } from './billing.fixture.js';
 import { earlierEffect, pastOperations, type Command } from './commands.js';
-import { append, decide, dueEntries, evolve } from './ledger.js';
+import { append, evolve } from './evolve.js';
+import { catchUp, decide } from './ledger.js';
 import type { Quote } from './quote.js';
+import type { SettingsChange } from './settings.js';
+import type { Terms } from './terms.js';
 
 /** The ledger alone, with its entries in a list: no store, no files. */
 export class LedgerOnPaper {
@@ -14,10 +17,17 @@ export class LedgerOnPaper {
     const byOperation = (operationId: string | undefined) => this.entries.find((entry) => entry.operationId === operationId);
     const earlier = earlierEffect(command, { opening: byOperation(opening), closing: byOperation(closing) });
     if (earlier) return earlier;
-    for (const due of dueEntries(this.account, command.nowMs)) this.entries.push(append(this.account, due));
+    this.comeDue(command.nowMs);
     const entry = append(this.account, decide(this.account, command));
     this.entries.push(entry);
     return entry;
+  }
+
+  /** Enters what has come due by then. */
+  comeDue(nowMs: number): Entry[] {
+    const due = catchUp(this.account, nowMs, Infinity);
+    this.entries.push(...due);
+    return due;
   }
 
   /** The account that the entries make when they come out of a store. */
@@ -42,7 +52,6 @@ export const reserving = (jobId: string, tokens: number, { nowMs = startMs, dead
   compute: { ...twoPictures, images: 4 },
   quote: quoteOf(tokens),
   deadlineMs,
-  lane: 'fast',
   nowMs,
 });
 
@@ -58,3 +67,27 @@ export const settling = (jobId: string, tokens: number, { images = 4, nowMs = st
 export const releasing = (jobId: string, { reason = 'failed', nowMs = startMs } = {}): Command => ({ kind: 'release', jobId, reason, nowMs });
 
 export const toppingUp = (operationId: string, tokens: number, nowMs = startMs): Command => ({ kind: 'topUp', operationId, tokens, nowMs });
+
+/** Terms of small plans: buckets run dry and banks fill up within a few commands. */
+export const planTerms = (plan: string, change: Partial<Terms> = {}): Terms => ({
+  plan,
+  catalogueVersion: 'test',
+  cadence: 'monthly',
+  seats: 1,
+  seatsMin: 1,
+  membersMax: 3,
+  seatTokens: 100,
+  seatBankTokens: 300,
+  isPaid: true,
+  hasRelaxedLane: false,
+  ...change,
+});
+
+export const free = planTerms('free', { cadence: 'daily', seatTokens: 15, seatBankTokens: 0, isPaid: false });
+export const artisan = planTerms('artisan');
+export const maestro = planTerms('maestro', { seatTokens: 240, seatBankTokens: 720, hasRelaxedLane: true });
+
+export const subscribing = (terms: Terms, nowMs = startMs): Command => ({ kind: 'open', plan: terms.plan, grants: [], terms, nowMs });
+export const changingTo = (terms: Terms, nowMs: number, operationId = `${terms.plan}-${nowMs}`): Command => ({ kind: 'changePlan', operationId, terms, nowMs });
+export const cancelling = (nowMs: number, operationId = `cancel-${nowMs}`): Command => ({ kind: 'cancel', operationId, terms: free, nowMs });
+export const configuring = (change: SettingsChange, nowMs = startMs, operationId = JSON.stringify(change)): Command => ({ kind: 'configure', operationId, change, nowMs });

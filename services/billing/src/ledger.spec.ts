@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Command } from './commands.js';
-import { holdsOpenMax, lotsMax } from './ledger.js';
+import { lotsMax } from './granting.js';
+import { holdsOpenMax } from './ledger.js';
 import { LedgerOnPaper, opening, releasing, reserving, settling, startMs, toppingUp } from './ledger.fixture.js';
 
 function ledgerAfter(...commands: Command[]): LedgerOnPaper {

@@ -1,45 +1,76 @@
-import type { Account, Entry, EntryDraft, GrantedLot, HoldEntry, Lot, Posting, Sums } from './account.js';
+import type { Account, Entry, EntryDraft, HoldEntry, Lot, Posting } from './account.js';
 import { burnRank } from './buckets.js';
-import { closeOperation, expireOperation, holdOperation, lotsOf, openingOfAccount, topUpOperation, type Command } from './commands.js';
-import { deadlinePassed, holdExpired, insufficientTokens, invalidAmount, settleExceedsHold, tooManyHolds, tooManyLots, unknownHold } from './errors.js';
-import { entryHash } from './hash.js';
+import { closeOperation, expireOperation, holdOperation, lotsOf, openingOfAccount, reversalOperation, settingsOperation, topUpOperation, type Command } from './commands.js';
+import {
+  deadlinePassed,
+  holdExpired,
+  insufficientTokens,
+  invalidAmount,
+  memberCapReached,
+  nothingToReverse,
+  planForbidsTopUps,
+  settleExceedsHold,
+  spendCapReached,
+  tooManyHolds,
+  unknownHold,
+  unknownMember,
+} from './errors.js';
+import { append, hasExpired, heldTokens, isLive, ledgerTime } from './evolve.js';
+import { checkTokens, granting } from './granting.js';
+import { allowanceOf, begin, cancel, changePlan, renewal } from './life-cycle.js';
 import { totalOf } from './quote.js';
+import { changed } from './settings.js';
 
-/** The most that one grant, top-up or job may move: a thousand of them still add up below 2^53. */
-export const tokensMax = 1_000_000_000_000;
 /** An account's open holds lie in memory while it is in use: some ten megabytes at this many. */
 export const holdsOpenMax = 10_000;
-/** A reservation looks at every lot in the worst case, and the lots are rewritten with every commit. */
-export const lotsMax = 1_000;
-/** The most that an account may ever have been given; with it no sum reaches 2^53. */
-const grantedMax = 1_000_000_000_000_000;
 
-/** Entries that the passing of time alone has made due: they go in front of the next command. */
-export function dueEntries(account: Account, clockMs: number): EntryDraft[] {
+/** When time alone will change the account next; absent: never. */
+export function dueMsOf({ lots, subscription }: Account): number | undefined {
+  const dueMs = lots.reduce((nearest, lot) => (lot.balance > 0 ? Math.min(nearest, lot.expiresMs ?? Infinity) : nearest), subscription?.renewsMs ?? Infinity);
+  return dueMs === Infinity ? undefined : dueMs;
+}
+
+/** The earliest thing that the passing of time alone has made due and that is not entered yet. A lot that expires when a cycle ends goes first. */
+export function nextDue(account: Account, clockMs: number): EntryDraft | undefined {
   const nowMs = ledgerTime(account, clockMs);
-  return account.lots
-    .filter((lot) => hasExpired(lot, nowMs) && lot.balance > 0)
-    .map((lot) => ({
-      kind: 'expire',
-      operationId: expireOperation(lot.lotId),
-      lotId: lot.lotId,
-      createdMs: nowMs,
-      postings: [
-        { ledgerAccount: `bucket:${lot.bucket}`, lotId: lot.lotId, tokens: -lot.balance },
-        { ledgerAccount: 'expired', lotId: lot.lotId, tokens: lot.balance },
-      ],
-    }));
+  const dueMs = dueMsOf(account);
+  if (dueMs === undefined || dueMs > nowMs) return undefined;
+  const lot = account.lots.find(({ expiresMs, balance }) => expiresMs === dueMs && balance > 0);
+  if (!lot) return account.subscription && renewal(account, account.subscription, dueMs, nowMs);
+  const { lotId, bucket, balance } = lot;
+  const postings: Posting[] = [
+    { ledgerAccount: `bucket:${bucket}`, lotId, tokens: -balance },
+    { ledgerAccount: 'expired', lotId, tokens: balance },
+  ];
+  return { kind: 'expire', operationId: expireOperation(lotId), lotId, createdMs: nowMs, postings };
+}
+
+/** Enters what has come due, at most so many entries; they go in front of the next command. */
+export function catchUp(account: Account, clockMs: number, entriesMax: number): Entry[] {
+  const entries: Entry[] = [];
+  while (entries.length < entriesMax) {
+    const due = nextDue(account, clockMs);
+    if (!due) break;
+    entries.push(append(account, due));
+  }
+  return entries;
 }
 
 /** What a command that has had no effect yet does to an account, or a refusal. Looks and decides; `evolve` carries out. */
 export function decide(account: Account, command: Command): EntryDraft {
   switch (command.kind) {
     case 'open':
-      return { kind: 'grant', operationId: openingOfAccount, plan: command.plan, createdMs: command.nowMs, ...granting(account, lotsOf(openingOfAccount, command.grants)) };
-    case 'topUp': {
-      const operationId = topUpOperation(command.operationId);
-      return { kind: 'topup', operationId, createdMs: command.nowMs, ...granting(account, lotsOf(operationId, [{ bucket: 'topup', tokens: command.tokens }])) };
-    }
+      return open(account, command);
+    case 'topUp':
+      return topUp(account, command);
+    case 'changePlan':
+      return changePlan(account, command);
+    case 'cancel':
+      return cancel(account, command);
+    case 'reverse':
+      return reverse(account, command);
+    case 'configure':
+      return configure(account, command);
     case 'reserve':
       return reserve(account, command);
     case 'settle':
@@ -49,35 +80,93 @@ export function decide(account: Account, command: Command): EntryDraft {
   }
 }
 
-function granting(account: Account, lots: GrantedLot[]): { lots: GrantedLot[]; postings: Posting[] } {
-  if (account.lots.length + lots.length > lotsMax) throw tooManyLots();
-  for (const { tokens } of lots) checkTokens('tokens', tokens, 1);
-  if (lots.reduce((sum, { tokens }) => sum + tokens, account.totals.granted) > grantedMax) throw invalidAmount('tokens', 'The account would hold more tokens than it can count.');
-  const postings = lots.flatMap(({ lotId, bucket, tokens }): Posting[] => [
-    { ledgerAccount: 'issued', lotId, tokens: -tokens },
-    { ledgerAccount: `bucket:${bucket}`, lotId, tokens },
-  ]);
-  return { lots, postings };
+function open(account: Account, { plan, grants, terms, nowMs }: Extract<Command, { kind: 'open' }>): EntryDraft {
+  const subscription = terms && begin(terms, ledgerTime(account, nowMs));
+  const given = [...grants, ...(subscription ? allowanceOf(subscription) : [])];
+  return { kind: 'grant', operationId: openingOfAccount, plan, ...(subscription ? { subscription } : {}), createdMs: nowMs, ...granting(account, lotsOf(openingOfAccount, given)) };
 }
 
-function reserve(account: Account, { jobId, compute, quote, deadlineMs, lane, nowMs }: Extract<Command, { kind: 'reserve' }>): EntryDraft {
+function topUp(account: Account, { operationId: askedId, tokens, nowMs }: Extract<Command, { kind: 'topUp' }>): EntryDraft {
+  const { subscription } = account;
+  if (subscription && !subscription.terms.isPaid) throw planForbidsTopUps(subscription.terms.plan);
+  const operationId = topUpOperation(askedId);
+  return { kind: 'topup', operationId, createdMs: nowMs, ...granting(account, lotsOf(operationId, [{ bucket: 'topup', tokens }])) };
+}
+
+function configure({ settings, subscription }: Account, { operationId, change, nowMs }: Extract<Command, { kind: 'configure' }>): EntryDraft {
+  if (change.kind === 'limits') for (const name of ['spendCapTokens', 'lowBalanceTokens'] as const) checkTokens(name, change[name] ?? 0, 0);
+  if (change.kind === 'member') checkTokens('capTokens', change.capTokens ?? 0, 0);
+  return { kind: 'settings', operationId: settingsOperation(operationId), change, settings: changed(settings, change, subscription?.terms.membersMax ?? 1), postings: [], createdMs: nowMs };
+}
+
+/** A reversed pack gives up what nobody has spent of it; a reversed charge comes back as a lot that does not expire. */
+function reverse(account: Account, { reversedOperationId, charged, nowMs }: Extract<Command, { kind: 'reverse' }>): EntryDraft {
+  const operationId = reversalOperation(reversedOperationId);
+  const draft = { kind: 'reversal', operationId, reversedOperationId, createdMs: nowMs } as const;
+  if (charged.length > 0) {
+    const tokens = charged.reduce((sum, posting) => sum + posting.tokens, 0);
+    const { lots, postings } = granting(account, lotsOf(operationId, [{ bucket: 'topup', tokens }]));
+    const taken = charged.flatMap(({ lotId, tokens: spent }): Posting[] => [
+      { ledgerAccount: 'spent', lotId, tokens: -spent },
+      { ledgerAccount: 'issued', lotId, tokens: spent },
+    ]);
+    return { ...draft, lots, postings: [...taken, ...postings] };
+  }
+  const lot = account.lots.find(({ lotId, bucket }) => lotId === reversedOperationId && bucket === 'topup');
+  if (!lot || lot.balance === 0) throw nothingToReverse(reversedOperationId);
+  const postings: Posting[] = [
+    { ledgerAccount: 'bucket:topup', lotId: lot.lotId, tokens: -lot.balance },
+    { ledgerAccount: 'issued', lotId: lot.lotId, tokens: lot.balance },
+  ];
+  return { ...draft, lots: [], postings };
+}
+
+function reserve(account: Account, command: Extract<Command, { kind: 'reserve' }>): EntryDraft {
+  const { jobId, compute, quote, deadlineMs, memberId, project, nowMs } = command;
   const needed = quote.totalTokens;
   checkTokens('compute', needed, 0);
   if (needed !== totalOf(quote.lines)) throw invalidAmount('compute', 'The lines of the quote do not add up to its total.');
   if (deadlineMs <= nowMs) throw deadlinePassed();
   if (account.holds.size >= holdsOpenMax) throw tooManyHolds();
+  const { postings, missing } = burn(account, needed, nowMs);
+  const isRelaxed = missing > 0 && account.subscription?.terms.hasRelaxedLane === true;
+  if (missing > 0 && !isRelaxed) throw insufficientTokens(needed, needed - missing);
+  demandWithinCaps(account, isRelaxed ? 0 : needed, memberId);
+  return {
+    kind: 'hold',
+    operationId: holdOperation(jobId),
+    jobId,
+    compute,
+    quote,
+    deadlineMs,
+    lane: isRelaxed ? 'relaxed' : 'fast',
+    ...(memberId === undefined ? {} : { memberId }),
+    ...(project === undefined ? {} : { project }),
+    postings: isRelaxed ? [] : postings,
+    createdMs: nowMs,
+  };
+}
+
+function burn(account: Account, needed: number, nowMs: number): { postings: Posting[]; missing: number } {
   const postings: Posting[] = [];
   let missing = needed;
-  const liveLots = account.lots.filter((lot) => !hasExpired(lot, ledgerTime(account, nowMs)));
-  for (const lot of inBurnOrder(liveLots)) {
+  const atMs = ledgerTime(account, nowMs);
+  for (const lot of inBurnOrder(account.lots.filter((candidate) => isLive(account, candidate, atMs)))) {
     if (missing === 0) break;
     const taken = Math.min(lot.balance, missing);
     if (taken === 0) continue;
     missing -= taken;
     postings.push({ ledgerAccount: `bucket:${lot.bucket}`, lotId: lot.lotId, tokens: -taken }, { ledgerAccount: 'held', lotId: lot.lotId, tokens: taken });
   }
-  if (missing > 0) throw insufficientTokens(needed, needed - missing);
-  return { kind: 'hold', operationId: holdOperation(jobId), jobId, compute, quote, deadlineMs, lane, postings, createdMs: nowMs };
+  return { postings, missing };
+}
+
+function demandWithinCaps({ settings, usage }: Account, needed: number, memberId: string | undefined): void {
+  if (settings.spendCapTokens !== undefined && usage.tokens + needed > settings.spendCapTokens) throw spendCapReached(settings.spendCapTokens);
+  if (memberId === undefined) return;
+  const member = settings.members.find((candidate) => candidate.memberId === memberId);
+  if (!member) throw unknownMember(memberId);
+  if (member.capTokens !== undefined && (usage.byMember[memberId] ?? 0) + needed > member.capTokens) throw memberCapReached(memberId, member.capTokens);
 }
 
 function settle(account: Account, { jobId, imagesDelivered, chargedLines, finishedMs, nowMs }: Extract<Command, { kind: 'settle' }>): EntryDraft {
@@ -103,6 +192,7 @@ function release(account: Account, { jobId, reason, nowMs }: Extract<Command, { 
 function close(account: Account, hold: HoldEntry, charged: number, nowMs: number): Posting[] {
   const postings: Posting[] = [];
   let toSpend = charged;
+  let bankRoom = bankRoomOf(account);
   for (const { ledgerAccount, lotId, tokens } of hold.postings) {
     if (ledgerAccount !== 'held') continue;
     const lot = account.lots.find((candidate) => candidate.lotId === lotId);
@@ -111,72 +201,19 @@ function close(account: Account, hold: HoldEntry, charged: number, nowMs: number
     toSpend -= spent;
     postings.push({ ledgerAccount: 'held', lotId, tokens: -tokens });
     if (spent > 0) postings.push({ ledgerAccount: 'spent', lotId, tokens: spent });
-    if (tokens > spent) postings.push({ ledgerAccount: hasExpired(lot, ledgerTime(account, nowMs)) ? 'expired' : `bucket:${lot.bucket}`, lotId, tokens: tokens - spent });
+    const back = hasExpired(lot, ledgerTime(account, nowMs)) ? 0 : Math.min(tokens - spent, lot.bucket === 'rollover' ? bankRoom : Infinity);
+    if (lot.bucket === 'rollover') bankRoom -= back;
+    if (back > 0) postings.push({ ledgerAccount: `bucket:${lot.bucket}`, lotId, tokens: back });
+    if (tokens - spent > back) postings.push({ ledgerAccount: 'expired', lotId, tokens: tokens - spent - back });
   }
   return postings;
 }
 
-/** Gives a draft its place in the account's chain and carries it out. The only way in which an account changes, live or replayed. */
-export function append(account: Account, draft: EntryDraft): Entry {
-  const createdMs = ledgerTime(account, draft.createdMs);
-  const balanceAfterTokens = draft.postings.reduce((sum, { ledgerAccount, tokens }) => (ledgerAccount.startsWith('bucket:') ? sum + tokens : sum), account.totals.balance);
-  const unhashed = { ...draft, accountId: account.accountId, sequence: account.sequence + 1, createdMs, balanceAfterTokens };
-  const entry: Entry = { ...unhashed, hash: entryHash(account.headHash, unhashed) };
-  evolve(account, entry);
-  return entry;
+/** A refund may not lift the bank above its cap. */
+function bankRoomOf({ lots, subscription }: Account): number {
+  if (!subscription) return Infinity;
+  return subscription.bankCapTokens - lots.reduce((sum, lot) => (lot.bucket === 'rollover' ? sum + lot.balance : sum), 0);
 }
-
-/** Carries an entry out as it stands. Replaying an account's entries into an empty account rebuilds it. */
-export function evolve(account: Account, entry: Entry): void {
-  if (entry.kind === 'grant' || entry.kind === 'topup') {
-    for (const { lotId, bucket, expiresMs } of entry.lots) {
-      account.lots.push({ lotId, bucket, ...(expiresMs === undefined ? {} : { expiresMs }), granted: 0, balance: 0, held: 0, spent: 0, expired: 0 });
-    }
-  }
-  if (entry.kind === 'grant') account.plan = entry.plan;
-  for (const posting of entry.postings) post(account, posting);
-  if (entry.kind === 'hold') account.holds.set(entry.jobId, entry);
-  if (entry.kind === 'settle' || entry.kind === 'release') account.holds.delete(entry.jobId);
-  if (entry.postings.length > 0) account.lots = account.lots.filter((lot) => lot.balance > 0 || lot.held > 0);
-  if (entry.sequence === 1) account.createdMs = entry.createdMs;
-  account.sequence = entry.sequence;
-  account.headHash = entry.hash;
-  account.lastEntryMs = entry.createdMs;
-}
-
-function post(account: Account, { ledgerAccount, lotId, tokens }: Posting): void {
-  const lot = account.lots.find((candidate) => candidate.lotId === lotId);
-  if (!lot) throw new Error(`Account ${account.accountId} has no lot ${lotId}.`);
-  for (const sums of [lot, account.totals]) addTo(sums, ledgerAccount, tokens);
-}
-
-function addTo(sums: Sums, ledgerAccount: Posting['ledgerAccount'], tokens: number): void {
-  switch (ledgerAccount) {
-    case 'issued':
-      sums.granted -= tokens;
-      return;
-    case 'held':
-    case 'spent':
-    case 'expired':
-      sums[ledgerAccount] += tokens;
-      return;
-    default:
-      sums.balance += tokens;
-  }
-}
-
-/** What a hold takes out of the buckets. */
-export const heldTokens = (hold: HoldEntry): number => hold.postings.reduce((sum, { ledgerAccount, tokens }) => (ledgerAccount === 'held' ? sum + tokens : sum), 0);
-
-
-/** An account's time never runs backwards: what has expired stays expired when the clock is set back. */
-const ledgerTime = (account: Account, nowMs: number): number => Math.max(nowMs, account.lastEntryMs);
-
-const hasExpired = (lot: Lot, nowMs: number): boolean => lot.expiresMs !== undefined && lot.expiresMs <= nowMs;
 
 /** Sorting is stable and lots lie in the order of their arrival: within a bucket the oldest pays first. */
 const inBurnOrder = (lots: Lot[]): Lot[] => lots.sort((a, b) => burnRank(a.bucket) - burnRank(b.bucket));
-
-function checkTokens(param: string, tokens: number, min: number): void {
-  if (!Number.isSafeInteger(tokens) || tokens < min || tokens > tokensMax) throw invalidAmount(param, `${param} must be a whole number of tokens from ${min} to ${tokensMax.toLocaleString('en-US')}.`);
-}

@@ -4,7 +4,7 @@ import { twoPictures } from './billing.fixture.js';
 import { PriceList } from './catalogue.js';
 import { checkCompute, computeBounds, quote, type ComputeSpec } from './quote.js';
 
-const catalogue = PriceList.bundled().current;
+const catalogue = PriceList.bundled().at(0);
 const plain: ComputeSpec = { ...twoPictures, superResolution: false };
 const dearest = { ...catalogue, compute: { defaultMilliTokens: 1_000_000, milliTokensByModel: {} }, superResolution: { milliTokensPerMegapixel: 1_000_000 }, surcharges: { dear: { percentOfCompute: 1_000 } } };
 
@@ -91,7 +91,7 @@ describe('the price list', () => {
 
   it('finds the catalogue that a hold was quoted at after a newer one came', () => {
     const prices = PriceList.parse([newest, { ...newest, version: 'next' }]);
-    expect(prices.current.version).toBe('next');
+    expect(prices.at(0).version).toBe('next');
     expect(prices.version(newest.version).version).toBe(newest.version);
   });
 
@@ -110,6 +110,6 @@ describe('the price list', () => {
   });
 
   it('has no plan by the name of an object method', () => {
-    expect(() => PriceList.bundled().plan('toString')).toThrow(expect.objectContaining({ reason: 'unknown_plan' }));
+    expect(() => PriceList.bundled().plan('toString', 0)).toThrow(expect.objectContaining({ reason: 'unknown_plan' }));
   });
 });

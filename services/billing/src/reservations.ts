@@ -1,11 +1,12 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '@tessera/platform/clock.js';
+import type { Attribution, HoldEntry } from './account.js';
 import { AccountStore } from './account.store.js';
 import { billOf, type Bill } from './bill.js';
 import { PriceList, type Plan } from './catalogue.js';
 import { releasedWithNothing } from './commands.js';
 import { settleExceedsHold, unknownHold } from './errors.js';
-import { checkAccountId, checkJobId, checkReason, checkWhole } from './input.js';
+import { checkAccountId, checkJobId, checkMemberId, checkProject, checkReason, checkWhole } from './input.js';
 import { checkCompute, computeBounds, quote, type ComputeSpec, type Quote, type QuoteLine } from './quote.js';
 
 /** A hold that nobody closes blocks its tokens for at most this long. */
@@ -24,18 +25,20 @@ export class Reservations {
 
   quote(compute: ComputeSpec): Quote {
     checkCompute(compute);
-    return quote(this.prices.current, compute);
+    return quote(this.prices.at(this.clock.now()), compute);
   }
 
   /** Idempotent by job id: a repeat returns the first answer, even after the catalogue has changed; for another computation it is refused. */
-  async reserve(accountId: string, jobId: string, compute: ComputeSpec, deadlineMs: number): Promise<Reservation> {
+  async reserve(accountId: string, jobId: string, compute: ComputeSpec, deadlineMs: number, attribution: Attribution = {}): Promise<Reservation> {
     checkAccountId(accountId);
     checkJobId(jobId);
+    if (attribution.memberId !== undefined) checkMemberId(attribution.memberId);
+    if (attribution.project !== undefined) checkProject(attribution.project);
     const nowMs = this.clock.now();
     checkWhole('deadline_ms', deadlineMs, 1, nowMs + holdDeadlineAheadMsMax);
-    const opening = await this.store.apply(accountId, { kind: 'reserve', jobId, compute, quote: this.quote(compute), deadlineMs, lane: 'fast', nowMs });
-    const { plan } = await this.store.summary(accountId);
-    return { bill: required(billOf({ opening }), jobId), balanceTokens: opening.balanceAfterTokens, limits: this.prices.plan(plan).limits };
+    const opening = await this.store.apply(accountId, { kind: 'reserve', jobId, compute, quote: this.quote(compute), deadlineMs, ...attribution, nowMs });
+    const { plan, frozenTokens } = await this.store.summary(accountId);
+    return { bill: required(billOf({ opening }), jobId), balanceTokens: Math.max(0, opening.balanceAfterTokens - frozenTokens), limits: this.prices.plan(plan, nowMs).limits };
   }
 
   /** Charges what was delivered at the prices of the quote, and returns the rest. `finishedMs` decides whether the hold was still good. */
@@ -45,7 +48,7 @@ export class Reservations {
     checkWhole('images_delivered', imagesDelivered, 0, computeBounds.imagesMax);
     if (imagesDelivered === 0) return this.release(accountId, jobId, releasedWithNothing);
     const { opening } = await this.store.jobEntries(accountId, jobId);
-    const chargedLines = opening?.kind === 'hold' ? this.charge(jobId, opening.quote, opening.compute, imagesDelivered) : [];
+    const chargedLines = opening?.kind === 'hold' ? this.charge(opening, imagesDelivered) : [];
     const closing = await this.store.apply(accountId, { kind: 'settle', jobId, imagesDelivered, chargedLines, finishedMs, nowMs: this.clock.now() });
     return required(billOf({ opening, closing }), jobId);
   }
@@ -59,8 +62,9 @@ export class Reservations {
     return required(billOf(await this.store.jobEntries(accountId, jobId)), jobId);
   }
 
-  private charge(jobId: string, quoted: Quote, compute: ComputeSpec, imagesDelivered: number): readonly QuoteLine[] {
+  private charge({ jobId, lane, quote: quoted, compute }: HoldEntry, imagesDelivered: number): readonly QuoteLine[] {
     if (imagesDelivered > compute.images) throw settleExceedsHold(jobId, `${imagesDelivered} images delivered, ${compute.images} ordered`);
+    if (lane === 'relaxed') return [{ kind: 'relaxed', description: 'relaxed lane, free of charge', tokens: 0 }];
     if (imagesDelivered === compute.images) return quoted.lines;
     return quote(this.prices.version(quoted.catalogueVersion), { ...compute, images: imagesDelivered }).lines;
   }

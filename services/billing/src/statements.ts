@@ -50,7 +50,8 @@ export class Statements implements OnModuleDestroy {
       closed?.forget();
     }
     if (!bill) throw unknownBill(jobId);
-    return { bill, balanceTokens: (await this.store.summary(accountId)).totals.balance };
+    const { totals, frozenTokens } = await this.store.summary(accountId);
+    return { bill, balanceTokens: totals.balance - frozenTokens };
   }
 
   /** Newest first. */

@@ -2,8 +2,9 @@ import { Injectable } from '@nestjs/common';
 import { Cache } from '@tessera/cache/cache.js';
 import { BillingService } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import { Clock } from '@tessera/platform/clock.js';
+import { isUuid } from '@tessera/platform/ids.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
-import { missingKey, ownerOnly, readOnlyKey, tooManyRequests } from './errors.js';
+import { invalidField, memberKey, missingKey, ownerOnly, readOnlyKey, tooManyRequests } from './errors.js';
 import { Installation } from './installation.js';
 import { Keys, type Caller } from './keys.js';
 
@@ -53,9 +54,23 @@ export class Callers {
     if (!caller.scopes.includes('all')) throw readOnlyKey();
   }
 
-  demandOwner(caller: Caller): void {
+  /** A member's key spends; it does not lift its own cap. */
+  demandAdmin(caller: Caller): void {
     this.demandWrite(caller);
-    if (caller.accountId !== this.installation.ownerAccountId) throw ownerOnly();
+    if (caller.memberId !== undefined) throw memberKey();
+  }
+
+  demandOwner(caller: Caller): void {
+    this.demandAdmin(caller);
+    if (!caller.isOperator && caller.accountId !== this.installation.ownerAccountId) throw ownerOnly();
+  }
+
+  /** The same caller, in the name of another account: only the installation's owner may. Empty: the key's own. */
+  actingFor(caller: Caller, accountId: string): Caller {
+    if (accountId === '' || accountId === caller.accountId) return caller;
+    this.demandOwner(caller);
+    if (!isUuid(accountId)) throw invalidField('An account id is a UUID.', 'accountId');
+    return { ...caller, accountId, isOperator: true };
   }
 
   async #requestsPerMinute(accountId: string): Promise<number> {

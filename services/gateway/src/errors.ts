@@ -8,6 +8,8 @@ export const readOnlyKey = (): TesseraError => permissionDenied('read_only_key',
 
 export const ownerOnly = (): TesseraError => permissionDenied('owner_only', "Only the installation's owner may do this.");
 
+export const memberKey = (): TesseraError => permissionDenied('member_key', "This API key is a member's; the account is changed with a key of its own.");
+
 export const tooManyRequests = (perMinute: number, retryAfterMs: number): TesseraError =>
   resourceExhausted('rate_limited', `Your plan allows ${perMinute} requests a minute.`, { retryAfterMs });
 

@@ -1,13 +1,17 @@
 import { Module } from '@nestjs/common';
+import { EconomyService } from '@tessera/contracts/tessera/gateway/v1/economy_pb.js';
 import { TesseraService } from '@tessera/contracts/tessera/gateway/v1/gateway_pb.js';
 import type { ServiceDefinition } from '@tessera/host/service-definition.js';
 import { Accounts } from './account.js';
 import { Bootstrap } from './bootstrap.js';
 import { Callers } from './callers.js';
+import { EconomyGrpcController } from './economy.grpc.controller.js';
+import { Economy } from './economy.js';
 import { Generations } from './generations.js';
 import { AccountController } from './http/account.controller.js';
 import { CatalogueController } from './http/catalogue.controller.js';
 import { configureHttp } from './http/configure-http.js';
+import { EconomyController } from './http/economy.controller.js';
 import { EventsController } from './http/events.controller.js';
 import { GenerationsController } from './http/generations.controller.js';
 import { HttpErrors } from './http/http-errors.js';
@@ -32,14 +36,16 @@ import { Uploads } from './uploads.js';
     UploadsController,
     CatalogueController,
     AccountController,
+    EconomyController,
     KeysController,
     OpenAiController,
     OperationsController,
     PagesController,
     PublicGrpcController,
+    EconomyGrpcController,
   ],
-  providers: [Bootstrap, Installation, KeyStore, Keys, Callers, Generations, Uploads, OpenAiImages, Accounts, Models, Readiness, HttpErrors],
+  providers: [Bootstrap, Installation, KeyStore, Keys, Callers, Generations, Uploads, OpenAiImages, Accounts, Economy, Models, Readiness, HttpErrors],
 })
 export class GatewayModule {}
 
-export const gateway: ServiceDefinition = { name: 'gateway', module: GatewayModule, contracts: [], publicContracts: [TesseraService], configureHttp };
+export const gateway: ServiceDefinition = { name: 'gateway', module: GatewayModule, contracts: [], publicContracts: [TesseraService, EconomyService], configureHttp };

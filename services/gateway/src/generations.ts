@@ -51,7 +51,7 @@ export class Generations {
 
   /** Durable when it answers. The same key with the same request gives the first job again. */
   async submit(caller: Caller, request: ImageRequestInit, idempotencyKey: string): Promise<Submission> {
-    const { job, balanceTokens, isReplay } = await this.#generation.submit({ accountId: caller.accountId, idempotencyKey, request });
+    const { job, balanceTokens, isReplay } = await this.#generation.submit({ accountId: caller.accountId, idempotencyKey, request, memberId: caller.memberId ?? '', project: caller.project ?? '' });
     jobsSubmitted.inc({ replay: String(isReplay) });
     return { job: present(job), balanceTokens: balanceTokens === undefined ? undefined : Number(balanceTokens), isReplay };
   }

@@ -12,6 +12,8 @@ export type KeyRecord = {
   readonly name: string;
   readonly scopes: readonly Scope[];
   readonly accountId: string;
+  readonly memberId?: string;
+  readonly project?: string;
   readonly createdMs: number;
   readonly revokedMs?: number;
   /** Kept to the minute at best. */

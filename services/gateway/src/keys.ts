@@ -8,7 +8,20 @@ import { tooManyKeys, unknownKey, wrongKey } from './errors.js';
 import { KeyStore, type KeyRecord, type Scope } from './key.store.js';
 
 /** Who calls, as far as the key tells. */
-export type Caller = { readonly keyId: string; readonly accountId: string; readonly scopes: readonly Scope[] };
+export type Caller = {
+  readonly keyId: string;
+  readonly accountId: string;
+  readonly scopes: readonly Scope[];
+  /** The member whom the key was made for: what it spends counts to that member, and it cannot change the account. */
+  readonly memberId?: string;
+  /** What the key spends counts to this project. */
+  readonly project?: string;
+  /** The installation's owner, acting for this account. */
+  readonly isOperator?: boolean;
+};
+
+/** What a new key is for. */
+export type KeyPurpose = { readonly name: string; readonly scopes: readonly Scope[]; readonly memberId?: string | undefined; readonly project?: string | undefined };
 
 export type KeyDescription = Omit<KeyRecord, 'keyHash'> & { readonly id: string };
 
@@ -48,18 +61,19 @@ export class Keys {
     this.#verified.delete(keyHash);
     const found = await this.store.findByHash(keyHash);
     if (!found || found.value.revokedMs !== undefined) throw wrongKey();
-    const caller = { keyId: found.id, accountId: found.value.accountId, scopes: found.value.scopes };
+    const { accountId, scopes, memberId, project } = found.value;
+    const caller = { keyId: found.id, accountId, scopes, ...given({ memberId, project }) };
     this.#remember(keyHash, caller, nowMs);
     if (nowMs - (found.value.lastUsedMs ?? 0) >= lastUsedEveryMs) this.#touch(found.id, nowMs);
     return caller;
   }
 
   /** The key itself is in this answer and nowhere else, ever again. */
-  async create(accountId: string, name: string, scopes: readonly Scope[]): Promise<KeyDescription & { readonly key: string }> {
+  async create(accountId: string, { name, scopes, memberId, project }: KeyPurpose): Promise<KeyDescription & { readonly key: string }> {
     if ((await this.store.listOf(accountId, keysOfAccountMax)).length >= keysOfAccountMax) throw tooManyKeys(keysOfAccountMax);
     const key = mintKey();
     const id = newId();
-    const described = { prefix: prefixOfKey(key), name, scopes, accountId, createdMs: this.clock.now() };
+    const described = { prefix: prefixOfKey(key), name, scopes, ...given({ memberId, project }), accountId, createdMs: this.clock.now() };
     await this.store.insert(id, { keyHash: hashOfKey(key), ...described });
     return { id, ...described, key };
   }
@@ -93,6 +107,9 @@ export class Keys {
       .catch((error: unknown) => this.logger.warn({ keyId, err: error }, 'could not note when a key was last used'));
   }
 }
+
+/** Without what was not given. */
+const given = ({ memberId, project }: Pick<KeyPurpose, 'memberId' | 'project'>): Pick<KeyRecord, 'memberId' | 'project'> => ({ ...(memberId === undefined ? {} : { memberId }), ...(project === undefined ? {} : { project }) });
 
 function describe(id: string, { keyHash: _, ...rest }: KeyRecord): KeyDescription {
   return { id, ...rest };

@@ -1,8 +1,8 @@
-import { createServer, type AddressInfo } from 'node:net';
 import { credentials, makeGenericClientConstructor, Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TesseraService, type CreateGenerationResponse, type WatchGenerationResponse } from '@tessera/contracts/tessera/gateway/v1/gateway_pb.js';
 import { packageDefinition } from '@tessera/rpc/package-definition.js';
+import { freePort } from './free-port.fixture.js';
 import { openGateway, type OpenGateway } from './gateway.fixture.js';
 
 type Call = (request: object, metadata: Metadata, done: (error: ServiceError | null, reply: never) => void) => void;
@@ -64,12 +64,3 @@ describe('the public gRPC API', () => {
     expect(await call('GetBill', { jobId: generation?.job?.jobId ?? '' })).toMatchObject({ bill: { chargedTokens: 8n } });
   });
 });
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
-  });
-}

@@ -5,6 +5,7 @@ import { AssetKind } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
 import { invalidArgument, notFound, type TesseraError } from '@tessera/platform/errors.js';
 import { derivedId, newId } from '@tessera/platform/ids.js';
 import { Rpc, type CallOptions } from '@tessera/rpc/rpc.js';
+import { economyHandlers, type EconomyCall } from './economy.fixture.js';
 
 export const leonardoLightning = 'b24e16ff-06e3-43eb-8d33-4416c2d75876';
 export const picture = Buffer.from('a picture');
@@ -16,7 +17,8 @@ export class SmallServices extends Rpc {
   readonly jobs = new Map<string, Job>();
   readonly accounts = new Map<string, Account>();
   readonly uploads = new Map<string, string>();
-  readonly submissions: { idempotencyKey: string; request: ImageRequest }[] = [];
+  readonly submissions: { idempotencyKey: string; request: ImageRequest; memberId: string; project: string }[] = [];
+  readonly economyCalls: EconomyCall[] = [];
   requestsPerMinute = 0;
   /** Jobs end as soon as they are submitted. */
   endsAtOnce = true;
@@ -25,6 +27,7 @@ export class SmallServices extends Rpc {
   readonly #ended = new Map<string, (() => void)[]>();
 
   readonly #handlers: Record<string, Handler> = {
+    ...economyHandlers(this.economyCalls, (accountId) => this.#account(accountId)),
     OpenAccount: ({ accountId, plan }: { accountId: string; plan: string }) => {
       if (!this.accounts.has(accountId)) this.accounts.set(accountId, create(AccountSchema, { accountId, plan, balanceTokens: 1_000_000n, grantedTokens: 1_000_000n, createdMs: 1n }));
       return { account: this.#account(accountId) };
@@ -41,7 +44,7 @@ export class SmallServices extends Rpc {
       balanceTokens: 999_992n,
     }),
     ListEntries: () => ({ entries: [{ sequence: 1n, operationId: 'open', kind: 'grant', postings: [{ ledgerAccount: 'bucket:fast', tokens: 5n }], createdMs: 1n, hash: 'ab', balanceAfterTokens: 5n }] }),
-    Submit: ({ accountId, idempotencyKey, request }: { accountId: string; idempotencyKey: string; request: ImageRequest }) => this.#submit(accountId, idempotencyKey, request),
+    Submit: (submit: { accountId: string; idempotencyKey: string; request: ImageRequest; memberId: string; project: string }) => this.#submit(submit),
     Preview: ({ request }: { request: ImageRequest }) => ({ request: filled(request), quote: quote() }),
     GetJob: async ({ accountId, jobId, waitMs }: { accountId: string; jobId: string; waitMs: number }, { signal }: CallOptions) => {
       const job = this.#job(accountId, jobId);
@@ -88,6 +91,8 @@ export class SmallServices extends Rpc {
     const request = create(method.input, init) as unknown as { jobId: string; accountId: string; afterSequence: string };
     if (method.name === 'WatchJob') yield* this.#events(request) as AsyncGenerator<MessageShape<O>>;
     else if (method.name === 'ReadAsset') yield create(method.output, { part: { case: 'data', value: new Uint8Array(picture) } } as unknown as MessageInitShape<O>);
+    else if (method.name === 'ExportEntries') yield create(method.output, { csv: 'sequence\r\n1\r\n' } as unknown as MessageInitShape<O>);
+    else if (method.name === 'Reconcile') yield create(method.output, { result: { case: 'summary', value: { jobs: 3n } } } as unknown as MessageInitShape<O>);
     else if (method.name === 'Audit') yield create(method.output, { result: { case: 'summary', value: { accounts: 1n } } } as unknown as MessageInitShape<O>);
   }
 
@@ -114,10 +119,10 @@ export class SmallServices extends Rpc {
     yield* events.filter(({ sequence }) => sequence > afterSequence);
   }
 
-  #submit(accountId: string, idempotencyKey: string, request: ImageRequest) {
+  #submit({ accountId, idempotencyKey, request, memberId, project }: { accountId: string; idempotencyKey: string; request: ImageRequest; memberId: string; project: string }) {
     if (this.refusal) throw this.refusal;
     if (request.prompt.trim() === '') throw invalidArgument('prompt_empty', 'A prompt says what to paint; this one is empty.', { param: 'prompt' });
-    this.submissions.push({ idempotencyKey, request });
+    this.submissions.push({ idempotencyKey, request, memberId, project });
     const jobId = idempotencyKey ? derivedId(accountId, idempotencyKey) : newId();
     const isReplay = this.jobs.has(jobId);
     if (!isReplay) this.jobs.set(jobId, create(JobSchema, { jobId, accountId, state: JobState.QUEUED, request: filled(request), quote: quote(), createdMs: 1_700_000_000_000n, lane: 'fast' }));

@@ -12,11 +12,15 @@ import {
   type DescribeQueueResponseSchema,
   type GetJobRequest,
   type GetJobResponseSchema,
+  type GetOutcomesRequest,
+  type GetOutcomesResponseSchema,
   type ListJobsRequest,
   type ListJobsResponseSchema,
   type ListModelsRequest,
   type ListModelsResponseSchema,
   type ModelDescriptionSchema,
+  type ListOutcomesRequest,
+  type ListOutcomesResponseSchema,
   type PreviewRequest,
   type PreviewResponseSchema,
   type SubmitRequest,
@@ -28,7 +32,7 @@ import type { ModelInfo } from '@tessera/inference/diffusion-engine.js';
 import { callSignal, streamOf, type RpcCall } from '@tessera/rpc/streams.js';
 import type { Observable } from 'rxjs';
 import { imagesMax } from './image-request.js';
-import { jobMessage, requestMessage } from './job.documents.js';
+import { jobMessage, outcomeMessage, requestMessage } from './job.documents.js';
 import { Jobs } from './jobs.js';
 import { defaultPool, Models } from './models.js';
 import { Requests } from './requests.js';
@@ -78,6 +82,17 @@ export class GenerationController {
   async deleteJob({ accountId, jobId }: DeleteJobRequest): Promise<MessageInitShape<typeof DeleteJobResponseSchema>> {
     await this.jobs.delete(accountId, jobId);
     return {};
+  }
+
+  @GrpcMethod(GenerationService.typeName)
+  async getOutcomes({ jobIds }: GetOutcomesRequest): Promise<MessageInitShape<typeof GetOutcomesResponseSchema>> {
+    return { outcomes: (await this.jobs.named(jobIds)).map(outcomeMessage) };
+  }
+
+  @GrpcMethod(GenerationService.typeName)
+  async listOutcomes({ accountId, pageToken }: ListOutcomesRequest): Promise<MessageInitShape<typeof ListOutcomesResponseSchema>> {
+    const { jobs, next } = await this.jobs.page(accountId, pageToken);
+    return { outcomes: jobs.map(outcomeMessage), nextPageToken: next };
   }
 
   @GrpcMethod(GenerationService.typeName)

@@ -1,7 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Quote } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import { JobFinishedSchema } from '@tessera/contracts/tessera/generation/v1/events_pb.js';
-import { JobState, type GeneratedImage, type ImageRequestSchema, type JobSchema } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { JobState, type GeneratedImage, type ImageRequestSchema, type JobOutcomeSchema, type JobSchema } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import { outgoingEvent, type OutgoingEvent } from '@tessera/documents/outgoing-event.js';
 import { hasEnded, type JobLife } from '@tessera/jobs/job-life.js';
 import type { StoredJob } from '@tessera/jobs/job.store.js';
@@ -27,6 +27,9 @@ export type ImageJobPayload = {
   /** Hash of the request as it came, before defaults were drawn: a repeated idempotency key must bring the same. */
   readonly fingerprint: string;
   readonly hasKey: boolean;
+  /** Who asked; absent or empty: nobody in particular. */
+  readonly memberId?: string;
+  readonly project?: string;
   /** One for each picture to come, so that every attempt writes the same files. */
   readonly imageIds: readonly string[];
   readonly quote?: StoredQuote;
@@ -95,6 +98,14 @@ export function jobMessage({ id, revision, value }: ImageJob, queuePosition = 0)
     queuePosition,
   };
 }
+
+export const outcomeMessage = ({ id, value: { life, payload, accountId } }: ImageJob): MessageInitShape<typeof JobOutcomeSchema> => ({
+  jobId: id,
+  accountId,
+  state: stateNumbers[life.state],
+  imagesDelivered: life.state === 'succeeded' ? (payload.images?.length ?? 0) : 0,
+  finishedMs: BigInt(hasEnded(life) ? life.finishedMs : 0),
+});
 
 const quoteMessage = ({ catalogueVersion, lines, totalTokens }: StoredQuote) => ({
   catalogueVersion,

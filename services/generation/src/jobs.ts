@@ -19,6 +19,8 @@ const pageSizeDefault = 20;
 const pageSizeMax = 100;
 /** Pages are found by skipping; beyond this a client is crawling and should ask by id. */
 const offsetMax = 10_000;
+/** What became of so many jobs fits into one message many times over. */
+const outcomesMax = 500;
 /** Heads looked at for the oldest wait. */
 const headsForWait = 16;
 
@@ -67,6 +69,18 @@ export class Jobs {
     if (limit > pageSizeMax) throw invalidArgument('invalid_limit', `At most ${pageSizeMax} jobs at once.`, { param: 'limit' });
     if (offset > offsetMax) throw invalidArgument('invalid_offset', `At most ${offsetMax} jobs can be skipped.`, { param: 'offset' });
     return this.queue.store.newestOf(accountId, limit === 0 ? pageSizeDefault : limit, offset);
+  }
+
+  /** Whosever they are; unknown ones are left out. */
+  async named(jobIds: readonly string[]): Promise<readonly ImageJob[]> {
+    if (jobIds.length > outcomesMax) throw invalidArgument('too_many_ids', `At most ${outcomesMax} jobs at once.`, { param: 'job_ids' });
+    return this.queue.store.getMany(jobIds);
+  }
+
+  /** Oldest first. */
+  async page(accountId: string, pageToken: string): Promise<{ readonly jobs: readonly ImageJob[]; readonly next: string }> {
+    const { items, next } = await this.queue.store.pageOf(accountId, outcomesMax, pageToken || undefined);
+    return { jobs: items, next: next ?? '' };
   }
 
   /** A job that has ended stays as it is. The worker of a running one hears of it with its next heartbeat, and its lease is void at once. */

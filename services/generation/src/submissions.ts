@@ -25,7 +25,8 @@ const holdMarginMs = 6 * 3_600_000;
 export const resumeAfterMs = 15_000;
 const keyCharactersMax = 255;
 
-export type SubmitCommand = { readonly accountId: string; readonly idempotencyKey: string; readonly request?: ImageRequest | undefined };
+export type SubmitCommand = { readonly accountId: string; readonly idempotencyKey: string; readonly request?: ImageRequest | undefined; readonly memberId: string; readonly project: string };
+type Origin = Pick<ImageJobPayload, 'fingerprint' | 'hasKey' | 'memberId' | 'project'>;
 export type Submission = { readonly job: ImageJob; readonly balanceTokens?: bigint; readonly isReplay: boolean };
 
 /** A submission that can be answered. `queueing` ends with its last step, and rejects when that step is left to the sweeper. */
@@ -66,12 +67,13 @@ export class Submissions implements OnModuleDestroy {
     const asked = command.request;
     const checked = await this.requests.check(accountId, asked);
     const fingerprint = asked ? fingerprintOf(asked) : '';
-    if (idempotencyKey === '') return this.#create(newId(), accountId, checked, fingerprint, false);
+    const attribution = { memberId: command.memberId, project: command.project };
+    if (idempotencyKey === '') return this.#create(newId(), accountId, checked, { fingerprint, hasKey: false, ...attribution });
 
     const jobId = derivedId('generation.job', accountId, idempotencyKey);
     // A repeat that comes while the first is on its way gets what the first gets.
     for (let first = this.#inFlight.get(jobId); first; first = this.#inFlight.get(jobId)) await first;
-    const submission = this.#submitKeyed(jobId, accountId, checked, fingerprint);
+    const submission = this.#submitKeyed(jobId, accountId, checked, { fingerprint, hasKey: true, ...attribution });
     const end = () => void this.#inFlight.delete(jobId);
     this.#inFlight.set(
       jobId,
@@ -87,15 +89,15 @@ export class Submissions implements OnModuleDestroy {
     else await (await this.#reserveAndQueue(job)).queueing;
   }
 
-  async #submitKeyed(jobId: string, accountId: string, checked: CheckedRequest, fingerprint: string): Promise<Taken> {
+  async #submitKeyed(jobId: string, accountId: string, checked: CheckedRequest, origin: Origin): Promise<Taken> {
     const earlier = await this.queue.store.get(jobId);
-    if (earlier) return this.#replay(earlier, fingerprint);
+    if (earlier) return this.#replay(earlier, origin.fingerprint);
     try {
-      return await this.#create(jobId, accountId, checked, fingerprint, true);
+      return await this.#create(jobId, accountId, checked, origin);
     } catch (error) {
       const winner = error instanceof TesseraError && error.reason === 'already_exists' ? await this.queue.store.get(jobId) : undefined;
       if (!winner) throw error;
-      return this.#replay(winner, fingerprint);
+      return this.#replay(winner, origin.fingerprint);
     }
   }
 
@@ -107,7 +109,7 @@ export class Submissions implements OnModuleDestroy {
     return { job, isReplay: true, queueing: Promise.resolve() };
   }
 
-  async #create(jobId: string, accountId: string, { request }: CheckedRequest, fingerprint: string, hasKey: boolean): Promise<Taken> {
+  async #create(jobId: string, accountId: string, { request }: CheckedRequest, origin: Origin): Promise<Taken> {
     const room = await this.queue.jobs.admit(accountId, await this.limits.of(accountId));
     try {
       const nowMs = this.queue.clock.now();
@@ -118,7 +120,7 @@ export class Submissions implements OnModuleDestroy {
         work: workOf(request, this.queue.jobs.gpuTime),
         life: { state: 'accepted', resumeMs: nowMs + resumeAfterMs },
         ...(traceparent === undefined ? {} : { traceparent }),
-        payload: { request, fingerprint, hasKey, imageIds: Array.from({ length: request.images }, () => newId()) },
+        payload: { request, ...origin, imageIds: Array.from({ length: request.images }, () => newId()) },
       });
       const taken = await this.#reserveAndQueue(job, room);
       taken.queueing.then(room.giveBack, room.giveBack);
@@ -168,7 +170,7 @@ export class Submissions implements OnModuleDestroy {
     const model = await this.models.named(payload.request.modelId);
     try {
       const deadlineMs = BigInt(createdMs + startWithinMs + holdMarginMs);
-      return await this.#billing.reserve({ accountId, jobId: job.id, compute: computeSpecOf(payload.request, model), deadlineMs });
+      return await this.#billing.reserve({ accountId, jobId: job.id, compute: computeSpecOf(payload.request, model), deadlineMs, memberId: payload.memberId ?? '', project: payload.project ?? '' });
     } catch (error) {
       throw await this.#refuse(job, error);
     }

@@ -16,7 +16,7 @@ export class ApiKeyGuard implements CanActivate {
     const http = context.switchToHttp();
     const request = http.getRequest<GatewayRequest>();
     const caller = await this.callers.authenticate(request.headers.authorization);
-    request.caller = caller;
+    request.caller = this.callers.actingFor(caller, String(request.headers['tessera-account'] ?? ''));
     if (!readMethods.has(request.method) && !readRoutes.has(request.routeOptions.url ?? '')) this.callers.demandWrite(caller);
     const allowance = await this.callers.admit(caller);
     if (!allowance) return true;

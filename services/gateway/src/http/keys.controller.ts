@@ -1,5 +1,6 @@
 import { Controller, Delete, Get, HttpCode, Param, Post, Req, UseFilters, UseGuards } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
+import { Callers } from '../callers.js';
 import { Keys } from '../keys.js';
 import { ApiKeyGuard } from './api-key.guard.js';
 import { HttpErrors } from './http-errors.js';
@@ -11,13 +12,18 @@ import { keyWire } from './tessera-wire.js';
 @UseGuards(ApiKeyGuard)
 @UseFilters(HttpErrors)
 export class KeysController {
-  constructor(private readonly keys: Keys) {}
+  constructor(
+    private readonly keys: Keys,
+    private readonly callers: Callers,
+  ) {}
 
   @Post()
   @HttpCode(200)
   async create(@Req() request: FastifyRequest) {
-    const { name, scopes } = bodyOf(createKeyBody, request);
-    const created = await this.keys.create(callerOf(request).accountId, name, scopes ?? ['all']);
+    const caller = callerOf(request);
+    this.callers.demandAdmin(caller);
+    const { scopes = ['all'], ...purpose } = bodyOf(createKeyBody, request);
+    const created = await this.keys.create(caller.accountId, { scopes, ...purpose });
     return { ...keyWire(created), key: created.key };
   }
 
@@ -28,6 +34,8 @@ export class KeysController {
 
   @Delete(':id')
   async revoke(@Req() request: FastifyRequest, @Param('id') id: string) {
-    return keyWire(await this.keys.revoke(callerOf(request).accountId, id));
+    const caller = callerOf(request);
+    this.callers.demandAdmin(caller);
+    return keyWire(await this.keys.revoke(caller.accountId, id));
   }
 }

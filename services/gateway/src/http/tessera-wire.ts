@@ -1,6 +1,7 @@
 import { BillState, type Account, type AuditResponse, type Bill, type LedgerEntry, type Quote } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import type { DescribeQueueResponse } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import type { KeyDescription } from '../keys.js';
+import { bucketWire, termsWire } from './economy-wire.js';
 
 /** Our own resources as JSON: camelCase, tokens as whole numbers, times as ISO 8601. */
 
@@ -17,7 +18,9 @@ export const accountWire = (account: Account) => ({
   heldTokens: Number(account.heldTokens),
   spentTokens: Number(account.spentTokens),
   grantedTokens: Number(account.grantedTokens),
-  buckets: account.buckets.map(({ bucket, balanceTokens }) => ({ bucket, balanceTokens: Number(balanceTokens) })),
+  expiredTokens: Number(account.expiredTokens),
+  frozenTokens: Number(account.frozenTokens),
+  buckets: account.buckets.map(bucketWire),
   limits: {
     requestsPerMinute: account.limits?.requestsPerMinute ?? 0,
     concurrentJobs: account.limits?.concurrentJobs ?? 0,
@@ -26,6 +29,7 @@ export const accountWire = (account: Account) => ({
   openHolds: account.openHolds,
   createdAt: timeOf(account.createdMs),
   ...(account.renewsMs > 0n ? { renewsAt: timeOf(account.renewsMs) } : {}),
+  ...termsWire(account),
 });
 
 const billStates = {
@@ -77,11 +81,13 @@ export const queueWire = (queue: DescribeQueueResponse) => ({
   oldestWaitMs: Number(queue.oldestWaitMs),
 });
 
-export const keyWire = ({ id, prefix, name, scopes, createdMs, revokedMs, lastUsedMs }: KeyDescription) => ({
+export const keyWire = ({ id, prefix, name, scopes, memberId, project, createdMs, revokedMs, lastUsedMs }: KeyDescription) => ({
   id,
   prefix,
   name,
   scopes,
+  ...(memberId === undefined ? {} : { memberId }),
+  ...(project === undefined ? {} : { project }),
   createdAt: timeOf(createdMs),
   ...(revokedMs === undefined ? {} : { revokedAt: timeOf(revokedMs) }),
   ...(lastUsedMs === undefined ? {} : { lastUsedAt: timeOf(lastUsedMs) }),

@@ -40,7 +40,7 @@ function describe(operation: Operation): Json {
   const { id, tag, summary, body, query, headers = [], isPublic } = operation;
   const pathNames = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
   const parameters = [
-    ...pathNames.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string', format: 'uuid' } })),
+    ...pathNames.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string', ...(name === 'memberId' ? {} : { format: 'uuid' }) } })),
     ...(query ? queryParameters(query) : []),
     ...headers.map((name) => ({ name, in: 'header', description: requestHeaders[name], schema: { type: 'string' } })),
   ];

@@ -2,21 +2,37 @@ import type { z } from 'zod';
 import { createGenerationBody, pricingBody, uploadInitImageBody } from '../schemas/leonardo.js';
 import { imagesBody } from '../schemas/openai.js';
 import { responses } from '../schemas/responses.js';
-import { createKeyBody, createQuery, entriesQuery, eventsQuery, listQuery, topUpBody, waitQuery } from '../schemas/tessera.js';
+import {
+  balanceQuery,
+  changePlanBody,
+  createKeyBody,
+  createQuery,
+  entriesQuery,
+  eventsQuery,
+  limitsBody,
+  listQuery,
+  memberBody,
+  openAccountBody,
+  periodQuery,
+  reversalBody,
+  topUpBody,
+  usageQuery,
+  waitQuery,
+} from '../schemas/tessera.js';
 
 export type Operation = {
   readonly id: string;
-  readonly method: 'get' | 'post' | 'delete';
+  readonly method: 'get' | 'post' | 'put' | 'delete';
   /** As OpenAPI writes it: `/things/{id}`. */
   readonly path: string;
-  readonly tag: 'Generations' | 'Init images' | 'Account' | 'Keys' | 'Models and prices' | 'OpenAI Images' | 'Server';
+  readonly tag: 'Generations' | 'Init images' | 'Account' | 'Economy' | 'Keys' | 'Models and prices' | 'OpenAI Images' | 'Server';
   readonly summary: string;
   readonly body?: z.ZodType;
   readonly query?: z.ZodObject;
   readonly headers?: readonly (keyof typeof requestHeaders)[];
   readonly answer?: z.ZodType;
   /** When the answer is no JSON object. */
-  readonly contentType?: 'text/event-stream' | 'application/x-ndjson' | 'text/plain' | 'text/html' | 'application/json';
+  readonly contentType?: 'text/event-stream' | 'application/x-ndjson' | 'text/plain' | 'text/csv' | 'text/html' | 'application/json';
   readonly isPublic?: boolean;
   /** Statuses beyond those that every route may answer. */
   readonly errors?: readonly number[];
@@ -25,6 +41,7 @@ export type Operation = {
 };
 
 export const requestHeaders = {
+  'Tessera-Account': "The account to act for; only the installation's owner may name another than the key's.",
   'Idempotency-Key': '1 to 255 printable ASCII characters. The same key with the same request has its effect once and gets the first answer again; with another request it is refused (409).',
   Prefer: '`wait=30`: answer when the job has ended, or after so many seconds (at most 60).',
   'Last-Event-ID': 'Resume after this event.',
@@ -53,6 +70,19 @@ export const operations: readonly Operation[] = [
   { id: 'listEntries', method: 'get', path: `${api}/account/entries`, tag: 'Account', summary: 'Ledger entries, newest first.', query: entriesQuery, answer: responses.entries },
   { id: 'describeQueue', method: 'get', path: `${api}/queue`, tag: 'Account', summary: 'How much is waiting and running, of all and of yours.', answer: responses.queue },
   { id: 'audit', method: 'get', path: `${api}/audit`, tag: 'Account', summary: 'Recomputes every balance, hash chain and invariant: one JSON object a line, `{"finding"}` each, then `{"summary"}`. Owner only.', contentType: 'application/x-ndjson' },
+  { id: 'openAccount', method: 'post', path: `${api}/accounts`, tag: 'Economy', summary: 'Open an account on a plan; make its keys with `Tessera-Account`. Owner only.', body: openAccountBody, headers: ['Idempotency-Key'], answer: responses.account, example: { plan: 'team-starter', seats: 5 } },
+  { id: 'listPlans', method: 'get', path: `${api}/plans`, tag: 'Economy', summary: 'Plans and packs, with prices.', answer: responses.plans },
+  { id: 'changePlan', method: 'post', path: `${api}/account/plan`, tag: 'Economy', summary: 'More tokens count at once, for the rest of the cycle; fewer from the next renewal. Owner only; a payment does it by itself.', body: changePlanBody, headers: ['Idempotency-Key', 'Tessera-Account'], answer: responses.account, errors: [402, 404, 409], example: { plan: 'maestro' } },
+  { id: 'cancelPlan', method: 'delete', path: `${api}/account/plan`, tag: 'Economy', summary: 'The plan ends with its month; then the rollover bank expires.', headers: ['Idempotency-Key', 'Tessera-Account'], answer: responses.account, errors: [402, 404] },
+  { id: 'setLimits', method: 'put', path: `${api}/account/limits`, tag: 'Economy', summary: 'Cap what a cycle may cost, or be told when the balance is low. What is not named stays.', body: limitsBody, headers: ['Idempotency-Key', 'Tessera-Account'], answer: responses.account, errors: [404, 409], example: { spendCapTokens: 20_000, lowBalanceTokens: 500 } },
+  { id: 'putMember', method: 'put', path: `${api}/account/members/{memberId}`, tag: 'Economy', summary: 'Give a member a seat, or another cap.', body: memberBody, headers: ['Idempotency-Key', 'Tessera-Account'], answer: responses.account, errors: [402, 404, 409], example: { capTokens: 5_000 } },
+  { id: 'removeMember', method: 'delete', path: `${api}/account/members/{memberId}`, tag: 'Economy', summary: "Free a member's seat; a vacant seat is dropped at the renewal.", headers: ['Idempotency-Key', 'Tessera-Account'], answer: responses.account, errors: [404, 409] },
+  { id: 'reverseOperation', method: 'post', path: `${api}/account/reversals`, tag: 'Economy', summary: "Take a top-up back as far as nobody has spent it, or give a job's charge back, as a new entry. Once for each. Owner only.", body: reversalBody, headers: ['Tessera-Account'], answer: responses.account, errors: [402, 404], example: { operationId: `close:${uuid}` } },
+  { id: 'balanceAt', method: 'get', path: `${api}/account/balance`, tag: 'Economy', summary: 'The account as it was at an instant, recomputed from its entries.', query: balanceQuery, headers: ['Tessera-Account'], answer: responses.position, errors: [404] },
+  { id: 'usage', method: 'get', path: `${api}/account/usage`, tag: 'Economy', summary: 'What was charged, by member, model, project or job.', query: usageQuery, headers: ['Tessera-Account'], answer: responses.usage, errors: [404] },
+  { id: 'statement', method: 'get', path: `${api}/account/statement`, tag: 'Economy', summary: 'Opening balance, what came, went and expired, closing balance: it adds up to the token.', query: periodQuery, headers: ['Tessera-Account'], answer: responses.statement, errors: [404] },
+  { id: 'exportEntries', method: 'get', path: `${api}/account/entries.csv`, tag: 'Economy', summary: 'The ledger as CSV (RFC 4180): a row for each posting, oldest first.', query: periodQuery, headers: ['Tessera-Account'], contentType: 'text/csv', errors: [404] },
+  { id: 'reconcile', method: 'get', path: `${api}/reconciliation`, tag: 'Economy', summary: 'Holds the ledger against the jobs of all accounts: one JSON object a line, `{"finding"}` each, then `{"summary"}`. Owner only.', contentType: 'application/x-ndjson' },
   { id: 'createKey', method: 'post', path: `${api}/keys`, tag: 'Keys', summary: 'A new API key, shown once.', body: createKeyBody, answer: responses.createdKey, errors: [402], example: { name: 'batch jobs', scopes: ['all'] } },
   { id: 'listKeys', method: 'get', path: `${api}/keys`, tag: 'Keys', summary: 'Your keys, oldest first, revoked ones included.', answer: responses.keys },
   { id: 'revokeKey', method: 'delete', path: `${api}/keys/{id}`, tag: 'Keys', summary: 'Revoke a key; works at once.', answer: responses.key, errors: [404] },

@@ -56,6 +56,9 @@ const generation = z
   })
   .meta({ id: 'Generation' });
 
+const buckets = z.array(z.object({ bucket: z.enum(['daily', 'fast', 'rollover', 'topup']), balanceTokens: tokens, isFrozen: z.boolean().optional() }));
+const limits = z.object({ requestsPerMinute: z.int(), concurrentJobs: z.int(), queuedJobs: z.int() }).describe('0 means unlimited.');
+
 const account = z
   .object({
     accountId: z.uuid(),
@@ -64,15 +67,48 @@ const account = z
     heldTokens: tokens,
     spentTokens: tokens,
     grantedTokens: tokens,
-    buckets: z.array(z.object({ bucket: z.enum(['daily', 'fast', 'rollover', 'topup']), balanceTokens: tokens })),
-    limits: z.object({ requestsPerMinute: z.int(), concurrentJobs: z.int(), queuedJobs: z.int() }).describe('0 means unlimited.'),
+    expiredTokens: tokens,
+    frozenTokens: tokens.describe('In the rollover bank of an account that does not pay. granted = balance + frozen + held + spent + expired.'),
+    buckets,
+    limits,
     openHolds: z.int(),
     createdAt: time,
     renewsAt: time.optional(),
+    cycle: z
+      .object({ startedAt: time, allowanceTokens: tokens, bankCapTokens: tokens, usedTokens: tokens, seats: z.int(), membersMax: z.int(), hasRelaxedLane: z.boolean(), catalogueVersion: z.string() })
+      .optional(),
+    nextPlan: z.object({ plan: z.string(), seats: z.int(), isCancellation: z.boolean() }).optional(),
+    spendCapTokens: tokens.optional(),
+    lowBalanceTokens: tokens.optional(),
+    members: z.array(z.object({ memberId: z.string(), capTokens: tokens.optional(), usedTokens: tokens })),
   })
   .meta({ id: 'Account' });
 
-const keyFields = { id: z.uuid(), prefix: z.string(), name: z.string(), scopes: z.array(z.enum(['all', 'read'])), createdAt: time, revokedAt: time.optional(), lastUsedAt: time.optional() };
+const position = z
+  .object({ at: time, lastEntry: z.int(), plan: z.string(), balanceTokens: tokens, frozenTokens: tokens, heldTokens: tokens, spentTokens: tokens, expiredTokens: tokens, grantedTokens: tokens, buckets })
+  .meta({ id: 'Position' });
+const usageRow = z.object({ key: z.string(), jobs: z.int(), imagesDelivered: z.int(), tokens: z.int(), tokensPerImage: z.number().optional() });
+const economy = {
+  plans: z.object({
+    catalogueVersion: z.string(),
+    plans: z.array(
+      z.object({
+        plan: z.string(), name: z.string(), priceCents: z.int().describe('Of a month, for each seat.'), cadence: z.enum(['monthly', 'daily', 'once']), seatTokens: tokens, seatBankTokens: tokens,
+        seatsMin: z.int(), seatsMax: z.int(), hasRelaxedLane: z.boolean(), limits, aliases: z.array(z.string()),
+      }),
+    ),
+    packs: z.array(z.object({ pack: z.string(), name: z.string(), tokens, priceCents: z.int() })),
+  }),
+  position,
+  usage: z.object({ by: z.enum(['member', 'model', 'project', 'job']), rows: z.array(usageRow), total: usageRow }),
+  statement: z.object({
+    opening: position,
+    lines: z.array(z.object({ kind: z.enum(['allowance', 'topup', 'reversed', 'charged', 'refunded', 'expired']), operations: z.int(), tokens: z.int() })),
+    closing: position,
+  }),
+};
+
+const keyFields = { id: z.uuid(), prefix: z.string(), name: z.string(), scopes: z.array(z.enum(['all', 'read'])), memberId: z.string().optional(), project: z.string().optional(), createdAt: time, revokedAt: time.optional(), lastUsedAt: time.optional() };
 const key = z.object(keyFields).meta({ id: 'Key' });
 const initImage = z.object({ id: z.uuid(), url: z.url(), createdAt: time });
 
@@ -107,6 +143,10 @@ export const responses = {
     })),
     nextPageToken: z.string().optional(),
   }),
+  plans: economy.plans,
+  position: economy.position,
+  usage: economy.usage,
+  statement: economy.statement,
   queue: z.object({ queuedJobs: z.int(), runningJobs: z.int(), accountQueuedJobs: z.int(), accountRunningJobs: z.int(), oldestWaitMs: z.int() }),
   models: z.object({ custom_models: z.array(z.object({ id: z.uuid(), name: z.string(), description: z.string(), featured: z.boolean(), nsfw: z.boolean(), tessera: z.looseObject({ model: z.string() }) })) }),
   price: z.object({ calculateProductionApiServiceCost: z.object({ cost: tokens, tessera: z.object({ quote }) }) }),

@@ -5,6 +5,7 @@ import { Clock } from '@tessera/platform/clock.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { LOGGER } from '@tessera/platform/tokens.js';
+import type { Entry } from './account.js';
 import { AccountDocuments, type DueHold } from './account.documents.js';
 import { AccountStore } from './account.store.js';
 import { releasedByDeadline } from './commands.js';
@@ -15,14 +16,16 @@ const holdsPerSweep = 500;
 const sleepMsMax = 3_600_000;
 /** Deadlines that lie closer together than this share a sweep. */
 const sleepMsMin = 20;
+/** Accounts brought up to date side by side. */
+const accountsPerSweep = 200;
 /** A sweep that failed is tried again after this long. */
 const retryMs = 5_000;
 /** How long a sweep lets the events in the log go first. */
 const eventsFirstMsMax = 30_000;
 
-/** Returns holds past their deadline. One timer, set to the nearest deadline of all accounts. */
+/** Everything that happens because its time has come: holds return at their deadline, cycles end, lots expire. One timer, set to whatever is due next of all accounts. */
 @Injectable()
-export class HoldExpiry implements OnModuleInit, OnModuleDestroy {
+export class DueWork implements OnModuleInit, OnModuleDestroy {
   private timer: NodeJS.Timeout | undefined;
   private wakesAtMs = Infinity;
   private isStopped = false;
@@ -40,7 +43,8 @@ export class HoldExpiry implements OnModuleInit, OnModuleDestroy {
 
   async onModuleInit(): Promise<void> {
     this.stopListening = this.store.onEntry((entry) => {
-      if (entry.kind === 'hold') this.wakeAt(entry.deadlineMs);
+      const dueMs = dueAfter(entry);
+      if (dueMs !== undefined) this.wakeAt(dueMs);
     });
     await this.wakeAtNearest();
   }
@@ -53,8 +57,30 @@ export class HoldExpiry implements OnModuleInit, OnModuleDestroy {
     await this.sweeping;
   }
 
-  /** Returns every hold that is past its deadline now; how many there were. */
-  async sweep(): Promise<number> {
+  /** Does all that is due now; how many holds were returned and how many accounts changed. */
+  async sweep(): Promise<{ holds: number; accounts: number }> {
+    return { holds: await this.returnHolds(), accounts: await this.catchUpAccounts() };
+  }
+
+  /** One account that cannot be brought up to date does not keep the others waiting. */
+  private async catchUpAccounts(): Promise<number> {
+    let changed = 0;
+    for (;;) {
+      const nowMs = this.clock.now();
+      const due = await this.documents.accountsDueAt(nowMs, accountsPerSweep);
+      const outcomes = await Promise.allSettled(due.map((accountId) => this.store.catchUp(accountId, nowMs)));
+      const changedNow = outcomes.filter((outcome) => outcome.status === 'fulfilled' && outcome.value > 0).length;
+      changed += changedNow;
+      const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+      if (failed && changedNow === 0) throw failed.reason;
+      if (due.length < accountsPerSweep || changedNow === 0 || this.isStopped) {
+        if (failed) throw failed.reason;
+        return changed;
+      }
+    }
+  }
+
+  private async returnHolds(): Promise<number> {
     let returned = 0;
     for (;;) {
       const due = await this.documents.holdsDueAt(this.clock.now(), holdsPerSweep);
@@ -76,12 +102,11 @@ export class HoldExpiry implements OnModuleInit, OnModuleDestroy {
     }
   }
 
-  private wakeAt(deadlineMs: number): void {
-    if (this.isStopped || deadlineMs >= this.wakesAtMs) return;
+  private wakeAt(dueMs: number): void {
+    if (this.isStopped || dueMs >= this.wakesAtMs) return;
     clearTimeout(this.timer);
-    this.wakesAtMs = deadlineMs;
-    // A millisecond late rather than early: a hold is good up to and including its deadline.
-    const sleepMs = Math.min(sleepMsMax, Math.max(sleepMsMin, deadlineMs + 1 - this.clock.now()));
+    this.wakesAtMs = dueMs;
+    const sleepMs = Math.min(sleepMsMax, Math.max(sleepMsMin, dueMs - this.clock.now()));
     this.timer = setTimeout(() => this.wake(), sleepMs);
     this.timer.unref();
   }
@@ -92,17 +117,16 @@ export class HoldExpiry implements OnModuleInit, OnModuleDestroy {
 
   private async sweepAndSleep(): Promise<void> {
     try {
-      if ((await this.documents.holdsDueAt(this.clock.now(), 1)).length > 0) {
-        await this.eventsFirst();
-        if (this.isStopped) return;
-        const returned = await this.sweep();
-        if (returned > 0) this.logger.warn({ holds: returned }, 'holds past their deadline were returned');
-      }
+      if ((await this.documents.holdsDueAt(this.clock.now(), 1)).length > 0) await this.eventsFirst();
+      if (this.isStopped) return;
+      const { holds, accounts } = await this.sweep();
+      if (holds > 0) this.logger.warn({ holds }, 'holds past their deadline were returned');
+      if (accounts > 0) this.logger.info({ accounts }, 'cycles ended and lots expired');
       this.wakesAtMs = Infinity;
       await this.wakeAtNearest();
     } catch (error) {
       if (this.isStopped) return;
-      this.logger.error({ err: error }, 'holds past their deadline could not be returned; trying again');
+      this.logger.error({ err: error }, 'what has come due could not be done; trying again');
       this.wakesAtMs = Infinity;
       this.wakeAt(this.clock.now() + retryMs);
     }
@@ -117,7 +141,16 @@ export class HoldExpiry implements OnModuleInit, OnModuleDestroy {
   }
 
   private async wakeAtNearest(): Promise<void> {
-    const nearestMs = await this.documents.nearestDeadlineMs();
+    const nearestMs = await this.documents.nearestDueMs();
     this.wakeAt(nearestMs ?? this.clock.now() + sleepMsMax);
   }
+}
+
+/** When time will next act on what an entry brought. A hold is good up to and including its deadline. */
+function dueAfter(entry: Entry): number | undefined {
+  if (entry.kind === 'hold') return entry.deadlineMs + 1;
+  const expiries = 'lots' in entry ? entry.lots.flatMap(({ expiresMs }) => expiresMs ?? []) : [];
+  const renewsMs = 'subscription' in entry ? entry.subscription?.renewsMs : undefined;
+  const dueMs = Math.min(...expiries, renewsMs ?? Infinity);
+  return dueMs === Infinity ? undefined : dueMs;
 }

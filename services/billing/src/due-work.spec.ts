@@ -5,7 +5,7 @@ import { JobState } from '@tessera/contracts/tessera/generation/v1/generation_pb
 import { outgoingEvent } from '@tessera/documents/outgoing-event.js';
 import { hourMs, openBilling, twoPictures, type TestBilling } from './billing.fixture.js';
 
-describe('the expiry of holds', () => {
+describe('holds past their deadline', () => {
   let billing: TestBilling;
 
   beforeEach(async () => {
@@ -24,33 +24,33 @@ describe('the expiry of holds', () => {
     await reserve('beta', 'short', 1_000);
     await reserve('acme', 'long', hourMs);
     billing.clock.advance(1_001);
-    expect(await billing.holdExpiry.sweep()).toBe(2);
+    expect((await billing.dueWork.sweep()).holds).toBe(2);
     expect([await held('acme'), await held('beta')]).toEqual([8, 0]);
   });
 
   it('leaves a hold alone up to its deadline', async () => {
     await reserve('acme', 'job', 1_000);
     billing.clock.advance(1_000);
-    expect(await billing.holdExpiry.sweep()).toBe(0);
+    expect((await billing.dueWork.sweep()).holds).toBe(0);
   });
 
   it('returns a hold once', async () => {
     await reserve('acme', 'job', 1_000);
     billing.clock.advance(1_001);
-    await Promise.all([billing.holdExpiry.sweep(), billing.holdExpiry.sweep()]);
+    await Promise.all([billing.dueWork.sweep(), billing.dueWork.sweep()]);
     expect((await billing.store.summary('acme')).lastEntry).toBe(3);
   });
 
   it('returns more holds than fit into one sweep', async () => {
     await Promise.all(Array.from({ length: 600 }, (_, n) => reserve('acme', `job-${n}`, 1_000)));
     billing.clock.advance(1_001);
-    expect(await billing.holdExpiry.sweep()).toBe(600);
+    expect((await billing.dueWork.sweep()).holds).toBe(600);
     expect(await held('acme')).toBe(0);
   });
 
   it('wakes by itself at the deadline of a hold that was taken while it slept', async () => {
     await billing.bus.start();
-    await billing.holdExpiry.onModuleInit();
+    await billing.dueWork.onModuleInit();
     await reserve('acme', 'job', 30);
     const closed = billing.statements.bill('acme', 'job', 30_000);
     billing.clock.advance(31);
@@ -63,7 +63,7 @@ describe('the expiry of holds', () => {
     billing = await billing.reopened();
     const closed = billing.statements.bill('acme', 'job', 30_000);
     await billing.bus.start();
-    await billing.holdExpiry.onModuleInit();
+    await billing.dueWork.onModuleInit();
     expect((await closed).bill.state).toBe('released');
   });
 
@@ -75,7 +75,7 @@ describe('the expiry of holds', () => {
     billing = await billing.reopened();
     const closed = billing.statements.bill('acme', 'job', 30_000);
     billing.settlement.onModuleInit();
-    await billing.holdExpiry.onModuleInit();
+    await billing.dueWork.onModuleInit();
     await billing.bus.start();
     expect((await closed).bill.state).toBe('settled');
   });

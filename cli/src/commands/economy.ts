@@ -1,0 +1,85 @@
+import { randomUUID } from 'node:crypto';
+import type { CallOptions } from '../api.js';
+import { withConnection, type Connection } from '../connection.js';
+import { CommandFailure, exitCodes } from '../failure.js';
+import { dataFolder } from '../places.js';
+import { balanceText, membersText, plansText, statementText, usageText, type Account, type Plans, type Position, type Statement, type Usage } from '../economy-texts.js';
+import { formatCount } from '../texts.js';
+
+type Options = { readonly json?: boolean; readonly data?: string; readonly account?: string };
+type Period = { readonly from?: string; readonly to?: string };
+
+const base = '/api/rest/v1';
+
+export const showPlans = (options: Options): Promise<void> => show<Plans>(options, (api) => api.get(`${base}/plans`), plansText);
+
+export const openAccount = (plan: string, options: Options & { readonly seats?: string }): Promise<void> =>
+  show<Account>(options, (api, common) => api.post(`${base}/accounts`, { ...common, idempotencyKey: randomUUID(), body: planBody(plan, options.seats) }), (account) => `${account.accountId}\nIts keys: tessera keys create "…" --account ${account.accountId}`);
+
+export const changePlan = (plan: string, options: Options & { readonly seats?: string }): Promise<void> =>
+  show<Account>(options, (api, common) => api.post(`${base}/account/plan`, { ...common, idempotencyKey: randomUUID(), body: planBody(plan, options.seats) }), planText);
+
+export const cancelPlan = (options: Options): Promise<void> => show<Account>(options, (api, common) => api.delete(`${base}/account/plan`, { ...common, idempotencyKey: randomUUID() }), planText);
+
+export async function setLimits(options: Options & { readonly spendCap?: string; readonly lowBalance?: string }): Promise<void> {
+  const body = { ...limit('spendCapTokens', options.spendCap), ...limit('lowBalanceTokens', options.lowBalance) };
+  await show<Account>(options, (api, common) => api.put(`${base}/account/limits`, { ...common, idempotencyKey: randomUUID(), body }), limitsText);
+}
+
+export const listMembers = (options: Options): Promise<void> => show<Account>(options, (api, common) => api.get(`${base}/account`, common), membersText);
+
+export const putMember = (member: string, options: Options & { readonly cap?: string }): Promise<void> =>
+  show<Account>(options, (api, common) => api.put(`${base}/account/members/${encodeURIComponent(member)}`, { ...common, idempotencyKey: randomUUID(), body: limit('capTokens', options.cap) }), membersText);
+
+export const removeMember = (member: string, options: Options): Promise<void> =>
+  show<Account>(options, (api, common) => api.delete(`${base}/account/members/${encodeURIComponent(member)}`, { ...common, idempotencyKey: randomUUID() }), membersText);
+
+export const showBalance = (options: Options & { readonly at?: string }): Promise<void> => show<Position>(options, (api, common) => api.get(`${base}/account/balance${query({ at: options.at })}`, common), balanceText);
+
+export const showUsage = (options: Options & Period & { readonly by: string }): Promise<void> =>
+  show<Usage>(options, (api, common) => api.get(`${base}/account/usage${query({ by: options.by, from: options.from, to: options.to })}`, common), usageText);
+
+export const showStatement = (options: Options & Period): Promise<void> =>
+  show<Statement>(options, (api, common) => api.get(`${base}/account/statement${query({ from: options.from, to: options.to })}`, common), statementText);
+
+export const reverse = (operation: string, options: Options): Promise<void> =>
+  show<Account>(options, (api, common) => api.post(`${base}/account/reversals`, { ...common, body: { operationId: operation } }), (account) => `reversed ${operation} · balance ${formatCount(account.balanceTokens)}`);
+
+export async function exportEntries(options: Options & Period): Promise<void> {
+  await withConnection(dataFolder(options.data), async ({ api }) => {
+    const answer = await api.open('GET', `${base}/account/entries.csv${query({ from: options.from, to: options.to })}`, { account: options.account });
+    for await (const piece of answer.body ?? []) if (!process.stdout.write(piece)) await new Promise((resolve) => process.stdout.once('drain', resolve));
+  });
+}
+
+async function show<T>(options: Options, ask: (api: Connection['api'], common: CallOptions) => Promise<T>, text: (answer: T) => string): Promise<void> {
+  await withConnection(dataFolder(options.data), async ({ api }) => {
+    const answer = await ask(api, { account: options.account });
+    process.stdout.write(options.json ? `${JSON.stringify(answer)}\n` : `${text(answer)}\n`);
+  });
+}
+
+function query(fields: Record<string, string | undefined>): string {
+  const given = Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as [string, string]]));
+  return given.length === 0 ? '' : `?${new URLSearchParams(given).toString()}`;
+}
+
+const planBody = (plan: string, seats: string | undefined) => ({ plan, ...(seats === undefined ? {} : { seats: whole(seats) }) });
+
+const limit = (name: string, value: string | undefined) => (value === undefined ? {} : { [name]: value === 'none' ? null : whole(value) });
+
+function whole(text: string): number {
+  const count = Number(text.replaceAll(/[,_]/g, ''));
+  if (text.trim() === '' || !Number.isSafeInteger(count) || count < 0) throw new CommandFailure(`"${text}" is not a whole number.`, exitCodes.refused);
+  return count;
+}
+
+function planText({ plan, renewsAt, nextPlan, balanceTokens }: Account): string {
+  const next = nextPlan ? `, ${nextPlan.plan} from ${renewsAt?.slice(0, 10) ?? 'then on'}` : '';
+  return `plan ${plan}${next} · balance ${formatCount(balanceTokens)}`;
+}
+
+function limitsText({ spendCapTokens, lowBalanceTokens, cycle }: Account): string {
+  const cap = spendCapTokens === undefined ? 'no spend cap' : `spend cap ${formatCount(spendCapTokens)}, ${formatCount(cycle?.usedTokens ?? 0)} used`;
+  return `${cap} · ${lowBalanceTokens === undefined ? 'no low-balance alert' : `alert below ${formatCount(lowBalanceTokens)}`}`;
+}

@@ -1,0 +1,86 @@
+import type { Command } from 'commander';
+import { accountOption, dataOption } from './places.js';
+
+const fromOption = ['--from <time>', 'date or time, for example 2026-11-01 (default: the beginning)'] as const;
+const toOption = ['--to <time>', 'date or time, not included (default: now)'] as const;
+
+const load = () => import('./commands/economy.js');
+
+/** A command that talks about one account's money. */
+const money = (parent: Command, name: string, description: string, example: string): Command =>
+  parent
+    .command(name)
+    .description(description)
+    .option(...accountOption)
+    .option('--json', 'print JSON')
+    .option(...dataOption)
+    .addHelpText('after', `\nExample:\n  ${example}`);
+
+export function addEconomy(program: Command): void {
+  addPlans(program);
+  addLimits(program);
+  addBooks(program);
+}
+
+function addPlans(program: Command): void {
+  money(program, 'plans', 'list plans and packs with their prices', 'tessera plans').action(async (options) => (await load()).showPlans(options));
+  const accounts = program.command('accounts').description('open accounts');
+  money(accounts, 'open', 'open an account on a plan', 'tessera accounts open team-starter --seats 5')
+    .argument('<plan>', 'plan or alias from `tessera plans`')
+    .option('--seats <count>', 'seats of a team')
+    .action(async (plan: string, options) => (await load()).openAccount(plan, options));
+  const plan = program.command('plan').description('change or cancel the plan');
+  money(plan, 'change', 'more tokens count at once, fewer from the next renewal', 'tessera plan change maestro')
+    .argument('<plan>', 'plan or alias from `tessera plans`')
+    .option('--seats <count>', 'seats of a team')
+    .action(async (name: string, options) => (await load()).changePlan(name, options));
+  money(plan, 'cancel', 'let the plan end with its month', 'tessera plan cancel').action(async (options) => (await load()).cancelPlan(options));
+}
+
+function addLimits(program: Command): void {
+  money(program, 'limits', 'cap what a cycle may cost, or be told when the balance is low', 'tessera limits --spend-cap 20000 --low-balance 500')
+    .option('--spend-cap <tokens>', 'the most that a cycle may cost; "none" takes the cap away')
+    .option('--low-balance <tokens>', 'tell me below this; "none" switches it off')
+    .action(async (options) => (await load()).setLimits(options));
+  const members = program.command('members').description('who shares the account, and up to which cap');
+  money(members, 'list', 'list members and what they have used in this cycle', 'tessera members list').action(async (options) => (await load()).listMembers(options));
+  money(members, 'put', 'give a member a seat, or another cap', 'tessera members put ann --cap 5000')
+    .argument('<member>', 'a name of letters, digits, dots, dashes')
+    .option('--cap <tokens>', 'the most that the member may spend in a cycle (default: no cap)')
+    .action(async (member: string, options) => (await load()).putMember(member, options));
+  money(members, 'remove', "free a member's seat", 'tessera members remove ann')
+    .argument('<member>', 'name from `members list`')
+    .action(async (member: string, options) => (await load()).removeMember(member, options));
+}
+
+function addBooks(program: Command): void {
+  money(program, 'balance', 'the balance, now or at any past instant', 'tessera balance --at 2026-11-01T12:00:00Z')
+    .option('--at <time>', 'date or time, included (default: now)')
+    .action(async (options) => (await load()).showBalance(options));
+  money(program, 'usage', 'what was charged, by member, model, project or job', 'tessera usage --by project --from 2026-11-01')
+    .option('--by <what>', 'member, model, project or job', 'member')
+    .option(...fromOption)
+    .option(...toOption)
+    .action(async (options) => (await load()).showUsage(options));
+  money(program, 'statement', 'what the account had, what came and went, what it has', 'tessera statement --from 2026-11-01 --to 2026-12-01')
+    .option(...fromOption)
+    .option(...toOption)
+    .action(async (options) => (await load()).showStatement(options));
+  money(program, 'export', 'write the ledger as CSV to standard output', 'tessera export --from 2026-11-01 > november.csv')
+    .option(...fromOption)
+    .option(...toOption)
+    .action(async (options) => (await load()).exportEntries(options));
+  program
+    .command('reconcile')
+    .description('hold the ledger against the jobs; exit code 1 if anything was delivered and not charged, or charged and not delivered')
+    .option('--json', 'print the findings and the summary, one JSON object a line')
+    .option(...dataOption)
+    .addHelpText('after', '\nExample:\n  tessera reconcile')
+    .action(async (options) => {
+      const { reconcile } = await import('./commands/reconcile.js');
+      process.exitCode = await reconcile(options);
+    });
+  money(program, 'reverse', "take a top-up back as far as nobody has spent it, or give a job's charge back", 'tessera reverse close:0199f3c2-1d5e-7a41-9c1b-2f6d8e0a7b34')
+    .argument('<operation>', 'operation id as `tessera export` shows it')
+    .action(async (operation: string, options) => (await load()).reverse(operation, options));
+}

@@ -1,0 +1,37 @@
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { JobDeletedSchema } from '@tessera/contracts/tessera/generation/v1/events_pb.js';
+import { Documents, type Collection } from '@tessera/documents/documents.js';
+import { EventBus } from '@tessera/events/event-bus.js';
+import { TesseraError } from '@tessera/platform/errors.js';
+
+type DeletedJob = { readonly accountId: string; readonly deletedMs: number };
+
+/** Remembers that a job was deleted: its charge stays, and must not look like one without a job. */
+@Injectable()
+export class DeletedJobs implements OnModuleInit {
+  private readonly deleted: Collection<DeletedJob>;
+
+  constructor(
+    private readonly documents: Documents,
+    private readonly bus: EventBus,
+  ) {
+    this.deleted = documents.collection<DeletedJob>({ name: 'billing.deletedJobs', indexes: [] });
+  }
+
+  onModuleInit(): void {
+    this.bus.subscribe(JobDeletedSchema, 'billing', ({ jobId, accountId, deletedMs }) => this.note(jobId, { accountId, deletedMs: Number(deletedMs) }));
+  }
+
+  /** Those of the jobs that were deleted. */
+  async among(jobIds: readonly string[]): Promise<ReadonlySet<string>> {
+    return new Set((await this.deleted.getMany(jobIds)).map(({ id }) => id));
+  }
+
+  private async note(jobId: string, job: DeletedJob): Promise<void> {
+    try {
+      await this.documents.commit([this.deleted.insert(jobId, job)]);
+    } catch (error) {
+      if (!(error instanceof TesseraError) || error.reason !== 'already_exists') throw error;
+    }
+  }
+}

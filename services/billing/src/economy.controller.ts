@@ -1,0 +1,152 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { Controller } from '@nestjs/common';
+import { GrpcMethod } from '@nestjs/microservices';
+import {
+  EconomyService,
+  type CancelPlanRequest,
+  type ChangePlanRequest,
+  type ExportEntriesRequest,
+  type GetBalanceAtRequest,
+  type GetStatementRequest,
+  type GetUsageRequest,
+  type LimitChange,
+  type Period as PeriodMessage,
+  type PositionSchema,
+  type PutMemberRequest,
+  type ReconcileRequest,
+  type ReconcileResponseSchema,
+  type RemoveMemberRequest,
+  type ReverseOperationRequest,
+  type SetLimitsRequest,
+} from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
+import { streamOf } from '@tessera/rpc/streams.js';
+import { accountMessage, bucketMessage } from './account.message.js';
+import { Accounts } from './accounts.js';
+import { Books, type Position } from './books.js';
+import type { Period } from './history.js';
+import { whole } from './input.js';
+import { PlanList } from './plan-list.js';
+import { Reconciliation, type ReconcileFinding, type ReconcileSummary } from './reconciliation.js';
+import type { SettingsChange } from './settings.js';
+import { UsageReports, type UsageRow } from './usage-reports.js';
+
+/** Translates between the contract and the use cases, nothing else. */
+@Controller()
+export class EconomyController {
+  constructor(
+    private readonly accounts: Accounts,
+    private readonly books: Books,
+    private readonly usage: UsageReports,
+    private readonly planList: PlanList,
+    private readonly reconciliation: Reconciliation,
+  ) {}
+
+  @GrpcMethod(EconomyService.typeName)
+  listPlans() {
+    const { version, plans, packs } = this.planList.now();
+    return {
+      catalogueVersion: version,
+      plans: plans.map(({ seatTokens, seatBankTokens, ...plan }) => ({ ...plan, seatTokens: BigInt(seatTokens), seatBankTokens: BigInt(seatBankTokens) })),
+      packs: packs.map(({ tokens, ...pack }) => ({ ...pack, tokens: BigInt(tokens) })),
+    };
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async changePlan({ accountId, operationId, plan, seats }: ChangePlanRequest) {
+    return { account: accountMessage(await this.accounts.changePlan(accountId, operationId, plan, seats || undefined)) };
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async cancelPlan({ accountId, operationId }: CancelPlanRequest) {
+    return { account: accountMessage(await this.accounts.cancel(accountId, operationId)) };
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async setLimits({ accountId, operationId, spendCap, lowBalance }: SetLimitsRequest) {
+    const change = { kind: 'limits', ...limitOf('spendCapTokens', spendCap), ...limitOf('lowBalanceTokens', lowBalance) } as const;
+    return { account: accountMessage(await this.accounts.configure(accountId, operationId, change)) };
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async putMember({ accountId, operationId, memberId, capTokens }: PutMemberRequest) {
+    const change: SettingsChange = { kind: 'member', memberId, capTokens: capTokens === undefined ? null : whole('cap_tokens', capTokens) };
+    return { account: accountMessage(await this.accounts.configure(accountId, operationId, change)) };
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async removeMember({ accountId, operationId, memberId }: RemoveMemberRequest) {
+    return { account: accountMessage(await this.accounts.configure(accountId, operationId, { kind: 'memberLeft', memberId })) };
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async reverseOperation({ accountId, reversedOperationId }: ReverseOperationRequest) {
+    return { account: accountMessage(await this.accounts.reverse(accountId, reversedOperationId)) };
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async getBalanceAt({ accountId, atMs }: GetBalanceAtRequest) {
+    return { position: positionMessage(await this.books.positionAt(accountId, whole('at_ms', atMs))) };
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async getUsage({ accountId, period, by }: GetUsageRequest) {
+    const { rows, total } = await this.usage.by(accountId, by, periodOf(period));
+    return { rows: rows.map(usageMessage), total: usageMessage(total) };
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async getStatement({ accountId, period }: GetStatementRequest) {
+    const { opening, closing, lines } = await this.books.statement(accountId, periodOf(period));
+    return {
+      opening: positionMessage(opening),
+      closing: positionMessage(closing),
+      lines: lines.map(({ kind, operations, tokens }) => ({ kind, operations: BigInt(operations), tokens: BigInt(tokens) })),
+    };
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  exportEntries({ accountId, period }: ExportEntriesRequest) {
+    return streamOf((signal) => this.csvMessages(accountId, periodOf(period), signal));
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  reconcile({ accountId }: ReconcileRequest) {
+    return streamOf((signal) => this.reconcileMessages(accountId, signal));
+  }
+
+  private async *csvMessages(accountId: string, period: Period, signal: AbortSignal) {
+    for await (const csv of this.books.csv(accountId, period)) {
+      if (signal.aborted) return;
+      yield { csv };
+    }
+  }
+
+  private async *reconcileMessages(accountId: string, signal: AbortSignal): AsyncIterable<MessageInitShape<typeof ReconcileResponseSchema>> {
+    for await (const result of this.reconciliation.run(accountId, signal)) yield 'finding' in result ? findingMessage(result.finding) : summaryMessage(result.summary);
+  }
+}
+
+const findingMessage = (finding: ReconcileFinding) => ({ result: { case: 'finding' as const, value: finding } });
+
+const summaryMessage = ({ accounts, jobs, settlements, findings }: ReconcileSummary) => ({
+  result: { case: 'summary' as const, value: { accounts: BigInt(accounts), jobs: BigInt(jobs), settlements: BigInt(settlements), findings: BigInt(findings) } },
+});
+
+const periodOf = (period: PeriodMessage | undefined): Period => ({ fromMs: whole('period.from_ms', period?.fromMs ?? 0n), toMs: whole('period.to_ms', period?.toMs ?? 0n) });
+
+const limitOf = (name: 'spendCapTokens' | 'lowBalanceTokens', change: LimitChange | undefined) => (change === undefined ? {} : { [name]: change.tokens === undefined ? null : whole(name, change.tokens) });
+
+const usageMessage = ({ key, jobs, imagesDelivered, tokens }: UsageRow) => ({ key, jobs: BigInt(jobs), imagesDelivered: BigInt(imagesDelivered), tokens: BigInt(tokens) });
+
+const positionMessage = (position: Position): MessageInitShape<typeof PositionSchema> => ({
+  atMs: BigInt(position.atMs),
+  lastEntry: BigInt(position.lastEntry),
+  plan: position.plan,
+  balanceTokens: BigInt(position.balance),
+  frozenTokens: BigInt(position.frozen),
+  heldTokens: BigInt(position.held),
+  spentTokens: BigInt(position.spent),
+  expiredTokens: BigInt(position.expired),
+  grantedTokens: BigInt(position.granted),
+  buckets: position.buckets.map(bucketMessage),
+});

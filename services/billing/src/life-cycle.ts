@@ -1,0 +1,113 @@
+import type { Account, EntryDraft, Lot, Posting } from './account.js';
+import { monthsAfter, nextMidnightMs } from './calendar.js';
+import { lotsOf, planOperation, renewalOperation, type Command, type Grant } from './commands.js';
+import { nothingToCancel, planUnchanged, seatsTaken } from './errors.js';
+import { ledgerTime } from './evolve.js';
+import { granted, granting } from './granting.js';
+import { allowanceBucket, allowanceTokens, bankCapTokens, sameTerms, type Subscription, type Terms } from './terms.js';
+
+/** A subscription that begins now. `frozenCapTokens` is what the bank was capped at before, for plans that have none. */
+export function begin(terms: Terms, nowMs: number, frozenCapTokens = 0): Subscription {
+  const common = { terms, anchorMs: nowMs, cycle: 0, startedMs: nowMs, bankCapTokens: terms.isPaid ? bankCapTokens(terms) : frozenCapTokens };
+  switch (terms.cadence) {
+    case 'monthly':
+      return { ...common, renewsMs: monthsAfter(nowMs, 1) };
+    case 'daily':
+      return { ...common, renewsMs: nextMidnightMs(nowMs) };
+    case 'once':
+      return common;
+  }
+}
+
+/** What a cycle begins with. Only the daily allowance has an expiry of its own; the monthly one turns at the renewal. */
+export function allowanceOf({ terms, renewsMs }: Subscription): Grant[] {
+  const tokens = allowanceTokens(terms);
+  if (tokens === 0) return [];
+  return [{ bucket: allowanceBucket(terms), tokens, ...(terms.cadence === 'daily' && renewsMs !== undefined ? { expiresMs: renewsMs } : {}) }];
+}
+
+/** The end of a cycle and the beginning of the next. Months that were missed are made up one by one; missed days are not, since a day's tokens do not outlive it. */
+export function renewal(account: Account, subscription: Subscription, dueMs: number, nowMs: number): EntryDraft {
+  const operationId = renewalOperation(dueMs);
+  const next = following(account, subscription, dueMs, nowMs);
+  const bank = subscription.terms.cadence !== 'monthly' ? 'untouched' : subscription.next?.isCancellation ? 'expired' : 'filled';
+  const closing = bank === 'filled' ? banked(account.lots, next.bankCapTokens) : bank === 'expired' ? emptied(account.lots) : [];
+  const { lots, postings } = granted(lotsOf(operationId, allowanceOf(next)));
+  return { kind: 'renewal', operationId, dueMs, bank, lots, subscription: next, createdMs: nowMs, postings: [...closing, ...postings] };
+}
+
+function following({ settings }: Account, { terms, next, anchorMs, cycle, bankCapTokens: cap }: Subscription, dueMs: number, nowMs: number): Subscription {
+  const target = withoutVacantSeats(next?.terms ?? terms, settings.members.length);
+  if (target.cadence !== 'monthly') return begin(target, nowMs, cap);
+  if (terms.cadence !== 'monthly') return begin(target, dueMs, cap);
+  return { terms: target, anchorMs, cycle: cycle + 1, startedMs: dueMs, renewsMs: monthsAfter(anchorMs, cycle + 2), bankCapTokens: bankCapTokens(target) };
+}
+
+/** A team that does not name its members keeps all seats that it pays for. */
+function withoutVacantSeats(terms: Terms, members: number): Terms {
+  if (terms.seats <= terms.seatsMin || members === 0) return terms;
+  return { ...terms, seats: Math.max(terms.seatsMin, Math.min(terms.seats, members)) };
+}
+
+/** Moves what a month left over into the bank, as far as there is room; what does not fit expires, the newest first. */
+function banked(lots: readonly Lot[], capTokens: number): Posting[] {
+  let room = capTokens;
+  const ofBucket = (bucket: Lot['bucket']) => lots.filter((lot) => lot.bucket === bucket);
+  return [...ofBucket('rollover'), ...ofBucket('fast')].flatMap(({ lotId, bucket, balance }) => {
+    const kept = Math.min(balance, room);
+    room -= kept;
+    const postings: Posting[] = [];
+    if (bucket === 'fast' && kept > 0) postings.push({ ledgerAccount: 'bucket:fast', lotId, tokens: -kept }, { ledgerAccount: 'bucket:rollover', lotId, tokens: kept });
+    if (balance > kept) postings.push({ ledgerAccount: `bucket:${bucket}`, lotId, tokens: kept - balance }, { ledgerAccount: 'expired', lotId, tokens: balance - kept });
+    return postings;
+  });
+}
+
+const emptied = (lots: readonly Lot[]): Posting[] =>
+  lots
+    .filter(({ bucket, balance }) => (bucket === 'fast' || bucket === 'rollover') && balance > 0)
+    .flatMap(({ lotId, bucket, balance }): Posting[] => [
+      { ledgerAccount: `bucket:${bucket}`, lotId, tokens: -balance },
+      { ledgerAccount: 'expired', lotId, tokens: balance },
+    ]);
+
+/** Upgrades count at once, downgrades from the next renewal. Asking for the present plan takes back what was planned for then. */
+export function changePlan(account: Account, { operationId, terms, nowMs }: Extract<Command, { kind: 'changePlan' }>): EntryDraft {
+  const present = account.subscription;
+  if (terms.membersMax < account.settings.members.length) throw seatsTaken(account.settings.members.length);
+  if (present && sameTerms(present.terms, terms)) {
+    if (!present.next) throw planUnchanged(terms.plan);
+    const { next: _, ...kept } = present;
+    return planEntry(account, operationId, terms, kept, [], nowMs);
+  }
+  const atMs = ledgerTime(account, nowMs);
+  if (present?.terms.cadence !== 'monthly') {
+    const begun = begin(terms, atMs, present?.bankCapTokens);
+    return planEntry(account, operationId, terms, begun, allowanceOf(begun), nowMs);
+  }
+  const addedTokens = allowanceTokens(terms) - allowanceTokens(present.terms);
+  if (terms.cadence !== 'monthly' || addedTokens < 0) return planEntry(account, operationId, terms, { ...present, next: { terms, isCancellation: false } }, [], nowMs);
+  const { next: _, ...kept } = present;
+  const tokens = prorated(addedTokens, kept, atMs);
+  return planEntry(account, operationId, terms, { ...kept, terms, bankCapTokens: bankCapTokens(terms) }, tokens > 0 ? [{ bucket: 'fast', tokens }] : [], nowMs);
+}
+
+/** The share of an amount that belongs to the rest of the cycle, rounded down. In BigInt because the product passes 2^53. */
+export function prorated(amount: number, { startedMs, renewsMs = startedMs + 1 }: Subscription, nowMs: number): number {
+  const leftMs = Math.max(0, Math.min(renewsMs - nowMs, renewsMs - startedMs));
+  return Number((BigInt(amount) * BigInt(leftMs)) / BigInt(renewsMs - startedMs));
+}
+
+function planEntry(account: Account, operationId: string, { plan, seats }: Terms, subscription: Subscription, grants: Grant[], nowMs: number): EntryDraft {
+  const { lots, postings } = granting(account, lotsOf(planOperation(operationId), grants));
+  const overflow = subscription.terms.isPaid ? banked(account.lots.filter(({ bucket }) => bucket === 'rollover'), subscription.bankCapTokens) : [];
+  return { kind: 'plan', operationId: planOperation(operationId), asked: { plan, seats, isCancellation: false }, subscription, lots, createdMs: nowMs, postings: [...overflow, ...postings] };
+}
+
+/** The plan runs to the end of the month that is paid for; then the bank expires and the account goes on with `terms`. */
+export function cancel(account: Account, { operationId, terms, nowMs }: Extract<Command, { kind: 'cancel' }>): EntryDraft {
+  const present = account.subscription;
+  if (present?.terms.cadence !== 'monthly') throw nothingToCancel();
+  const subscription = { ...present, next: { terms, isCancellation: true } };
+  return { kind: 'plan', operationId: planOperation(operationId), asked: { plan: terms.plan, seats: terms.seats, isCancellation: true }, subscription, lots: [], createdMs: nowMs, postings: [] };
+}

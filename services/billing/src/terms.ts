@@ -1,0 +1,43 @@
+import type { BucketName } from './buckets.js';
+
+/** What an account's plan promises it, as the catalogue had it when the plan was taken: the ledger's rules need no catalogue. */
+export type Terms = {
+  readonly plan: string;
+  readonly catalogueVersion: string;
+  /** When the allowance comes again: each month on the anniversary, each day at 00:00 UTC, or never. */
+  readonly cadence: 'monthly' | 'daily' | 'once';
+  readonly seats: number;
+  /** A team's vacant seats are dropped at the renewal, down to this. */
+  readonly seatsMin: number;
+  readonly membersMax: number;
+  /** Of one seat. */
+  readonly seatTokens: number;
+  /** What one seat adds to the cap of the rollover bank. */
+  readonly seatBankTokens: number;
+  /** Only paid plans may buy packs and spend what has rolled over. */
+  readonly isPaid: boolean;
+  /** A job that the buckets cannot pay waits in the relaxed lane and costs nothing. */
+  readonly hasRelaxedLane: boolean;
+};
+
+export type Subscription = {
+  readonly terms: Terms;
+  /** Every renewal is counted from here, so that a short month does not shift the ones after it. */
+  readonly anchorMs: number;
+  readonly cycle: number;
+  readonly startedMs: number;
+  /** Absent when the plan does not renew. */
+  readonly renewsMs?: number;
+  /** The most that may lie in the rollover bank. While the bank is frozen, the cap of the last paid plan. */
+  readonly bankCapTokens: number;
+  /** What the next renewal changes to. A cancellation lets the bank expire; a downgrade freezes it. */
+  readonly next?: { readonly terms: Terms; readonly isCancellation: boolean };
+};
+
+export const allowanceTokens = ({ seats, seatTokens }: Terms): number => seats * seatTokens;
+
+export const bankCapTokens = ({ seats, seatBankTokens }: Terms): number => seats * seatBankTokens;
+
+export const allowanceBucket = ({ cadence }: Terms): BucketName => (cadence === 'daily' ? 'daily' : 'fast');
+
+export const sameTerms = (a: Terms, b: Terms): boolean => a.plan === b.plan && a.seats === b.seats;

@@ -1,0 +1,130 @@
+import type { Metadata } from '@grpc/grpc-js';
+import { Controller } from '@nestjs/common';
+import { GrpcMethod } from '@nestjs/microservices';
+import {
+  EconomyService as BillingEconomy,
+  type CancelPlanRequest,
+  type ChangePlanRequest,
+  type ExportEntriesRequest,
+  type ExportEntriesResponse,
+  type GetBalanceAtRequest,
+  type GetStatementRequest,
+  type GetUsageRequest,
+  type PutMemberRequest,
+  type ReconcileRequest,
+  type ReconcileResponse,
+  type RemoveMemberRequest,
+  type ReverseOperationRequest,
+  type SetLimitsRequest,
+} from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
+import { EconomyService } from '@tessera/contracts/tessera/gateway/v1/economy_pb.js';
+import { newId } from '@tessera/platform/ids.js';
+import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
+import { streamOf } from '@tessera/rpc/streams.js';
+import type { Observable } from 'rxjs';
+import { Callers, demandAllowance } from './callers.js';
+import type { Caller } from './keys.js';
+
+/** Who may call what: everybody with a key, keys of the account itself, or the installation's owner. */
+type Access = 'read' | 'admin' | 'owner';
+
+/** Billing's economy for gRPC clients, word for word, after the key has been looked at. */
+@Controller()
+export class EconomyGrpcController {
+  readonly #billing: RpcClient<typeof BillingEconomy>;
+
+  constructor(
+    private readonly callers: Callers,
+    rpc: Rpc,
+  ) {
+    this.#billing = rpc.client(BillingEconomy);
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async listPlans(_request: unknown, metadata: Metadata) {
+    await this.#admit(metadata, '', 'read');
+    return this.#billing.listPlans({});
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async changePlan(request: ChangePlanRequest, metadata: Metadata) {
+    return this.#billing.changePlan(await this.#operation(request, metadata, 'owner'));
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async cancelPlan(request: CancelPlanRequest, metadata: Metadata) {
+    return this.#billing.cancelPlan(await this.#operation(request, metadata, 'admin'));
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async setLimits(request: SetLimitsRequest, metadata: Metadata) {
+    return this.#billing.setLimits(await this.#operation(request, metadata, 'admin'));
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async putMember(request: PutMemberRequest, metadata: Metadata) {
+    return this.#billing.putMember(await this.#operation(request, metadata, 'admin'));
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async removeMember(request: RemoveMemberRequest, metadata: Metadata) {
+    return this.#billing.removeMember(await this.#operation(request, metadata, 'admin'));
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async reverseOperation(request: ReverseOperationRequest, metadata: Metadata) {
+    return this.#billing.reverseOperation(await this.#owned(request, metadata, 'owner'));
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async getBalanceAt(request: GetBalanceAtRequest, metadata: Metadata) {
+    return this.#billing.getBalanceAt(await this.#owned(request, metadata, 'read'));
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async getUsage(request: GetUsageRequest, metadata: Metadata) {
+    return this.#billing.getUsage(await this.#owned(request, metadata, 'read'));
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async getStatement(request: GetStatementRequest, metadata: Metadata) {
+    return this.#billing.getStatement(await this.#owned(request, metadata, 'read'));
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  exportEntries(request: ExportEntriesRequest, metadata: Metadata): Observable<ExportEntriesResponse> {
+    return streamOf((signal) => this.#export(request, metadata, signal));
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  reconcile({ accountId }: ReconcileRequest, metadata: Metadata): Observable<ReconcileResponse> {
+    return streamOf((signal) => this.#reconcile(accountId, metadata, signal));
+  }
+
+  /** An empty account id means all. */
+  async *#reconcile(accountId: string, metadata: Metadata, signal: AbortSignal): AsyncGenerator<ReconcileResponse> {
+    await this.#admit(metadata, accountId, 'owner');
+    yield* this.#billing.reconcile({ accountId }, { signal });
+  }
+
+  async *#export(request: ExportEntriesRequest, metadata: Metadata, signal: AbortSignal): AsyncGenerator<ExportEntriesResponse> {
+    yield* this.#billing.exportEntries(await this.#owned(request, metadata, 'read'), { signal });
+  }
+
+  /** A call without an operation id is a new operation. */
+  async #operation<R extends { accountId: string; operationId: string }>(request: R, metadata: Metadata, access: Access): Promise<R> {
+    return { ...(await this.#owned(request, metadata, access)), operationId: request.operationId || newId() };
+  }
+
+  async #owned<R extends { accountId: string }>(request: R, metadata: Metadata, access: Access): Promise<R> {
+    return { ...request, accountId: (await this.#admit(metadata, request.accountId, access)).accountId };
+  }
+
+  async #admit(metadata: Metadata, accountId: string, access: Access): Promise<Caller> {
+    const caller = this.callers.actingFor(await this.callers.authenticate(metadata.get('authorization')[0]?.toString()), accountId);
+    if (access === 'admin') this.callers.demandAdmin(caller);
+    if (access === 'owner') this.callers.demandOwner(caller);
+    demandAllowance(await this.callers.admit(caller));
+    return caller;
+  }
+}

@@ -1,0 +1,107 @@
+import { Injectable } from '@nestjs/common';
+import { BillingService, type Account } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
+import { EconomyService, type GetStatementResponse, type GetUsageResponse, type ListPlansResponse, type Position, type ReconcileResponse } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
+import { internal } from '@tessera/platform/errors.js';
+import { derivedId, newId } from '@tessera/platform/ids.js';
+import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
+import { Callers } from './callers.js';
+import type { Caller } from './keys.js';
+
+/** Milliseconds since epoch; absent: from the beginning, to now. */
+export type Period = { readonly from?: number | undefined; readonly to?: number | undefined };
+export type Limits = { readonly spendCapTokens?: number | null | undefined; readonly lowBalanceTokens?: number | null | undefined };
+
+/** Reading many entries takes its time. */
+const reportDeadlineMs = 120_000;
+
+/** An account's plan, limits, members and books, as the outside world may use them. */
+@Injectable()
+export class Economy {
+  readonly #billing: RpcClient<typeof BillingService>;
+  readonly #economy: RpcClient<typeof EconomyService>;
+
+  constructor(
+    private readonly callers: Callers,
+    rpc: Rpc,
+  ) {
+    this.#billing = rpc.client(BillingService);
+    this.#economy = rpc.client(EconomyService);
+  }
+
+  plans(): Promise<ListPlansResponse> {
+    return this.#economy.listPlans({});
+  }
+
+  /** The same idempotency key opens the account once. */
+  async open(caller: Caller, plan: string, seats: number | undefined, idempotencyKey: string): Promise<Account> {
+    this.callers.demandOwner(caller);
+    const accountId = idempotencyKey === '' ? newId() : derivedId('account', caller.accountId, idempotencyKey);
+    return present((await this.#billing.openAccount({ accountId, plan, seats: seats ?? 0 })).account);
+  }
+
+  /** Tokens cost money, so only the owner gives them; a payment does it by itself. */
+  async changePlan(caller: Caller, plan: string, seats: number | undefined, idempotencyKey: string): Promise<Account> {
+    this.callers.demandOwner(caller);
+    return present((await this.#economy.changePlan({ ...operation(caller, idempotencyKey), plan, seats: seats ?? 0 })).account);
+  }
+
+  async cancelPlan(caller: Caller, idempotencyKey: string): Promise<Account> {
+    this.callers.demandAdmin(caller);
+    return present((await this.#economy.cancelPlan(operation(caller, idempotencyKey))).account);
+  }
+
+  async setLimits(caller: Caller, { spendCapTokens, lowBalanceTokens }: Limits, idempotencyKey: string): Promise<Account> {
+    this.callers.demandAdmin(caller);
+    const limits = { ...limitChange('spendCap', spendCapTokens), ...limitChange('lowBalance', lowBalanceTokens) };
+    return present((await this.#economy.setLimits({ ...operation(caller, idempotencyKey), ...limits })).account);
+  }
+
+  async putMember(caller: Caller, memberId: string, capTokens: number | null, idempotencyKey: string): Promise<Account> {
+    this.callers.demandAdmin(caller);
+    return present((await this.#economy.putMember({ ...operation(caller, idempotencyKey), memberId, ...(capTokens === null ? {} : { capTokens: BigInt(capTokens) }) })).account);
+  }
+
+  async removeMember(caller: Caller, memberId: string, idempotencyKey: string): Promise<Account> {
+    this.callers.demandAdmin(caller);
+    return present((await this.#economy.removeMember({ ...operation(caller, idempotencyKey), memberId })).account);
+  }
+
+  async reverse(caller: Caller, reversedOperationId: string): Promise<Account> {
+    this.callers.demandOwner(caller);
+    return present((await this.#economy.reverseOperation({ accountId: caller.accountId, reversedOperationId })).account);
+  }
+
+  async positionAt(caller: Caller, atMs: number | undefined): Promise<Position> {
+    return present((await this.#economy.getBalanceAt({ accountId: caller.accountId, atMs: BigInt(atMs ?? 0) }, { deadlineMs: reportDeadlineMs })).position);
+  }
+
+  usage(caller: Caller, period: Period, by: string): Promise<GetUsageResponse> {
+    return this.#economy.getUsage({ accountId: caller.accountId, period: periodMessage(period), by }, { deadlineMs: reportDeadlineMs });
+  }
+
+  statement(caller: Caller, period: Period): Promise<GetStatementResponse> {
+    return this.#economy.getStatement({ accountId: caller.accountId, period: periodMessage(period) }, { deadlineMs: reportDeadlineMs });
+  }
+
+  /** Of all accounts; every finding, then a summary. */
+  reconcile(caller: Caller, signal: AbortSignal): AsyncIterable<ReconcileResponse> {
+    this.callers.demandOwner(caller);
+    return this.#economy.reconcile({ accountId: '' }, { signal });
+  }
+
+  async *csv(caller: Caller, period: Period, signal: AbortSignal): AsyncGenerator<string> {
+    for await (const { csv } of this.#economy.exportEntries({ accountId: caller.accountId, period: periodMessage(period) }, { signal })) yield csv;
+  }
+}
+
+/** The same idempotency key has its effect once. */
+const operation = ({ accountId }: Caller, idempotencyKey: string) => ({ accountId, operationId: idempotencyKey === '' ? newId() : derivedId('economy', accountId, idempotencyKey) });
+
+const limitChange = (name: 'spendCap' | 'lowBalance', tokens: number | null | undefined) => (tokens === undefined ? {} : { [name]: tokens === null ? {} : { tokens: BigInt(tokens) } });
+
+const periodMessage = ({ from = 0, to = 0 }: Period) => ({ fromMs: BigInt(from), toMs: BigInt(to) });
+
+function present<T>(value: T | undefined): T {
+  if (value === undefined) throw internal('incomplete_answer', 'The billing service answered without what it promises.');
+  return value;
+}

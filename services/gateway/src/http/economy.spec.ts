@@ -1,0 +1,139 @@
+import { credentials, makeGenericClientConstructor, Metadata, status, type ServiceError } from '@grpc/grpc-js';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { EconomyService } from '@tessera/contracts/tessera/gateway/v1/economy_pb.js';
+import { packageDefinition } from '@tessera/rpc/package-definition.js';
+import { freePort } from '../free-port.fixture.js';
+import { openGateway, type OpenGateway } from '../gateway.fixture.js';
+
+const api = '/api/rest/v1';
+type Call = (request: object, metadata: Metadata, done: (error: ServiceError | null, reply: never) => void) => void;
+
+describe('the economy', () => {
+  let gateway: OpenGateway;
+  let client: InstanceType<ReturnType<typeof makeGenericClientConstructor>>;
+  beforeAll(async () => {
+    const grpcPort = await freePort();
+    gateway = await openGateway({ grpcPort });
+    const Client = makeGenericClientConstructor(packageDefinition([EconomyService])[EconomyService.typeName] as never, 'Economy');
+    client = new Client(`127.0.0.1:${grpcPort}`, credentials.createInsecure());
+  });
+  afterAll(async () => {
+    client.close();
+    await gateway.close();
+  });
+
+  const ask = async (method: string, path: string, body?: object, headers: Record<string, string> = {}) => {
+    const answer = await gateway.fetch(`${api}${path}`, { method, headers, ...(body ? { body: JSON.stringify(body) } : {}) });
+    return { status: answer.status, body: (await answer.json()) as { type?: string; accountId?: string; key?: string } };
+  };
+  const keyFor = async (body: object, headers: Record<string, string> = {}) => ({ authorization: `Bearer ${(await ask('POST', '/keys', { name: 'k', ...body }, headers)).body.key}` });
+  const teamAccount = async () => (await ask('POST', '/accounts', { plan: 'team-starter' })).body.accountId ?? '';
+  const lastCall = () => gateway.services.economyCalls.at(-1);
+
+  describe('over REST', () => {
+    it('lets the owner act for an account that was opened, and give it keys', async () => {
+      const accountId = await teamAccount();
+      const asTeam = await keyFor({}, { 'tessera-account': accountId });
+      expect((await ask('GET', '/account', undefined, asTeam)).body).toMatchObject({ accountId, plan: 'team-starter' });
+      expect((await ask('POST', '/account/plan', { plan: 'maestro' }, { 'tessera-account': accountId })).status).toBe(200);
+      expect(lastCall()).toMatchObject({ method: 'ChangePlan', request: { accountId, plan: 'maestro' } });
+    });
+
+    it('opens an account once for an idempotency key', async () => {
+      const open = async () => (await ask('POST', '/accounts', { plan: 'free' }, { 'idempotency-key': 'once' })).body.accountId;
+      expect(await open()).toBe(await open());
+    });
+
+    it('refuses to act for another account to anyone else', async () => {
+      const [first, second] = [await teamAccount(), await teamAccount()];
+      const asFirst = await keyFor({}, { 'tessera-account': first });
+      expect(await ask('GET', '/account', undefined, { ...asFirst, 'tessera-account': second })).toMatchObject({ status: 403, body: { type: 'owner_only' } });
+      expect(await ask('POST', '/account/plan', { plan: 'maestro' }, asFirst)).toMatchObject({ status: 403, body: { type: 'owner_only' } });
+    });
+
+    it('does not let a member lift its own cap, change the plan or make keys', async () => {
+      const asMember = await keyFor({ memberId: 'ann', project: 'ads' });
+      for (const [method, path, body] of [['PUT', '/account/members/ann', {}], ['PUT', '/account/limits', {}], ['DELETE', '/account/plan', undefined], ['POST', '/keys', { name: 'x' }], ['POST', '/account/topup', { tokens: 1 }]] as const) {
+        expect(await ask(method, path, body, asMember)).toMatchObject({ status: 403, body: { type: 'member_key' } });
+      }
+    });
+
+    it("counts a member's jobs to the member and the project of the key", async () => {
+      await ask('POST', '/generations', { prompt: 'an apple' }, await keyFor({ memberId: 'ann', project: 'ads' }));
+      expect(gateway.services.submissions.at(-1)).toMatchObject({ memberId: 'ann', project: 'ads' });
+    });
+
+    it('passes limits on as they were named: set, taken away, or left alone', async () => {
+      await ask('PUT', '/account/limits', { spendCapTokens: null, lowBalanceTokens: 5 });
+      expect(lastCall()?.request).toMatchObject({ spendCap: expect.not.objectContaining({ tokens: expect.anything() }), lowBalance: { tokens: 5n } });
+      await ask('PUT', '/account/limits', { lowBalanceTokens: null });
+      expect(lastCall()?.request).not.toHaveProperty('spendCap');
+    });
+
+    it('reads dates and times as periods', async () => {
+      expect(await ask('GET', '/account/usage?by=project&from=2026-01-01&to=2026-02-01T00:00:00%2B01:00')).toMatchObject({ status: 200, body: { by: 'project', total: { tokens: 8, tokensPerImage: 4 } } });
+      expect(lastCall()?.request).toMatchObject({ by: 'project', period: { fromMs: BigInt(Date.UTC(2026, 0, 1)), toMs: BigInt(Date.UTC(2026, 0, 31, 23)) } });
+    });
+
+    it('answers statement, past balance and plans', async () => {
+      expect(await ask('GET', '/account/statement')).toMatchObject({ body: { lines: [{ kind: 'allowance', operations: 1, tokens: 25_000 }], closing: { balanceTokens: 25_000 } } });
+      expect(await ask('GET', '/account/balance?at=2026-01-01')).toMatchObject({ body: { balanceTokens: 25_000 } });
+      expect(await ask('GET', '/plans')).toMatchObject({ body: { plans: [{ plan: 'artisan', priceCents: 3_000 }] } });
+    });
+
+    it('streams the ledger as a CSV file', async () => {
+      const answer = await gateway.fetch(`${api}/account/entries.csv`);
+      expect(answer.headers.get('content-type')).toContain('text/csv');
+      expect(await answer.text()).toBe('sequence\r\n1\r\n');
+    });
+
+    it('reconciles for the owner, a line for each finding', async () => {
+      const answer = await gateway.fetch(`${api}/reconciliation`);
+      expect(answer.headers.get('content-type')).toBe('application/x-ndjson');
+      expect(JSON.parse(await answer.text())).toEqual({ summary: { accounts: 0, jobs: 3, settlements: 0, findings: 0 } });
+      expect(await ask('GET', '/reconciliation', undefined, await keyFor({}, { 'tessera-account': await teamAccount() }))).toMatchObject({ status: 403, body: { type: 'owner_only' } });
+    });
+
+    it.each([
+      ['GET', '/account/usage?by=shoe', undefined, 'invalid_field'],
+      ['GET', '/account/usage?from=yesterday', undefined, 'invalid_field'],
+      ['GET', '/account/balance?at=2026-13-01', undefined, 'invalid_field'],
+      ['PUT', '/account/limits', { spendCapTokens: -1 }, 'invalid_field'],
+      ['PUT', '/account/limits', { spendCapTokens: 0.5 }, 'invalid_field'],
+      ['PUT', '/account/limits', { spendCap: 5 }, 'unknown_field'],
+      ['POST', '/account/plan', {}, 'missing_field'],
+      ['POST', '/account/plan', { plan: 'maestro', seats: 0 }, 'invalid_field'],
+      ['POST', '/account/reversals', { operationId: '' }, 'invalid_field'],
+    ])('refuses %s %s with %j', async (method, path, body, type) => {
+      expect(await ask(method, path, body)).toMatchObject({ status: 400, body: { type } });
+    });
+  });
+
+  describe('over gRPC', () => {
+    const call = <T>(method: string, request: object, authorization = `Bearer ${gateway.key}`) =>
+      new Promise<T>((resolve, reject) => {
+        const metadata = new Metadata();
+        metadata.set('authorization', authorization);
+        (client[method] as unknown as Call).call(client, request, metadata, (error, reply) => (error ? reject(error) : resolve(reply)));
+      });
+
+    it('takes the account from the key, and an operation id when there is one', async () => {
+      await call('SetLimits', { operationId: 'mine', spendCap: { tokens: 5n } });
+      expect(lastCall()).toMatchObject({ method: 'SetLimits', request: { accountId: gateway.installation.ownerAccountId, operationId: 'mine', spendCap: { tokens: 5n } } });
+      await call('CancelPlan', {});
+      expect(lastCall()?.request).toMatchObject({ operationId: expect.stringMatching(/^[0-9a-f-]{36}$/) });
+    });
+
+    it('refuses strangers and members what is not theirs', async () => {
+      const asMember = (await keyFor({ memberId: 'ann' })).authorization;
+      await expect(call('GetUsage', {}, 'Bearer nobody')).rejects.toMatchObject({ code: status.UNAUTHENTICATED });
+      await expect(call('PutMember', { memberId: 'ann' }, asMember)).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+      await expect(call('GetUsage', { accountId: await teamAccount() }, asMember)).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+    });
+
+    it('answers what billing answers', async () => {
+      expect(await call('GetStatement', {})).toMatchObject({ closing: { balanceTokens: 25_000n } });
+      expect(await call('ListPlans', {})).toMatchObject({ plans: [{ plan: 'artisan' }] });
+    });
+  });
+});
