@@ -17,15 +17,15 @@ export type BenchServer = {
   stop(): Promise<void>;
 };
 
-const commandLine = fileURLToPath(new URL('../../cli/dist/main.js', import.meta.url));
+const launcher = fileURLToPath(new URL('../../tessera', import.meta.url));
 
 /** `tessera up` as people run it, in a process and a data folder of its own, on free ports. */
 export async function startServer({ engine }: { engine: 'onnx' | 'noop' }): Promise<BenchServer> {
   const dataDir = await mkdtemp(path.join(os.tmpdir(), 'tessera-bench-'));
   const key = randomUUID();
-  const child = spawn(process.execPath, [commandLine, 'up', '--engine', engine, '--port', '0', '--grpc-port', '0', '--data', dataDir], {
+  const child = spawn(launcher, ['up', '--engine', engine, '--port', '0', '--grpc-port', '0', '--data', dataDir], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, TESSERA_API_KEY: key },
+    env: { ...process.env, PATH: [path.dirname(process.execPath), process.env['PATH']].join(path.delimiter), TESSERA_SKIP_BUILD: '1', TESSERA_API_KEY: key },
   });
   const exited = once(child, 'exit');
   const ready = new Promise<void>((resolve) => {

@@ -12,8 +12,8 @@ export class Arrivals {
     for (const wake of this.#waiting.get(name) ?? []) wake();
   }
 
-  /** Resolves when something was announced after `seenCount`, after `timeoutMs`, or when the signal aborts. */
-  async wait(name: string, seenCount: number, timeoutMs: number, signal: AbortSignal): Promise<void> {
+  /** Resolves when something was announced after `seenCount`, after `timeoutMs`, or when the signal aborts. If it comes to waiting, `onWaiting` gets the way to end it. */
+  async wait(name: string, seenCount: number, timeoutMs: number, signal: AbortSignal, onWaiting?: (wake: () => void) => void): Promise<void> {
     if (this.count(name) !== seenCount || signal.aborted || timeoutMs <= 0) return;
     const waiting = this.#waiting.get(name) ?? new Set();
     this.#waiting.set(name, waiting);
@@ -27,6 +27,7 @@ export class Arrivals {
       const timer = setTimeout(wake, timeoutMs);
       signal.addEventListener('abort', wake, { once: true });
       waiting.add(wake);
+      onWaiting?.(wake);
     });
   }
 }

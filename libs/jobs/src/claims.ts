@@ -1,9 +1,10 @@
 import { newId } from '@tessera/platform/ids.js';
 import { pickBatch, type Candidate, type WorkerCapacity } from './batching.js';
+import type { Offer } from './hand-offs.js';
 import type { JobQueue } from './job-queue.js';
 import { attemptsThroughRestartsMax, type Queued } from './job-life.js';
 import type { StoredJob } from './job.store.js';
-import { lanes } from './lanes.js';
+import { lanes, type Lane } from './lanes.js';
 import type { Pool } from './pools.js';
 
 /** How long a worker may be silent before its jobs go to others. */
@@ -33,6 +34,8 @@ const candidateOf = <P>(job: StoredJob<P>): Candidate => {
   return { modelId, affinity, images, tag, attempt };
 };
 
+const isRaceLost = (error: unknown): boolean => (error as { reason?: string }).reason === 'revision_mismatch';
+
 /** How workers come to their jobs. They pull; a claim that finds nothing waits until something is queued. */
 export class Claims<P extends object> {
   constructor(private readonly queue: JobQueue<P>) {}
@@ -49,7 +52,9 @@ export class Claims<P extends object> {
       if (claimed.length > 0) return this.#unlessGone(claimed, signal);
       const leftMs = untilMs - clock.now();
       if (leftMs <= 0) break;
-      await pool.waitForArrival(seen, Math.min(leftMs, recheckMs), signal);
+      const offers = await this.queue.handOffs.wait(pool, capacity, seen, Math.min(leftMs, recheckMs), signal);
+      const handedOff = offers.length === 0 ? [] : await pool.inTurn(() => this.#takeOffers(pool, capacity, offers, signal));
+      if (handedOff.length > 0) return this.#unlessGone(handedOff, signal);
       if (pool.arrivalsCount === seen) for (const lane of lanes) pool.backlogged.add(lane);
     }
     return [];
@@ -91,29 +96,58 @@ export class Claims<P extends object> {
     for (let attempt = 1; attempt <= claimAttemptsMax; attempt++) {
       const batch = await this.#pick(pool, capacity);
       if (batch.length === 0) return [];
-      const expiresMs = this.queue.options.clock.now() + leaseMs;
       try {
-        const claimed = await this.queue.claim(batch.map((job) => ({ job, lease: { leaseId: newId(), workerId: capacity.workerId, expiresMs } })));
-        for (const job of batch) pool.fair.served(queuedLife(job).lane, queuedLife(job).tag, job.value.work.gpuSecondsEstimated);
-        return claimed;
+        return await this.#lease(pool, capacity, batch);
       } catch (error) {
         // A job of the batch was cancelled, or another process was faster: look again.
-        if ((error as { reason?: string }).reason !== 'revision_mismatch') throw error;
+        if (!isRaceLost(error)) throw error;
       }
     }
     return [];
   }
 
+  /** From accepted to running in one commit. What does not fit this worker's batch, or loses a race, is queued by those who offered it. */
+  async #takeOffers(pool: Pool, capacity: ClaimRequest, offers: readonly Offer<P>[], signal: AbortSignal): Promise<StoredJob<P>[]> {
+    const byTag = offers.map(({ job }) => job).sort((a, b) => queuedLife(a).tag - queuedLife(b).tag);
+    const heads = Map.groupBy(byTag, (job) => queuedLife(job).lane);
+    const batch = signal.aborted ? [] : this.#batchOf(pool, capacity, heads, [...new Set([...pool.backlogged, ...heads.keys()])]);
+    for (const { job, settle } of offers) if (!batch.includes(job)) settle(undefined);
+    if (batch.length === 0) return [];
+    const taken = offers.filter(({ job }) => batch.includes(job));
+    try {
+      const claimed = new Map((await this.#lease(pool, capacity, batch)).map((job) => [job.id, job]));
+      for (const { job, settle } of taken) settle(claimed.get(job.id));
+      return [...claimed.values()];
+    } catch (error) {
+      for (const { settle, reject } of taken) {
+        if (isRaceLost(error)) settle(undefined);
+        else reject(error);
+      }
+      return [];
+    }
+  }
+
+  async #lease(pool: Pool, { workerId }: ClaimRequest, batch: readonly StoredJob<P>[]): Promise<StoredJob<P>[]> {
+    const expiresMs = this.queue.options.clock.now() + leaseMs;
+    const claimed = await this.queue.claim(batch.map((job) => ({ job, lease: { leaseId: newId(), workerId, expiresMs } })));
+    for (const job of batch) pool.fair.served(queuedLife(job).lane, queuedLife(job).tag, job.value.work.gpuSecondsEstimated);
+    return claimed;
+  }
+
   async #pick(pool: Pool, capacity: ClaimRequest): Promise<StoredJob<P>[]> {
     const seen = pool.arrivalsCount;
-    const { store, clock } = this.queue.options;
+    const { store } = this.queue.options;
     const limit = Math.max(1, capacity.jobsMax) * headsPerJob;
     const known = [...pool.backlogged];
     const heads = new Map(await Promise.all(known.map(async (lane) => [lane, await store.heads(pool.name, lane, limit)] as const)));
     const empty = known.filter((lane) => heads.get(lane)?.length === 0);
     if (pool.arrivalsCount === seen) for (const lane of empty) pool.backlogged.delete(lane);
-    const nowMs = clock.now();
-    for (const lane of pool.fair.order(known.filter((candidate) => !empty.includes(candidate)))) {
+    return this.#batchOf(pool, capacity, heads, known.filter((lane) => !empty.includes(lane)));
+  }
+
+  #batchOf(pool: Pool, capacity: ClaimRequest, heads: ReadonlyMap<Lane, readonly StoredJob<P>[]>, backlogged: readonly Lane[]): StoredJob<P>[] {
+    const nowMs = this.queue.options.clock.now();
+    for (const lane of pool.fair.order(backlogged)) {
       const startable = (heads.get(lane) ?? []).filter((job) => queuedLife(job).startDeadlineMs > nowMs);
       const batch = pickBatch(startable, candidateOf, capacity);
       if (batch.length > 0) return batch;

@@ -1,10 +1,12 @@
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EmptySchema } from '@bufbuild/protobuf/wkt';
+import type { Documents } from '@tessera/documents/documents.js';
 import { openDocuments } from '@tessera/documents/open-documents.js';
 import { outgoingEvent } from '@tessera/documents/outgoing-event.js';
-import { ManualClock } from '@tessera/platform/clock.js';
+import { ManualClock, type Clock } from '@tessera/platform/clock.js';
 import { newId } from '@tessera/platform/ids.js';
 import { createLogger } from '@tessera/platform/logger.js';
 import { Claims } from './claims.js';
@@ -21,23 +23,8 @@ export async function openQueue() {
   const dataDir = await fs.mkdtemp(path.join(os.tmpdir(), 'tessera-jobs-'));
   const { documents, eventLog, close } = await openDocuments({ dataDir });
   const clock = new ManualClock();
-  const logger = createLogger('silent', 'jobs');
   const changes: StoredJob<Payload>[] = [];
-  const start = () => {
-    const store = new JobStore<Payload>(documents, 'test.jobs');
-    const queue = new JobQueue<Payload>({
-      store, clock, logger,
-      finishedEvent: (job) => outgoingEvent(EmptySchema, job.value.accountId, {}),
-      onChange: (job) => changes.push(job),
-      onDue: () => {},
-    });
-    const resumed: string[] = [];
-    const sweeper = new DueSweeper<Payload>(store, queue, clock, logger, async (job) => {
-      resumed.push(job.id);
-      await queue.reject(job, { reason: 'test', message: '' }, true);
-    });
-    return { store, queue, claims: new Claims(queue), sweeper, resumed };
-  };
+  const start = () => openParts(documents, clock, changes);
   let parts = start();
   return {
     clock, changes,
@@ -50,8 +37,17 @@ export async function openQueue() {
       return parts.queue.accept(newId(), { accountId, createdMs: clock.now(), work, life: { state: 'accepted', resumeMs: clock.now() + 1_000 }, payload: { name: 'job' } });
     },
     async submit(job: Submitted = {}): Promise<StoredJob<Payload>> {
-      const { lane = 'fast', concurrentJobsMax = 0 } = job;
-      return parts.queue.enqueue(await this.accept(job), { lane, concurrentJobsMax, startDeadlineMs: clock.now() + 3_600_000, payload: { name: 'job' } });
+      return this.enqueue(await this.accept(job), job);
+    },
+    enqueue(job: StoredJob<Payload>, { lane = 'fast', concurrentJobsMax = 0 }: { lane?: Lane; concurrentJobsMax?: number } = {}): Promise<StoredJob<Payload>> {
+      return parts.queue.enqueue(job, { lane, concurrentJobsMax, startDeadlineMs: clock.now() + 3_600_000, payload: { name: 'job' } });
+    },
+    /** A claim that has found nothing and waits for what will be queued. */
+    async waitingClaim({ jobsMax = 1, signal = new AbortController().signal }: { jobsMax?: number; signal?: AbortSignal } = {}): Promise<{ claimed: Promise<StoredJob<Payload>[]> }> {
+      const pool = await parts.queue.pools.named('pool');
+      const claimed = parts.claims.claim({ workerId: 'worker', pool: 'pool', modelIds: ['model'], jobsMax, imagesMax: 64, waitMs: 60_000 }, signal);
+      while (pool.backlogged.size > 0) await nextTurn();
+      return { claimed };
     },
     claim(jobsMax = 1, workerId = 'worker'): Promise<StoredJob<Payload>[]> {
       return parts.claims.claim({ workerId, pool: 'pool', modelIds: ['model'], jobsMax, imagesMax: 64, waitMs: 0 }, new AbortController().signal);
@@ -73,4 +69,21 @@ export async function openQueue() {
       await fs.rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+function openParts(documents: Documents, clock: Clock, changes: StoredJob<Payload>[]) {
+  const logger = createLogger('silent', 'jobs');
+  const store = new JobStore<Payload>(documents, 'test.jobs');
+  const queue = new JobQueue<Payload>({
+    store, clock, logger,
+    finishedEvent: (job) => outgoingEvent(EmptySchema, job.value.accountId, {}),
+    onChange: (job) => changes.push(job),
+    onDue: () => {},
+  });
+  const resumed: string[] = [];
+  const sweeper = new DueSweeper<Payload>(store, queue, clock, logger, async (job) => {
+    resumed.push(job.id);
+    await queue.reject(job, { reason: 'test', message: '' }, true);
+  });
+  return { store, queue, claims: new Claims(queue), sweeper, resumed };
 }

@@ -5,11 +5,12 @@ import { resourceExhausted, TesseraError } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { AccountLoads, type AccountLoad } from './account-loads.js';
 import { GpuTime } from './gpu-time.js';
+import { HandOffs } from './hand-offs.js';
 import * as life from './job-life.js';
 import type { JobFailure, JobLife } from './job-life.js';
 import type { JobRecord, JobStore, StoredJob } from './job.store.js';
 import type { Lane } from './lanes.js';
-import { Pools } from './pools.js';
+import { Pools, type Pool } from './pools.js';
 
 /** When a caller may try again whose queue is full: about the time of a few pictures. */
 const queueFullRetryAfterMs = 5_000;
@@ -18,6 +19,11 @@ const queueFullRetryAfterMs = 5_000;
 const unparkedAtOnceMax = 16;
 
 export type QueueLimits = { /** 0 is unlimited, in both. */ readonly concurrentJobsMax: number; readonly queuedJobsMax: number };
+
+/** Room for one job among those that its account may have waiting. Giving it back twice is harmless. */
+export type Room = { giveBack(): void };
+
+export type QueuePlace<P> = { readonly lane: Lane; readonly startDeadlineMs: number; readonly concurrentJobsMax: number; readonly payload: P };
 
 export type JobQueueOptions<P extends object> = {
   readonly store: JobStore<P>;
@@ -40,6 +46,7 @@ type LoadKey = keyof AccountLoad;
  */
 export class JobQueue<P extends object> {
   readonly pools: Pools;
+  readonly handOffs = new HandOffs<P>();
   readonly gpuTime = new GpuTime();
   readonly #loads: AccountLoads;
   readonly #unparking = new Map<string, { isAskedAgain: boolean; done: Promise<void> }>();
@@ -53,8 +60,8 @@ export class JobQueue<P extends object> {
     return this.#loads.of(accountId);
   }
 
-  /** Keeps room for one more job of the account, or refuses with ResourceExhausted `queue_full`. The room is used by `accept`, or given back. */
-  async admit(accountId: string, { concurrentJobsMax, queuedJobsMax }: QueueLimits): Promise<{ giveBack(): void }> {
+  /** Keeps room for one more job of the account, or refuses with ResourceExhausted `queue_full`. The room is used by `enqueue`, or given back. */
+  async admit(accountId: string, { concurrentJobsMax, queuedJobsMax }: QueueLimits): Promise<Room> {
     const load = await this.#loads.of(accountId);
     const queued = load.admitted + load.waiting + load.parked;
     const isFull = concurrentJobsMax === 0 ? queued >= queuedJobsMax : queued + load.running >= concurrentJobsMax + queuedJobsMax;
@@ -62,7 +69,12 @@ export class JobQueue<P extends object> {
       throw resourceExhausted('queue_full', `This account already has ${queued} jobs waiting; its plan allows ${queuedJobsMax}.`, { retryAfterMs: queueFullRetryAfterMs });
     }
     load.admitted += 1;
-    return { giveBack: () => void (load.admitted -= 1) };
+    let isKept = true;
+    const giveBack = () => {
+      if (isKept) load.admitted -= 1;
+      isKept = false;
+    };
+    return { giveBack };
   }
 
   /** Throws Conflict `already_exists` when the job id is taken. */
@@ -74,7 +86,8 @@ export class JobQueue<P extends object> {
     return stored;
   }
 
-  async enqueue(job: StoredJob<P>, place: { lane: Lane; startDeadlineMs: number; concurrentJobsMax: number; payload: P }): Promise<StoredJob<P>> {
+  /** Queued or parked; or running at once, when a worker waits for just such a job. */
+  async enqueue(job: StoredJob<P>, place: QueuePlace<P>, room?: Room): Promise<StoredJob<P>> {
     const { accountId, work } = job.value;
     const pool = await this.pools.named(work.pool);
     const load = await this.#loads.of(accountId);
@@ -84,6 +97,9 @@ export class JobQueue<P extends object> {
     const next = life.enqueue(job.value.life, { lane, tag, isParked, startDeadlineMs, concurrentJobsMax, enqueuedMs: this.options.clock.now() });
     // Counted at once, before anything else can look: two that decide side by side must not both take the last place.
     count(load, loadKeyOf(next), +1);
+    room?.giveBack();
+    const handedOff = isParked ? undefined : await this.#handOff(pool, load, { ...job, value: { ...job.value, life: next, payload } });
+    if (handedOff) return handedOff;
     const queued = await this.#change({ job, next, payload, isCounted: true });
     // A place may have become free while the parked job was on its way to the store.
     if (isParked) this.#unparkLater(accountId);
@@ -153,6 +169,15 @@ export class JobQueue<P extends object> {
     while (this.#unparking.size > 0) await Promise.all([...this.#unparking.values()].map(({ done }) => done));
   }
 
+  async #handOff(pool: Pool, load: AccountLoad, job: StoredJob<P>): Promise<StoredJob<P> | undefined> {
+    try {
+      return await this.handOffs.offer(pool, job);
+    } catch (error) {
+      count(load, loadKeyOf(job.value.life), -1);
+      throw error;
+    }
+  }
+
   async #change(change: Change<P>): Promise<StoredJob<P>> {
     const [stored] = await this.#changeAll([change]);
     if (!stored) throw new Error('A change of one job answers one job');
@@ -190,7 +215,7 @@ export class JobQueue<P extends object> {
   }
 
   /** Fair queueing pays what was used: measured for a job that ran to its end, nothing for one that never ran, the estimate for one that was stopped on its way. */
-  #account(pool: Awaited<ReturnType<Pools['named']>>, before: JobLife, { value }: StoredJob<P>): void {
+  #account(pool: Pool, before: JobLife, { value }: StoredJob<P>): void {
     const estimated = value.work.gpuSecondsEstimated;
     const ended = value.life;
     if (before.state === 'queued' && !before.isParked) pool.fair.withdrawn(before.lane, value.accountId, estimated);

@@ -26,8 +26,8 @@ export class Pool {
     this.#arrivals.announce(this.name);
   }
 
-  waitForArrival(seenCount: number, timeoutMs: number, signal: AbortSignal): Promise<void> {
-    return this.#arrivals.wait(this.name, seenCount, timeoutMs, signal);
+  waitForArrival(seenCount: number, timeoutMs: number, signal: AbortSignal, onWaiting?: (wake: () => void) => void): Promise<void> {
+    return this.#arrivals.wait(this.name, seenCount, timeoutMs, signal, onWaiting);
   }
 
   /** One claim at a time in this process: two that run side by side would want the same heads, and one would lose the race. */

@@ -1,8 +1,23 @@
 import { createHash } from 'node:crypto';
 import { v7 } from 'uuid';
+import { pooledRandomBytes } from './random-pool.js';
 
-/** A new UUID v7 (RFC 9562): unique, and in the order of creation. */
-export const newId = (): string => v7();
+let lastMs = 0;
+let sequence = 0;
+
+/** A new UUID v7 (RFC 9562): unique, and in the order of creation. Ids of the same millisecond count up from a random number, as in method 1 of section 6.2. */
+export function newId(): string {
+  const random = pooledRandomBytes(16);
+  const nowMs = Date.now();
+  if (nowMs > lastMs) {
+    lastMs = nowMs;
+    // 31 of 32 bits: there is room to count up.
+    sequence = random.readUInt32BE(6) >>> 1;
+  } else {
+    sequence += 1;
+  }
+  return v7({ random, msecs: lastMs, seq: sequence });
+}
 
 /** A UUID v8 (RFC 9562, custom) made of a SHA-256 over the parts: the same parts always give the same id. */
 export function derivedId(...parts: readonly string[]): string {

@@ -9,7 +9,14 @@ const request = { prompt: 'a red apple', images: 2, seed: 7n };
 
 let generation: Awaited<ReturnType<typeof openGeneration>>;
 const ended = async (jobId: string) => (await generation.client.getJob({ accountId, jobId, waitMs: 60_000 })).job!;
-const submit = async (more: { idempotencyKey?: string } = {}) => (await generation.client.submit({ accountId, request, ...more })).job!;
+/** Answers once the job stands in the queue or runs: the client hears of it a moment before. */
+const submit = async (more: { idempotencyKey?: string } = {}) => {
+  const { jobId } = (await generation.client.submit({ accountId, request, ...more })).job!;
+  for await (const { event } of generation.client.watchJob({ accountId, jobId })) {
+    if (event.case === 'job' && event.value.state !== JobState.ACCEPTED) return event.value;
+  }
+  throw new Error('A job that is watched ends in a final state');
+};
 afterEach(() => generation.close());
 
 describe('a job', () => {
@@ -19,9 +26,9 @@ describe('a job', () => {
 
   it('is painted, stored and reported with its pictures, its quote and one event', async () => {
     const submitted = await generation.client.submit({ accountId, request });
-    expect(submitted).toMatchObject({ isReplay: false, balanceTokens: 98n, job: { state: JobState.QUEUED, lane: 'fast', quote: { totalTokens: 2n } } });
+    expect(submitted).toMatchObject({ isReplay: false, balanceTokens: 98n, job: { state: JobState.ACCEPTED, quote: { totalTokens: 2n } } });
     const job = await ended(submitted.job!.jobId);
-    expect(job).toMatchObject({ state: JobState.SUCCEEDED, chargedTokens: 2n, attempt: 1, modelVersion: model.version });
+    expect(job).toMatchObject({ state: JobState.SUCCEEDED, lane: 'fast', chargedTokens: 2n, attempt: 1, modelVersion: model.version });
     expect(job.images.map(({ index }) => index)).toEqual([0, 1]);
     for (const { imageId } of job.images) expect(generation.pictures.stored.get(imageId)?.jobId).toBe(job.jobId);
     expect(await generation.finishedEvents()).toMatchObject([{ jobId: job.jobId, state: JobState.SUCCEEDED, imagesDelivered: 2, hasHold: true }]);

@@ -45,15 +45,21 @@ export class Jobs {
   /** The job when it has ended, or as it stands after `waitMs` or when the signal aborts. */
   async await(accountId: string, jobId: string, waitMs: number, signal: AbortSignal): Promise<ImageJob> {
     const news = await this.feed.listen(jobId);
+    // Not AbortSignal.timeout: it would stay until the time is over, a minute for each of the many waits that end in milliseconds.
+    const patience = new AbortController();
+    const lose = () => patience.abort();
+    const timer = setTimeout(lose, Math.min(waitMs, waitMsMax));
+    signal.addEventListener('abort', lose, { once: true });
     try {
       const job = await this.get(accountId, jobId);
-      if (hasEnded(job.value.life)) return job;
-      const patience = AbortSignal.any([signal, AbortSignal.timeout(Math.min(waitMs, waitMsMax))]);
-      for (let message = await news.next(patience); message; message = await news.next(patience)) {
+      if (hasEnded(job.value.life) || signal.aborted) return job;
+      for (let message = await news.next(patience.signal); message; message = await news.next(patience.signal)) {
         if (message.event.case === 'job' && finalStates.has(message.event.value.state)) break;
       }
       return await this.get(accountId, jobId);
     } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', lose);
       news.close();
     }
   }

@@ -1,9 +1,12 @@
-import { Injectable } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { BillingService, BillState, type ReserveResponse } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import type { ImageRequest } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import type { QueuePlace, Room } from '@tessera/jobs/job-queue.js';
 import { laneNamed } from '@tessera/jobs/lanes.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import { derivedId, newId } from '@tessera/platform/ids.js';
+import type { Logger } from '@tessera/platform/logger.js';
+import { LOGGER } from '@tessera/platform/tokens.js';
 import { currentTraceparent } from '@tessera/platform/trace.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { AccountLimits } from './account-limits.js';
@@ -26,27 +29,38 @@ export type SubmitCommand = { readonly accountId: string; readonly idempotencyKe
 type Origin = Pick<ImageJobPayload, 'fingerprint' | 'hasKey' | 'memberId' | 'project'>;
 export type Submission = { readonly job: ImageJob; readonly balanceTokens?: bigint; readonly isReplay: boolean };
 
+/** A submission that can be answered. `queueing` ends with its last step, and rejects when that step is left to the sweeper. */
+type Taken = Submission & { readonly queueing: Promise<void> };
+
 /**
  * Takes a job in: `accepted`, tokens held, `queued`. Each step is idempotent by the job id, which an idempotency key determines,
- * so whoever finds a job between two steps (a repeat, another process, the sweeper) can take the next one.
+ * so whoever finds a job between two steps (a repeat, another process, the sweeper) can take the next one. The client hears after the second: from there on
+ * nothing that fails here can lose the job.
  */
 @Injectable()
-export class Submissions {
+export class Submissions implements OnModuleDestroy {
   readonly #billing: RpcClient<typeof BillingService>;
   /** Keyed submissions of this process between their first and their last step. */
-  readonly #inFlight = new Map<string, Promise<Submission>>();
+  readonly #inFlight = new Map<string, Promise<void>>();
+  /** Last steps under way; as many as the store lets wait. */
+  readonly #queueing = new Set<Promise<void>>();
 
   constructor(
     private readonly queue: ImageQueue,
     private readonly requests: Requests,
     private readonly models: Models,
     private readonly limits: AccountLimits,
+    @Inject(LOGGER) private readonly logger: Logger,
     rpc: Rpc,
   ) {
     this.#billing = rpc.client(BillingService);
   }
 
-  /** When this answers, the job is durable, and so is its hold. */
+  async onModuleDestroy(): Promise<void> {
+    await Promise.all(this.#queueing);
+  }
+
+  /** When this answers, the job is durable, and so is its hold; it is on its way into the queue. */
   async submit(command: SubmitCommand): Promise<Submission> {
     const { accountId, idempotencyKey } = command;
     if (idempotencyKey.length > keyCharactersMax) throw keyTooLong(keyCharactersMax);
@@ -58,9 +72,13 @@ export class Submissions {
 
     const jobId = derivedId('generation.job', accountId, idempotencyKey);
     // A repeat that comes while the first is on its way gets what the first gets.
-    for (let first = this.#inFlight.get(jobId); first; first = this.#inFlight.get(jobId)) await first.catch(() => undefined);
-    const submission = this.#submitKeyed(jobId, accountId, checked, { fingerprint, hasKey: true, ...attribution }).finally(() => this.#inFlight.delete(jobId));
-    this.#inFlight.set(jobId, submission);
+    for (let first = this.#inFlight.get(jobId); first; first = this.#inFlight.get(jobId)) await first;
+    const submission = this.#submitKeyed(jobId, accountId, checked, { fingerprint, hasKey: true, ...attribution });
+    const end = () => void this.#inFlight.delete(jobId);
+    this.#inFlight.set(
+      jobId,
+      submission.then(({ queueing }) => queueing).then(end, end),
+    );
     return submission;
   }
 
@@ -68,10 +86,10 @@ export class Submissions {
   async resume(job: ImageJob): Promise<void> {
     const isTooOld = this.queue.clock.now() > job.value.createdMs + startWithinMs;
     if (isTooOld) await this.queue.jobs.reject(job, { reason: 'start_deadline', message: 'Its tokens could not be held in time.' }, false);
-    else await this.#reserveAndQueue(job);
+    else await (await this.#reserveAndQueue(job)).queueing;
   }
 
-  async #submitKeyed(jobId: string, accountId: string, checked: CheckedRequest, origin: Origin): Promise<Submission> {
+  async #submitKeyed(jobId: string, accountId: string, checked: CheckedRequest, origin: Origin): Promise<Taken> {
     const earlier = await this.queue.store.get(jobId);
     if (earlier) return this.#replay(earlier, origin.fingerprint);
     try {
@@ -83,15 +101,15 @@ export class Submissions {
     }
   }
 
-  async #replay(job: ImageJob, fingerprint: string): Promise<Submission> {
+  async #replay(job: ImageJob, fingerprint: string): Promise<Taken> {
     if (job.value.payload.fingerprint !== fingerprint) throw keyReused();
     const { life } = job.value;
     if (life.state === 'accepted') return { ...(await this.#reserveAndQueue(job)), isReplay: true };
     if (life.state === 'rejected') throw refusedBefore(life.failure.reason, life.failure.message);
-    return { job, isReplay: true };
+    return { job, isReplay: true, queueing: Promise.resolve() };
   }
 
-  async #create(jobId: string, accountId: string, { request }: CheckedRequest, origin: Origin): Promise<Submission> {
+  async #create(jobId: string, accountId: string, { request }: CheckedRequest, origin: Origin): Promise<Taken> {
     const room = await this.queue.jobs.admit(accountId, await this.limits.of(accountId));
     try {
       const nowMs = this.queue.clock.now();
@@ -104,34 +122,46 @@ export class Submissions {
         ...(traceparent === undefined ? {} : { traceparent }),
         payload: { request, ...origin, imageIds: Array.from({ length: request.images }, () => newId()) },
       });
-      return await this.#reserveAndQueue(job);
-    } finally {
+      const taken = await this.#reserveAndQueue(job, room);
+      taken.queueing.then(room.giveBack, room.giveBack);
+      return taken;
+    } catch (error) {
       room.giveBack();
+      throw error;
     }
   }
 
-  async #reserveAndQueue(job: ImageJob): Promise<Submission> {
+  /** Sees a last step through, whoever else waits for it. */
+  #own(jobId: string, queueing: Promise<void>): void {
+    const owned = queueing
+      .catch((error: unknown) => this.logger.warn({ err: error, jobId }, 'an accepted job could not be queued; the sweeper takes it on'))
+      .finally(() => this.#queueing.delete(owned));
+    this.#queueing.add(owned);
+  }
+
+  async #reserveAndQueue(job: ImageJob, room?: Room): Promise<Taken> {
     const reserved = await this.#reserve(job);
     const { accountId, createdMs, payload } = job.value;
     const { bill, balanceTokens } = reserved;
     if (bill && bill.state !== BillState.HELD) {
       // Settled or returned before the job was queued: there is nothing left that could pay for it.
-      return { job: await this.queue.jobs.reject(job, { reason: 'hold_lost', message: 'The tokens held for it were returned before it was queued.' }, true), isReplay: false };
+      const rejected = await this.queue.jobs.reject(job, { reason: 'hold_lost', message: 'The tokens held for it were returned before it was queued.' }, true);
+      return { job: rejected, isReplay: false, queueing: Promise.resolve() };
     }
     const { concurrentJobsMax } = this.limits.learn(accountId, reserved.limits);
-    const place = {
-      lane: laneNamed(bill?.lane ?? ''),
-      startDeadlineMs: createdMs + startWithinMs,
-      concurrentJobsMax,
-      payload: bill?.quote ? { ...payload, quote: storedQuote(bill.quote) } : payload,
-    };
+    const quoted = bill?.quote ? { ...payload, quote: storedQuote(bill.quote) } : payload;
+    const place = { lane: laneNamed(bill?.lane ?? ''), startDeadlineMs: createdMs + startWithinMs, concurrentJobsMax, payload: quoted };
+    const queueing = this.#enqueue(job, place, room);
+    this.#own(job.id, queueing);
+    return { job: { ...job, value: { ...job.value, payload: quoted } }, balanceTokens, isReplay: false, queueing };
+  }
+
+  async #enqueue(job: ImageJob, place: QueuePlace<ImageJobPayload>, room: Room | undefined): Promise<void> {
     try {
-      return { job: await this.queue.jobs.enqueue(job, place), balanceTokens, isReplay: false };
+      await this.queue.jobs.enqueue(job, place, room);
     } catch (error) {
-      const isRaceLost = error instanceof TesseraError && error.reason === 'revision_mismatch';
-      const moved = isRaceLost ? await this.queue.store.get(job.id) : undefined;
-      if (!moved) throw error;
-      return { job: moved, balanceTokens, isReplay: false };
+      // Somebody else has moved it on, or cancelled it: what the store says holds.
+      if (!(error instanceof TesseraError && error.reason === 'revision_mismatch')) throw error;
     }
   }
 

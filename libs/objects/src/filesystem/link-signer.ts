@@ -1,4 +1,4 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { invalidArgument, permissionDenied } from '@tessera/platform/errors.js';
 import type { Clock } from '@tessera/platform/clock.js';
 import { z } from 'zod';
@@ -22,11 +22,16 @@ const expired = () => permissionDenied('link_expired', 'The link has expired; as
 
 /** Signs and checks links with HMAC-SHA-256. What is signed begins with the method, so that a download can never pass for an upload. */
 export class LinkSigner {
+  /** Made once: from bytes, every signature would import its key anew. */
+  private readonly key: KeyObject;
+
   constructor(
-    private readonly secret: Buffer,
+    secret: Buffer,
     private readonly publicUrl: () => string,
     private readonly clock: Clock,
-  ) {}
+  ) {
+    this.key = createSecretKey(secret);
+  }
 
   download(key: ObjectKey, expiresMs: number): string {
     return `${this.base()}/objects/${key}?expires=${expiresMs}&signature=${this.sign(`GET\n${key}\n${expiresMs}`)}`;
@@ -67,7 +72,7 @@ export class LinkSigner {
   }
 
   private sign(text: string): string {
-    return createHmac('sha256', this.secret).update(text).digest('base64url');
+    return createHmac('sha256', this.key).update(text).digest('base64url');
   }
 
   private checkSignature(text: string, signature: string | undefined): void {
