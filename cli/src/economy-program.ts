@@ -54,6 +54,13 @@ function addLimits(program: Command): void {
 }
 
 function addBooks(program: Command): void {
+  money(program, 'pay', 'record that a pack was paid for, and add its tokens; the same payment counts once', 'tessera pay medium --payment invoice-2026-0042')
+    .argument('<pack>', 'pack from `tessera plans`')
+    .requiredOption('--payment <id>', 'whatever names the payment in your books')
+    .action(async (pack: string, options) => (await load()).recordPayment(pack, options));
+  money(program, 'refund', 'record that a payment went back, and take the tokens back that nobody has spent', 'tessera refund invoice-2026-0042')
+    .argument('<payment>', 'the payment as it was recorded')
+    .action(async (payment: string, options) => (await load()).recordRefund(payment, options));
   money(program, 'balance', 'the balance, now or at any past instant', 'tessera balance --at 2026-11-01T12:00:00Z')
     .option('--at <time>', 'date or time, included (default: now)')
     .action(async (options) => (await load()).showBalance(options));
@@ -70,6 +77,18 @@ function addBooks(program: Command): void {
     .option(...fromOption)
     .option(...toOption)
     .action(async (options) => (await load()).exportEntries(options));
+  const catalogue = program.command('catalogue').description('the price list: read it, judge a changed one, see who would pay what');
+  money(catalogue, 'show', 'print the price list as JSON, all versions', 'tessera catalogue show > prices.json').action(async (options) => (await import('./commands/catalogue.js')).showCatalogue(options));
+  money(catalogue, 'lint', 'say what is wrong or odd about a changed price list; exit code 1 on an error', 'tessera catalogue lint prices.json')
+    .argument('<file>', 'price list, JSON')
+    .action(async (file: string, options) => {
+      const { lintCatalogue } = await import('./commands/catalogue.js');
+      process.exitCode = await lintCatalogue(file, options);
+    });
+  money(catalogue, 'simulate', "live accounts' lives again under a changed price list, and say who pays what", 'tessera catalogue simulate prices.json')
+    .argument('<file>', 'price list, JSON; its last catalogue counts')
+    .option(...toOption)
+    .action(async (file: string, options) => (await import('./commands/catalogue.js')).simulateCatalogue(file, options));
   program
     .command('reconcile')
     .description('hold the ledger against the jobs; exit code 1 if anything was delivered and not charged, or charged and not delivered')

@@ -45,6 +45,12 @@ export const showStatement = (options: Options & Period): Promise<void> =>
 export const reverse = (operation: string, options: Options): Promise<void> =>
   show<Account>(options, (api, common) => api.post(`${base}/account/reversals`, { ...common, body: { operationId: operation } }), (account) => `reversed ${operation} · balance ${formatCount(account.balanceTokens)}`);
 
+export const recordPayment = (pack: string, options: Options & { readonly payment: string }): Promise<void> =>
+  show<{ outcome: string; account: Account }>(options, (api, common) => api.post(`${base}/account/payments`, { ...common, body: { paymentId: options.payment, pack } }), ({ outcome, account }) => `${outcome} ${options.payment} · balance ${formatCount(account.balanceTokens)}`);
+
+export const recordRefund = (payment: string, options: Options): Promise<void> =>
+  show<{ outcome: string }>(options, (api, common) => api.delete(`${base}/account/payments/${encodeURIComponent(payment)}`, common), ({ outcome }) => `${outcome} the refund of ${payment}`);
+
 export async function exportEntries(options: Options & Period): Promise<void> {
   await withConnection(dataFolder(options.data), async ({ api }) => {
     const answer = await api.open('GET', `${base}/account/entries.csv${query({ from: options.from, to: options.to })}`, { account: options.account });

@@ -22,6 +22,10 @@ const schema = z.object({
   apiKey: z.string().min(16).max(256).optional(),
   /** gRPC addresses of services that run in other processes: `billing=127.0.0.1:9001,storage=…`. Empty: all in this process. */
   peers: z.record(z.string(), z.string()).default({}),
+  /** The operator's price list; absent: the bundled one. */
+  catalogueFile: z.string().optional(),
+  /** Signing secrets of Stripe's webhook, more than one while they are being changed; empty: Stripe is not connected. */
+  stripeWebhookSecrets: z.array(z.string().min(16).max(256)).max(8).default([]),
   /** Where the built console lies; absent: none is served. */
   consoleDir: z.string().optional(),
 });
@@ -53,6 +57,7 @@ const environment: Record<string, keyof ConfigInput> = {
   TESSERA_LOG_LEVEL: 'logLevel',
   TESSERA_API_KEY: 'apiKey',
   TESSERA_CONSOLE: 'consoleDir',
+  TESSERA_CATALOGUE: 'catalogueFile',
 };
 
 /** Settings from the environment; what the command line gives wins over it. */
@@ -62,6 +67,7 @@ export function configFromEnvironment(env: NodeJS.ProcessEnv, overrides: Partial
   if (env['TESSERA_PEERS']) {
     input.peers = Object.fromEntries(env['TESSERA_PEERS'].split(',').map((pair) => pair.split('=', 2).map((part) => part.trim())));
   }
+  if (env['TESSERA_STRIPE_WEBHOOK_SECRETS']) input.stripeWebhookSecrets = env['TESSERA_STRIPE_WEBHOOK_SECRETS'].split(',').map((secret) => secret.trim());
   for (const [key, value] of Object.entries(overrides)) if (value !== undefined) input[key as keyof ConfigInput] = value;
   return parseConfig(input);
 }

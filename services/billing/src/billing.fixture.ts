@@ -18,12 +18,16 @@ import { DeletedJobs } from './deleted-jobs.js';
 import { DueWork } from './due-work.js';
 import { EconomyController } from './economy.controller.js';
 import { History } from './history.js';
+import { Payments } from './payments.js';
+import { PaymentDocuments } from './payments/payment.documents.js';
+import { StripePayments } from './payments/stripe.js';
 import { PlanList } from './plan-list.js';
 import type { ComputeSpec } from './quote.js';
 import { Reconciliation } from './reconciliation.js';
 import { Reservations } from './reservations.js';
 import { SmallGeneration } from './generation.fixture.js';
 import { Settlement } from './settlement.js';
+import { Simulation } from './simulation.js';
 import { Statements } from './statements.js';
 import { UsageReports } from './usage-reports.js';
 
@@ -45,6 +49,8 @@ export type TestBilling = {
   readonly generation: SmallGeneration;
   readonly deletedJobs: DeletedJobs;
   readonly reconciliation: Reconciliation;
+  readonly simulation: Simulation;
+  readonly payments: Payments;
   readonly settlement: Settlement;
   readonly dueWork: DueWork;
   readonly controller: BillingController;
@@ -55,6 +61,8 @@ export type TestBilling = {
   /** The same folder in a new process, as far as billing can tell. */
   reopened(): Promise<TestBilling>;
 };
+
+export const stripeSecret = 'whsec_of_this_very_test';
 
 export const newDataDir = (): Promise<string> => fs.mkdtemp(path.join(os.tmpdir(), 'tessera-billing-'));
 
@@ -81,6 +89,8 @@ export async function openBilling(dataDir?: string, clock = new ManualClock()): 
   const dueWork = new DueWork(documents, store, bus, clock, logger);
   const controller = new BillingController(accounts, reservations, statements, audit);
   const economy = new EconomyController(accounts, books, usage, new PlanList(prices, clock), reconciliation);
+  const payments = new Payments(accounts, new PaymentDocuments(installation.documents), prices, clock, [new StripePayments([stripeSecret, 'whsec_of_the_day_before'])]);
+  const simulation = new Simulation(accountIds, history, prices);
   const stop = async () => {
     await dueWork.onModuleDestroy();
     statements.onModuleDestroy();
@@ -95,7 +105,7 @@ export async function openBilling(dataDir?: string, clock = new ManualClock()): 
     await stop();
     return openBilling(folder, clock);
   };
-  return { dataDir: folder, installation, clock, bus, documents, store, accounts, reservations, statements, books, usage, audit, generation, deletedJobs, reconciliation, settlement, dueWork, controller, economy, stop, close, reopened };
+  return { dataDir: folder, installation, clock, bus, documents, store, accounts, reservations, statements, books, usage, audit, generation, deletedJobs, reconciliation, simulation, payments, settlement, dueWork, controller, economy, stop, close, reopened };
 }
 
 /** Costs 8 tokens: 6 for the compute, 2 for the super-resolution. */

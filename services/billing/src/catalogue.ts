@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { burnOrder } from './buckets.js';
+import { lint, schemaFindings, type LintFinding } from './catalogue-lint.js';
 import { invalidSeats, unknownCatalogue, unknownPack, unknownPlan } from './errors.js';
 import type { Terms } from './terms.js';
 
@@ -69,7 +70,22 @@ export class PriceList {
   constructor(private readonly versions: readonly Catalogue[]) {}
 
   static parse(json: unknown): PriceList {
-    return new PriceList(priceListSchema.parse(json));
+    const { prices, findings } = PriceList.check(json);
+    const [worst] = findings.filter(({ severity }) => severity === 'error');
+    if (!prices || worst) throw new Error(`The price list makes no sense${worst ? ` at ${worst.path || 'its root'}: ${worst.message}` : '.'}`);
+    return prices;
+  }
+
+  /** All that is wrong or odd; the price list when it is at least well formed. */
+  static check(json: unknown, inUse?: PriceList): { readonly prices?: PriceList; readonly findings: readonly LintFinding[] } {
+    const parsed = priceListSchema.safeParse(json);
+    if (!parsed.success) return { findings: schemaFindings(parsed.error) };
+    return { prices: new PriceList(parsed.data), findings: lint(parsed.data, inUse?.versions) };
+  }
+
+  /** The operator's own file, or the bundled one. */
+  static open(file: string | undefined): PriceList {
+    return file === undefined ? PriceList.bundled() : PriceList.parse(JSON.parse(readFileSync(file, 'utf8')));
   }
 
   static bundled(): PriceList {
@@ -83,8 +99,16 @@ export class PriceList {
     return found;
   }
 
+  /** As it stands in a file. */
   get all(): readonly Catalogue[] {
     return this.versions;
+  }
+
+  /** The last one, whether its time has come or not. */
+  get newest(): Catalogue {
+    const found = this.versions.at(-1);
+    if (!found) throw new Error('A price list has at least one catalogue.');
+    return found;
   }
 
   version(version: string): Catalogue {

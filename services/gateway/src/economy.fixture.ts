@@ -14,6 +14,11 @@ export function economyHandlers(calls: EconomyCall[], account: (accountId: strin
   const changes = ['ChangePlan', 'CancelPlan', 'SetLimits', 'PutMember', 'RemoveMember', 'ReverseOperation'];
   return {
     ...Object.fromEntries(changes.map((method) => [method, noting(method, (accountId) => ({ account: account(accountId) }))])),
+    ReceivePayment: noting('ReceivePayment', () => ({ outcome: 'applied' })),
+    RecordPayment: noting('RecordPayment', (accountId) => ({ outcome: 'applied', account: account(accountId) })),
+    RecordRefund: noting('RecordRefund', () => ({ outcome: 'repeated' })),
+    GetCatalogue: noting('GetCatalogue', () => ({ catalogueJson: '[{"version":"test"}]' })),
+    LintCatalogue: noting('LintCatalogue', () => ({ findings: [{ severity: 'error', path: '0.plans', code: 'shape', message: 'There are none.' }] })),
     ListPlans: noting('ListPlans', () => ({ catalogueVersion: 'test', plans: [{ plan: 'artisan', name: 'Artisan', priceCents: 3_000, cadence: 'monthly' }] })),
     GetBalanceAt: noting('GetBalanceAt', () => ({ position })),
     GetUsage: noting('GetUsage', () => ({ rows: [usage], total: usage })),

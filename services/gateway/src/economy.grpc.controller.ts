@@ -10,12 +10,17 @@ import {
   type GetBalanceAtRequest,
   type GetStatementRequest,
   type GetUsageRequest,
+  type LintCatalogueRequest,
   type PutMemberRequest,
   type ReconcileRequest,
   type ReconcileResponse,
+  type RecordPaymentRequest,
+  type RecordRefundRequest,
   type RemoveMemberRequest,
   type ReverseOperationRequest,
   type SetLimitsRequest,
+  type SimulateCatalogueRequest,
+  type SimulateCatalogueResponse,
 } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
 import { EconomyService } from '@tessera/contracts/tessera/gateway/v1/economy_pb.js';
 import { newId } from '@tessera/platform/ids.js';
@@ -97,8 +102,41 @@ export class EconomyGrpcController {
   }
 
   @GrpcMethod(EconomyService.typeName)
+  async getCatalogue(_request: unknown, metadata: Metadata) {
+    await this.#admit(metadata, '', 'owner');
+    return this.#billing.getCatalogue({});
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async lintCatalogue(request: LintCatalogueRequest, metadata: Metadata) {
+    await this.#admit(metadata, '', 'owner');
+    return this.#billing.lintCatalogue(request);
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  simulateCatalogue(request: SimulateCatalogueRequest, metadata: Metadata): Observable<SimulateCatalogueResponse> {
+    return streamOf((signal) => this.#simulate(request, metadata, signal));
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async recordPayment(request: RecordPaymentRequest, metadata: Metadata) {
+    return this.#billing.recordPayment(await this.#owned(request, metadata, 'owner'));
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async recordRefund(request: RecordRefundRequest, metadata: Metadata) {
+    await this.#admit(metadata, '', 'owner');
+    return this.#billing.recordRefund(request);
+  }
+
+  @GrpcMethod(EconomyService.typeName)
   reconcile({ accountId }: ReconcileRequest, metadata: Metadata): Observable<ReconcileResponse> {
     return streamOf((signal) => this.#reconcile(accountId, metadata, signal));
+  }
+
+  async *#simulate(request: SimulateCatalogueRequest, metadata: Metadata, signal: AbortSignal): AsyncGenerator<SimulateCatalogueResponse> {
+    await this.#admit(metadata, request.accountId, 'owner');
+    yield* this.#billing.simulateCatalogue(request, { signal });
   }
 
   /** An empty account id means all. */

@@ -83,6 +83,25 @@ export class Economy {
     return this.#economy.getStatement({ accountId: caller.accountId, period: periodMessage(period) }, { deadlineMs: reportDeadlineMs });
   }
 
+  /** The owner's word that a pack was paid for; the same payment counts once. */
+  async recordPayment(caller: Caller, paymentId: string, pack: string): Promise<{ outcome: string; account: Account }> {
+    this.callers.demandOwner(caller);
+    const { outcome, account } = await this.#economy.recordPayment({ accountId: caller.accountId, paymentId, pack });
+    return { outcome, account: present(account) };
+  }
+
+  async recordRefund(caller: Caller, paymentId: string): Promise<{ outcome: string }> {
+    this.callers.demandOwner(caller);
+    const { outcome } = await this.#economy.recordRefund({ paymentId });
+    return { outcome };
+  }
+
+  /** From a payment provider: its signature is its key. */
+  async receivePayment(provider: string, payload: Uint8Array, signature: string): Promise<{ outcome: string }> {
+    const { outcome } = await this.#economy.receivePayment({ provider, payload, signature });
+    return { outcome };
+  }
+
   /** Of all accounts; every finding, then a summary. */
   reconcile(caller: Caller, signal: AbortSignal): AsyncIterable<ReconcileResponse> {
     this.callers.demandOwner(caller);

@@ -5,6 +5,7 @@ import type { ServiceDefinition } from '@tessera/host/service-definition.js';
 import { Accounts } from './account.js';
 import { Bootstrap } from './bootstrap.js';
 import { Callers } from './callers.js';
+import { Catalogues } from './catalogues.js';
 import { EconomyGrpcController } from './economy.grpc.controller.js';
 import { Economy } from './economy.js';
 import { Generations } from './generations.js';
@@ -19,6 +20,8 @@ import { KeysController } from './http/keys.controller.js';
 import { OpenAiController } from './http/openai.controller.js';
 import { OperationsController } from './http/operations.controller.js';
 import { PagesController } from './http/pages.controller.js';
+import { PaymentsController } from './http/payments.controller.js';
+import { PriceListController } from './http/price-list.controller.js';
 import { UploadsController } from './http/uploads.controller.js';
 import { Installation } from './installation.js';
 import { KeyStore } from './key.store.js';
@@ -41,10 +44,12 @@ import { Uploads } from './uploads.js';
     OpenAiController,
     OperationsController,
     PagesController,
+    PaymentsController,
+    PriceListController,
     PublicGrpcController,
     EconomyGrpcController,
   ],
-  providers: [Bootstrap, Installation, KeyStore, Keys, Callers, Generations, Uploads, OpenAiImages, Accounts, Economy, Models, Readiness, HttpErrors],
+  providers: [Bootstrap, Installation, KeyStore, Keys, Callers, Generations, Uploads, OpenAiImages, Accounts, Economy, Catalogues, Models, Readiness, HttpErrors],
 })
 export class GatewayModule {}
 

@@ -92,6 +92,7 @@ export class SmallServices extends Rpc {
     if (method.name === 'WatchJob') yield* this.#events(request) as AsyncGenerator<MessageShape<O>>;
     else if (method.name === 'ReadAsset') yield create(method.output, { part: { case: 'data', value: new Uint8Array(picture) } } as unknown as MessageInitShape<O>);
     else if (method.name === 'ExportEntries') yield create(method.output, { csv: 'sequence\r\n1\r\n' } as unknown as MessageInitShape<O>);
+    else if (method.name === 'SimulateCatalogue') yield create(method.output, { accountId: 'one', plan: 'artisan', real: { spentTokens: 8n }, simulated: { spentTokens: 16n } } as unknown as MessageInitShape<O>);
     else if (method.name === 'Reconcile') yield create(method.output, { result: { case: 'summary', value: { jobs: 3n } } } as unknown as MessageInitShape<O>);
     else if (method.name === 'Audit') yield create(method.output, { result: { case: 'summary', value: { accounts: 1n } } } as unknown as MessageInitShape<O>);
   }

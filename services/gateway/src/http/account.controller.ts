@@ -1,12 +1,11 @@
-import { Readable } from 'node:stream';
 import { Controller, Get, HttpCode, Post, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
-import type { AuditResponse } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Accounts } from '../account.js';
 import { Callers } from '../callers.js';
 import { Generations } from '../generations.js';
 import { ApiKeyGuard } from './api-key.guard.js';
 import { HttpErrors } from './http-errors.js';
+import { sendJsonLines } from './json-lines.js';
 import { userWire } from './leonardo-wire.js';
 import { bodyOf, callerOf, clientSignal, idempotencyKeyOf, queryOf } from './request.js';
 import { entriesQuery, topUpBody } from './schemas/tessera.js';
@@ -57,13 +56,6 @@ export class AccountController {
   @Get('audit')
   async audit(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     this.callers.demandOwner(callerOf(request));
-    const results = this.accounts.audit(clientSignal(reply))[Symbol.asyncIterator]();
-    // A refusal can only be told before the stream begins.
-    const first = await results.next();
-    await reply.header('content-type', 'application/x-ndjson').send(Readable.from(linesOf(first, results)));
+    await sendJsonLines(reply, this.accounts.audit(clientSignal(reply)), auditWire);
   }
-}
-
-async function* linesOf(first: IteratorResult<AuditResponse>, rest: AsyncIterator<AuditResponse>): AsyncGenerator<string> {
-  for (let result = first; !result.done; result = await rest.next()) yield `${JSON.stringify(auditWire(result.value))}\n`;
 }

@@ -18,7 +18,8 @@ const contentSecurityPolicy =
 export async function configureHttp(app: NestFastifyApplication, config: Config): Promise<void> {
   const server = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   app.useGlobalFilters(app.get(HttpErrors, { strict: false }));
-  app.useBodyParser('application/json', { bodyLimit: server.initialConfig.bodyLimit ?? 1024 * 1024 }, (_request, body: Buffer, done) => {
+  app.useBodyParser('application/json', { bodyLimit: server.initialConfig.bodyLimit ?? 1024 * 1024 }, (request, body: Buffer, done) => {
+    (request as unknown as GatewayRequest).rawBody = body;
     try {
       done(null, parseJsonBody(body));
     } catch (error) {

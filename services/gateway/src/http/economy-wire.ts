@@ -1,5 +1,5 @@
 import type { Account, Bucket } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import type { GetStatementResponse, GetUsageResponse, ListPlansResponse, Position, ReconcileResponse, UsageRow } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
+import type { GetStatementResponse, GetUsageResponse, LintFinding, ListPlansResponse, Position, ReconcileResponse, SimulateCatalogueResponse, SimulatedOutcome, UsageRow } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
 
 /** The economy as JSON: camelCase, tokens as whole numbers, times as ISO 8601. */
 
@@ -63,6 +63,18 @@ export function reconcileWire({ result }: ReconcileResponse) {
   const { accounts, jobs, settlements, findings } = result.value;
   return { summary: { accounts: Number(accounts), jobs: Number(jobs), settlements: Number(settlements), findings: Number(findings) } };
 }
+
+export const lintWire = ({ severity, path, code, message }: LintFinding) => ({ severity, path, code, message });
+
+const outcomeWire = ({ $typeName: _, $unknown: __, ...counts }: SimulatedOutcome) => Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, Number(count)]));
+
+/** One account of a simulation. */
+export const simulationWire = ({ accountId, plan, real, simulated }: SimulateCatalogueResponse) => ({
+  accountId,
+  plan,
+  ...(real ? { real: outcomeWire(real) } : {}),
+  ...(simulated ? { simulated: outcomeWire(simulated) } : {}),
+});
 
 const usageRowWire = ({ key, jobs, imagesDelivered, tokens }: UsageRow) => ({
   key,

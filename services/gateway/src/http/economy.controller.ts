@@ -1,13 +1,13 @@
 import { Readable } from 'node:stream';
 import { Controller, Delete, Get, HttpCode, Param, Post, Put, Req, Res, UseFilters, UseGuards } from '@nestjs/common';
-import type { ReconcileResponse } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Economy } from '../economy.js';
 import { ApiKeyGuard } from './api-key.guard.js';
 import { plansWire, positionWire, reconcileWire, statementWire, usageWire } from './economy-wire.js';
 import { HttpErrors } from './http-errors.js';
+import { following, sendJsonLines } from './json-lines.js';
 import { bodyOf, callerOf, clientSignal, idempotencyKeyOf, queryOf } from './request.js';
-import { balanceQuery, changePlanBody, limitsBody, memberBody, openAccountBody, periodQuery, reversalBody, usageQuery } from './schemas/tessera.js';
+import { balanceQuery, changePlanBody, limitsBody, memberBody, openAccountBody, paymentBody, periodQuery, reversalBody, usageQuery } from './schemas/tessera.js';
 import { accountWire } from './tessera-wire.js';
 
 /** Plans, limits, members and books. */
@@ -87,19 +87,22 @@ export class EconomyController {
     await reply.header('content-type', 'text/csv; charset=utf-8').header('content-disposition', 'attachment; filename="entries.csv"').send(Readable.from(following(first, pieces)));
   }
 
+  @Post('account/payments')
+  @HttpCode(200)
+  async recordPayment(@Req() request: FastifyRequest) {
+    const { paymentId, pack } = bodyOf(paymentBody, request);
+    const { outcome, account } = await this.economy.recordPayment(callerOf(request), paymentId, pack);
+    return { outcome, account: accountWire(account) };
+  }
+
+  @Delete('account/payments/:paymentId')
+  async recordRefund(@Req() request: FastifyRequest, @Param('paymentId') paymentId: string) {
+    return this.economy.recordRefund(callerOf(request), paymentId);
+  }
+
   /** One JSON object a line: findings as they are found, then the summary. */
   @Get('reconciliation')
   async reconcile(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const results = this.economy.reconcile(callerOf(request), clientSignal(reply))[Symbol.asyncIterator]();
-    const first = await results.next();
-    await reply.header('content-type', 'application/x-ndjson').send(Readable.from(jsonLines(following(first, results))));
+    await sendJsonLines(reply, this.economy.reconcile(callerOf(request), clientSignal(reply)), reconcileWire);
   }
-}
-
-async function* jsonLines(results: AsyncIterable<ReconcileResponse>): AsyncGenerator<string> {
-  for await (const result of results) yield `${JSON.stringify(reconcileWire(result))}\n`;
-}
-
-async function* following<T>(first: IteratorResult<T, unknown>, rest: AsyncIterator<T, unknown>): AsyncGenerator<T> {
-  for (let result = first; !result.done; result = await rest.next()) yield result.value;
 }

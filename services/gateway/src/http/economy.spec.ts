@@ -87,6 +87,38 @@ describe('the economy', () => {
       expect(await answer.text()).toBe('sequence\r\n1\r\n');
     });
 
+    it('hands a provider\'s event on byte for byte, without a key', async () => {
+      const payload = '{ "b": 1,  "a": "\u00e4" }';
+      const answer = await fetch(new URL(`${api}/payments/stripe/webhook`, gateway.url), { method: 'POST', headers: { 'content-type': 'application/json', 'stripe-signature': 't=1,v1=ab' }, body: payload });
+      expect(await answer.json()).toEqual({ outcome: 'applied' });
+      const { provider, signature, payload: received } = (lastCall()?.request ?? {}) as { provider: string; signature: string; payload: Uint8Array };
+      expect([provider, signature, Buffer.from(received).toString()]).toEqual(['stripe', 't=1,v1=ab', payload]);
+    });
+
+    it("records payments and refunds by the owner's word only", async () => {
+      const [first, second] = [await teamAccount(), await teamAccount()];
+      expect(await ask('POST', '/account/payments', { paymentId: 'inv-1', pack: 'small' }, { 'tessera-account': first })).toMatchObject({ status: 200, body: { outcome: 'applied', account: { accountId: first } } });
+      expect(lastCall()?.request).toMatchObject({ accountId: first, paymentId: 'inv-1', pack: 'small' });
+      expect(await ask('DELETE', '/account/payments/inv-1')).toMatchObject({ status: 200, body: { outcome: 'repeated' } });
+      const asSecond = await keyFor({}, { 'tessera-account': second });
+      expect(await ask('POST', '/account/payments', { paymentId: 'inv-2', pack: 'small' }, asSecond)).toMatchObject({ status: 403 });
+      expect(await ask('DELETE', '/account/payments/inv-1', undefined, asSecond)).toMatchObject({ status: 403 });
+    });
+
+    it('shows the price list to the owner, judges a changed one and simulates it', async () => {
+      const priceList = (await ask('GET', '/catalogue')).body;
+      expect(priceList).toEqual([{ version: 'test' }]);
+      expect(await ask('POST', '/catalogue/lint', priceList)).toMatchObject({ body: { findings: [{ severity: 'error', code: 'shape' }] } });
+      expect(lastCall()?.request).toMatchObject({ catalogueJson: '[{"version":"test"}]' });
+      const answer = await gateway.fetch(`${api}/catalogue/simulation`, { method: 'POST', body: JSON.stringify(priceList) });
+      expect(JSON.parse(await answer.text())).toMatchObject({ accountId: 'one', real: { spentTokens: 8 }, simulated: { spentTokens: 16 } });
+      const asTeam = await keyFor({}, { 'tessera-account': await teamAccount() });
+      for (const [method, path] of [['GET', '/catalogue'], ['POST', '/catalogue/lint'], ['POST', '/catalogue/simulation']] as const) {
+        expect(await ask(method, path, method === 'POST' ? priceList : undefined, asTeam)).toMatchObject({ status: 403, body: { type: 'owner_only' } });
+      }
+      expect(await ask('POST', '/catalogue/lint', { plans: {} })).toMatchObject({ status: 400, body: { type: 'invalid_field' } });
+    });
+
     it('reconciles for the owner, a line for each finding', async () => {
       const answer = await gateway.fetch(`${api}/reconciliation`);
       expect(answer.headers.get('content-type')).toBe('application/x-ndjson');

@@ -7,7 +7,12 @@ import type { Caller } from '../keys.js';
 import { validate } from './schemas/validate.js';
 
 /** What the hooks and the guard add to a request. */
-export type GatewayRequest = FastifyRequest & { traceparent?: string; caller?: Caller };
+export type GatewayRequest = FastifyRequest & {
+  traceparent?: string;
+  caller?: Caller;
+  /** The body as it came, for signatures. */
+  rawBody?: Buffer;
+};
 
 const traceIdAt = 3;
 const traceIdChars = 32;

@@ -36,11 +36,14 @@ export function openApiDocument(serverUrl: string): Json {
   };
 }
 
+/** Path parameters that are no UUIDs of ours. */
+const freePathNames: ReadonlySet<string> = new Set(['memberId', 'paymentId', 'provider']);
+
 function describe(operation: Operation): Json {
   const { id, tag, summary, body, query, headers = [], isPublic } = operation;
   const pathNames = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
   const parameters = [
-    ...pathNames.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string', ...(name === 'memberId' ? {} : { format: 'uuid' }) } })),
+    ...pathNames.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string', ...(freePathNames.has(name ?? '') ? {} : { format: 'uuid' }) } })),
     ...(query ? queryParameters(query) : []),
     ...headers.map((name) => ({ name, in: 'header', description: requestHeaders[name], schema: { type: 'string' } })),
   ];

@@ -34,7 +34,7 @@ function section(operation: Operation, described: Node): string {
 }
 
 function curlOf({ method, path, example, isPublic, contentType }: Operation): string {
-  const parts = [`curl${contentType === 'text/event-stream' ? ' -N' : ''}${method === 'get' ? '' : ` -X ${method.toUpperCase()}`} "$TESSERA_URL${path.replace('{memberId}', 'ann').replaceAll(/\{\w+\}/g, exampleId)}"`];
+  const parts = [`curl${contentType === 'text/event-stream' ? ' -N' : ''}${method === 'get' ? '' : ` -X ${method.toUpperCase()}`} "$TESSERA_URL${path.replace('{memberId}', 'ann').replace('{paymentId}', 'invoice-2026-0042').replace('{provider}', 'stripe').replaceAll(/\{\w+\}/g, exampleId)}"`];
   if (!isPublic) parts.push('-H "Authorization: Bearer $TESSERA_API_KEY"');
   if (example) parts.push('-H "Content-Type: application/json"', `-d '${JSON.stringify(example)}'`);
   return parts.join(' \\\n  ');

@@ -23,6 +23,8 @@ export const limitsBody = z
 export const memberBody = z.strictObject({ capTokens: limit.default(null).describe('The most that the member may spend in a cycle; null: no cap.') }).meta({ id: 'Member' });
 export const reversalBody = z.strictObject({ operationId: z.string().min(1).max(128).describe('As the entries name it: `topup:…` or `close:…`.') }).meta({ id: 'Reversal' });
 
+export const paymentBody = z.strictObject({ paymentId: word.describe('Whatever names the payment in your books; it counts once.'), pack: z.string().min(1).max(64) }).meta({ id: 'Payment' });
+
 export const topUpBody = z.strictObject({ tokens: z.int().min(1).max(topUpTokensMax) }).meta({ id: 'TopUp' });
 
 export const createKeyBody = z
@@ -49,5 +51,7 @@ const instant = z
 const periodFields = { from: instant.describe('Date or time (ISO 8601). Default: the beginning.'), to: instant.describe('Date or time, not included. Default: now.') };
 export const periodQuery = z.object(periodFields);
 export const usageQuery = z.object({ ...periodFields, by: z.enum(['member', 'model', 'project', 'job']).default('member') });
+export const priceListBody = z.array(z.looseObject({})).min(1).max(1_000).meta({ id: 'PriceList', description: 'Catalogues, oldest first, as `GET /catalogue` answers them.' });
+export const simulationQuery = z.object({ accountId: z.union([z.uuid(), z.literal('')]).default('').describe('Default: all accounts.'), to: instant.describe('Date or time, not included. Default: now.') });
 export const balanceQuery = z.object({ at: instant.describe('Date or time (ISO 8601), included. Default: now.') });
 export const eventsQuery = z.object({ after: z.string().max(100).default('').describe('Resume after this event id; the header Last-Event-ID wins.') });

@@ -1,0 +1,24 @@
+/** What money has done, in words of ours. Ids are the provider's own; no card data comes this far. */
+export type PaymentNews =
+  | { readonly kind: 'packPaid'; readonly paymentId: string; readonly accountId: string; readonly pack: string }
+  | { readonly kind: 'packRefunded'; readonly paymentId: string }
+  | {
+      readonly kind: 'subscription';
+      readonly subscriptionId: string;
+      /** Names this piece of news; the same news comes with the same id. */
+      readonly newsId: string;
+      readonly accountId: string;
+      readonly plan: string;
+      readonly seats: number;
+      readonly isActive: boolean;
+      /** When it became so, by the provider's clock: news may come in any order. */
+      readonly occurredMs: number;
+    };
+
+/** Somebody who takes money and tells of it. */
+export type PaymentProvider = {
+  /** Part of the operation ids in the ledger: never change it. */
+  readonly name: string;
+  /** Unauthenticated `invalid_signature` unless the provider itself said this, and lately. Undefined: genuine, and not about tokens. */
+  read(payload: Uint8Array, signature: string, nowMs: number): PaymentNews | undefined;
+};

@@ -1,0 +1,37 @@
+import type { Entry } from './account.js';
+import type { Command } from './commands.js';
+
+/** The command that could have made an entry. */
+export function commandOf(entry: Exclude<Entry, { kind: 'expire' | 'renewal' }>): Command | undefined {
+  const nowMs = entry.createdMs;
+  switch (entry.kind) {
+    case 'grant':
+      return { kind: 'open', plan: entry.plan, nowMs, ...(entry.subscription ? { grants: [], terms: entry.subscription.terms } : { grants: grantsOf(entry) }) };
+    case 'topup': {
+      const [lot] = entry.lots;
+      return lot && { kind: 'topUp', operationId: withoutPrefix(entry), tokens: lot.tokens, nowMs };
+    }
+    case 'hold':
+      // A clock that was set back lets an entry bear a later time than the one at which its deadline was judged.
+      return { ...entry, kind: 'reserve', nowMs: Math.min(nowMs, entry.deadlineMs - 1) };
+    case 'settle':
+      return { ...entry, finishedMs: 0, nowMs };
+    case 'release':
+      return { ...entry, nowMs };
+    case 'plan': {
+      const { terms, next } = entry.subscription;
+      const asked = next && next.terms.plan === entry.asked.plan && next.terms.seats === entry.asked.seats ? next.terms : terms;
+      return { kind: entry.asked.isCancellation ? 'cancel' : 'changePlan', operationId: withoutPrefix(entry), terms: asked, nowMs };
+    }
+    case 'settings':
+      return { kind: 'configure', operationId: withoutPrefix(entry), change: entry.change, nowMs };
+    case 'reversal': {
+      const charged = entry.postings.filter(({ ledgerAccount }) => ledgerAccount === 'spent').map((posting) => ({ ...posting, tokens: -posting.tokens }));
+      return { kind: 'reverse', reversedOperationId: entry.reversedOperationId, charged, nowMs };
+    }
+  }
+}
+
+const withoutPrefix = ({ operationId }: Entry): string => operationId.slice(operationId.indexOf(':') + 1);
+
+const grantsOf = ({ lots }: Extract<Entry, { kind: 'grant' }>) => lots.map(({ bucket, tokens, expiresMs }) => ({ bucket, tokens, ...(expiresMs === undefined ? {} : { expiresMs }) }));

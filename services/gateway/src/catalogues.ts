@@ -1,0 +1,34 @@
+import { Injectable } from '@nestjs/common';
+import { EconomyService, type LintFinding, type SimulateCatalogueResponse } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
+import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
+import { Callers } from './callers.js';
+import type { Caller } from './keys.js';
+
+/** The price list, for the installation's owner: read it, have a changed one judged, see who would pay what. */
+@Injectable()
+export class Catalogues {
+  readonly #economy: RpcClient<typeof EconomyService>;
+
+  constructor(
+    private readonly callers: Callers,
+    rpc: Rpc,
+  ) {
+    this.#economy = rpc.client(EconomyService);
+  }
+
+  async get(caller: Caller): Promise<unknown> {
+    this.callers.demandOwner(caller);
+    return JSON.parse((await this.#economy.getCatalogue({})).catalogueJson) as unknown;
+  }
+
+  async lint(caller: Caller, priceList: unknown): Promise<readonly LintFinding[]> {
+    this.callers.demandOwner(caller);
+    return (await this.#economy.lintCatalogue({ catalogueJson: JSON.stringify(priceList) })).findings;
+  }
+
+  /** Of one account or, when `accountId` is empty, of all. */
+  simulate(caller: Caller, priceList: unknown, accountId: string, toMs: number | undefined, signal: AbortSignal): AsyncIterable<SimulateCatalogueResponse> {
+    this.callers.demandOwner(caller);
+    return this.#economy.simulateCatalogue({ catalogueJson: JSON.stringify(priceList), accountId, toMs: BigInt(toMs ?? 0) }, { signal });
+  }
+}
