@@ -12,7 +12,7 @@ const lookEveryMs = 10;
 
 export class MongoOutbox extends Outbox {
   readonly installation: string;
-  private readonly relays = new Set<OutboxRelay>();
+  private readonly relays = new Map<OutboxRelay, Promise<void>>();
 
   constructor(
     private readonly connection: mongoose.Connection,
@@ -24,13 +24,8 @@ export class MongoOutbox extends Outbox {
 
   relay(deliver: Deliver): () => Promise<void> {
     const relay = new OutboxRelay(this.connection, newId(), deliver, this.logger);
-    this.relays.add(relay);
-    const running = relay.run();
-    return async () => {
-      relay.stop();
-      await running;
-      this.relays.delete(relay);
-    };
+    this.relays.set(relay, relay.run());
+    return () => this.end(relay);
   }
 
   async waiting(types: readonly string[]): Promise<number> {
@@ -41,7 +36,7 @@ export class MongoOutbox extends Outbox {
 
   async whileStill<T>(look: () => Promise<T>): Promise<T> {
     let run = look;
-    for (const relay of this.relays) {
+    for (const relay of this.relays.keys()) {
       const inner = run;
       run = () => relay.whileStill(inner);
     }
@@ -55,7 +50,14 @@ export class MongoOutbox extends Outbox {
     while ((await rows.findOne({ _id: { $lte: newest._id } }, { projection: { _id: 1 } })) !== null) await pause(lookEveryMs, undefined, { signal });
   }
 
+  /** Before the connection goes: a relay that still runs gives its lease back, so that another one need not wait for its end. */
   async close(): Promise<void> {
-    for (const relay of this.relays) relay.stop();
+    await Promise.all([...this.relays.keys()].map((relay) => this.end(relay)));
+  }
+
+  private async end(relay: OutboxRelay): Promise<void> {
+    relay.stop();
+    await this.relays.get(relay);
+    this.relays.delete(relay);
   }
 }
