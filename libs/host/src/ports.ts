@@ -35,7 +35,7 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
   try {
     const logger = createLogger(config.logLevel, name);
     const store = keep(await openDocuments({ dataDir: config.dataDir, logger }));
-    const cache = keep(openCache());
+    const cache = keep(await openCache({ profile: config.profile, redisUrl: config.redisUrl, logger }));
     const objects = keep(await openObjectStore({ dataDir: config.dataDir, publicUrl }));
     const engine = keep(await openEngine({ engine: config.engine, modelsDir: config.modelsDir, threads: config.engineThreads, logger }));
     const { rpc, strategy } = openRpc(addressesOf(config.peers));

@@ -51,6 +51,8 @@ export class NativeServer implements Engine {
     if (running === undefined) return;
     running.keeper.kill('SIGKILL');
     if (hasEnded(running.child)) return;
+    // Nothing else may keep this process alive until it has.
+    running.child.ref();
     const ended = once(running.child, 'exit');
     running.child.kill('SIGKILL');
     await ended;
