@@ -2,7 +2,7 @@ import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { Cache } from '@tessera/cache/cache.js';
 import { openCache } from '@tessera/cache/open-cache.js';
 import { Documents } from '@tessera/documents/documents.js';
-import { openDocuments } from '@tessera/documents/open-documents.js';
+import { openDocuments, type OpenClusterDocuments, type OpenDocuments } from '@tessera/documents/open-documents.js';
 import { EventBus } from '@tessera/events/event-bus.js';
 import { openEventBus } from '@tessera/events/open-event-bus.js';
 import { DiffusionEngine } from '@tessera/inference/diffusion-engine.js';
@@ -34,13 +34,13 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
   };
   try {
     const logger = createLogger(config.logLevel, name);
-    const store = keep(await openDocuments({ dataDir: config.dataDir, logger }));
+    const store = keep(await openStore(config, logger));
     const cache = keep(await openCache({ profile: config.profile, redisUrl: config.redisUrl, logger }));
     const objects = keep(await openObjectStore({ dataDir: config.dataDir, publicUrl }));
     const engine = keep(await openEngine({ engine: config.engine, modelsDir: config.modelsDir, threads: config.engineThreads, logger }));
     const { rpc, strategy } = openRpc(addressesOf(config.peers));
     keep(rpc);
-    const bus = openEventBus({ eventLog: store.eventLog, documents: store.documents, logger });
+    const bus = await openBus(store, config, logger);
     keep({ close: () => bus.stop() });
     observeStore(store.fsyncs, bus);
     return { logger, store, bus, objects, cache, engine, rpc, strategy, clock: new SystemClock(), close };
@@ -48,6 +48,15 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
     await close();
     throw error;
   }
+}
+
+function openStore({ profile, dataDir, mongoUrl = '' }: Config, logger: Logger): Promise<OpenDocuments | OpenClusterDocuments> {
+  return profile === 'cluster' ? openDocuments({ profile, mongoUrl, logger }) : openDocuments({ dataDir, logger });
+}
+
+async function openBus(store: OpenDocuments | OpenClusterDocuments, { kafkaBrokers = [] }: Config, logger: Logger): Promise<EventBus> {
+  const { documents } = store;
+  return 'outbox' in store ? openEventBus({ outbox: store.outbox, kafkaBrokers, documents, logger }) : openEventBus({ eventLog: store.eventLog, documents, logger });
 }
 
 function observeStore(fsyncs: () => number, bus: EventBus): void {

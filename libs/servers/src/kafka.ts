@@ -65,7 +65,8 @@ const starting = (installation: Installation, properties: string): Command => ('
 
 /** A log folder carries the name of its cluster before a broker takes it: once for each data folder. */
 async function format(installation: Installation, properties: string): Promise<void> {
-  const clusterId = Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url');
+  // Base64 for URLs has a dash, and an id that begins with one would be taken for an option.
+  const clusterId = Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url').replace(/^-/, 'A');
   const args = ['format', '-t', clusterId, '-c', properties];
   const { program, args: all } = 'program' in installation ? { program: path.join(path.dirname(installation.program), 'kafka-storage.sh'), args } : java(installation.folder, 'kafka.tools.StorageTool', args);
   await runProgram(program, all);

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { newId } from '@tessera/platform/ids.js';
-import { startMongo } from '@tessera/servers/mongo.js';
+import { mongoRecipe, startMongo } from '@tessera/servers/mongo.js';
 import type { RunningServer } from '@tessera/servers/running-server.js';
+import { startServer } from '@tessera/servers/start-server.js';
 import mongoose from 'mongoose';
 import { describeDocumentsConformance } from '../documents.conformance.js';
 import { retryOnConflict } from '../documents.js';
 import { openDocuments, type OpenClusterDocuments } from '../open-documents.js';
-import { freshDatabase } from './fresh-database.js';
+import { freshDatabase } from './fresh-database.fixture.js';
 
 let server: RunningServer;
 beforeAll(async () => {
@@ -76,7 +77,17 @@ describe('MongoDB: several processes', () => {
 });
 
 describe('MongoDB: bad days', () => {
-  it('refuses a server that is no replica set, and one that is not there, with a sentence', async () => {
+  it('refuses a server that is no replica set', async () => {
+    const { command } = mongoRecipe.native;
+    const alone = (args: readonly string[]) => args.filter((_, at) => args[at] !== '--replSet' && args[at - 1] !== '--replSet');
+    const { prepare: _, ...recipe } = { ...mongoRecipe, name: 'mongo-alone', native: { ...mongoRecipe.native, command: async (launch: Parameters<typeof command>[0]) => command(launch).then((given) => ({ ...given, args: alone(given.args) })) } };
+    const docker = { ...recipe.docker, command: (launch: Parameters<typeof recipe.docker.command>[0]) => alone(recipe.docker.command(launch)) };
+    const standalone = await startServer({ ...recipe, docker });
+    await expect(open(freshDatabase(standalone.url).replace('?replicaSet=rs0', ''))).rejects.toMatchObject({ kind: 'FailedPrecondition', reason: 'no_replica_set' });
+    await standalone.stop();
+  });
+
+  it('names a server that cannot be reached, without the password', async () => {
     const port = Number(new URL(server.url).port);
     await expect(open(`mongodb://ann:secret@127.0.0.1:${port + 1}/tessera`)).rejects.toMatchObject({ kind: 'Unavailable', reason: 'store_unavailable', message: expect.not.stringContaining('secret') });
   });

@@ -1,13 +1,13 @@
 import { afterAll, beforeAll } from '@jest/globals';
 import { openDocuments } from '@tessera/documents/open-documents.js';
-import { freshDatabase } from '@tessera/documents/mongo/fresh-database.js';
+import { freshDatabase } from '@tessera/documents/mongo/fresh-database.fixture.js';
 import { createLogger } from '@tessera/platform/logger.js';
 import { startKafka } from '@tessera/servers/kafka.js';
 import { startMongo } from '@tessera/servers/mongo.js';
 import type { RunningServer } from '@tessera/servers/running-server.js';
 import { describeEventBusConformance } from '../event-bus.conformance.js';
 import type { Installation } from '../event-bus.installation.js';
-import { vanishingKafka } from './vanishing-kafka.js';
+import { vanishingKafka } from './vanishing-kafka.fixture.js';
 import { KafkaEventBus } from './kafka-event-bus.js';
 
 const logger = createLogger((process.env['LOG'] ?? 'silent') as 'silent', 'events');
