@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { failedPrecondition, unavailable } from '@tessera/platform/errors.js';
 import kafkajs from 'kafkajs';
 
@@ -7,6 +8,8 @@ const partitionsPerTopic = 12;
 const keptMs = 30 * 24 * 3_600_000;
 /** -1: what the broker has as its default. */
 const brokerDefault = -1;
+const attemptsMax = 10;
+const attemptEveryMs = 300;
 /** Letters that a topic's name may have; the rest of it is a protobuf type. */
 const installationName = /^[a-zA-Z0-9_-]{1,64}$/;
 
@@ -24,28 +27,33 @@ export function checkInstallation(installation: string): void {
 export async function ensureTopics(admin: kafkajs.Admin, topics: readonly string[]): Promise<void> {
   if (topics.length === 0) return;
   try {
-    const refusal = await createMissing(admin, topics);
-    const there = new Set(await admin.listTopics());
-    const missing = topics.filter((topic) => !there.has(topic));
-    if (missing.length > 0) throw failedPrecondition('topic_missing', `Topics are missing and could not be made (${refusal ?? 'the broker does not say why'}): ${missing.join(', ')}. Create them with ${partitionsPerTopic} partitions, or allow us to.`);
+    await createMissing(admin, topics);
     await checkCleanup(admin, topics);
   } catch (error) {
     throw brokerError(error);
   }
 }
 
-async function createMissing(admin: kafkajs.Admin, topics: readonly string[]): Promise<string | undefined> {
-  const there = new Set(await admin.listTopics());
-  const wanted = topics.filter((topic) => !there.has(topic)).map((topic) => ({
-    topic,
-    numPartitions: partitionsPerTopic,
-    replicationFactor: brokerDefault,
-    configEntries: [{ name: 'retention.ms', value: String(keptMs) }, { name: 'cleanup.policy', value: 'delete' }],
-  }));
-  if (wanted.length === 0) return undefined;
-  // Whether another process was first, or we may not, shows when they are listed again.
-  return admin.createTopics({ topics: wanted, waitForLeaders: true }).then(() => undefined, (error: Error) => error.message);
+/** Services that start together make the same topics, and a broker tells of a new one a little late: so it is asked again before it counts as a refusal. */
+async function createMissing(admin: kafkajs.Admin, topics: readonly string[]): Promise<void> {
+  let refusal = 'the broker does not say why';
+  for (let attempt = 1; ; attempt++) {
+    const there = new Set(await admin.listTopics());
+    const missing = topics.filter((topic) => !there.has(topic));
+    if (missing.length === 0) return;
+    if (attempt > attemptsMax) throw failedPrecondition('topic_missing', `Topics are missing and could not be made (${refusal}): ${missing.join(', ')}. Create them with ${partitionsPerTopic} partitions, or allow us to.`);
+    if (attempt > 1) await pause(attemptEveryMs);
+    // One by one: the client gives up on all of a request when one of them is there already.
+    for (const topic of missing) await admin.createTopics({ topics: [definition(topic)], waitForLeaders: true }).catch((error: Error) => (refusal = error.message));
+  }
 }
+
+const definition = (topic: string): kafkajs.ITopicConfig => ({
+  topic,
+  numPartitions: partitionsPerTopic,
+  replicationFactor: brokerDefault,
+  configEntries: [{ name: 'retention.ms', value: String(keptMs) }, { name: 'cleanup.policy', value: 'delete' }],
+});
 
 async function checkCleanup(admin: kafkajs.Admin, topics: readonly string[]): Promise<void> {
   const resources = topics.map((name) => ({ type: kafkajs.ConfigResourceTypes.TOPIC, name, configNames: ['cleanup.policy'] }));
