@@ -36,7 +36,7 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
     const logger = createLogger(config.logLevel, name);
     const store = keep(await openStore(config, logger));
     const cache = keep(await openCache({ profile: config.profile, redisUrl: config.redisUrl, logger }));
-    const objects = keep(await openObjectStore({ dataDir: config.dataDir, publicUrl }));
+    const objects = keep(await openObjectStore({ profile: config.profile, dataDir: config.dataDir, publicUrl, s3: config.s3, logger }));
     const engine = keep(await openEngine({ engine: config.engine, modelsDir: config.modelsDir, threads: config.engineThreads, logger }));
     const { rpc, strategy } = openRpc(addressesOf(config.peers));
     keep(rpc);

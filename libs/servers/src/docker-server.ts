@@ -10,9 +10,23 @@ const startWithinMs = 5 * 60_000;
 /** testcontainers is a package for development: an installation without it, or without an engine that answers, runs the servers natively. */
 let engine: Promise<typeof Testcontainers | undefined> | undefined;
 
-export function dockerEngine(): Promise<typeof Testcontainers | undefined> {
+/** The engine, with the recipe's image in it; none when no engine answers, or it cannot get the image. */
+export async function dockerWith({ name, docker }: ServerRecipe): Promise<typeof Testcontainers | undefined> {
   engine ??= connect().catch(() => undefined);
-  return engine;
+  const testcontainers = await engine;
+  if (testcontainers === undefined) return undefined;
+  const { image } = await testcontainers.getContainerRuntimeClient();
+  const wanted = testcontainers.ImageName.fromString(docker.image);
+  try {
+    if (!(await image.exists(wanted))) {
+      process.stderr.write(`• pulling ${docker.image}\n`);
+      await image.pull(wanted);
+    }
+    return testcontainers;
+  } catch (error) {
+    process.stderr.write(`• ${name} runs without Docker: ${docker.image} could not be pulled (${error instanceof Error ? error.message : String(error)})\n`);
+    return undefined;
+  }
 }
 
 async function connect(): Promise<typeof Testcontainers> {

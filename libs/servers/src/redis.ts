@@ -16,7 +16,7 @@ export const redisRecipe: ServerRecipe = {
   native: {
     installation: 'redis-debian-1',
     program: 'redis-server',
-    needs: 'redis-server, or a system with apt-get and dpkg',
+    needs: 'redis-server, or run this on a system with apt-get',
     install: (folder) => unpackDebianPackages(folder, packages),
     async command({ installation, ...launch }) {
       const args = options(launch, launch.dataDir, '127.0.0.1');

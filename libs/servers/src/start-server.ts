@@ -1,14 +1,14 @@
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { DockerServer, dockerEngine } from './docker-server.js';
+import { DockerServer, dockerWith } from './docker-server.js';
 import { freeLoopbackPort } from './loopback.js';
 import { installNatively, NativeServer } from './native-server.js';
 import type { RunningServer, ServerOptions, ServerRecipe } from './running-server.js';
 
 /** In Docker where an engine answers, else as a process of this machine. */
 export async function startServer(recipe: ServerRecipe, options: ServerOptions = {}): Promise<RunningServer> {
-  const testcontainers = await dockerEngine();
+  const testcontainers = await dockerWith(recipe);
   const isTemporary = options.dataDir === undefined;
   const dataDir = options.dataDir ?? (await fs.mkdtemp(path.join(os.tmpdir(), `tessera-${recipe.name}-`)));
   await fs.mkdir(dataDir, { recursive: true });
@@ -37,7 +37,7 @@ export async function startServer(recipe: ServerRecipe, options: ServerOptions =
   };
 }
 
-/** Fetches what the server needs, so that no test has to wait for it. With Docker there is nothing to fetch but the image, which the first start pulls. */
+/** Fetches what the server needs, so that no test has to wait for it. */
 export async function installServer(recipe: ServerRecipe): Promise<void> {
-  if ((await dockerEngine()) === undefined) await installNatively(recipe);
+  if ((await dockerWith(recipe)) === undefined) await installNatively(recipe);
 }
