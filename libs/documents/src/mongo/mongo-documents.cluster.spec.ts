@@ -96,9 +96,9 @@ describe('MongoDB: bad days', () => {
     const store = await open();
     const notes = store.documents.collection<{ n: number }>({ name: 'spec.notes', indexes: [] });
     const acknowledged: string[] = [];
-    let isOver = false;
+    const over = new AbortController();
     const writers = Array.from({ length: 8 }, async () => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         const id = newId();
         await store.documents.commit([notes.insert(id, { n: 1 })], [event(id)]).then(() => acknowledged.push(id), () => undefined);
       }
@@ -108,7 +108,7 @@ describe('MongoDB: bad days', () => {
     const before = acknowledged.length;
     await server.restart();
     while (acknowledged.length < before + 50) await new Promise(setImmediate);
-    isOver = true;
+    over.abort();
     await Promise.all(writers);
     for (let i = 0; i < acknowledged.length; i += 1000) {
       const ids = acknowledged.slice(i, i + 1000);

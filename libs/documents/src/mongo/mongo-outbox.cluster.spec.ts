@@ -80,9 +80,9 @@ describe('MongoDB: the outbox', () => {
     const mongoUrl = freshDatabase(server.url);
     const store = await open(mongoUrl);
     const committed = new Map<string, string[]>();
-    let isOver = false;
+    const over = new AbortController();
     const writers = Array.from({ length: 6 }, async (_, key) => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         const one = event(`key-${key}`);
         await store.documents.commit([], [one]);
         committed.set(one.key, [...(committed.get(one.key) ?? []), one.id]);
@@ -94,7 +94,7 @@ describe('MongoDB: the outbox', () => {
       child.kill('SIGKILL');
       await once(child, 'exit');
     }
-    isOver = true;
+    over.abort();
     await Promise.all(writers);
     const lines = (await fs.readFile(file, 'utf8')).trimEnd().split('\n');
     const stop = store.outbox.relay(async (events) => void lines.push(...events.map(({ key, id }) => `${key} ${id}`)));

@@ -12,7 +12,7 @@ const batchBytesMax = 640 * 1024;
 /** One lookup by id; bounds how long the outbox rests after an orderly end of the relay elsewhere. */
 const standbyLookMs = 500;
 const retryMsMin = 100;
-const retryMsMax = 5_000;
+const retryMsMax = 2_000;
 /** InvalidResumeToken, ChangeStreamFatalError, ChangeStreamHistoryLost: the server no longer knows the place where we stopped. */
 const placeLost: ReadonlySet<unknown> = new Set([260, 280, 286]);
 

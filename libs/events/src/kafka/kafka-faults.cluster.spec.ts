@@ -62,9 +62,9 @@ describe('Kafka: bad days', () => {
     const { times, order, subscribe, reaching } = notes();
     const first = await member(mongoUrl, subscribe);
     let sent = 0;
-    let isOver = false;
+    const over = new AbortController();
     const writer = (async () => {
-      for (; !isOver; sent += 100) await publish(first.documents, ...load(sent, 100));
+      for (; !over.signal.aborted; sent += 100) await publish(first.documents, ...load(sent, 100));
     })();
     await reaching(500);
     const second = await member(mongoUrl, subscribe);
@@ -74,7 +74,7 @@ describe('Kafka: bad days', () => {
     await second.end();
     await reaching(times.size + 500);
     await third.end();
-    isOver = true;
+    over.abort();
     await writer;
     await first.bus.drain();
     expect(times.size).toBe(sent);

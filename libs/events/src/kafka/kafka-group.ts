@@ -12,7 +12,9 @@ const eventsInHandMax = 1024;
 const heartbeatEveryMs = 500;
 /** Handled events are committed this late: a crash repeats at most those of this time. */
 const commitDelayMs = 100;
-const restartDelayMs = 5_000;
+const commitRetryMs = 1_000;
+/** After a failure that the client does not get over by itself. */
+const restartDelayMs = 1_000;
 
 type TopicPartition = { readonly topic: string; readonly partition: number };
 const keyOf = ({ topic, partition }: TopicPartition): string => `${topic}/${partition}`;
@@ -52,8 +54,8 @@ export class KafkaGroup {
     this.consumer.on(GROUP_JOIN, ({ payload }) => this.assigned(payload.memberAssignment));
     this.consumer.on(REBALANCING, () => void this.commit());
     this.consumer.on(CRASH, ({ payload }) => {
-      this.logger.error({ err: payload.error, group: this.deliveries.group }, 'the consumer of an event group has failed; it starts again');
-      if (!payload.restart && !this.isHalted) this.restartTimer = setTimeout(() => void this.run().catch(() => undefined), restartDelayMs);
+      this.logger.warn({ err: payload.error, group: this.deliveries.group }, 'the consumer of an event group has failed; it starts again');
+      if (!payload.restart) this.restartLater();
     });
     await this.run();
   }
@@ -86,6 +88,12 @@ export class KafkaGroup {
     await this.consumer.connect();
     await this.consumer.subscribe({ topics: this.topics, fromBeginning: true });
     await this.consumer.run({ autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: 8, eachBatch: (payload) => this.take(payload) });
+  }
+
+  private restartLater(): void {
+    if (this.isHalted) return;
+    clearTimeout(this.restartTimer);
+    this.restartTimer = setTimeout(() => void this.run().catch(() => this.restartLater()), restartDelayMs);
   }
 
   /** Keeps the progress of what stays ours; what is another member's now we drop, except for handlers that run already. */
@@ -167,7 +175,7 @@ export class KafkaGroup {
     } catch (error) {
       // Nothing is lost: the next commit says the same and more, or the events are delivered again.
       this.logger.debug({ err: error, group: this.deliveries.group }, 'offsets could not be committed');
-      if (!this.isHalted) this.scheduleCommit(restartDelayMs);
+      if (!this.isHalted) this.scheduleCommit(commitRetryMs);
     }
   }
 }
