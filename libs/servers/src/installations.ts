@@ -26,7 +26,8 @@ export async function installedOnce(name: string, install: (folder: string) => P
       const startMs = performance.now();
       process.stderr.write(`• installing ${name} into ${cacheFolder()}\n`);
       await install(unfinished);
-      await fs.rename(unfinished, folder);
+      // Two may have taken over a dead process's lock at the same moment; both have made the same.
+      if (!existsSync(folder)) await fs.rename(unfinished, folder);
       process.stderr.write(`✓ ${name} (${((performance.now() - startMs) / 1000).toFixed(1)} s)\n`);
     } finally {
       await fs.rm(unfinished, { recursive: true, force: true });

@@ -15,8 +15,10 @@ import { collect } from './s3-source.js';
 import { S3Uploads } from './s3-uploads.js';
 
 const connectWithinMs = 3_000;
-/** Until the answer begins, or between two pieces of it. */
+/** Until the answer begins, once a part has been sent over a slow line, or between two pieces of a body. */
 const answerWithinMs = 30_000;
+/** The same for a question without a body: the SDK asks three times before a silent server is `Unavailable`, and a request in hand waits for it. */
+const shortly = { requestTimeout: 5_000 } as const;
 /** More would be more downloads and uploads at once than one process can serve. */
 const socketsMax = 128;
 
@@ -50,7 +52,7 @@ export class S3ObjectStore extends ObjectStore {
   static async open(settings: S3Settings, clock: Clock, logger: Logger): Promise<S3ObjectStore> {
     const store = new S3ObjectStore(clientFor(settings, settings.endpoint), clientFor(settings, settings.publicEndpoint ?? settings.endpoint), settings.bucket, clock);
     try {
-      await store.client.send(new ListObjectsV2Command({ Bucket: settings.bucket, MaxKeys: 1 }));
+      await store.client.send(new ListObjectsV2Command({ Bucket: settings.bucket, MaxKeys: 1 }), shortly);
     } catch (error) {
       await store.close();
       throw startFailure(error, settings);
@@ -91,7 +93,7 @@ export class S3ObjectStore extends ObjectStore {
   async head(key: ObjectKey): Promise<ObjectHead | undefined> {
     assertObjectKey(key);
     for (let attempt = 1; ; attempt++) {
-      const answer = await this.attempt(() => this.client.send(new HeadObjectCommand({ Bucket: this.bucket, Key: key })), 404);
+      const answer = await this.attempt(() => this.client.send(new HeadObjectCommand({ Bucket: this.bucket, Key: key }), shortly), 404);
       if (answer === undefined) return undefined;
       const sha256 = this.knownDigest(key, answer);
       if (sha256 !== undefined) return headOf(key, answer, sha256);
@@ -102,7 +104,7 @@ export class S3ObjectStore extends ObjectStore {
 
   async delete(key: ObjectKey): Promise<void> {
     assertObjectKey(key);
-    await this.attempt(() => this.client.send(new DeleteObjectCommand({ Bucket: this.bucket, Key: key })), 404);
+    await this.attempt(() => this.client.send(new DeleteObjectCommand({ Bucket: this.bucket, Key: key }), shortly), 404);
   }
 
   async list(prefix: string, limit: number, after?: ObjectKey): Promise<ObjectKey[]> {
@@ -111,7 +113,7 @@ export class S3ObjectStore extends ObjectStore {
     const keys: ObjectKey[] = [];
     let from: { StartAfter?: string; ContinuationToken?: string } = after === undefined || after === '' ? {} : { StartAfter: after };
     while (keys.length < limit) {
-      const page = await this.attempt(() => this.client.send(new ListObjectsV2Command({ Bucket: this.bucket, Prefix: prefix, MaxKeys: limit - keys.length, ...from })));
+      const page = await this.attempt(() => this.client.send(new ListObjectsV2Command({ Bucket: this.bucket, Prefix: prefix, MaxKeys: limit - keys.length, ...from }), shortly));
       keys.push(...(page?.Contents ?? []).flatMap(({ Key }) => (Key === undefined ? [] : [Key])));
       if (!page?.IsTruncated || page.NextContinuationToken === undefined) break;
       from = { ContinuationToken: page.NextContinuationToken };
@@ -137,7 +139,7 @@ export class S3ObjectStore extends ObjectStore {
   private async read(key: ObjectKey, range: ByteRange | undefined): Promise<GetObjectCommandOutput | undefined> {
     const header = range && { Range: `bytes=${range.start}-${range.end ?? ''}` };
     try {
-      return await this.attempt(() => this.client.send(new GetObjectCommand({ Bucket: this.bucket, Key: key, ...header })), 404);
+      return await this.attempt(() => this.client.send(new GetObjectCommand({ Bucket: this.bucket, Key: key, ...header }), shortly), 404);
     } catch (error) {
       if (statusOf(error) === 416) throw await this.rangeRefusal(key);
       throw error;
@@ -146,7 +148,7 @@ export class S3ObjectStore extends ObjectStore {
 
   /** A range that cannot be is a wrong question only about an object that is there. */
   private async rangeRefusal(key: ObjectKey): Promise<Error> {
-    const head = await this.attempt(() => this.client.send(new HeadObjectCommand({ Bucket: this.bucket, Key: key })), 404);
+    const head = await this.attempt(() => this.client.send(new HeadObjectCommand({ Bucket: this.bucket, Key: key }), shortly), 404);
     return head === undefined ? unknownObject() : invalidRange(String(head.ContentLength ?? 0));
   }
 
@@ -168,7 +170,7 @@ export class S3ObjectStore extends ObjectStore {
 
   /** Reads an object once for its digest; one that has been replaced meanwhile is left to the next attempt. */
   private async computeDigest(key: ObjectKey, { ETag }: Answer): Promise<void> {
-    const answer = await this.attempt(() => this.client.send(new GetObjectCommand({ Bucket: this.bucket, Key: key, IfMatch: ETag })), 412);
+    const answer = await this.attempt(() => this.client.send(new GetObjectCommand({ Bucket: this.bucket, Key: key, IfMatch: ETag }), shortly), 412);
     if (answer === undefined) return;
     const sha256 = createHash('sha256');
     for await (const chunk of new S3Body(answer.Body as Readable)) sha256.update(chunk);
