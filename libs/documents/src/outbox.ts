@@ -14,8 +14,8 @@ export abstract class Outbox {
   abstract readonly installation: string;
   /** Begins to offer; a relay that ends, however it ends, is taken over by another one. Returns the way to stop, which waits for the batch in hand. */
   abstract relay(deliver: Deliver): () => Promise<void>;
-  /** How many events of these types wait to be handed on. */
-  abstract waiting(types: readonly string[]): Promise<number>;
+  /** How many events, of these types or of all, wait to be handed on. */
+  abstract waiting(types?: readonly string[]): Promise<number>;
   /** Runs `look` while this process's relay hands nothing on, so that no event is seen both here and there. */
   abstract whileStill<T>(look: () => Promise<T>): Promise<T>;
   /** Resolves when everything committed before the call was handed on, whoever did it. */

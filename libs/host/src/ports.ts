@@ -42,7 +42,7 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
     keep(rpc);
     const bus = await openBus(store, config, logger);
     keep({ close: () => bus.stop() });
-    observeStore(store.fsyncs, bus);
+    observeStore(store, bus);
     return { logger, store, bus, objects, cache, engine, rpc, strategy, clock: new SystemClock(), close };
   } catch (error) {
     await close();
@@ -59,15 +59,16 @@ async function openBus(store: OpenDocuments | OpenClusterDocuments, { kafkaBroke
   return 'outbox' in store ? openEventBus({ outbox: store.outbox, kafkaBrokers, documents, logger }) : openEventBus({ eventLog: store.eventLog, documents, logger });
 }
 
-function observeStore(fsyncs: () => number, bus: EventBus): void {
+function observeStore(store: OpenDocuments | OpenClusterDocuments, bus: EventBus): void {
   register.removeSingleMetric('tessera_store_commit_groups_total');
   register.removeSingleMetric('tessera_events_lag');
+  register.removeSingleMetric('tessera_outbox_waiting');
   let seen = 0;
   const groups = new Counter({
     name: 'tessera_store_commit_groups_total',
     help: 'Groups of commits written to the document store; each is one fsync.',
     collect() {
-      const now = fsyncs();
+      const now = store.fsyncs();
       this.inc(now - seen);
       seen = now;
     },
@@ -77,10 +78,23 @@ function observeStore(fsyncs: () => number, bus: EventBus): void {
     help: 'Events committed and not yet handled.',
     labelNames: ['group'],
     async collect() {
-      for (const [group, events] of Object.entries(await bus.lag())) this.set({ group }, events);
+      // A broker that does not answer must not take all other metrics with it: then the last values stand.
+      const lags = await bus.lag().catch(() => ({}));
+      for (const [group, events] of Object.entries(lags)) this.set({ group }, events);
     },
   });
   void [groups, lag];
+  if ('outbox' in store) observeOutbox(store);
+}
+
+function observeOutbox({ outbox }: OpenClusterDocuments): void {
+  void new Gauge({
+    name: 'tessera_outbox_waiting',
+    help: 'Events of all services committed and not yet handed on to the broker.',
+    async collect() {
+      this.set(await outbox.waiting().catch(() => Number.NaN));
+    },
+  });
 }
 
 @Global()

@@ -28,9 +28,9 @@ export class MongoOutbox extends Outbox {
     return () => this.end(relay);
   }
 
-  async waiting(types: readonly string[]): Promise<number> {
+  async waiting(types?: readonly string[]): Promise<number> {
     return outboxCollection(this.connection)
-      .countDocuments({ type: { $in: [...types] } })
+      .countDocuments(types === undefined ? {} : { type: { $in: [...types] } })
       .catch((error: unknown) => Promise.reject(storeError(error)));
   }
 
