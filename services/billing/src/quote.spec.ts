@@ -90,8 +90,9 @@ describe('the price list', () => {
   const [newest] = [catalogue];
 
   it('finds the catalogue that a hold was quoted at after a newer one came', () => {
-    const prices = PriceList.parse([newest, { ...newest, version: 'next' }]);
-    expect(prices.at(0).version).toBe('next');
+    const prices = PriceList.parse([newest, { ...newest, version: 'next', effectiveFrom: '2030-01-01T00:00:00Z' }]);
+    expect(prices.at(Date.parse('2029-12-31T23:59:59Z')).version).toBe(newest.version);
+    expect(prices.at(Date.parse('2030-01-01T00:00:00Z')).version).toBe('next');
     expect(prices.version(newest.version).version).toBe(newest.version);
   });
 
