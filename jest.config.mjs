@@ -3,6 +3,8 @@ export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/libs', '<rootDir>/services', '<rootDir>/cli', '<rootDir>/test'],
   testMatch: ['**/dist/**/*.spec.js'],
+  // Specs against real servers run with `./tessera test --cluster`, which fetches and starts them.
+  testPathIgnorePatterns: ['/node_modules/', ...(process.env.TESSERA_TEST_CLUSTER === '1' ? [] : ['\\.cluster\\.spec\\.js$'])],
   transform: {},
   maxWorkers: 2,
   testTimeout: 60_000,

@@ -163,10 +163,11 @@ function addWorkshop(program: Command): void {
     .command('test')
     .description('type-check, lint, import rules, contracts and tests')
     .argument('[paths...]', 'only the tests below these paths; the other checks are left out')
-    .addHelpText('after', '\nExamples:\n  tessera test\n  tessera test libs/documents')
-    .action(async (paths: string[]) => {
+    .option('--cluster', 'also the tests of the cluster profile, against real servers: in Docker, or fetched once and run natively')
+    .addHelpText('after', '\nExamples:\n  tessera test\n  tessera test libs/documents\n  tessera test --cluster libs/cache')
+    .action(async (paths: string[], options) => {
       const { test } = await import('./commands/test.js');
-      process.exitCode = await test(paths);
+      process.exitCode = await test(paths, options);
     });
   program
     .command('bench')

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { clusterEnvironment, stopServers } from './cluster-servers.js';
 
 const repository = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -28,12 +29,16 @@ export type StartOptions = { readonly dataDir: string; readonly engine?: 'onnx' 
 
 export const newDataDir = () => mkdtemp(path.join(os.tmpdir(), 'tessera-test-'));
 
-export const removeDataDir = (dataDir: string) => rm(dataDir, { recursive: true, force: true });
+export async function removeDataDir(dataDir: string): Promise<void> {
+  await stopServers(dataDir);
+  await rm(dataDir, { recursive: true, force: true });
+}
 
-/** The two ways to run the same modules on one machine. */
+/** The ways to run the same modules on one machine; the last one on real servers, which are fetched and started only when asked for. */
 export const profiles: Record<string, (options: StartOptions) => Promise<Running>> = {
   'one process': startOneProcess,
   'a process for each service': startProcessPerService,
+  ...(process.env['TESSERA_TEST_CLUSTER'] === '1' ? { 'a process for each service, on Kafka, MongoDB, Redis and S3': startCluster } : {}),
 };
 
 async function startOneProcess({ dataDir, engine = 'noop' }: StartOptions): Promise<Running> {
@@ -43,7 +48,11 @@ async function startOneProcess({ dataDir, engine = 'noop' }: StartOptions): Prom
   return running([child], httpPort, grpcPort, dataDir);
 }
 
-async function startProcessPerService({ dataDir, engine = 'noop' }: StartOptions): Promise<Running> {
+async function startCluster(options: StartOptions): Promise<Running> {
+  return startProcessPerService(options, await clusterEnvironment(options.dataDir));
+}
+
+async function startProcessPerService({ dataDir, engine = 'noop' }: StartOptions, env: Record<string, string> = {}): Promise<Running> {
   const names = ['billing', 'storage', 'generation', 'gateway'];
   const ports = new Map(await Promise.all(names.map(async (name) => [name, { http: await freePort(), grpc: await freePort() }] as const)));
   const portsOf = (name: string) => ports.get(name)!;
@@ -51,6 +60,7 @@ async function startProcessPerService({ dataDir, engine = 'noop' }: StartOptions
   const publicUrl = `http://127.0.0.1:${portsOf('gateway').http}`;
   const children = names.map((name) =>
     launch([`services/${name}/dist/main.js`], {
+      ...env,
       TESSERA_DATA: dataDir,
       TESSERA_ENGINE: engine,
       TESSERA_PEERS: peers,

@@ -10,14 +10,21 @@ import { runTool, toolFile, type StepResult } from './steps.js';
 type Step = { readonly name: string; readonly run: () => Promise<StepResult | { readonly skipped: string }> };
 type Totals = { readonly passed: number; readonly failed: number };
 
+export type TestOptions = {
+  /** The specs against real servers as well (`*.cluster.spec.ts`), which are fetched when this machine lacks them. */
+  readonly cluster?: boolean;
+};
+
 /** Everything that must hold before a change is good, cheapest first; stops at the first step that fails. With paths, only the tests below them. */
-export async function test(paths: readonly string[]): Promise<number> {
+export async function test(paths: readonly string[], { cluster = false }: TestOptions = {}): Promise<number> {
+  if (cluster) await (await import('@tessera/servers/install-servers.js')).installServers();
   const failedStep = paths.length > 0 ? undefined : await firstFailure(checks);
   if (failedStep !== undefined) return conclude({ passed: 0, failed: 1 }, `${failedStep} failed; the tests were not run.`);
   const startMs = performance.now();
   process.stderr.write('• tests\n');
-  const totals = await runTests(paths);
+  const totals = await runTests(paths, cluster);
   process.stdout.write(`${totals.failed === 0 ? '✓' : '✗'} tests (${formatSeconds(performance.now() - startMs)} s)\n`);
+  if (!cluster) process.stdout.write('- tests against real servers: skipped, they run with --cluster\n');
   return conclude(totals, totals.passed + totals.failed === 0 ? 'No test matches.' : undefined);
 }
 
@@ -55,13 +62,14 @@ async function firstFailure(steps: readonly Step[]): Promise<string | undefined>
   return undefined;
 }
 
-async function runTests(paths: readonly string[]): Promise<Totals> {
+async function runTests(paths: readonly string[], cluster: boolean): Promise<Totals> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'tessera-test-'));
   try {
     const report = path.join(folder, 'report.json');
     await runTool(toolFile('jest'), ['--json', `--outputFile=${report}`, '--passWithNoTests', ...paths.map(compiledPath)], {
       nodeArgs: ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'],
       shows: 'stderr',
+      env: cluster ? { TESSERA_TEST_CLUSTER: '1' } : {},
     });
     return totalsOf(await readFile(report, 'utf8').catch(() => ''));
   } finally {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { Cache } from './cache.js';
 
-/** `elapse` lets that much time pass for the cache. */
+/** `elapse` lets that much time pass for the cache. The times are long, so that a slow machine's own time does not matter. */
 export type OpenCacheForConformance = () => Promise<{ readonly cache: Cache; elapse(ms: number): Promise<void>; close(): Promise<void> }>;
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -71,18 +71,18 @@ function describeValues(name: string, opened: () => Awaited<ReturnType<OpenCache
   describe(`${name}: values and counters`, () => {
     it('keeps a value until its time is over', async () => {
       const { cache, elapse } = opened();
-      await cache.set('key', 'value', 100);
-      await elapse(60);
+      await cache.set('key', 'value', 100_000);
+      await elapse(60_000);
       expect(await cache.get('key')).toBe('value');
-      await elapse(60);
+      await elapse(60_000);
       expect(await cache.get('key')).toBeUndefined();
     });
 
     it('overwrites a value and its time, and forgets it when told', async () => {
       const { cache, elapse } = opened();
-      await cache.set('key', 'old', 100);
-      await cache.set('key', 'new', 10_000);
-      await elapse(200);
+      await cache.set('key', 'old', 100_000);
+      await cache.set('key', 'new', 10_000_000);
+      await elapse(200_000);
       expect(await cache.get('key')).toBe('new');
       await cache.delete('key');
       await cache.delete('key');
@@ -91,14 +91,14 @@ function describeValues(name: string, opened: () => Awaited<ReturnType<OpenCache
 
     it('counts, and lets the first increment alone start the time', async () => {
       const { cache, elapse } = opened();
-      expect(await cache.increment('count', 2, 100)).toEqual({ value: 2, expiresInMs: 100 });
-      await elapse(60);
-      const second = await cache.increment('count', 3, 100);
+      expect(await cache.increment('count', 2, 100_000)).toEqual({ value: 2, expiresInMs: 100_000 });
+      await elapse(60_000);
+      const second = await cache.increment('count', 3, 100_000);
       expect(second.value).toBe(5);
-      expect(second.expiresInMs).toBeLessThanOrEqual(40);
+      expect(second.expiresInMs).toBeLessThanOrEqual(40_000);
       expect(await cache.get('count')).toBe('5');
-      await elapse(60);
-      expect((await cache.increment('count', 1, 100)).value).toBe(1);
+      await elapse(60_000);
+      expect((await cache.increment('count', 1, 100_000)).value).toBe(1);
     });
 
     it('loses no increment when many arrive together', async () => {

@@ -4,6 +4,7 @@ import { failedPrecondition } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import type { Documents } from './documents.js';
 import type { EventLog } from './event-log.js';
+import type { Outbox } from './outbox.js';
 import { GroupCommit } from './sqlite/group-commit.js';
 import type { ReaderRequest, WriterRequest } from './sqlite/protocol.js';
 import { Reader } from './sqlite/reader.js';
@@ -12,9 +13,8 @@ import { SqliteEventLog } from './sqlite/sqlite-event-log.js';
 import { openForReading } from './sqlite/statements.js';
 import { WorkerCalls } from './sqlite/worker-calls.js';
 
-export type OpenDocuments = {
+type Store = {
   readonly documents: Documents;
-  readonly eventLog: EventLog;
   /** Groups that were committed since the start: one fsync each. */
   fsyncs(): number;
   /** Rejects when a thread of the store is gone. */
@@ -22,6 +22,14 @@ export type OpenDocuments = {
   /** Waits for the commits in hand. */
   close(): Promise<void>;
 };
+
+/** Events lie in a log beside the documents. */
+export type OpenDocuments = Store & { readonly eventLog: EventLog };
+/** Events lie in an outbox, on their way to a log elsewhere. */
+export type OpenClusterDocuments = Store & { readonly outbox: Outbox };
+
+type SingleOptions = { readonly profile?: 'single'; readonly dataDir: string; readonly logger?: Logger };
+type ClusterOptions = { readonly profile: 'cluster'; readonly mongoUrl: string; readonly logger?: Logger };
 
 /** Keys are hashed, but prompts and bills are nobody else's business either. */
 const folderMode = 0o700;
@@ -36,10 +44,19 @@ async function prepareFolder(dataDir: string): Promise<void> {
 }
 
 /**
- * Opens the store in `dataDir/tessera.db` and makes it when it is new. Several processes may have one folder open.
- * Throws FailedPrecondition `data_folder_unusable` | `not_a_database` | `newer_schema`.
+ * Opens the document store of a profile: a file in `dataDir`, made when it is new, which several processes may have open; or a database of MongoDB.
+ * Throws FailedPrecondition `data_folder_unusable` | `not_a_database` | `newer_schema`, or `no_replica_set` | `store_refused` | Unavailable `store_unavailable`.
  */
-export async function openDocuments({ dataDir, logger }: { dataDir: string; logger?: Logger }): Promise<OpenDocuments> {
+export function openDocuments(options: SingleOptions): Promise<OpenDocuments>;
+export function openDocuments(options: ClusterOptions): Promise<OpenClusterDocuments>;
+export async function openDocuments(options: SingleOptions | ClusterOptions): Promise<OpenDocuments | OpenClusterDocuments> {
+  if (options.profile !== 'cluster') return openSqlite(options);
+  // Loaded where it is needed: the driver is large, and the single profile does without.
+  const { openMongo } = await import('./mongo/open-mongo.js');
+  return openMongo(options);
+}
+
+async function openSqlite({ dataDir, logger }: SingleOptions): Promise<OpenDocuments> {
   await prepareFolder(dataDir);
   const file = path.join(dataDir, 'tessera.db');
   const signalFile = path.join(dataDir, 'tessera.appended');

@@ -46,7 +46,8 @@ export async function host(services: readonly ServiceDefinition[], config: Confi
     for (const step of closers.splice(0).reverse()) await step();
   };
   try {
-    for (const service of services) closers.push(lockFolder(config.dataDir, service.name));
+    // In a cluster a service may run any number of times: its servers, not a folder, keep the processes apart.
+    if (config.profile === 'single') for (const service of services) closers.push(lockFolder(config.dataDir, service.name));
     let url = config.publicUrl ?? `http://${config.httpHost}:${config.httpPort}`;
     const ports = await openPorts(config, services.map((service) => service.name).join('+'), () => url);
     closers.push(() => ports.close());

@@ -2,7 +2,7 @@ import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { Cache } from '@tessera/cache/cache.js';
 import { openCache } from '@tessera/cache/open-cache.js';
 import { Documents } from '@tessera/documents/documents.js';
-import { openDocuments } from '@tessera/documents/open-documents.js';
+import { openDocuments, type OpenClusterDocuments, type OpenDocuments } from '@tessera/documents/open-documents.js';
 import { EventBus } from '@tessera/events/event-bus.js';
 import { openEventBus } from '@tessera/events/open-event-bus.js';
 import { DiffusionEngine } from '@tessera/inference/diffusion-engine.js';
@@ -34,15 +34,15 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
   };
   try {
     const logger = createLogger(config.logLevel, name);
-    const store = keep(await openDocuments({ dataDir: config.dataDir, logger }));
-    const cache = keep(openCache());
-    const objects = keep(await openObjectStore({ dataDir: config.dataDir, publicUrl }));
+    const store = keep(await openStore(config, logger));
+    const cache = keep(await openCache({ profile: config.profile, redisUrl: config.redisUrl, logger }));
+    const objects = keep(await openObjectStore({ profile: config.profile, dataDir: config.dataDir, publicUrl, s3: config.s3, logger }));
     const engine = keep(await openEngine({ engine: config.engine, modelsDir: config.modelsDir, threads: config.engineThreads, logger }));
     const { rpc, strategy } = openRpc(addressesOf(config.peers));
     keep(rpc);
-    const bus = openEventBus({ eventLog: store.eventLog, documents: store.documents, logger });
+    const bus = await openBus(store, config, logger);
     keep({ close: () => bus.stop() });
-    observeStore(store.fsyncs, bus);
+    observeStore(store, bus);
     return { logger, store, bus, objects, cache, engine, rpc, strategy, clock: new SystemClock(), close };
   } catch (error) {
     await close();
@@ -50,15 +50,25 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
   }
 }
 
-function observeStore(fsyncs: () => number, bus: EventBus): void {
+function openStore({ profile, dataDir, mongoUrl = '' }: Config, logger: Logger): Promise<OpenDocuments | OpenClusterDocuments> {
+  return profile === 'cluster' ? openDocuments({ profile, mongoUrl, logger }) : openDocuments({ dataDir, logger });
+}
+
+async function openBus(store: OpenDocuments | OpenClusterDocuments, { kafkaBrokers = [] }: Config, logger: Logger): Promise<EventBus> {
+  const { documents } = store;
+  return 'outbox' in store ? openEventBus({ outbox: store.outbox, kafkaBrokers, documents, logger }) : openEventBus({ eventLog: store.eventLog, documents, logger });
+}
+
+function observeStore(store: OpenDocuments | OpenClusterDocuments, bus: EventBus): void {
   register.removeSingleMetric('tessera_store_commit_groups_total');
   register.removeSingleMetric('tessera_events_lag');
+  register.removeSingleMetric('tessera_outbox_waiting');
   let seen = 0;
   const groups = new Counter({
     name: 'tessera_store_commit_groups_total',
     help: 'Groups of commits written to the document store; each is one fsync.',
     collect() {
-      const now = fsyncs();
+      const now = store.fsyncs();
       this.inc(now - seen);
       seen = now;
     },
@@ -68,10 +78,23 @@ function observeStore(fsyncs: () => number, bus: EventBus): void {
     help: 'Events committed and not yet handled.',
     labelNames: ['group'],
     async collect() {
-      for (const [group, events] of Object.entries(await bus.lag())) this.set({ group }, events);
+      // A broker that does not answer must not take all other metrics with it: then the last values stand.
+      const lags = await bus.lag().catch(() => ({}));
+      for (const [group, events] of Object.entries(lags)) this.set({ group }, events);
     },
   });
   void [groups, lag];
+  if ('outbox' in store) observeOutbox(store);
+}
+
+function observeOutbox({ outbox }: OpenClusterDocuments): void {
+  void new Gauge({
+    name: 'tessera_outbox_waiting',
+    help: 'Events of all services committed and not yet handed on to the broker.',
+    async collect() {
+      this.set(await outbox.waiting().catch(() => Number.NaN));
+    },
+  });
 }
 
 @Global()

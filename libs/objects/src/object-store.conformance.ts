@@ -2,14 +2,15 @@ import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { ManualClock } from '@tessera/platform/clock.js';
 import type { ObjectStore, UploadForm } from './object-store.js';
 import { versionBody } from './object-store.crash-writer.js';
 
 export type ObjectStoreUnderTest = {
   readonly store: ObjectStore;
-  /** What the store and its links go by. */
-  readonly clock: ManualClock;
+  /** The time that the store and its links go by. */
+  now(): number;
+  /** What was signed an hour ago by the same store. */
+  signedAnHourAgo(sign: (store: ObjectStore, nowMs: number) => Promise<string>): Promise<string>;
   /** A second process on the same storage, as after a crash. */
   reopen(): Promise<ObjectStore>;
   /** A script that calls `writeVersionsForever` on the same storage. */
@@ -29,6 +30,7 @@ export async function bytesOf(body: AsyncIterable<Uint8Array>): Promise<Buffer> 
 export function postForm(form: UploadForm, file: { bytes: Uint8Array; type: string }, headers: Record<string, string> = {}): Promise<Response> {
   const data = new FormData();
   for (const [name, value] of Object.entries(form.fields)) data.append(name, value);
+  if (form.fields['Content-Type'] === undefined) data.append('Content-Type', file.type);
   data.append('file', new Blob([file.bytes as Uint8Array<ArrayBuffer>], { type: file.type }), 'picture');
   return fetch(form.url, { method: 'POST', body: data, headers });
 }
@@ -189,23 +191,23 @@ function describeListing(store: () => ObjectStore): void {
 
 function describeDownloads(under: () => ObjectStoreUnderTest): void {
   it('opens an object by its link until the link expires', async () => {
-    const { store, clock } = under();
+    const { store, now, signedAnHourAgo } = under();
     const bytes = randomBytes(1_500_000);
     await store.put('s/linked.png', bytes, png);
-    const url = await store.signDownload('s/linked.png', clock.now() + hourMs);
+    const url = await store.signDownload('s/linked.png', now() + hourMs);
     const answer = await fetch(url);
     expect(answer.status).toBe(200);
     expect(answer.headers.get('content-type')).toBe('image/png');
     expect(Buffer.from(await answer.arrayBuffer()).equals(bytes)).toBe(true);
-    clock.advance(hourMs);
-    expect((await fetch(url)).status).toBe(403);
+    const expired = await signedAnHourAgo((before, thenMs) => before.signDownload('s/linked.png', thenMs + hourMs));
+    expect((await fetch(expired)).status).toBe(403);
   });
 
   it('does not open another object, or for longer, with a link that was tampered with', async () => {
-    const { store, clock } = under();
+    const { store, now } = under();
     await store.put('s/mine.png', Buffer.from('mine'), png);
     await store.put('s/theirs.png', Buffer.from('theirs'), png);
-    const url = new URL(await store.signDownload('s/mine.png', clock.now() + hourMs));
+    const url = new URL(await store.signDownload('s/mine.png', now() + hourMs));
     const other = url.href.replace('mine.png', 'theirs.png');
     const unsigned = `${url.origin}${url.pathname}`;
     const parameters = [...url.searchParams.keys()].map((name) => {
@@ -216,7 +218,7 @@ function describeDownloads(under: () => ObjectStoreUnderTest): void {
     });
     for (const link of [other, unsigned, ...parameters]) {
       const answer = await fetch(link);
-      expect([link, answer.status]).toEqual([link, 403]);
+      expect([link, answer.status >= 400 && answer.status < 500]).toEqual([link, true]);
       await answer.body?.cancel();
     }
     expect(await (await fetch(url)).text()).toBe('mine');
@@ -224,7 +226,7 @@ function describeDownloads(under: () => ObjectStoreUnderTest): void {
 }
 
 function describeUploads(under: () => ObjectStoreUnderTest): void {
-  const upload = (key: string, more: object = {}) => under().store.signUpload({ key, contentTypePrefix: 'image/', sizeBytesMax: 100_000, expiresMs: under().clock.now() + hourMs, ...more });
+  const upload = (key: string, more: object = {}) => under().store.signUpload({ key, contentTypePrefix: 'image/', sizeBytesMax: 100_000, expiresMs: under().now() + hourMs, ...more });
 
   it('takes a file by its form, and answers 204 without a body', async () => {
     const bytes = randomBytes(100_000);
@@ -235,12 +237,15 @@ function describeUploads(under: () => ObjectStoreUnderTest): void {
   });
 
   it('refuses a file that is too large, of another type, late, or for another key', async () => {
-    const { store, clock } = under();
+    const { store, now } = under();
     const fine = { bytes: randomBytes(10), type: 'image/png' };
     const form = await upload('u/refused');
-    const late = await upload('u/refused', { expiresMs: clock.now() });
+    const late = await upload('u/refused', { expiresMs: now() });
     const tampered = { ...form, fields: { ...form.fields, key: 'u/taken.webp' } };
-    const widened = { ...form, fields: { ...form.fields, policy: (await upload('u/refused', { sizeBytesMax: 999_999 })).fields['policy']! } };
+    const wider = await upload('u/refused', { sizeBytesMax: 999_999 });
+    const policies = Object.entries(wider.fields).filter(([name]) => name.toLowerCase() === 'policy');
+    const widened = { ...form, fields: { ...form.fields, ...Object.fromEntries(policies) } };
+    expect(policies).toHaveLength(1);
     for (const attempt of [
       postForm(form, { bytes: randomBytes(100_001), type: 'image/png' }),
       postForm(form, { ...fine, type: 'text/html' }),

@@ -23,7 +23,10 @@ export type UploadPolicy = {
   readonly expiresMs: number;
 };
 
-/** Where and how to send a file as multipart/form-data: every field, then the bytes as `file`, last (as an S3 POST policy). */
+/**
+ * Where and how to send a file as multipart/form-data: every field, then the bytes as `file`, last (as an S3 POST policy). Where the policy leaves the type open, a field
+ * `Content-Type` of the sender's own comes before the file.
+ */
 export type UploadForm = { readonly url: string; readonly fields: Readonly<Record<string, string>> };
 
 /** Files. A put is all or nothing: a reader sees the old object or the new one, also after a crash. */

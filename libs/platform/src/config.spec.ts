@@ -20,4 +20,53 @@ describe('configuration', () => {
   ])('names the setting that is wrong in %j', (input, name) => {
     expect(() => parseConfig(input)).toThrow(`Setting ${name}:`);
   });
+
+  const cluster = {
+    TESSERA_PROFILE: 'cluster',
+    TESSERA_MONGO_URL: 'mongodb://tessera:hidden@db:27017/tessera?replicaSet=rs0',
+    TESSERA_KAFKA_BROKERS: 'kafka-0:9092, kafka-1:9092',
+    TESSERA_REDIS_URL: 'redis://:hidden@cache:6379',
+    TESSERA_S3_ENDPOINT: 'http://s3:9000',
+    TESSERA_S3_BUCKET: 'tessera',
+    TESSERA_S3_ACCESS_KEY_ID: 'id',
+    TESSERA_S3_SECRET_ACCESS_KEY: 'hidden',
+  };
+
+  it('reads the servers of the cluster profile', () => {
+    expect(configFromEnvironment(cluster)).toMatchObject({
+      profile: 'cluster',
+      mongoUrl: cluster.TESSERA_MONGO_URL,
+      kafkaBrokers: ['kafka-0:9092', 'kafka-1:9092'],
+      redisUrl: cluster.TESSERA_REDIS_URL,
+      s3: { endpoint: 'http://s3:9000', region: 'us-east-1', bucket: 'tessera', accessKeyId: 'id', secretAccessKey: 'hidden' },
+    });
+  });
+
+  it.each(Object.keys(cluster).filter((name) => name !== 'TESSERA_PROFILE'))('says what is missing when the cluster profile is not told %s', (name) => {
+    const { [name]: _, ...rest } = cluster as Record<string, string>;
+    const setting = name.startsWith('TESSERA_S3') ? /Setting s3\.\w+:/ : new RegExp(`needs it; set ${name}$`);
+    expect(() => configFromEnvironment(rest)).toThrow(setting);
+  });
+
+  it('needs no server in the single profile', () => {
+    expect(configFromEnvironment({})).toMatchObject({ profile: 'single' });
+    expect(configFromEnvironment({ TESSERA_PROFILE: 'single' }).redisUrl).toBeUndefined();
+  });
+
+  it.each([
+    ['TESSERA_MONGO_URL', 'postgres://user:hidden@db'],
+    ['TESSERA_REDIS_URL', 'user:hidden@cache'],
+    ['TESSERA_S3_ENDPOINT', 'hidden s3'],
+  ])('does not repeat what was wrong with %s, for it may hold a password', (name, value) => {
+    const complaint = (() => {
+      try {
+        configFromEnvironment({ ...cluster, [name]: value });
+        return 'none';
+      } catch (error) {
+        return String(error);
+      }
+    })();
+    expect(complaint).toContain('Setting ');
+    expect(complaint).not.toContain('hidden');
+  });
 });

@@ -2,9 +2,33 @@ import os from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 
+/** Refused without repeating it: it may hold a password. */
+const connectionString = (...protocols: readonly string[]) =>
+  z.string().refine((text) => protocols.some((protocol) => text.startsWith(`${protocol}//`) && text.length > protocol.length + 2), `must begin with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`);
+
+const s3Schema = z.object({
+  endpoint: z.url(),
+  /** How clients reach the endpoint, where that differs from how we do: signed links begin with it. */
+  publicEndpoint: z.url().optional(),
+  region: z.string().min(1).default('us-east-1'),
+  bucket: z.string().min(3),
+  accessKeyId: z.string().min(1),
+  secretAccessKey: z.string().min(1),
+});
+export type S3Settings = z.infer<typeof s3Schema>;
+
+/** What the cluster profile cannot do without, and what sets it. */
+const clusterSettings = {
+  mongoUrl: 'TESSERA_MONGO_URL',
+  kafkaBrokers: 'TESSERA_KAFKA_BROKERS',
+  redisUrl: 'TESSERA_REDIS_URL',
+  s3: 'TESSERA_S3_ENDPOINT, TESSERA_S3_BUCKET, TESSERA_S3_ACCESS_KEY_ID and TESSERA_S3_SECRET_ACCESS_KEY',
+} as const;
+
 /** Everything a process may be told, parsed once at start. Nothing below reads `process.env`. */
 const schema = z.object({
-  profile: z.literal('single').default('single'),
+  /** `single`: everything embedded in this process. `cluster`: on MongoDB, Kafka, Redis and S3, which must then be named below. */
+  profile: z.enum(['single', 'cluster']).default('single'),
   dataDir: z.string().min(1),
   httpHost: z.string().default('127.0.0.1'),
   httpPort: z.coerce.number().int().min(0).max(65535).default(8420),
@@ -28,6 +52,20 @@ const schema = z.object({
   stripeWebhookSecrets: z.array(z.string().min(16).max(256)).max(8).default([]),
   /** Where the built console lies; absent: none is served. */
   consoleDir: z.string().optional(),
+  /** A replica set, for commits of several documents are transactions: `mongodb://host:27017/tessera?replicaSet=rs0`. */
+  mongoUrl: connectionString('mongodb:', 'mongodb+srv:').optional(),
+  /** `host:port` of some brokers; they tell about the others. */
+  kafkaBrokers: z.array(z.string().regex(/^\S+:\d+$/, 'a broker is host:port')).min(1).optional(),
+  redisUrl: connectionString('redis:', 'rediss:').optional(),
+  s3: s3Schema.optional(),
+});
+
+const settings = schema.superRefine((config, context) => {
+  if (config.profile === 'single') return;
+  for (const [key, name] of Object.entries(clusterSettings)) {
+    if (config[key as keyof typeof clusterSettings] !== undefined) continue;
+    context.addIssue({ code: 'custom', path: [key], message: `the cluster profile needs it; set ${name}` });
+  }
 });
 
 export type Config = z.infer<typeof schema>;
@@ -38,7 +76,7 @@ export const Config = Symbol('Config');
 
 /** Throws a sentence that names the offending setting. */
 export function parseConfig(input: Partial<Record<keyof ConfigInput, unknown>>): Config {
-  const parsed = schema.safeParse(input);
+  const parsed = settings.safeParse(input);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new Error(`Setting ${issue?.path.join('.') ?? '?'}: ${issue?.message ?? 'invalid'}`);
@@ -58,16 +96,33 @@ const environment: Record<string, keyof ConfigInput> = {
   TESSERA_API_KEY: 'apiKey',
   TESSERA_CONSOLE: 'consoleDir',
   TESSERA_CATALOGUE: 'catalogueFile',
+  TESSERA_PROFILE: 'profile',
+  TESSERA_MONGO_URL: 'mongoUrl',
+  TESSERA_REDIS_URL: 'redisUrl',
 };
+
+const s3Environment: Record<string, keyof S3Settings> = {
+  TESSERA_S3_ENDPOINT: 'endpoint',
+  TESSERA_S3_PUBLIC_ENDPOINT: 'publicEndpoint',
+  TESSERA_S3_REGION: 'region',
+  TESSERA_S3_BUCKET: 'bucket',
+  TESSERA_S3_ACCESS_KEY_ID: 'accessKeyId',
+  TESSERA_S3_SECRET_ACCESS_KEY: 'secretAccessKey',
+};
+
+const listOf = (text: string): string[] => text.split(',').map((part) => part.trim());
 
 /** Settings from the environment; what the command line gives wins over it. */
 export function configFromEnvironment(env: NodeJS.ProcessEnv, overrides: Partial<Record<keyof ConfigInput, unknown>> = {}): Config {
   const input: Partial<Record<keyof ConfigInput, unknown>> = { dataDir: path.join(os.homedir(), '.tessera') };
   for (const [name, key] of Object.entries(environment)) if (env[name]) input[key] = env[name];
   if (env['TESSERA_PEERS']) {
-    input.peers = Object.fromEntries(env['TESSERA_PEERS'].split(',').map((pair) => pair.split('=', 2).map((part) => part.trim())));
+    input.peers = Object.fromEntries(listOf(env['TESSERA_PEERS']).map((pair) => pair.split('=', 2).map((part) => part.trim())));
   }
-  if (env['TESSERA_STRIPE_WEBHOOK_SECRETS']) input.stripeWebhookSecrets = env['TESSERA_STRIPE_WEBHOOK_SECRETS'].split(',').map((secret) => secret.trim());
+  if (env['TESSERA_STRIPE_WEBHOOK_SECRETS']) input.stripeWebhookSecrets = listOf(env['TESSERA_STRIPE_WEBHOOK_SECRETS']);
+  if (env['TESSERA_KAFKA_BROKERS']) input.kafkaBrokers = listOf(env['TESSERA_KAFKA_BROKERS']);
+  const s3 = Object.entries(s3Environment).flatMap(([name, key]) => (env[name] ? [[key, env[name]]] : []));
+  if (s3.length > 0) input.s3 = Object.fromEntries(s3);
   for (const [key, value] of Object.entries(overrides)) if (value !== undefined) input[key as keyof ConfigInput] = value;
   return parseConfig(input);
 }

@@ -49,7 +49,7 @@ export async function openGateway({ dataDir: given, services = new SmallServices
   const config = parseConfig({ dataDir, httpPort: 0, logLevel: 'silent', apiKey, publicUrl: 'http://tessera.test' });
   const logger = createLogger('silent', 'gateway');
   const store = await openDocuments({ dataDir, logger });
-  const cache = openCache();
+  const cache = await openCache();
   const app = await NestFactory.create<NestFastifyApplication>(
     moduleOf([[Config, config], [LOGGER, logger], [Clock, new SystemClock()], [Documents, store.documents], [Cache, cache], [Rpc, services]]),
     new FastifyAdapter({ bodyLimit: 1024 * 1024, forceCloseConnections: true, routerOptions: { maxParamLength: 600 } }),

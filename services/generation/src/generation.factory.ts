@@ -191,7 +191,7 @@ export async function openGeneration({ withWorker = true } = {}) {
 
   const start = async () => {
     const store = await openDocuments({ dataDir });
-    const cache = openCache();
+    const cache = await openCache();
     const rpc = new DirectRpc();
     const ports = [
       [Config, config], [LOGGER, createLogger('silent', 'generation')], [Clock, new SystemClock()], [Documents, store.documents], [Cache, cache],

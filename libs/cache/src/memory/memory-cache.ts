@@ -1,12 +1,9 @@
-import { invalidArgument, resourceExhausted } from '@tessera/platform/errors.js';
 import type { Clock } from '@tessera/platform/clock.js';
 import { Cache } from '../cache.js';
+import { assertRoomToListen, assertStep, assertTtl, assertValue, deliver, notACounter } from '../cache-rules.js';
 
 /** Some tens of megabytes at the sizes that are usual here: counters, previews' urls, progress. */
 export const entriesMax = 100_000;
-const valueCharsMax = 1024 * 1024;
-/** A listener is a client that waits; this many on one channel is a leak. */
-const listenersMax = 10_000;
 /** Looking through all entries for expired ones is worth it at most this often; in between the oldest makes room. */
 const sweepEveryMs = 1_000;
 
@@ -29,7 +26,7 @@ export class MemoryCache extends Cache {
   }
 
   async set(key: string, value: string, ttlMs: number): Promise<void> {
-    if (value.length > valueCharsMax) throw invalidArgument('value_too_large', `A cached value may have at most ${valueCharsMax} characters.`);
+    assertValue(value);
     this.write(key, value, ttlMs);
   }
 
@@ -38,14 +35,14 @@ export class MemoryCache extends Cache {
   }
 
   async increment(key: string, by: number, ttlMs: number): Promise<{ value: number; expiresInMs: number }> {
-    if (!Number.isSafeInteger(by)) throw invalidArgument('not_a_counter', 'A counter grows by whole numbers.', { param: 'by' });
+    assertStep(by);
     const entry = this.live(key);
     if (entry === undefined) {
       this.write(key, by, ttlMs);
       return { value: by, expiresInMs: ttlMs };
     }
     const value = Number(entry.value) + by;
-    if (entry.value === '' || !Number.isSafeInteger(value)) throw invalidArgument('not_a_counter', `The value of ${key} is not a whole number.`, { param: 'key' });
+    if (entry.value === '' || !Number.isSafeInteger(value)) throw notACounter(key);
     entry.value = value;
     return { value, expiresInMs: entry.expiresMs - this.clock.now() };
   }
@@ -58,7 +55,7 @@ export class MemoryCache extends Cache {
 
   async subscribe(channel: string, listener: Listener): Promise<() => void> {
     const listeners = this.channels.get(channel) ?? new Set();
-    if (listeners.size >= listenersMax) throw resourceExhausted('too_many_listeners', `More than ${listenersMax} listen to ${channel}.`);
+    assertRoomToListen(listeners.size, channel);
     // An object of its own, so that the same function may listen twice and stop once.
     const subscription = { listener };
     listeners.add(subscription);
@@ -82,7 +79,7 @@ export class MemoryCache extends Cache {
   }
 
   private write(key: string, value: string | number, ttlMs: number): void {
-    if (!Number.isFinite(ttlMs) || ttlMs <= 0) throw invalidArgument('invalid_ttl', 'A value lives for a positive number of milliseconds.', { param: 'ttlMs' });
+    assertTtl(ttlMs);
     this.entries.delete(key);
     if (this.entries.size >= entriesMax) this.makeRoom();
     this.entries.set(key, { value, expiresMs: this.clock.now() + ttlMs });
@@ -96,14 +93,5 @@ export class MemoryCache extends Cache {
     }
     const [oldest] = this.entries.keys();
     if (this.entries.size >= entriesMax && oldest !== undefined) this.entries.delete(oldest);
-  }
-}
-
-/** A listener's failure is its own: it must reach neither the publisher nor the other listeners. */
-function deliver(listener: Listener, message: Uint8Array): void {
-  try {
-    listener(message);
-  } catch {
-    // Progress is best effort: who cannot take a message now gets the next one.
   }
 }

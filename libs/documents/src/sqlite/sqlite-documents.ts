@@ -2,6 +2,7 @@ import { invalidArgument } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { Documents, type Collection, type CollectionSpec, type Write } from '../documents.js';
 import { toJson } from '../json.js';
+import { mergedSpec } from '../merged-spec.js';
 import type { OutgoingEvent } from '../outgoing-event.js';
 import { checkId, checkSpec } from '../query-rules.js';
 import type { GroupCommit } from './group-commit.js';
@@ -64,18 +65,6 @@ export class SqliteDocuments extends Documents {
     declaring.catch((error: unknown) => this.logger?.error({ err: error, collection: spec.name }, 'a collection could not be declared'));
     return declaring;
   }
-}
-
-/** Two users of one collection may each declare the indexes that they need, but not the same name for different ones. */
-function mergedSpec(known: CollectionSpec, spec: CollectionSpec): CollectionSpec {
-  const added = spec.indexes.filter((index) => {
-    const same = known.indexes.find(({ name }) => name === index.name);
-    if (same === undefined) return true;
-    const isEqual = same.fields.join() === index.fields.join() && (same.isUnique ?? false) === (index.isUnique ?? false);
-    if (!isEqual) throw invalidArgument('invalid_collection', `Index "${index.name}" of ${spec.name} is declared in two ways.`);
-    return false;
-  });
-  return added.length === 0 ? known : { name: known.name, indexes: [...known.indexes, ...added] };
 }
 
 function packEvent({ id, type, key, data, traceparent }: OutgoingEvent): PackedEvent {

@@ -4,10 +4,11 @@ import type { Collection, Documents } from '@tessera/documents/documents.js';
 import type { EventLog } from '@tessera/documents/event-log.js';
 import { failedPrecondition, internal } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
+import { DeadLetters } from '../dead-letters.js';
+import { Deliveries, type Handle, type Retry } from '../deliveries.js';
 import { EventBus, type DeadLetter, type EventHandler } from '../event-bus.js';
-import { ConsumerGroup, type Handle, type Retry } from './consumer-group.js';
+import { ConsumerGroup } from './consumer-group.js';
 import { Cursor, type CursorDocument } from './cursor.js';
-import { DeadLetters } from './dead-letters.js';
 
 /** One read holds the event loop for about a millisecond. */
 const readEventsMax = 256;
@@ -42,7 +43,7 @@ export class EmbeddedEventBus extends EventBus {
 
   subscribe<S extends DescMessage>(schema: S, group: string, handler: EventHandler<S>): void {
     if (this.state !== 'new') throw internal('subscribed_too_late', `${group} subscribes to ${schema.typeName} after the event bus was started.`);
-    const { subscriptions } = this.groupOf(group);
+    const { subscriptions } = this.groupOf(group).deliveries;
     if (subscriptions.has(schema.typeName)) throw internal('subscribed_twice', `${group} has a handler of ${schema.typeName} already.`);
     const handle: Handle = async (message: Message, envelope) => handler(message as MessageShape<S>, envelope);
     subscriptions.set(schema.typeName, { schema, handle });
@@ -85,9 +86,9 @@ export class EmbeddedEventBus extends EventBus {
     this.checkStarted();
     const letter = await this.letters.get(deadLetterId);
     const group = this.groups.get(letter.value.group);
-    if (!group?.subscriptions.has(letter.value.type)) throw failedPrecondition('no_handler', `Nobody here handles ${letter.value.type} for ${letter.value.group} any more.`);
+    if (!group?.deliveries.subscriptions.has(letter.value.type)) throw failedPrecondition('no_handler', `Nobody here handles ${letter.value.type} for ${letter.value.group} any more.`);
     try {
-      await group.redeliver(this.letters.eventOf(letter), letter.value.attempts + 1);
+      await group.deliveries.redeliver(this.letters.eventOf(letter), letter.value.attempts + 1);
     } catch (error) {
       if ((error as { reason?: string }).reason === 'bus_stopped') throw error;
       await this.letters.failedAgain(letter, error);
@@ -98,9 +99,9 @@ export class EmbeddedEventBus extends EventBus {
 
   async lag(): Promise<Record<string, number>> {
     const entries = [...this.groups.values()].map(async (group): Promise<[string, number]> => {
-      const { readOffset, unhandledInHand } = group;
-      const from = this.state === 'new' ? ((await this.cursors.get(group.name))?.value.offset ?? 0) : readOffset;
-      return [group.name, unhandledInHand + (await this.eventLog.count([...group.subscriptions.keys()], from))];
+      const { readOffset, unhandledInHand, deliveries } = group;
+      const from = this.state === 'new' ? ((await this.cursors.get(deliveries.group))?.value.offset ?? 0) : readOffset;
+      return [deliveries.group, unhandledInHand + (await this.eventLog.count([...deliveries.subscriptions.keys()], from))];
     });
     return Object.fromEntries(await Promise.all(entries));
   }
@@ -113,7 +114,7 @@ export class EmbeddedEventBus extends EventBus {
     const known = this.groups.get(name);
     if (known !== undefined) return known;
     const cursor = new Cursor(name, this.cursors, this.documents, this.logger);
-    const group = new ConsumerGroup(name, cursor, this.letters, this.retry, this.logger, () => this.wake());
+    const group = new ConsumerGroup(new Deliveries(name, this.letters, this.retry, this.logger), cursor, () => this.wake());
     this.groups.set(name, group);
     return group;
   }
@@ -145,7 +146,7 @@ export class EmbeddedEventBus extends EventBus {
     const from = Math.min(...open.map(({ readOffset }) => readOffset));
     const newest = await this.eventLog.lastOffset();
     if (newest <= from) return false;
-    const types = new Set(open.flatMap(({ subscriptions }) => [...subscriptions.keys()]));
+    const types = new Set(open.flatMap(({ deliveries }) => [...deliveries.subscriptions.keys()]));
     const events = await this.eventLog.read([...types], from, readEventsMax);
     const last = events.at(-1)?.offset ?? 0;
     // A short answer means that there was nothing else when `newest` was looked up.

@@ -9,7 +9,12 @@ describeObjectStoreConformance('a folder', async () => {
   const served = await serveFolder();
   return {
     store: served.store,
-    clock: served.clock,
+    now: () => served.clock.now(),
+    signedAnHourAgo: async (sign) => {
+      const signed = await sign(served.store, served.clock.now());
+      served.clock.advance(3_600_000);
+      return signed;
+    },
     reopen: () => openObjectStore({ dataDir: served.dataDir, publicUrl: () => served.url, clock: served.clock }),
     crashWriter: (key) => ({ script: new URL('./filesystem-object-store.crash-writer.js', import.meta.url), args: [served.dataDir, key] }),
     strays: () => fs.readdir(path.join(served.dataDir, 'objects', 'incoming')),

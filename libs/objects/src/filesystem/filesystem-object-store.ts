@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import fs, { type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { invalidArgument, notFound, resourceExhausted, unavailable } from '@tessera/platform/errors.js';
+import { resourceExhausted, unavailable } from '@tessera/platform/errors.js';
 import type { Clock } from '@tessera/platform/clock.js';
 import { assertContentType, assertKeyPrefix, assertObjectKey } from '../object-key.js';
+import { assertListLimit, folderOfAnotherKey, tooLarge, unknownObject } from '../object-rules.js';
 import { ObjectStore, type ByteRange, type ObjectHead, type ObjectKey, type UploadForm, type UploadPolicy } from '../object-store.js';
 import { hasCode } from './file-errors.js';
 import { IncomingFiles } from './incoming-files.js';
@@ -17,8 +18,6 @@ const smallBytesMax = 1024 * 1024;
 
 /** A delete that empties a folder may remove it just before a rename into it; losing that race this often in a row means something else is wrong. */
 const placeAttemptsMax = 16;
-
-const listLimitMax = 1000;
 
 type PutOptions = { readonly contentType: string; readonly sizeBytesMax?: number };
 
@@ -55,7 +54,7 @@ export class FilesystemObjectStore extends ObjectStore {
     } catch (error) {
       await fs.rm(temporary, { force: true });
       if (hasCode(error, 'ENOSPC', 'EDQUOT')) throw resourceExhausted('storage_full', 'There is no space left to store files.', { cause: error });
-      if (hasCode(error, 'ENOTDIR', 'EISDIR', 'ENOTEMPTY')) throw invalidArgument('invalid_object_key', 'A key cannot be the folder of another key.', { param: 'key', cause: error });
+      if (hasCode(error, 'ENOTDIR', 'EISDIR', 'ENOTEMPTY')) throw folderOfAnotherKey(error);
       if (hasCode(error, 'ENOENT')) throw unavailable('object_folder_busy', 'The folder of this object keeps being removed; try again.', { cause: error });
       throw error;
     }
@@ -109,7 +108,7 @@ export class FilesystemObjectStore extends ObjectStore {
 
   async get(key: ObjectKey, range?: ByteRange): Promise<{ head: ObjectHead; body: AsyncIterable<Uint8Array> }> {
     const opened = await this.open(key);
-    if (!opened) throw notFound('unknown_object', 'There is no such object.', { param: 'key' });
+    if (!opened) throw unknownObject();
     const { description, body } = await readObject(opened.file, opened.fileBytes, range);
     return { head: { key, ...description }, body };
   }
@@ -167,7 +166,7 @@ export class FilesystemObjectStore extends ObjectStore {
 
   async list(prefix: string, limit: number, after = ''): Promise<ObjectKey[]> {
     assertKeyPrefix(prefix);
-    if (!Number.isSafeInteger(limit) || limit < 1 || limit > listLimitMax) throw invalidArgument('invalid_limit', `A limit is 1 to ${listLimitMax}.`, { param: 'limit' });
+    assertListLimit(limit);
     const keys: ObjectKey[] = [];
     for await (const key of this.walk(prefix.slice(0, prefix.lastIndexOf('/') + 1), prefix, after)) {
       keys.push(key);
@@ -221,5 +220,3 @@ export class FilesystemObjectStore extends ObjectStore {
 async function* inOnePiece(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
-
-const tooLarge = (sizeBytesMax: number) => invalidArgument('object_too_large', `The file is larger than the ${sizeBytesMax} bytes that are allowed.`, { param: 'file' });

@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
-import { internal, invalidArgument } from '@tessera/platform/errors.js';
+import { internal } from '@tessera/platform/errors.js';
+import { invalidRange, isRange } from '../object-rules.js';
 import type { ByteRange, ObjectHead } from '../object-store.js';
 
 /**
@@ -77,8 +78,7 @@ export async function readObject(file: FileHandle, fileBytes: number, range: Byt
 function boundsOf(range: ByteRange | undefined, sizeBytes: number): [start: number, end: number] {
   if (!range) return [0, sizeBytes];
   const { start, end = sizeBytes - 1 } = range;
-  const isRange = Number.isSafeInteger(start) && Number.isSafeInteger(end) && start >= 0 && start < sizeBytes && end >= start;
-  if (!isRange) throw invalidArgument('invalid_range', `The object has ${sizeBytes} bytes; that range is not among them.`, { param: 'range' });
+  if (!isRange({ start, end }) || start >= sizeBytes) throw invalidRange(String(sizeBytes));
   return [start, Math.min(end + 1, sizeBytes)];
 }
 

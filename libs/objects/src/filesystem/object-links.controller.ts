@@ -2,8 +2,9 @@ import { Readable } from 'node:stream';
 import { Controller, Get, Post, Req, Res, UseFilters } from '@nestjs/common';
 import type { Multipart, MultipartFile } from '@fastify/multipart';
 import { Clock } from '@tessera/platform/clock.js';
-import { invalidArgument, notFound } from '@tessera/platform/errors.js';
+import { invalidArgument } from '@tessera/platform/errors.js';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { cacheSecondsMax, dispositionOf, unknownObject } from '../object-rules.js';
 import type { ByteRange, ObjectHead } from '../object-store.js';
 import { parseByteRange } from './byte-range.js';
 import { FilesystemObjectStore } from './filesystem-object-store.js';
@@ -11,12 +12,6 @@ import { uploadBytesMax } from './link-signer.js';
 import { ObjectLinksFilter } from './object-links.filter.js';
 
 type DownloadRequest = FastifyRequest<{ Params: { '*': string }; Querystring: { expires?: string; signature?: string } }>;
-
-/** Formats that a browser only ever shows as a picture. Anything else, SVG with its scripts among it, is offered as a download. */
-const inlineTypes: ReadonlySet<string> = new Set(['image/png', 'image/jpeg', 'image/webp', 'image/gif', 'image/avif']);
-
-/** Long enough that a gallery does not load its pictures twice; the object under a key may still be replaced. */
-const cacheSecondsMax = 3600;
 
 /** An S3 policy's form has a handful of short fields; the policy itself is the longest. */
 const formLimits = { fieldNameSize: 100, fieldSize: 16 * 1024, fields: 20, files: 1, parts: 22, headerPairs: 20, fileSize: uploadBytesMax };
@@ -39,7 +34,7 @@ export class ObjectLinksController {
     const key = request.params['*'];
     const { expiresMs } = this.store.links.checkDownload(key, single(request.query.expires), single(request.query.signature));
     const head = await this.store.head(key);
-    if (!head) throw notFound('unknown_object', 'There is no such object.', { param: 'key' });
+    if (!head) throw unknownObject();
     const remainingMs = expiresMs - this.clock.now();
     if (matches(request.headers['if-none-match'], head)) return void describe(reply, head, remainingMs).status(304).send();
     const ifRange = single(request.headers['if-range']);
@@ -112,7 +107,7 @@ function describe(reply: FastifyReply, head: ObjectHead, remainingMs: number): F
   const maxAgeSeconds = Math.max(0, Math.min(cacheSecondsMax, Math.floor(remainingMs / 1000)));
   return reply.headers({
     'content-type': head.contentType,
-    'content-disposition': inlineTypes.has(head.contentType) ? 'inline' : 'attachment',
+    'content-disposition': dispositionOf(head.contentType),
     'x-content-type-options': 'nosniff',
     'content-security-policy': "default-src 'none'; sandbox",
     'cache-control': `private, max-age=${maxAgeSeconds}`,

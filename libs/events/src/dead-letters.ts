@@ -2,7 +2,7 @@ import type { Collection, Documents, Stored } from '@tessera/documents/documents
 import type { LoggedEvent } from '@tessera/documents/event-log.js';
 import { notFound } from '@tessera/platform/errors.js';
 import { derivedId } from '@tessera/platform/ids.js';
-import type { DeadLetter } from '../event-bus.js';
+import type { DeadLetter } from './event-bus.js';
 
 /** Enough to see what went wrong; the log has the rest. */
 const errorCharsMax = 2_000;

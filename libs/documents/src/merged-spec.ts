@@ -1,0 +1,14 @@
+import { invalidArgument } from '@tessera/platform/errors.js';
+import type { CollectionSpec } from './documents.js';
+
+/** Two users of one collection may each declare the indexes that they need, but not the same name for different ones. Throws InvalidArgument `invalid_collection`. */
+export function mergedSpec(known: CollectionSpec, spec: CollectionSpec): CollectionSpec {
+  const added = spec.indexes.filter((index) => {
+    const same = known.indexes.find(({ name }) => name === index.name);
+    if (same === undefined) return true;
+    const isEqual = same.fields.join() === index.fields.join() && (same.isUnique ?? false) === (index.isUnique ?? false);
+    if (!isEqual) throw invalidArgument('invalid_collection', `Index "${index.name}" of ${spec.name} is declared in two ways.`);
+    return false;
+  });
+  return added.length === 0 ? known : { name: known.name, indexes: [...known.indexes, ...added] };
+}

@@ -1,0 +1,82 @@
+import { invalidArgument } from '@tessera/platform/errors.js';
+import type { Logger } from '@tessera/platform/logger.js';
+import type mongoose from 'mongoose';
+import { Documents, type Collection, type CollectionSpec, type Write } from '../documents.js';
+import { mergedSpec } from '../merged-spec.js';
+import type { OutgoingEvent } from '../outgoing-event.js';
+import { checkId, checkSpec } from '../query-rules.js';
+import { declareCollection, driverCollection } from './collection-model.js';
+import type { GroupCommit } from './group-commit.js';
+import type { PackedWrite } from './group-plan.js';
+import { MongoCollection } from './mongo-collection.js';
+import { documentBody } from './stored-document.js';
+
+/** More is a batch job, and is split by its caller: a commit holds up everybody behind it. */
+const writesPerCommitMax = 1000;
+/** Brokers take messages of up to 1 MiB by default; one that is refused there would hold up all behind it for ever. */
+const eventBytesMax = 512 * 1024;
+
+type Declared = { readonly spec: CollectionSpec; readonly done: Promise<void>; isDone: boolean };
+
+export class MongoDocuments extends Documents {
+  private readonly declared = new Map<string, Declared>();
+
+  constructor(
+    private readonly connection: mongoose.Connection,
+    private readonly commits: GroupCommit,
+    private readonly logger: Logger | undefined,
+  ) {
+    super();
+  }
+
+  collection<T extends object>(spec: CollectionSpec): Collection<T> {
+    checkSpec(spec);
+    const known = this.declared.get(spec.name);
+    const merged = known === undefined ? spec : mergedSpec(known.spec, spec);
+    const isNew = known === undefined || merged.indexes.length > known.spec.indexes.length;
+    const declared = isNew ? this.declare(merged, known?.done) : known;
+    this.declared.set(spec.name, declared);
+    return new MongoCollection<T>(merged, driverCollection(this.connection, spec.name), declared.done);
+  }
+
+  async commit(writes: readonly Write[], events: readonly OutgoingEvent[] = []): Promise<void> {
+    if (writes.length + events.length === 0) return;
+    if (writes.length + events.length > writesPerCommitMax) throw invalidArgument('commit_too_large', `A commit may have at most ${writesPerCommitMax} writes and events.`);
+    let bytes = 0;
+    for (const { data, type } of events) {
+      bytes += data.byteLength;
+      if (data.byteLength > eventBytesMax) throw invalidArgument('event_too_large', `An event may have at most ${eventBytesMax} bytes; this ${type} has ${data.byteLength}.`);
+    }
+    const packed = writes.map((write) => this.pack(write));
+    for (const write of packed) if (write.kind !== 'remove') bytes += write.chars;
+    // Only where it must wait: otherwise commits with the same event key would keep their order no longer.
+    for (const { collection } of writes) if (this.declared.get(collection)?.isDone !== true) await this.declared.get(collection)?.done;
+    await this.commits.commit({ writes: packed, events }, bytes);
+  }
+
+  private pack(write: Write): PackedWrite {
+    const { collection, id } = write;
+    if (!this.declared.has(collection)) throw invalidArgument('unknown_collection', `The collection ${collection} was not declared.`);
+    checkId(id);
+    switch (write.kind) {
+      case 'insert':
+        return { kind: 'insert', collection, id, revision: 0, ...documentBody(write.value) };
+      case 'replace':
+        return { kind: 'replace', collection, id, revision: write.revision, ...documentBody(write.value) };
+      case 'remove':
+        return { kind: 'remove', collection, id, revision: write.revision };
+    }
+  }
+
+  /** One after the other: the server refuses two at once on the same collection. */
+  private declare(spec: CollectionSpec, before: Promise<void> | undefined): Declared {
+    const done = (before ?? Promise.resolve()).then(() => declareCollection(this.connection, spec));
+    const declared: Declared = { spec, done, isDone: false };
+    done.then(
+      () => (declared.isDone = true),
+      // Whoever reads or commits gets the refusal as well; this keeps it from going unseen when nobody does.
+      (error: unknown) => this.logger?.error({ err: error, collection: spec.name }, 'a collection could not be declared'),
+    );
+    return declared;
+  }
+}

@@ -1,0 +1,46 @@
+import type { Logger } from '@tessera/platform/logger.js';
+import kafkajs from 'kafkajs';
+import { coPartitionAssigner } from './co-partition-assigner.js';
+
+const { Kafka, logLevel, Partitioners } = kafkajs;
+
+const connectMsMax = 3_000;
+const requestMsMax = 15_000;
+/** Pauses double from the first to the last; some ten seconds in all, which covers the election of a partition's leader. Longer outages are the callers' loops. */
+const retry = { initialRetryTime: 100, maxRetryTime: 2_000, retries: 8 };
+
+/** A member that says nothing for so long is taken for dead, and its partitions go to others. */
+const sessionMs = 10_000;
+const heartbeatEveryMs = 1_000;
+/** A fetch that finds nothing waits so long in the broker; heartbeats, and with them word of a rebalance, come in between. */
+const fetchWaitMs = 500;
+const fetchBytesMax = 4 * 1024 * 1024;
+/** Of one partition at once, so that a busy one leaves room to others. */
+const partitionBytesMax = 512 * 1024;
+
+/** The client's own lines are for whoever debugs it: what an operator can act on, the bus logs itself. */
+const logCreator = (logger: Logger) => () => (entry: kafkajs.LogEntry) => logger.debug({ kafka: entry.log, namespace: entry.namespace }, 'kafkajs');
+
+export function kafkaClient(brokers: readonly string[], clientId: string, logger: Logger): kafkajs.Kafka {
+  return new Kafka({ clientId, brokers: [...brokers], connectionTimeout: connectMsMax, requestTimeout: requestMsMax, retry, logLevel: logLevel.INFO, logCreator: logCreator(logger) });
+}
+
+/** One request in flight, numbered: the broker drops repeats and notices gaps, so a retry neither doubles nor reorders. */
+export function idempotentProducer(kafka: kafkajs.Kafka): kafkajs.Producer {
+  return kafka.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false, createPartitioner: Partitioners.DefaultPartitioner, retry });
+}
+
+export function groupConsumer(kafka: kafkajs.Kafka, groupId: string): kafkajs.Consumer {
+  return kafka.consumer({
+    groupId,
+    sessionTimeout: sessionMs,
+    heartbeatInterval: heartbeatEveryMs,
+    rebalanceTimeout: sessionMs,
+    maxWaitTimeInMs: fetchWaitMs,
+    maxBytes: fetchBytesMax,
+    maxBytesPerPartition: partitionBytesMax,
+    allowAutoTopicCreation: false,
+    partitionAssigners: [coPartitionAssigner],
+    retry,
+  });
+}

@@ -1,0 +1,16 @@
+import type { Logger } from '@tessera/platform/logger.js';
+import type { Consumer, Kafka } from 'kafkajs';
+import { kafkaClient } from './kafka-client.js';
+
+/** For specs: a client whose consumers can be taken away from under a bus, which then cannot commit what it has handled last. */
+export function vanishingKafka(brokers: readonly string[], logger: Logger): { readonly kafka: Kafka; vanish(): Promise<void> } {
+  const kafka = kafkaClient(brokers, 'spec', logger);
+  const consumers: Consumer[] = [];
+  const open = kafka.consumer.bind(kafka);
+  kafka.consumer = (config) => {
+    const consumer = open(config);
+    consumers.push(consumer);
+    return consumer;
+  };
+  return { kafka, vanish: async () => void (await Promise.all(consumers.map((consumer) => consumer.disconnect()))) };
+}
