@@ -90,8 +90,9 @@ describe('the price list', () => {
   const [newest] = [catalogue];
 
   it('finds the catalogue that a hold was quoted at after a newer one came', () => {
-    const prices = PriceList.parse([newest, { ...newest, version: 'next' }]);
-    expect(prices.at(0).version).toBe('next');
+    const prices = PriceList.parse([newest, { ...newest, version: 'next', effectiveFrom: '2027-01-01T00:00:00Z' }]);
+    const newYearMs = Date.UTC(2027, 0, 1);
+    expect([prices.at(newYearMs - 1).version, prices.at(newYearMs).version]).toEqual([newest.version, 'next']);
     expect(prices.version(newest.version).version).toBe(newest.version);
   });
 
