@@ -50,7 +50,8 @@ module.exports = {
     tsPreCompilationDeps: true,
     webpackConfig: { fileName: '.dependency-cruiser.resolve.cjs' },
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '(^|/)(dist|node_modules)/|vite\\.config' },
+    // A peer that is measured beside us is installed in its own folder, if at all.
+    exclude: { path: '(^|/)(dist|node_modules)/|vite\\.config|^bench/peers/' },
     externalModuleResolutionStrategy: 'node_modules',
   },
 };

@@ -90,9 +90,9 @@ describe('the price list', () => {
   const [newest] = [catalogue];
 
   it('finds the catalogue that a hold was quoted at after a newer one came', () => {
-    const prices = PriceList.parse([newest, { ...newest, version: 'next', effectiveFrom: '2030-01-01T00:00:00Z' }]);
-    expect(prices.at(Date.parse('2029-12-31T23:59:59Z')).version).toBe(newest.version);
-    expect(prices.at(Date.parse('2030-01-01T00:00:00Z')).version).toBe('next');
+    const prices = PriceList.parse([newest, { ...newest, version: 'next', effectiveFrom: '2027-01-01T00:00:00Z' }]);
+    const newYearMs = Date.UTC(2027, 0, 1);
+    expect([prices.at(newYearMs - 1).version, prices.at(newYearMs).version]).toEqual([newest.version, 'next']);
     expect(prices.version(newest.version).version).toBe(newest.version);
   });
 
