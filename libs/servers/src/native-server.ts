@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import fs from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import path from 'node:path';
 import { installedOnce, lastLine, programOnPath } from './installations.js';
 import { until } from './loopback.js';
@@ -11,7 +12,7 @@ import type { Command, Installation, Launch, ServerRecipe } from './running-serv
 const readyWithinMs = 60_000;
 
 /** What `startServer` turns into a running server: one that can be started again on the same data and port. */
-export type Engine = { start(): Promise<void>; kill(): Promise<void> };
+export type Engine = { start(): Promise<void>; kill(): Promise<void>; remove(): Promise<void> };
 
 /** Fetches the programs if they are not there yet. */
 export async function installNatively({ name, native }: ServerRecipe): Promise<Installation> {
@@ -28,7 +29,8 @@ export async function installNatively({ name, native }: ServerRecipe): Promise<I
 }
 
 export class NativeServer implements Engine {
-  private running: { readonly child: ChildProcess; readonly keeper: ChildProcess } | undefined;
+  private child: ChildProcess | undefined;
+  private keeper: Keeper | undefined;
 
   constructor(
     private readonly recipe: ServerRecipe,
@@ -38,24 +40,29 @@ export class NativeServer implements Engine {
   ) {}
 
   async start(): Promise<void> {
+    this.keeper ??= new Keeper(this.isTemporary ? this.launch.dataDir : '');
     const command = await this.recipe.native.command({ ...this.launch, installation: this.installation });
     const log = path.join(this.launch.dataDir, `${this.recipe.name}.log`);
-    const child = await spawnServer(command, log);
-    this.running = { child, keeper: spawnKeeper(child.pid ?? 0, this.isTemporary ? this.launch.dataDir : '') };
-    await this.waitUntilReady(child, log);
+    this.child = await spawnServer(command, log);
+    this.keeper.watchOver(this.child.pid);
+    await this.waitUntilReady(this.child, log);
   }
 
   async kill(): Promise<void> {
-    const { running } = this;
-    this.running = undefined;
-    if (running === undefined) return;
-    running.keeper.kill('SIGKILL');
-    if (hasEnded(running.child)) return;
+    const { child } = this;
+    if (child === undefined || hasEnded(child)) return;
     // Nothing else may keep this process alive until it has.
-    running.child.ref();
-    const ended = once(running.child, 'exit');
-    running.child.kill('SIGKILL');
+    child.ref();
+    const ended = once(child, 'exit');
+    child.kill('SIGKILL');
     await ended;
+    this.keeper?.watchOver(undefined);
+  }
+
+  /** After `kill`, when it will not be started again. */
+  async remove(): Promise<void> {
+    this.keeper?.dismiss();
+    this.keeper = undefined;
   }
 
   private async waitUntilReady(child: ChildProcess, log: string): Promise<void> {
@@ -83,16 +90,26 @@ async function spawnServer({ program, args, env = {} }: Command, log: string): P
 }
 
 /**
- * A shell that reads a pipe of ours. However this process ends, kill -9 included, the pipe closes, and the keeper kills the server and removes its temporary folder. Works
- * on every system with a shell, unlike a parent-death signal.
+ * A shell that reads process ids from a pipe of ours. However this process ends, kill -9 included, the pipe closes, and the keeper kills the server that it was told of last
+ * and removes the temporary folder. Works on every system with a shell, unlike a parent-death signal.
  */
-function spawnKeeper(pid: number, folder: string): ChildProcess {
-  const script = 'cat >/dev/null; kill -9 "$1" 2>/dev/null; [ -z "$2" ] || { sleep 0.2; rm -rf "$2"; }';
-  const keeper = spawn('/bin/sh', ['-c', script, 'tessera-server-keeper', String(pid), folder], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
-  keeper.unref();
-  const pipe = keeper.stdin as unknown as { unref?(): void; on(event: 'error', listener: () => void): void };
-  pipe.unref?.();
-  // Closing the pipe of a keeper that we have killed ourselves is no failure.
-  pipe.on('error', () => undefined);
-  return keeper;
+class Keeper {
+  private static readonly script = 'while read -r next; do pid=$next; done; [ -z "$pid" ] || { kill -9 "$pid" 2>/dev/null; sleep 0.2; }; [ -z "$1" ] || rm -rf "$1"';
+  private readonly shell: ChildProcess;
+
+  constructor(temporaryFolder: string) {
+    this.shell = spawn('/bin/sh', ['-c', Keeper.script, 'tessera-server-keeper', temporaryFolder], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+    this.shell.unref();
+    // Writing to a keeper that is gone already is no failure of the server's.
+    this.shell.stdin?.on('error', () => undefined);
+    (this.shell.stdin as Socket | null)?.unref();
+  }
+
+  watchOver(pid: number | undefined): void {
+    this.shell.stdin?.write(`${pid ?? ''}\n`);
+  }
+
+  dismiss(): void {
+    this.shell.kill('SIGKILL');
+  }
 }

@@ -66,11 +66,12 @@ describe('a server for tests', () => {
     expect(await ask(second.url, (client) => client.get('kept'))).toBe('yes');
   });
 
-  it('ends with the process that started it, even when that is killed', async () => {
-    const parent = spawn(process.execPath, [new URL('./servers.keeper-parent.js', import.meta.url).pathname], { stdio: ['pipe', 'pipe', 'inherit'] });
+  it('ends with the process that started it, even when that is killed, and leaves no folder', async () => {
+    const parent = spawn(process.execPath, [new URL('./servers.keeper-parent.js', import.meta.url).pathname], { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, TMPDIR: folder } });
     const [url] = (await once(createInterface({ input: parent.stdout }), 'line')) as [string];
-    expect(await isSilent(url)).toBe(false);
+    expect([await isSilent(url), (await fs.readdir(folder)).length]).toEqual([false, 2]);
     parent.kill('SIGKILL');
     expect(await until(() => isSilent(url), { withinMs: 20_000 })).toBe(true);
+    expect(await until(async () => (await fs.readdir(folder)).length === 0, { withinMs: 20_000 })).toBe(true);
   });
 });

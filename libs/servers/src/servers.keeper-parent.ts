@@ -1,6 +1,7 @@
 import { startRedis } from './redis.js';
 
-/** Run by the spec as a process of its own, to be killed: starts a server, says where, and waits for its end. */
-const server = await startRedis();
-process.stdout.write(`${server.url}\n`);
+/** Run by the spec as a process of its own, to be killed: starts two servers, kills one of them, says where they were, and waits for its end. */
+const [running, killed] = await Promise.all([startRedis(), startRedis()]);
+await killed.kill();
+process.stdout.write(`${running.url}\n`);
 process.stdin.resume();

@@ -16,7 +16,7 @@ export async function startServer(recipe: ServerRecipe, options: ServerOptions =
   const server = testcontainers === undefined ? new NativeServer(recipe, await installNatively(recipe), launch, isTemporary) : new DockerServer(testcontainers, recipe, launch);
   const stop = async () => {
     await server.kill();
-    if (server instanceof DockerServer) await server.remove();
+    await server.remove();
     if (isTemporary) await fs.rm(dataDir, { recursive: true, force: true });
   };
   try {

@@ -12,14 +12,17 @@ const prefix = 'tessera:';
  * KEYS[1]: counter; ARGV: step, time to live in ms.
  */
 const incrementScript = `
-local is_new = redis.call('EXISTS', KEYS[1]) == 0
 local value = redis.call('INCRBY', KEYS[1], ARGV[1])
 if value > 9007199254740991 or value < -9007199254740991 then
   redis.call('DECRBY', KEYS[1], ARGV[1])
   return redis.error_reply('ERR value is not an integer or out of range')
 end
-if is_new then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-return {value, redis.call('PTTL', KEYS[1])}`;
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 then
+  left = tonumber(ARGV[2])
+  redis.call('PEXPIRE', KEYS[1], left)
+end
+return {value, left}`;
 
 type Listener = (message: Uint8Array) => void;
 
