@@ -5,16 +5,16 @@ import { startRedis } from '@tessera/servers/redis.js';
 import type { RunningServer } from '@tessera/servers/running-server.js';
 import { s3Access, startS3 } from '@tessera/servers/s3.js';
 
-type Servers = { readonly env: Record<string, string>; readonly running: readonly RunningServer[] };
+type Servers = { readonly env: Record<string, string>; readonly objectsDir: string; readonly running: readonly RunningServer[] };
 
 /** They outlive the services of a data folder, as in a cluster: a restart finds them as it left them. */
 const started = new Map<string, Promise<Servers>>();
 
 /** Starts the servers that belong to a data folder, unless they run, and tells how a service finds them. */
-export async function clusterEnvironment(dataDir: string): Promise<Record<string, string>> {
+export function clusterServers(dataDir: string): Promise<Servers> {
   const servers = started.get(dataDir) ?? start(dataDir);
   started.set(dataDir, servers);
-  return (await servers).env;
+  return servers;
 }
 
 export async function stopServers(dataDir: string): Promise<void> {
@@ -24,8 +24,8 @@ export async function stopServers(dataDir: string): Promise<void> {
 }
 
 async function start(dataDir: string): Promise<Servers> {
-  // S3 keeps objects as files where the single profile has them, so that a test can look for leftovers in one way.
-  const running = await Promise.all([startMongo(), startKafka(), startRedis(), startS3({ dataDir: path.join(dataDir, 'objects') })]);
+  const s3Dir = path.join(dataDir, 's3');
+  const running = await Promise.all([startMongo(), startKafka(), startRedis(), startS3({ dataDir: s3Dir })]);
   const [mongo, kafka, redis, s3] = running;
   const env = {
     TESSERA_PROFILE: 'cluster',
@@ -38,5 +38,6 @@ async function start(dataDir: string): Promise<Servers> {
     TESSERA_S3_ACCESS_KEY_ID: s3Access.accessKeyId,
     TESSERA_S3_SECRET_ACCESS_KEY: s3Access.secretAccessKey,
   };
-  return { env, running };
+  // This S3 keeps objects as files below their bucket, so that a test can look for leftovers in one way.
+  return { env, objectsDir: path.join(s3Dir, s3Access.bucket), running };
 }

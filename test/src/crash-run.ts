@@ -45,7 +45,7 @@ export async function crashRun(start: (options: StartOptions) => Promise<Running
     server = await start(options);
   }
   try {
-    return await inspect(new Client(server), plan, acknowledged, options.dataDir);
+    return await inspect(new Client(server), plan, acknowledged, server.objectsDir);
   } finally {
     await server.stop();
   }
@@ -63,7 +63,7 @@ async function submitUntil(client: Client, plan: CrashPlan, acknowledged: Map<nu
   await Promise.all(Array.from({ length: plan.clients }, worker));
 }
 
-async function inspect(client: Client, plan: CrashPlan, acknowledged: Map<number, string>, dataDir: string): Promise<CrashReport> {
+async function inspect(client: Client, plan: CrashPlan, acknowledged: Map<number, string>, objectsDir: string): Promise<CrashReport> {
   const complaints: string[] = [];
   let succeeded = 0;
   let pictures = 0;
@@ -87,7 +87,7 @@ async function inspect(client: Client, plan: CrashPlan, acknowledged: Map<number
   }
   const account = await client.account();
   const { findings } = await client.audit();
-  const files = await pictureFiles(path.join(dataDir, 'objects'));
+  const files = await pictureFiles(objectsDir);
   const spentTokens = Number(account['spentTokens']);
   const heldTokens = Number(account['heldTokens']);
   if (new Set(acknowledged.values()).size !== plan.jobs) complaints.push(`${new Set(acknowledged.values()).size} distinct jobs for ${plan.jobs} requests`);

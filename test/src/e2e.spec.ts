@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { readdir } from 'node:fs/promises';
-import path from 'node:path';
 import sharp from 'sharp';
 import { Client } from './client.js';
 import { newDataDir, profiles, removeDataDir, type Running } from './profiles.js';
@@ -95,7 +94,7 @@ describe.each(Object.entries(profiles))('Tessera, %s', (_name, start) => {
   it('forgets a deleted generation with its files', async () => {
     const id = await client.create(apple);
     await client.finished(id);
-    const files = async () => (await readdir(path.join(server.dataDir, 'objects'), { recursive: true })).filter((file) => file.includes(id));
+    const files = async () => (await readdir(server.objectsDir, { recursive: true })).filter((file) => file.includes(id));
     expect((await files()).length).toBeGreaterThan(0);
     expect((await client.call('DELETE', `/api/rest/v1/generations/${id}`)).status).toBe(200);
     expect((await client.call('GET', `/api/rest/v1/generations/${id}`)).status).toBe(404);

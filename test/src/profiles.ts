@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { clusterEnvironment, stopServers } from './cluster-servers.js';
+import { clusterServers, stopServers } from './cluster-servers.js';
 
 const repository = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -19,6 +19,8 @@ export type Running = {
   /** `host:port` of the public gRPC API. */
   readonly grpcAddress: string;
   readonly dataDir: string;
+  /** Where the files of pictures end up, whoever keeps them. */
+  readonly objectsDir: string;
   /** Asks every process to end and waits for it. */
   stop(): Promise<void>;
   /** kill -9, all at once, nothing is told; resolves when they are gone. */
@@ -49,7 +51,8 @@ async function startOneProcess({ dataDir, engine = 'noop' }: StartOptions): Prom
 }
 
 async function startCluster(options: StartOptions): Promise<Running> {
-  return startProcessPerService(options, await clusterEnvironment(options.dataDir));
+  const { env, objectsDir } = await clusterServers(options.dataDir);
+  return { ...(await startProcessPerService(options, env)), objectsDir };
 }
 
 async function startProcessPerService({ dataDir, engine = 'noop' }: StartOptions, env: Record<string, string> = {}): Promise<Running> {
@@ -84,14 +87,14 @@ function running(children: ChildProcess[], httpPort: number, grpcPort: number, d
     for (const child of children) if (child.pid && child.exitCode === null) process.kill(-child.pid, signal);
     await Promise.all(gone);
   };
-  return { url: `http://127.0.0.1:${httpPort}`, grpcAddress: `127.0.0.1:${grpcPort}`, dataDir, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') };
+  return { url: `http://127.0.0.1:${httpPort}`, grpcAddress: `127.0.0.1:${grpcPort}`, dataDir, objectsDir: path.join(dataDir, 'objects'), stop: () => end('SIGTERM'), kill: () => end('SIGKILL') };
 }
 
 /** Resolves when the child's output holds the word; rejects with all it said when it ends or stays silent. */
 function saysReady(child: ChildProcess, word: string): Promise<void> {
   return new Promise((resolve, reject) => {
     let said = '';
-    const timer = setTimeout(() => reject(new Error(`not ready after ${readyDeadlineMs} ms:\n${said}`)), readyDeadlineMs);
+    const timer = setTimeout(() => reject(new Error(`${child.spawnargs[1]} not ready after ${readyDeadlineMs} ms:\n${said}`)), readyDeadlineMs);
     const listen = (chunk: Buffer) => {
       said = (said + chunk.toString()).slice(-10_000);
       if (!said.includes(word)) return;

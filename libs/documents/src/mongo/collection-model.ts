@@ -10,6 +10,7 @@ type Index = { readonly keys: Record<string, 1>; readonly options: mongoose.Inde
 
 /** IndexOptionsConflict and IndexKeySpecsConflict: the name stands for another index already. */
 const redefined: ReadonlySet<number> = new Set([85, 86]);
+const namespaceMissing = 26;
 const scalarTypes = ['string', 'number', 'bool'];
 
 /**
@@ -42,9 +43,27 @@ export function driverCollection(connection: mongoose.Connection, name: string):
   return connection.getClient().db(connection.name).collection<StoredDocument>(name);
 }
 
+/**
+ * Looked up first, because making waits for the transactions that are open on the collection: one that a killed process has left stays open until the server
+ * ends it, and a service must not wait for that at its start.
+ */
+async function isDeclared(connection: mongoose.Connection, spec: CollectionSpec): Promise<boolean> {
+  const existing = await driverCollection(connection, spec.name)
+    .listIndexes()
+    .toArray()
+    .catch((error: { code?: number }) => {
+      if (error.code === namespaceMissing) return undefined;
+      throw error;
+    });
+  if (existing === undefined) return false;
+  const described = new Set(existing.map(({ name, key, unique = false }) => JSON.stringify([name, key, unique])));
+  return spec.indexes.flatMap(indexesOf).every(({ keys, options }) => described.has(JSON.stringify([options.name, keys, options.unique ?? false])));
+}
+
 /** Makes the collection and its indexes, also those that were defined otherwise before. */
 export async function declareCollection(connection: mongoose.Connection, spec: CollectionSpec): Promise<void> {
   try {
+    if (await isDeclared(connection, spec)) return;
     const model = modelOf(connection, spec);
     await model.createCollection();
     await createIndexes(model);

@@ -47,7 +47,9 @@ async function checkReplicaSet(connection: mongoose.Connection, mongoUrl: string
 
 /** Outside of transactions, where two processes that start together would push each other aside. */
 async function createOwnCollections(connection: mongoose.Connection): Promise<void> {
+  const existing = new Set((await connection.listCollections()).map(({ name }) => name));
   for (const name of [outboxName, relayName]) {
+    if (existing.has(name)) continue;
     await connection.createCollection(name).catch((error: { code?: number }) => {
       if (error.code !== namespaceExists) throw error;
     });

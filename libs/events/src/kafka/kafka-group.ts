@@ -12,6 +12,8 @@ const eventsInHandMax = 1024;
 const heartbeatEveryMs = 500;
 /** Handled events are committed this late: a crash repeats at most those of this time. */
 const commitDelayMs = 100;
+/** Batches that are taken side by side; taking is quick, so this is only for when there is no room. */
+const partitionsConsumedConcurrently = 8;
 const commitRetryMs = 1_000;
 /** After a failure that the client does not get over by itself. */
 const restartDelayMs = 1_000;
@@ -33,6 +35,7 @@ export class KafkaGroup {
   private commitTimer: NodeJS.Timeout | undefined;
   private restartTimer: NodeJS.Timeout | undefined;
   private committing: Promise<void> = Promise.resolve();
+  private running: Promise<void> = Promise.resolve();
 
   constructor(
     kafka: Kafka,
@@ -81,13 +84,18 @@ export class KafkaGroup {
     clearTimeout(this.commitTimer);
     await this.committing;
     await this.commit();
+    // In the middle of joining the client cannot be stopped: it would join, and run on.
+    await this.running;
     await this.consumer.disconnect();
   }
 
   private async run(): Promise<void> {
     await this.consumer.connect();
     await this.consumer.subscribe({ topics: this.topics, fromBeginning: true });
-    await this.consumer.run({ autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently: 8, eachBatch: (payload) => this.take(payload) });
+    // Not awaited: joining takes as long as the group needs to notice a member that died, and a service can serve meanwhile.
+    this.running = this.consumer
+      .run({ autoCommit: false, eachBatchAutoResolve: false, partitionsConsumedConcurrently, eachBatch: (payload) => this.take(payload) })
+      .catch(() => this.restartLater());
   }
 
   private restartLater(): void {

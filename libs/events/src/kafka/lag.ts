@@ -1,4 +1,9 @@
-import type { Admin } from 'kafkajs';
+import { setTimeout as pause } from 'node:timers/promises';
+import kafkajs, { type Admin } from 'kafkajs';
+
+/** The partitions of a topic have no leader yet for some moments after it was made, and again while one moves. */
+const attemptsMax = 10;
+const attemptEveryMs = 100;
 
 export type Place = {
   readonly topic: string;
@@ -13,8 +18,21 @@ export type Place = {
 
 type Progress = { readonly next: number; readonly position: number; readonly unhandled: number };
 
-/** How a group stands in its topics; this process's own progress is newer than what is committed, and knows what was handled out of order. */
-export async function readLag(admin: Admin, groupId: string, topics: readonly string[], progressOf: (place: { topic: string; partition: number }) => Progress | undefined): Promise<Place[]> {
+/** How a group stands in its topics. */
+export async function readLag(...asked: Parameters<typeof read>): Promise<Place[]> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await read(...asked);
+    } catch (error) {
+      const mayPass = error instanceof kafkajs.KafkaJSError && error.retriable;
+      if (!mayPass || attempt >= attemptsMax) throw error;
+      await pause(attemptEveryMs);
+    }
+  }
+}
+
+/** This process's own progress is newer than what is committed, and knows what was handled out of order. */
+async function read(admin: Admin, groupId: string, topics: readonly string[], progressOf: (place: { topic: string; partition: number }) => Progress | undefined): Promise<Place[]> {
   const existing = new Set(await admin.listTopics());
   const there = topics.filter((topic) => existing.has(topic));
   if (there.length === 0) return [];
