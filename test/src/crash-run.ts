@@ -29,6 +29,9 @@ export type CrashReport = {
   readonly complaints: readonly string[];
 };
 
+const attemptsMax = 30;
+const askAgainMs = 1_000;
+
 /** Requests in flight when the server dies may or may not have been taken: they are sent again with the same idempotency key, as a client would. */
 export async function crashRun(start: (options: StartOptions) => Promise<Running>, options: StartOptions, plan: CrashPlan): Promise<CrashReport> {
   const random = mulberry32(plan.seed);
@@ -57,10 +60,20 @@ async function submitUntil(client: Client, plan: CrashPlan, acknowledged: Map<nu
     while (acknowledged.size < threshold) {
       const job = pending.shift();
       if (job === undefined) return;
-      acknowledged.set(job, await client.create(plan.request(job), `crash-${plan.seed}-${job}`));
+      acknowledged.set(job, await createPatiently(client, plan.request(job), `crash-${plan.seed}-${job}`));
     }
   };
   await Promise.all(Array.from({ length: plan.clients }, worker));
+}
+
+/** A store that comes back from a kill may answer 503 for a while; a client then asks again with the same key. */
+async function createPatiently(client: Client, request: Record<string, unknown>, idempotencyKey: string): Promise<string> {
+  for (let attempt = 1; ; attempt++) {
+    const { status, body } = await client.call('POST', '/api/rest/v1/generations', request, { 'idempotency-key': idempotencyKey });
+    if (status === 200) return body['sdGenerationJob'].generationId as string;
+    if (status !== 503 || attempt === attemptsMax) throw new Error(`${status}: ${JSON.stringify(body)}`);
+    await new Promise((resolve) => setTimeout(resolve, askAgainMs));
+  }
 }
 
 async function inspect(client: Client, plan: CrashPlan, acknowledged: Map<number, string>, objectsDir: string): Promise<CrashReport> {
