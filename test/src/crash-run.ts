@@ -38,16 +38,16 @@ export async function crashRun(start: (options: StartOptions) => Promise<Running
   const killAfter = Array.from({ length: plan.kills }, () => Math.floor(random() * plan.jobs)).sort((a, b) => a - b);
   const acknowledged = new Map<number, string>();
   let server = await start(options);
-  for (const [round, threshold] of [...killAfter, plan.jobs].entries()) {
-    const isLast = round === killAfter.length;
-    await submitUntil(new Client(server), plan, acknowledged, threshold);
-    if (isLast) break;
-    await new Promise((resolve) => setTimeout(resolve, random() * 400));
-    await server.kill();
-    plan.onProgress?.(`killed with ${acknowledged.size} jobs acknowledged`);
-    server = await start(options);
-  }
   try {
+    for (const [round, threshold] of [...killAfter, plan.jobs].entries()) {
+      const isLast = round === killAfter.length;
+      await submitUntil(new Client(server), plan, acknowledged, threshold);
+      if (isLast) break;
+      await new Promise((resolve) => setTimeout(resolve, random() * 400));
+      await server.kill();
+      plan.onProgress?.(`killed with ${acknowledged.size} jobs acknowledged`);
+      server = await start(options);
+    }
     return await inspect(new Client(server), plan, acknowledged, server.objectsDir);
   } finally {
     await server.stop();
