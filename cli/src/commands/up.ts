@@ -43,7 +43,9 @@ function settings(dataDir: string, options: UpOptions) {
 function startFailure(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const { code, port } = error as NodeJS.ErrnoException & { port?: number };
-  if (code === 'EADDRINUSE') return new CommandFailure(`Port ${port ?? ''} is taken by another program.`, exitCodes.failed, 'Choose another with --port or --grpc-port; 0 picks a free one.');
+  // gRPC tells it in its message only.
+  const taken = code === 'EADDRINUSE' ? port : /EADDRINUSE.*:(\d+)/.exec(error.message)?.[1];
+  if (taken !== undefined) return new CommandFailure(`Port ${taken} is taken by another program.`, exitCodes.failed, 'Choose another with --port or --grpc-port; 0 picks a free one.');
   if (code === 'EACCES') return new CommandFailure(`Not allowed: ${error.message}`, exitCodes.failed, 'Choose a folder that you may write to with --data, and a port above 1023.');
   return error;
 }

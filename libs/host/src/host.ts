@@ -14,6 +14,7 @@ import { RpcErrorFilter } from '@tessera/rpc/rpc-error.filter.js';
 import { freePort } from './free-port.js';
 import { lockFolder } from './folder-lock.js';
 import { HealthController } from './health.controller.js';
+import { NestLogs } from './nest-logs.js';
 import { openPorts, PortsModule, type Ports } from './ports.js';
 import { addReflectionAndHealth } from './public-grpc.js';
 import type { ServiceDefinition } from './service-definition.js';
@@ -57,6 +58,7 @@ export async function host(services: readonly ServiceDefinition[], config: Confi
     for (const service of services) await service.configureHttp?.(app, config);
     await app.startAllMicroservices();
     await app.listen(config.httpPort, config.httpHost);
+    app.useLogger(new NestLogs(ports.logger));
     url = config.publicUrl ?? listeningUrl(app, config);
     await ports.bus.start();
     return { app, ports, url, grpcAddress, close };
@@ -66,9 +68,10 @@ export async function host(services: readonly ServiceDefinition[], config: Confi
   }
 }
 
+/** Silent until it listens: what fails before is thrown, and told once by whoever starts us. */
 function createApp(services: readonly ServiceDefinition[], config: Config, ports: Ports): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({ bodyLimit: 1024 * 1024, forceCloseConnections: true, routerOptions: { maxParamLength: 600 } });
-  return NestFactory.create<NestFastifyApplication>(HostModule.for(services, config, ports), adapter, { logger: ['error', 'warn'], abortOnError: false, forceCloseConnections: true });
+  return NestFactory.create<NestFastifyApplication>(HostModule.for(services, config, ports), adapter, { logger: false, abortOnError: false, forceCloseConnections: true });
 }
 
 /** In process always; over gRPC the public contracts if there are any, else the services' own. */
