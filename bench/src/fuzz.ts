@@ -27,8 +27,13 @@ const nasty = fc.oneof(
 const mutated = fc.record({ field: fc.oneof(fc.constantFrom(...Object.keys(valid), 'modelId', 'controlnets', 'elements', 'init_image_id', 'sd_Version', '__proto__', 'tessera'), fc.string({ maxLength: 12 })), value: nasty })
   .map(({ field, value }) => JSON.stringify({ ...valid, [field]: value }));
 
+/** Bodies of the economy's own resources; no pack has a name among them, so nothing is ever paid in. */
+const economyNames = ['plan', 'seats', 'spendCapTokens', 'lowBalanceTokens', 'capTokens', 'operationId', 'paymentId', 'pack', 'version', 'effectiveFrom', 'plans', 'type', 'data'];
+const economy = fc.dictionary(fc.constantFrom(...economyNames), fc.oneof(nasty, fc.constantFrom<unknown>('free', 'artisan', 'team-growth', 3, 1_000)), { maxKeys: 3 });
+
 const text = fc.oneof(
   { weight: 6, arbitrary: mutated },
+  { weight: 3, arbitrary: fc.oneof(economy, fc.array(economy, { maxLength: 3 })).map((body) => JSON.stringify(body)) },
   { weight: 1, arbitrary: fc.json() },
   { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 200 }) },
   { weight: 1, arbitrary: mutated.chain((json) => fc.nat(json.length).map((cut) => json.slice(0, cut))) },
@@ -37,7 +42,7 @@ const text = fc.oneof(
 );
 
 const id = fc.oneof(fc.uuid(), fc.constantFrom('..%2f..%2fetc%2fpasswd', '%ff', '%', 'null', '0', '-1', 'a'.repeat(700), '%00', '🍎', "';--"), fc.string({ maxLength: 20 }).map(encodeURIComponent));
-const query = fc.oneof(fc.constant(''), fc.constantFrom('?dryRun=true', '?wait=-1', '?wait=1e9', '?limit=-1', '?limit=99999999', '?offset=abc', '?limit[]=1', '?__proto__=1', '?%', '?after=%00'), fc.string({ maxLength: 20 }).map((at) => `?${encodeURIComponent(at)}`));
+const query = fc.oneof(fc.constant(''), fc.constantFrom('?dryRun=true', '?wait=-1', '?wait=1e9', '?limit=-1', '?limit=99999999', '?offset=abc', '?limit[]=1', '?at=yesterday', '?at=9999-12-31T23:59:59Z', '?by=nothing', '?by=model&from=2026-02-30', '?from=2027-01-01&to=2026-01-01', '?__proto__=1', '?%', '?after=%00'), fc.string({ maxLength: 20 }).map((at) => `?${encodeURIComponent(at)}`));
 const api = '/api/rest/v1';
 const path = fc.tuple(
   fc.oneof(
@@ -49,6 +54,8 @@ const path = fc.tuple(
     { weight: 1, arbitrary: id.map((at) => `${api}/init-image/${at}`) },
     { weight: 1, arbitrary: id.map((at) => `${api}/keys/${at}`) },
     { weight: 1, arbitrary: id.map((at) => `/objects/${at}`) },
+    { weight: 1, arbitrary: id.map((at) => `${api}/account/members/${at}`) },
+    { weight: 3, arbitrary: fc.constantFrom(...['accounts', 'account/limits', 'account/balance', 'account/usage', 'account/statement', 'account/entries.csv', 'account/reversals', 'account/payments', 'reconciliation', 'catalogue', 'catalogue/lint', 'catalogue/simulation', 'plans', 'payments/stripe/webhook'].map((at) => `${api}/${at}`)) },
     { weight: 3, arbitrary: fc.constantFrom(`${api}/pricing-calculator`, `${api}/init-image`, `${api}/me`, `${api}/platformModels`, `${api}/keys`, `${api}/queue`, `${api}/account`, `${api}/account/entries`, '/v1/images/generations', '/v1/models', '/objects', '/', '/docs', '/healthz', '/nowhere') },
   ),
   query,

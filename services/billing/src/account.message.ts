@@ -1,6 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { AccountSchema } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import type { BucketBalance } from './account.js';
+import { usedByMember, type BucketBalance } from './account.js';
 import type { AccountSummary } from './account.store.js';
 import type { AccountOnPlan } from './accounts.js';
 import { allowanceTokens, type Subscription } from './terms.js';
@@ -27,7 +27,7 @@ export const accountMessage = (account: AccountOnPlan): MessageInitShape<typeof 
     ...present('spendCapTokens', account.settings.spendCapTokens),
     ...present('lowBalanceTokens', account.settings.lowBalanceTokens),
   },
-  members: account.settings.members.map(({ memberId, capTokens }) => ({ memberId, ...present('capTokens', capTokens), usedTokens: BigInt(account.usage.byMember[memberId] ?? 0) })),
+  members: account.settings.members.map(({ memberId, capTokens }) => ({ memberId, ...present('capTokens', capTokens), usedTokens: BigInt(usedByMember(account.usage.byMember, memberId)) })),
 });
 
 function cycleMessages({ terms, startedMs, bankCapTokens, next }: Subscription, { usage }: AccountSummary) {

@@ -65,6 +65,9 @@ export type Lot = Sums & { readonly lotId: string; bucket: BucketName; expiresMs
 /** Tokens held or spent since the cycle began, of all and of each member. */
 export type Usage = { readonly sinceSequence: number; tokens: number; readonly byMember: Record<string, number> };
 
+/** What a member has used in this cycle. Members choose their names, so an inherited `constructor` or `toString` must not answer for one. */
+export const usedByMember = (byMember: Usage['byMember'], memberId: string): number => (Object.hasOwn(byMember, memberId) ? (byMember[memberId] ?? 0) : 0);
+
 /** An account as its entries made it. Only `evolve` changes one. */
 export type Account = {
   readonly accountId: string;

@@ -1,6 +1,6 @@
 import { LowBalanceReachedSchema, SpendCapReachedSchema } from '@tessera/contracts/tessera/billing/v1/events_pb.js';
 import { outgoingEvent, type OutgoingEvent } from '@tessera/documents/outgoing-event.js';
-import { spendableTokens, type Account } from './account.js';
+import { spendableTokens, usedByMember, type Account } from './account.js';
 
 /** Shares of a cap at which its owner is told: in time to do something, and when nothing goes any more. */
 const capPercents = [80, 100] as const;
@@ -34,7 +34,7 @@ function alertsOf({ accountId, settings, sequence }: Account, before: Standing, 
     for (const percent of crossed) alerts.push(outgoingEvent(SpendCapReachedSchema, accountId, { accountId, memberId, percent, usedTokens: BigInt(used), capTokens: BigInt(capTokens), entry: BigInt(sequence) }));
   };
   capReached('', spendCapTokens, before.used, after.used);
-  for (const { memberId, capTokens } of members) capReached(memberId, capTokens, before.usedByMember[memberId] ?? 0, after.usedByMember[memberId] ?? 0);
+  for (const { memberId, capTokens } of members) capReached(memberId, capTokens, usedByMember(before.usedByMember, memberId), usedByMember(after.usedByMember, memberId));
   return alerts;
 }
 

@@ -73,6 +73,15 @@ describe('the contract of the economy', () => {
     expect((await economy.removeMember(create(RemoveMemberRequestSchema, { ...ids('c'), memberId: 'ann' }))).account.members).toEqual([]);
   });
 
+  it.each(['constructor', 'toString', 'hasOwnProperty'])('lets a member be called %s', async (memberId) => {
+    const put = await economy.putMember(create(PutMemberRequestSchema, { ...ids('a'), memberId, capTokens: 10n }));
+    expect(put.account.members).toEqual([{ memberId, capTokens: 10n, usedTokens: 0n }]);
+    await reserve('one', memberId);
+    await expect(reserve('two', memberId)).rejects.toMatchObject({ reason: 'member_cap_reached' });
+    const { account } = await economy.putMember(create(PutMemberRequestSchema, { ...ids('b'), memberId }));
+    expect(account.members).toEqual([{ memberId, usedTokens: 8n }]);
+  });
+
   it('reverses a charge and tells it in usage, statement, position and export', async () => {
     await reserve('one');
     await billing.reservations.settle('acme', 'one', 2);

@@ -1,4 +1,4 @@
-import { isFrozen, type Account, type Entry, type EntryDraft, type GrantedLot, type HoldEntry, type Lot, type Posting, type Sums } from './account.js';
+import { isFrozen, usedByMember, type Account, type Entry, type EntryDraft, type GrantedLot, type HoldEntry, type Lot, type Posting, type Sums } from './account.js';
 import { entryHash } from './hash.js';
 
 /** Gives a draft its place in the account's chain and carries it out. The only way in which an account changes, live or replayed. */
@@ -73,7 +73,7 @@ function turnCycle(account: Account, { bank, createdMs }: Extract<Entry, { kind:
 function count({ usage }: Account, hold: HoldEntry, tokens: number): void {
   if (hold.sequence <= usage.sinceSequence) return;
   usage.tokens += tokens;
-  if (hold.memberId !== undefined) usage.byMember[hold.memberId] = (usage.byMember[hold.memberId] ?? 0) + tokens;
+  if (hold.memberId !== undefined) usage.byMember[hold.memberId] = usedByMember(usage.byMember, hold.memberId) + tokens;
 }
 
 const newLot = ({ lotId, bucket, expiresMs }: GrantedLot): Lot => ({ lotId, bucket, ...(expiresMs === undefined ? {} : { expiresMs }), granted: 0, balance: 0, held: 0, spent: 0, expired: 0 });

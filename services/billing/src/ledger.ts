@@ -1,4 +1,4 @@
-import type { Account, Entry, EntryDraft, HoldEntry, Lot, Posting } from './account.js';
+import { usedByMember, type Account, type Entry, type EntryDraft, type HoldEntry, type Lot, type Posting } from './account.js';
 import { burnRank } from './buckets.js';
 import { closeOperation, expireOperation, holdOperation, lotsOf, openingOfAccount, reversalOperation, settingsOperation, topUpOperation, type Command } from './commands.js';
 import {
@@ -166,7 +166,7 @@ function demandWithinCaps({ settings, usage }: Account, needed: number, memberId
   if (memberId === undefined) return;
   const member = settings.members.find((candidate) => candidate.memberId === memberId);
   if (!member) throw unknownMember(memberId);
-  if (member.capTokens !== undefined && (usage.byMember[memberId] ?? 0) + needed > member.capTokens) throw memberCapReached(memberId, member.capTokens);
+  if (member.capTokens !== undefined && usedByMember(usage.byMember, memberId) + needed > member.capTokens) throw memberCapReached(memberId, member.capTokens);
 }
 
 function settle(account: Account, { jobId, imagesDelivered, chargedLines, finishedMs, nowMs }: Extract<Command, { kind: 'settle' }>): EntryDraft {
