@@ -27,6 +27,22 @@ export function fitToFormat(boxes: readonly Box[], shapes: readonly Shape[], nat
   return { boxes: fitted, window: { left, top, width, height } };
 }
 
+/** Puts the first thing on top of the second, which hides a share of its own height of it; both shrink where the picture is too low for them. */
+export function stacked(boxes: readonly Box[], shapes: readonly Shape[], overlap: number, marginPx: number): Box[] {
+  const [upper, lower] = boxes;
+  if (!upper || !lower) return [...boxes];
+  const upperHeight = upper.side * (shapes[0]?.aspectHeight ?? 1);
+  const lowerHeight = lower.side * (shapes[1]?.aspectHeight ?? 1);
+  const foot = lower.y + lowerHeight / 2;
+  const shrink = Math.min(1, (foot - marginPx) / (upperHeight + lowerHeight * (1 - overlap)));
+  const lowerY = foot - (lowerHeight * shrink) / 2;
+  const upperY = foot - shrink * (lowerHeight * (1 - overlap) + upperHeight / 2);
+  return [
+    { x: lower.x + (upper.x - lower.x) * shrink, y: upperY, side: upper.side * shrink },
+    { x: lower.x, y: lowerY, side: lower.side * shrink },
+  ];
+}
+
 function unionOf(boxes: readonly Box[], shapes: readonly Shape[], nativePx: number): Window {
   if (boxes.length === 0) return { left: nativePx / 2, top: nativePx / 2, width: 1, height: 1 };
   const half = (k: number, side: number) => ({ w: (side * (shapes[k]?.aspectWidth ?? 1)) / 2, h: (side * (shapes[k]?.aspectHeight ?? 1)) / 2 });
