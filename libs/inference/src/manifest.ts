@@ -74,9 +74,9 @@ const schema = z.strictObject({
     spread: z.number().min(0),
   }),
   graphs: z.strictObject({
-    /** One per number of filled slots, beginning with one; the same file may serve several. */
-    layout: z.array(graph(['tokens', 'slots', 'shapes'], ['mean', 'logDeviation'])).min(1),
-    conditioning: z.array(conditioningGraph).min(1),
+    /** These two take any number of filled slots, from one to all. */
+    layout: graph(['tokens', 'slots', 'shapes'], ['mean', 'logDeviation']),
+    conditioning: conditioningGraph,
     denoiser: graph(['latent', 'time', 'text', 'references', 'canvas'], ['velocity']),
     decoder: graph(['latent'], ['picture']),
     /** Absent: the model paints from noise only. */
@@ -107,9 +107,7 @@ export type Manifest = z.infer<typeof schema> & {
 export function parseManifest(json: string, manifestPath: string): Manifest {
   const manifest = { ...parseFile(schema, json, manifestPath), folder: path.dirname(manifestPath) };
   const refuse = (sentence: string) => new Error(`${manifestPath}: ${sentence}`);
-  const { graphs, slots, guidance, samplers } = manifest;
-  if (graphs.layout.length !== slots.length) throw refuse(`graphs.layout has ${graphs.layout.length} graphs for ${slots.length} slots`);
-  if (graphs.conditioning.length !== slots.length) throw refuse(`graphs.conditioning has ${graphs.conditioning.length} graphs for ${slots.length} slots`);
+  const { guidance, samplers } = manifest;
   if (samplers[0]?.fromSteps !== 1 || samplers.some(({ fromSteps }, k) => fromSteps <= (samplers[k - 1]?.fromSteps ?? 0))) throw refuse('samplers must begin with 1 and rise');
   for (const [k, [from, to]] of guidance.points.entries()) {
     const before = guidance.points[k - 1];

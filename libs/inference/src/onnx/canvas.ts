@@ -6,7 +6,7 @@ import { captionWords, encodeCaption, type Caption } from '../prompt/caption.js'
 import type { Relation } from '../prompt/language.js';
 import type { Reading } from '../prompt/prompt-reader.js';
 import type { Reference } from './concept-bank.js';
-import { type Box, clamp, fitToFormat, stacked, type Window } from './layout.js';
+import { type Box, clamp, fitToFormat, placedAside, stacked, type Window } from './layout.js';
 import type { Model } from './model.js';
 import { drawPose, type Pose, upright } from './pose.js';
 import { Random } from './random.js';
@@ -112,9 +112,9 @@ async function decodeLatent({ folder, graphs: { decoder }, latent: { channels, s
  * It knows each one's deviation by itself, so that one thing on another is moved there.
  */
 async function sampleBoxes(manifest: Manifest, sessions: Sessions, caption: Caption, references: readonly Reference[], isFlat: boolean, relation: Relation | undefined, random: Random): Promise<Box[]> {
-  const graph = manifest.graphs.layout[references.length - 1];
-  if (!graph) return [];
+  const graph = manifest.graphs.layout;
   const count = references.length;
+  if (count === 0) return [];
   const shapes = references.flatMap(({ aspectWidth, aspectHeight, floats: hangs }) => [aspectWidth, aspectHeight, Number(hangs), Number(isFlat), count - 1]);
   const { mean, logDeviation } = await sessions.run(path.join(manifest.folder, graph.file), graph, {
     tokens: integers(caption.tokens, 1, caption.tokens.length),
@@ -130,14 +130,15 @@ async function sampleBoxes(manifest: Manifest, sessions: Sessions, caption: Capt
     const within = (centre: number, half: number) => clamp((centre / 4 + 0.5) * native, marginPx + half, native - marginPx - half);
     return { x: within(x, (side * aspectWidth) / 2), y: within(y, (side * aspectHeight) / 2), side };
   });
-  return relation?.overlap === undefined ? boxes : stacked(boxes, references, relation.overlap, marginPx);
+  if (relation?.overlap !== undefined) return stacked(boxes, references, relation.overlap, marginPx);
+  if (relation?.aside !== undefined) return placedAside(boxes, references, relation.aside * native, random.uniform() < 0.5 ? -1 : 1, native, marginPx);
+  return boxes;
 }
 
 /** Row 0 of each tensor is what was asked for; row 1 is what guidance leads away from: the negative prompt, and no thing at all. */
 async function condition(manifest: Manifest, sessions: Sessions, caption: Caption, negative: Caption, things: readonly Thing[], sidePx: number): Promise<Conditions> {
   const slots = Math.max(1, things.length);
-  const graph = manifest.graphs.conditioning[slots - 1];
-  if (!graph) throw new Error(`No conditioning graph for ${slots} slots`);
+  const graph = manifest.graphs.conditioning;
   const planes = 4 * sidePx * sidePx;
   const pictures = new Float32Array(2 * slots * planes);
   const places = new Float32Array(2 * slots * 3).fill(-1);

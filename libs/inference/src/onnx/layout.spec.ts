@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { fitToFormat, stacked } from './layout.js';
+import { fitToFormat, placedAside, stacked } from './layout.js';
 
 const shape = { aspectWidth: 1, aspectHeight: 0.8 };
 
@@ -29,5 +29,19 @@ describe('putting one thing on another', () => {
     expect(top(lower!) + height(lower!)).toBeCloseTo(lowerY, 6);
     expect(top(upper!) + height(upper!)).toBeCloseTo(top(lower!) + 0.2 * height(lower!), 6);
     expect(top(upper!)).toBeGreaterThanOrEqual(2 - 1e-9);
+  });
+});
+
+describe('putting one thing aside of another', () => {
+  it.each([-1, 1])('keeps their distance, in direction %d', (direction) => {
+    const [first, second] = placedAside([{ x: 64, y: 80, side: 40 }, { x: 60, y: 90, side: 40 }], [shape, shape], 24, direction, 128, 2);
+    expect(second!.x - first!.x).toBeCloseTo(24 * direction, 6);
+    expect([first!.y, second!.y]).toEqual([80, 90]);
+  });
+
+  it('keeps both in the picture', () => {
+    const [first, second] = placedAside([{ x: 100, y: 80, side: 60 }, { x: 60, y: 90, side: 40 }], [shape, shape], 60, 1, 128, 2);
+    expect(first!.x).toBe(70);
+    expect(second!.x).toBe(106);
   });
 });

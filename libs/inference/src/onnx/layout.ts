@@ -43,6 +43,20 @@ export function stacked(boxes: readonly Box[], shapes: readonly Shape[], overlap
   ];
 }
 
+/** Puts the second thing to the left (-1) or the right (1) of the first, by `distance` between their centres; both move where the picture ends. */
+export function placedAside(boxes: readonly Box[], shapes: readonly Shape[], distance: number, direction: number, nativePx: number, marginPx: number): Box[] {
+  const [first, second] = boxes;
+  if (!first || !second) return [...boxes];
+  const moved = [
+    { ...first, x: first.x - (direction * distance) / 2 },
+    { ...second, x: first.x + (direction * distance) / 2 },
+  ];
+  return moved.map((box, k) => {
+    const half = (box.side * (shapes[k]?.aspectWidth ?? 1)) / 2;
+    return { ...box, x: clamp(box.x, marginPx + half, nativePx - marginPx - half) };
+  });
+}
+
 function unionOf(boxes: readonly Box[], shapes: readonly Shape[], nativePx: number): Window {
   if (boxes.length === 0) return { left: nativePx / 2, top: nativePx / 2, width: 1, height: 1 };
   const half = (k: number, side: number) => ({ w: (side * (shapes[k]?.aspectWidth ?? 1)) / 2, h: (side * (shapes[k]?.aspectHeight ?? 1)) / 2 });

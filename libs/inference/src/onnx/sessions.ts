@@ -1,6 +1,6 @@
 import * as ort from 'onnxruntime-node';
 
-/** A model family has eight graphs; a second one may stay warm beside it. */
+/** A model family has seven graphs; a second one may stay warm beside it. */
 const MAX_SESSIONS = 20;
 
 /**

@@ -18,8 +18,9 @@ export const languageSchema = z.strictObject({
   /**
    * How two things stand to each other, by the words of the caption between them. `isSwapped`: the caption names the second thing first.
    * `overlap`: the first stands on the second, which hides this share of its own height of it.
+   * `aside`: the second stands this share of the picture's width to the left or the right of the first, so that it does not hide it.
    */
-  relations: z.array(z.strictObject({ caption: z.string().min(1), isSwapped: z.boolean().default(false), overlap: z.number().min(0).max(1).optional(), words })),
+  relations: z.array(z.strictObject({ caption: z.string().min(1), isSwapped: z.boolean().default(false), overlap: z.number().min(0).max(1).optional(), aside: z.number().min(0).max(0.5).optional(), words })),
   counts: z.record(z.string(), z.int().min(2)),
   /** Read without a notice: they ask for what every picture has, or for nothing that a picture shows. */
   ignored: words,

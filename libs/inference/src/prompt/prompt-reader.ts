@@ -184,19 +184,28 @@ class ReadingPass {
   }
 
   #promoteSceneToSubject(): void {
-    if (this.#subjects.length > 0 || (this.#scenes.length < 2 && this.#plainColour === undefined)) return;
+    if (this.#subjects.length > 0 || this.#blend() || (this.#scenes.length < 2 && this.#plainColour === undefined)) return;
     const index = this.#scenes.findIndex(({ isSubjectLike, words }) => isSubjectLike && this.lexicon.conceptOf(words) !== undefined);
     const [promoted] = index === -1 ? [] : this.#scenes.splice(index, 1);
     const concept = promoted && this.lexicon.conceptOf(promoted.words);
     if (promoted && concept !== undefined) this.#subjects.push({ concept, name: promoted.words.join(' '), colour: undefined, size: undefined });
   }
 
+  #namedScenes(): string[] {
+    return [...new Set(this.#scenes.map(({ scene }) => scene))];
+  }
+
+  #blend(): Language['blends'][number] | undefined {
+    const named = this.#namedScenes();
+    return this.language.blends.find(({ scenes }) => scenes.every((scene) => named.includes(scene)));
+  }
+
   /** One place at a time, in one of its lights; two scenes may also have a caption of their own. */
   #sceneCaption(): string | undefined {
-    const { scenes, blends, plainScene } = this.language;
-    const named = [...new Set(this.#scenes.map(({ scene }) => scene))];
+    const { scenes, plainScene } = this.language;
+    const named = this.#namedScenes();
     if (named.length === 0) return this.#plainColour === undefined ? undefined : plainScene.replace('{colour}', this.#plainColour);
-    const blend = blends.find((each) => each.scenes.every((scene) => named.includes(scene)));
+    const blend = this.#blend();
     if (blend) return blend.caption;
     const chosen = named.find((scene) => !scenes[scene]?.isLight) ?? named[0] ?? '';
     const light = scenes[chosen]?.lights.find((each) => named.includes(each)) ?? '';
