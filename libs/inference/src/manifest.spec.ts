@@ -7,7 +7,7 @@ import { loadManifests, modelGuidance, modelInfos, parseManifest } from './manif
 const bundled = path.resolve(import.meta.dirname, '../../../models');
 const bundledJson = () => readFile(path.join(bundled, 'mosaic/manifest.json'), 'utf8');
 
-type Editable = { graphs: { denoiser?: unknown; layout: unknown[] }; limits: Record<string, number>; guidance: { points: number[][] } };
+type Editable = { graphs: { denoiser?: unknown }; limits: Record<string, number>; guidance: { points: number[][] }; samplers: unknown[] };
 
 /** The bundled manifest with one thing changed. */
 async function changed(change: (manifest: Editable) => void): Promise<string> {
@@ -36,9 +36,9 @@ describe('the manifest', () => {
     expect(() => parseManifest(json, 'm.json')).toThrow(/^m\.json: limits: .*maxStep/);
   });
 
-  it('must have a graph for each number of filled slots', async () => {
-    const json = await changed((manifest) => manifest.graphs.layout.pop());
-    expect(() => parseManifest(json, 'm.json')).toThrow('m.json: graphs.layout has 1 graphs for 2 slots');
+  it('must have a sampler for every number of steps', async () => {
+    const json = await changed((manifest) => (manifest.samplers = [{ fromSteps: 2, shift: 1, order: 1 }]));
+    expect(() => parseManifest(json, 'm.json')).toThrow('m.json: samplers must begin with 1 and rise');
   });
 
   it('must map guidance monotonically', async () => {

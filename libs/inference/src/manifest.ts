@@ -8,6 +8,21 @@ const ioNames = <Key extends string>(...keys: readonly Key[]) => z.strictObject(
 const graph = <In extends string, Out extends string>(inputs: readonly In[], outputs: readonly Out[]) =>
   z.strictObject({ file, inputs: ioNames(...inputs), outputs: ioNames(...outputs) });
 
+/** `poses` may be missing: such a graph shows things as their pictures do. */
+const conditioningGraph = z.strictObject({
+  file,
+  inputs: ioNames('tokens', 'slots', 'references', 'boxes', 'dropped').extend({ poses: z.string().min(1).optional() }),
+  outputs: ioNames('text', 'references', 'canvas'),
+});
+
+const share = z.number().min(0).max(1);
+
+/** How a thing may stand apart from its picture in the bank; drawn from the seed. */
+const poses = z.strictObject({ mirroredShare: share, turnedShare: share, turnDeviationDegrees: z.number().min(0), maxTurnDegrees: z.number().min(0).max(180), slantDeviation: z.number().min(0) });
+
+/** From `fromSteps` steps on: `shift` above 1 spends more of them on the noisy half; order 2 uses the velocity of the step before, too. */
+const sampler = z.strictObject({ fromSteps: z.int().positive(), shift: z.number().positive(), order: z.union([z.literal(1), z.literal(2)]) });
+
 const grade = z.strictObject({
   /** 0 is grey, 1 leaves the colours alone. */
   saturation: z.number().min(0).max(3).default(1),
@@ -27,6 +42,8 @@ const variant = z.strictObject({
   isDefault: z.boolean(),
   /** Key of `looks` in the language file. */
   look: z.string().min(1),
+  /** Where it differs from the family's. */
+  defaultSteps: z.int().positive().optional(),
 });
 
 const schema = z.strictObject({
@@ -57,14 +74,18 @@ const schema = z.strictObject({
     spread: z.number().min(0),
   }),
   graphs: z.strictObject({
-    /** One per number of filled slots, beginning with one. */
-    layout: z.array(graph(['tokens', 'slots', 'shapes'], ['mean', 'logDeviation'])).min(1),
-    conditioning: z.array(graph(['tokens', 'slots', 'references', 'boxes', 'dropped'], ['text', 'references', 'canvas'])).min(1),
+    /** These two take any number of filled slots, from one to all. */
+    layout: graph(['tokens', 'slots', 'shapes'], ['mean', 'logDeviation']),
+    conditioning: conditioningGraph,
     denoiser: graph(['latent', 'time', 'text', 'references', 'canvas'], ['velocity']),
     decoder: graph(['latent'], ['picture']),
     /** Absent: the model paints from noise only. */
     encoder: graph(['picture'], ['latent']).optional(),
   }),
+  /** Rising by `fromSteps`, beginning with 1. */
+  samplers: z.array(sampler).min(1),
+  /** Absent: every thing stands as in its picture. */
+  poses: poses.optional(),
   guidance: z.strictObject({ about: z.string(), points: z.array(z.tuple([z.number(), z.number()])).min(2) }),
   language: file,
   concepts: file,
@@ -73,6 +94,8 @@ const schema = z.strictObject({
   styles: z.record(z.string().regex(/^[A-Z0-9_]+$/, 'upper case'), grade),
 });
 
+export type Sampler = z.infer<typeof sampler>;
+export type Poses = z.infer<typeof poses>;
 export type Grade = z.infer<typeof grade>;
 export type Variant = z.infer<typeof variant>;
 export type Manifest = z.infer<typeof schema> & {
@@ -84,9 +107,8 @@ export type Manifest = z.infer<typeof schema> & {
 export function parseManifest(json: string, manifestPath: string): Manifest {
   const manifest = { ...parseFile(schema, json, manifestPath), folder: path.dirname(manifestPath) };
   const refuse = (sentence: string) => new Error(`${manifestPath}: ${sentence}`);
-  const { graphs, slots, guidance } = manifest;
-  if (graphs.layout.length !== slots.length) throw refuse(`graphs.layout has ${graphs.layout.length} graphs for ${slots.length} slots`);
-  if (graphs.conditioning.length !== slots.length) throw refuse(`graphs.conditioning has ${graphs.conditioning.length} graphs for ${slots.length} slots`);
+  const { guidance, samplers } = manifest;
+  if (samplers[0]?.fromSteps !== 1 || samplers.some(({ fromSteps }, k) => fromSteps <= (samplers[k - 1]?.fromSteps ?? 0))) throw refuse('samplers must begin with 1 and rise');
   for (const [k, [from, to]] of guidance.points.entries()) {
     const before = guidance.points[k - 1];
     if (before && (from <= before[0] || to < before[1])) throw refuse('guidance.points must rise');
@@ -139,14 +161,19 @@ function refuseAmbiguity(modelsDir: string, manifests: readonly Manifest[]): voi
 }
 
 export function modelInfos(manifest: Manifest): ModelInfo[] {
-  return manifest.variants.map(({ look: _look, ...variantInfo }) => ({
+  return manifest.variants.map(({ look: _look, defaultSteps = manifest.limits.defaultSteps, ...variantInfo }) => ({
     ...variantInfo,
     ...manifest.limits,
+    defaultSteps,
     version: manifest.version,
     nativeWidthPx: manifest.nativeSidePx,
     nativeHeightPx: manifest.nativeSidePx,
     supportsInitImage: manifest.graphs.encoder !== undefined,
   }));
+}
+
+export function samplerFor({ samplers }: Manifest, steps: number): Sampler {
+  return samplers.findLast(({ fromSteps }) => fromSteps <= steps) ?? { fromSteps: 1, shift: 1, order: 1 };
 }
 
 /** The scale the denoiser understands; ends are held. */

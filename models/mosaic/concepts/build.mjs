@@ -6,7 +6,7 @@
  *   node models/mosaic/concepts/build.mjs /tmp/emoji --words    only the words; the pictures stay as they are
  *
  * Writes beside itself:
- *   concepts.json  { references: { 3d, flat }, concepts: [{ name, floats, aspect, offset, bytes }], words: { word: index of the concept } }
+ *   concepts.json  { references: { 3d, flat }, concepts: [{ name, floats, canMirror, aspect, offset, bytes }], words: { word: index of the concept } }
  *   3d.bin, flat.bin  one WebP after the other (96 x 96, alpha): the picture cropped to its opaque box and centred in a square
  */
 import fs from 'node:fs';
@@ -22,6 +22,8 @@ const TRANSPARENT = { r: 0, g: 0, b: 0, alpha: 0 };
 const WEBP = { quality: 60, alphaQuality: 50, effort: 4 };
 /** Lettered buttons and key caps: captions inside a picture, which nobody asks for by name. */
 const UNUSABLE = /button|keycap|input |sign$|selector|^(ATM|SOON|TOP|END|BACK|ON!)|arrow|clock$|o’clock|thirty/;
+/** Lettered, or meaning something by its side: a mirror image of it would be wrong. */
+const ONE_WAY = /\b(clock|calendar|newspaper|books?|tickets?|receipt|scroll|memo|page|letter|label|keyboard|computer|laptop|phone|calculator|card|sign|police car|ambulance|fire engine|bus|taxi|store|hospital|hotel|bank|post office|school|yen|dollar|euro|pound|chart|map|globe|Japan|die|mahjong|joker|hundred|abacus|guitar|violin|envelope|notebook|ledger|floppy|disk|musical|barber|cinema|ATM|mailbox)\b/i;
 const KEPT_ANYWAY = /^(alarm clock|mantelpiece clock|bow and arrow|heart with arrow|stop sign|dollar sign|plus|minus|divide)/;
 
 const here = import.meta.dirname;
@@ -91,7 +93,8 @@ for (const entry of emojis.toSorted((a, b) => (a.order ?? 0) - (b.order ?? 0))) 
   const index = concepts.length;
   const kept = picturesOf?.get(plain(entry.label));
   if (picturesOf && !kept) throw new Error(`No picture yet of "${entry.label}": build everything`);
-  const concept = { aspect: {}, offset: {}, bytes: {}, ...kept, name: plain(entry.label), floats: curated.floats.includes(entry.label) };
+  const isOneWay = entry.group === GROUP.symbols || entry.group === GROUP.flags || ONE_WAY.test(entry.label);
+  const concept = { aspect: {}, offset: {}, bytes: {}, ...kept, name: plain(entry.label), floats: curated.floats.includes(entry.label), canMirror: isOneWay ? false : undefined };
   for (const [k, look] of kept ? [] : LOOKS.entries()) {
     const { webp, aspect } = await rasterise(files[k], look);
     concept.aspect[look] = aspect;

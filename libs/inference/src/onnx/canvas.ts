@@ -1,29 +1,37 @@
 import path from 'node:path';
 import type { PaintBatch, PaintRequest } from '../diffusion-engine.js';
-import { modelGuidance, type Manifest } from '../manifest.js';
+import { modelGuidance, type Manifest, samplerFor } from '../manifest.js';
 import { readInitPicture } from '../init-image.js';
 import { captionWords, encodeCaption, type Caption } from '../prompt/caption.js';
+import type { Relation } from '../prompt/language.js';
 import type { Reading } from '../prompt/prompt-reader.js';
 import type { Reference } from './concept-bank.js';
-import { type Box, clamp, fitToFormat, type Window } from './layout.js';
+import { type Box, clamp, fitToFormat, placedAside, stacked, type Window } from './layout.js';
 import type { Model } from './model.js';
+import { drawPose, type Pose, upright } from './pose.js';
 import { Random } from './random.js';
+import { advance, stepAfter, stepTimes } from './sampler.js';
 import { floats, integers, numbers, type Sessions, type Tensors } from './sessions.js';
 
 const LAYOUT_STREAM = 1;
 const NOISE_STREAM = 2;
+const POSE_STREAM = 3;
 
+type Thing = { readonly reference: Reference; readonly box: Box | undefined; readonly pose: Pose };
 type Conditions = Tensors & Record<'text' | 'references' | 'canvas', Tensors[string]>;
 
 /** One picture while it is painted: its latent and all that stays the same over the steps. */
 export class Canvas {
   readonly window: Window;
   #estimate: Float32Array;
+  #before: { velocity: Float32Array; length: number } | undefined;
 
   private constructor(
     private readonly model: Model,
     private readonly sessions: Sessions,
-    private readonly steps: number,
+    /** When each step begins, and the end. */
+    private readonly times: readonly number[],
+    private readonly isSecondOrder: boolean,
     private readonly guidance: number,
     private readonly conditions: Conditions,
     /** Steps that an init image makes unnecessary. */
@@ -40,23 +48,28 @@ export class Canvas {
     const seed = request.seed + index;
     const caption = encodeCaption(captionWords(reading, language, manifest.slots, manifest.text.tokens), model.vocabulary, manifest.slots, manifest.text);
     const negative = encodeCaption(model.reader.readNegative(request.negativePrompt), model.vocabulary, [], manifest.text);
-    const references = await Promise.all(reading.subjects.map(({ concept, colour }) => concepts.reference(concept, reading.look, colour === undefined ? undefined : language.paints[colour])));
+    const pictures = language.looks[reading.look]?.within ?? reading.look;
+    const references = await Promise.all(reading.subjects.map(({ concept, colour }) => concepts.reference(concept, pictures, colour === undefined ? undefined : language.paints[colour])));
     const isFlat = language.looks[reading.look]?.isFlat === true;
-    const boxes = await sampleBoxes(manifest, sessions, caption, references, isFlat, new Random(seed, LAYOUT_STREAM));
+    const boxes = await sampleBoxes(manifest, sessions, caption, references, isFlat, reading.relation, new Random(seed, LAYOUT_STREAM));
     const format = fitToFormat(boxes, references, manifest.nativeSidePx, batch.widthPx, batch.heightPx);
-    const conditions = await condition(manifest, sessions, caption, negative, references, format.boxes, concepts.sidePx);
+    const random = new Random(seed, POSE_STREAM);
+    const things = references.map((reference, k) => ({ reference, box: format.boxes[k], pose: manifest.poses ? drawPose(manifest.poses, reference.canMirror, random) : upright }));
+    const conditions = await condition(manifest, sessions, caption, negative, things, concepts.sidePx);
     const { channels, sidePx } = manifest.latent;
     const noise = new Random(seed, NOISE_STREAM).normals(channels * sidePx * sidePx);
-    const start = await startOf(model, sessions, request, format.window, batch.steps, noise);
-    return new Canvas(model, sessions, batch.steps, modelGuidance(manifest, batch.guidanceScale), conditions, start.step, start.latent, format.window);
+    const sampler = samplerFor(manifest, batch.steps);
+    const times = stepTimes(batch.steps, sampler);
+    const start = await startOf(model, sessions, request, format.window, times, noise);
+    return new Canvas(model, sessions, times, sampler.order === 2, modelGuidance(manifest, batch.guidanceScale), conditions, start.step, start.latent, format.window);
   }
 
-  /** One Euler step of the rectified flow (Liu et al. 2022, https://arxiv.org/abs/2209.03003) from noise at time 1 to the picture at 0, with classifier-free guidance. */
+  /** From noise at time 1 to the picture at 0, with classifier-free guidance. */
   async step(step: number): Promise<void> {
     if (step < this.firstStep) return;
     const { denoiser } = this.model.manifest.graphs;
     const { channels, sidePx } = this.model.manifest.latent;
-    const time = 1 - step / this.steps;
+    const time = this.times[step] ?? 0;
     const size = this.latent.length;
     const both = new Float32Array(2 * size);
     both.set(this.latent);
@@ -64,15 +77,18 @@ export class Canvas {
     const inputs = { latent: floats(both, 2, channels, sidePx, sidePx), time: floats(Float32Array.of(time, time), 2), ...this.conditions };
     const { velocity } = await this.sessions.run(path.join(this.model.manifest.folder, denoiser.file), denoiser, inputs);
     const v = numbers(velocity);
+    const velocityHere = new Float32Array(size);
     const estimate = new Float32Array(size);
     for (let k = 0; k < size; k += 1) {
       const unguided = v[size + k] ?? 0;
       const guided = unguided + this.guidance * ((v[k] ?? 0) - unguided);
-      const before = this.latent[k] ?? 0;
-      estimate[k] = before - time * guided;
-      this.latent[k] = before - guided / this.steps;
+      velocityHere[k] = guided;
+      estimate[k] = (this.latent[k] ?? 0) - time * guided;
     }
     this.#estimate = estimate;
+    const done = { velocity: velocityHere, length: time - (this.times[step + 1] ?? 0) };
+    advance(this.latent, done, this.#before);
+    this.#before = this.isSecondOrder ? done : undefined;
   }
 
   /** The picture as it would be if the flow went straight on from here: for previews. */
@@ -91,11 +107,14 @@ async function decodeLatent({ folder, graphs: { decoder }, latent: { channels, s
   return numbers(picture);
 }
 
-/** Where each thing stands: a Gaussian that the layout graph predicts over centre (in quarters of the picture) and logarithm of the side. */
-async function sampleBoxes(manifest: Manifest, sessions: Sessions, caption: Caption, references: readonly Reference[], isFlat: boolean, random: Random): Promise<Box[]> {
-  const graph = manifest.graphs.layout[references.length - 1];
-  if (!graph) return [];
+/**
+ * Where each thing stands: a Gaussian that the layout graph predicts over centre (in quarters of the picture) and logarithm of the side.
+ * It knows each one's deviation by itself, so that one thing on another is moved there.
+ */
+async function sampleBoxes(manifest: Manifest, sessions: Sessions, caption: Caption, references: readonly Reference[], isFlat: boolean, relation: Relation | undefined, random: Random): Promise<Box[]> {
+  const graph = manifest.graphs.layout;
   const count = references.length;
+  if (count === 0) return [];
   const shapes = references.flatMap(({ aspectWidth, aspectHeight, floats: hangs }) => [aspectWidth, aspectHeight, Number(hangs), Number(isFlat), count - 1]);
   const { mean, logDeviation } = await sessions.run(path.join(manifest.folder, graph.file), graph, {
     tokens: integers(caption.tokens, 1, caption.tokens.length),
@@ -104,33 +123,36 @@ async function sampleBoxes(manifest: Manifest, sessions: Sessions, caption: Capt
   });
   const { spread, minSidePx, maxSidePx, marginPx } = manifest.box;
   const native = manifest.nativeSidePx;
-  return references.map(({ aspectWidth, aspectHeight }, slot) => {
+  const boxes = references.map(({ aspectWidth, aspectHeight }, slot) => {
     const drawn = [0, 1, 2].map((k) => (numbers(mean)[slot * 3 + k] ?? 0) + Math.exp(numbers(logDeviation)[slot * 3 + k] ?? 0) * random.normal() * spread);
     const [x = 0, y = 0, logSide = 0] = drawn;
     const side = clamp(Math.exp(logSide / 2) * (native / 2), minSidePx, maxSidePx);
     const within = (centre: number, half: number) => clamp((centre / 4 + 0.5) * native, marginPx + half, native - marginPx - half);
     return { x: within(x, (side * aspectWidth) / 2), y: within(y, (side * aspectHeight) / 2), side };
   });
+  if (relation?.overlap !== undefined) return stacked(boxes, references, relation.overlap, marginPx);
+  if (relation?.aside !== undefined) return placedAside(boxes, references, relation.aside * native, random.uniform() < 0.5 ? -1 : 1, native, marginPx);
+  return boxes;
 }
 
 /** Row 0 of each tensor is what was asked for; row 1 is what guidance leads away from: the negative prompt, and no thing at all. */
-async function condition(manifest: Manifest, sessions: Sessions, caption: Caption, negative: Caption, references: readonly Reference[], boxes: readonly Box[], sidePx: number): Promise<Conditions> {
-  const slots = Math.max(1, references.length);
-  const graph = manifest.graphs.conditioning[slots - 1];
-  if (!graph) throw new Error(`No conditioning graph for ${slots} slots`);
+async function condition(manifest: Manifest, sessions: Sessions, caption: Caption, negative: Caption, things: readonly Thing[], sidePx: number): Promise<Conditions> {
+  const slots = Math.max(1, things.length);
+  const graph = manifest.graphs.conditioning;
   const planes = 4 * sidePx * sidePx;
   const pictures = new Float32Array(2 * slots * planes);
   const places = new Float32Array(2 * slots * 3).fill(-1);
   const dropped = new Float32Array(2 * slots).fill(1);
   const at = new BigInt64Array(2 * slots);
-  references.forEach((reference, slot) => {
+  const poses = Float32Array.from(Array.from({ length: 2 * slots }, () => upright).flat());
+  things.forEach(({ reference, box, pose }, slot) => {
     pictures.set(reference.planes, slot * planes);
-    const box = boxes[slot];
+    poses.set(pose, slot * upright.length);
     if (box) places.set([box.x, box.y, box.side], slot * 3);
     dropped[slot] = 0;
     at[slot] = BigInt(caption.slotPositions[slot] ?? 0);
   });
-  if (references.length === 0) {
+  if (things.length === 0) {
     // A scene alone: a transparent thing. With nothing at all in the slot, the model makes something up.
     places.set([manifest.nativeSidePx / 2, manifest.nativeSidePx / 2, manifest.box.emptySidePx]);
     dropped[0] = 0;
@@ -145,20 +167,21 @@ async function condition(manifest: Manifest, sessions: Sessions, caption: Captio
     references: floats(pictures, 2, slots, 4, sidePx, sidePx),
     boxes: floats(places, 2, slots, 3),
     dropped: floats(dropped, 2, slots),
+    poses: floats(poses, 2, slots, 2, 2),
   });
 }
 
 /** Noise; or, with an init image, the point of the straight path between its latent and the noise from which the remaining steps lead. */
-async function startOf(model: Model, sessions: Sessions, request: PaintRequest, window: Window, steps: number, noise: Float32Array): Promise<{ step: number; latent: Float32Array }> {
+async function startOf(model: Model, sessions: Sessions, request: PaintRequest, window: Window, times: readonly number[], noise: Float32Array): Promise<{ step: number; latent: Float32Array }> {
   const { manifest } = model;
   const { encoder } = manifest.graphs;
   if (!request.initImage || !encoder) return { step: 0, latent: noise };
   const native = manifest.nativeSidePx;
   const picture = await readInitPicture(request.initImage.bytes, native, window);
-  const step = Math.round(steps * clamp(request.initImage.strength, 0, 1));
+  const step = stepAfter(times, clamp(request.initImage.strength, 0, 1));
   if (step === 0) return { step, latent: noise };
   const { latent } = await sessions.run(path.join(manifest.folder, encoder.file), encoder, { picture: floats(picture, 1, 3, native, native) });
   const known = numbers(latent);
-  const time = 1 - step / steps;
+  const time = times[step] ?? 0;
   return { step, latent: noise.map((value, k) => time * value + (1 - time) * (known[k] ?? 0)) };
 }

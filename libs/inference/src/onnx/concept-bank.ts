@@ -18,6 +18,8 @@ const schema = z.strictObject({
       name: z.string().min(1),
       /** Hangs in the air by nature: the layout does not put it on the ground. */
       floats: z.boolean(),
+      /** False for what is lettered or means something by its side. */
+      canMirror: z.boolean().default(true),
       /** Width and height of the opaque part, relative to the longer side. */
       aspect: perLook(z.tuple([z.number().positive(), z.number().positive()])),
       offset: perLook(z.int().min(0)),
@@ -33,6 +35,7 @@ export type Reference = {
   readonly aspectWidth: number;
   readonly aspectHeight: number;
   readonly floats: boolean;
+  readonly canMirror: boolean;
 };
 
 /** Pictures of things, and the words that mean them. */
@@ -90,7 +93,7 @@ export class ConceptBank {
       for (let channel = 0; channel < 3; channel += 1) planes[channel * area + pixel] = ((pixels[pixel * 4 + channel] ?? 0) / 255) * alpha;
       planes[3 * area + pixel] = alpha;
     }
-    return { planes, aspectWidth, aspectHeight, floats: entry.floats };
+    return { planes, aspectWidth, aspectHeight, floats: entry.floats, canMirror: entry.canMirror };
   }
 
   async #read(fileName: string, offset: number, bytes: number): Promise<Buffer> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { fitToFormat } from './layout.js';
+import { fitToFormat, placedAside, stacked } from './layout.js';
 
 const shape = { aspectWidth: 1, aspectHeight: 0.8 };
 
@@ -18,5 +18,30 @@ describe('fitting things into a format', () => {
       expect(y - side * 0.4).toBeGreaterThanOrEqual(window.top);
       expect(y + side * 0.4).toBeLessThanOrEqual(window.top + window.height);
     }
+  });
+});
+
+describe('putting one thing on another', () => {
+  it.each([[40, 50, 100], [70, 80, 120]])('keeps the foot, and nothing leaves the picture, for sides of %d and %d', (upperSide, lowerSide, lowerY) => {
+    const [upper, lower] = stacked([{ x: 60, y: 10, side: upperSide }, { x: 70, y: lowerY - 0.4 * lowerSide, side: lowerSide }], [shape, shape], 0.2, 2);
+    const top = ({ y, side }: { y: number; side: number }) => y - side * 0.4;
+    const height = ({ side }: { side: number }) => side * 0.8;
+    expect(top(lower!) + height(lower!)).toBeCloseTo(lowerY, 6);
+    expect(top(upper!) + height(upper!)).toBeCloseTo(top(lower!) + 0.2 * height(lower!), 6);
+    expect(top(upper!)).toBeGreaterThanOrEqual(2 - 1e-9);
+  });
+});
+
+describe('putting one thing aside of another', () => {
+  it.each([-1, 1])('keeps their distance, in direction %d', (direction) => {
+    const [first, second] = placedAside([{ x: 64, y: 80, side: 40 }, { x: 60, y: 90, side: 40 }], [shape, shape], 24, direction, 128, 2);
+    expect(second!.x - first!.x).toBeCloseTo(24 * direction, 6);
+    expect([first!.y, second!.y]).toEqual([80, 90]);
+  });
+
+  it('keeps both in the picture', () => {
+    const [first, second] = placedAside([{ x: 100, y: 80, side: 60 }, { x: 60, y: 90, side: 40 }], [shape, shape], 60, 1, 128, 2);
+    expect(first!.x).toBe(70);
+    expect(second!.x).toBe(106);
   });
 });

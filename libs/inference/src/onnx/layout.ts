@@ -27,6 +27,36 @@ export function fitToFormat(boxes: readonly Box[], shapes: readonly Shape[], nat
   return { boxes: fitted, window: { left, top, width, height } };
 }
 
+/** Puts the first thing on top of the second, which hides a share of its own height of it; both shrink where the picture is too low for them. */
+export function stacked(boxes: readonly Box[], shapes: readonly Shape[], overlap: number, marginPx: number): Box[] {
+  const [upper, lower] = boxes;
+  if (!upper || !lower) return [...boxes];
+  const upperHeight = upper.side * (shapes[0]?.aspectHeight ?? 1);
+  const lowerHeight = lower.side * (shapes[1]?.aspectHeight ?? 1);
+  const foot = lower.y + lowerHeight / 2;
+  const shrink = Math.min(1, (foot - marginPx) / (upperHeight + lowerHeight * (1 - overlap)));
+  const lowerY = foot - (lowerHeight * shrink) / 2;
+  const upperY = foot - shrink * (lowerHeight * (1 - overlap) + upperHeight / 2);
+  return [
+    { x: lower.x + (upper.x - lower.x) * shrink, y: upperY, side: upper.side * shrink },
+    { x: lower.x, y: lowerY, side: lower.side * shrink },
+  ];
+}
+
+/** Puts the second thing to the left (-1) or the right (1) of the first, by `distance` between their centres; both move where the picture ends. */
+export function placedAside(boxes: readonly Box[], shapes: readonly Shape[], distance: number, direction: number, nativePx: number, marginPx: number): Box[] {
+  const [first, second] = boxes;
+  if (!first || !second) return [...boxes];
+  const moved = [
+    { ...first, x: first.x - (direction * distance) / 2 },
+    { ...second, x: first.x + (direction * distance) / 2 },
+  ];
+  return moved.map((box, k) => {
+    const half = (box.side * (shapes[k]?.aspectWidth ?? 1)) / 2;
+    return { ...box, x: clamp(box.x, marginPx + half, nativePx - marginPx - half) };
+  });
+}
+
 function unionOf(boxes: readonly Box[], shapes: readonly Shape[], nativePx: number): Window {
   if (boxes.length === 0) return { left: nativePx / 2, top: nativePx / 2, width: 1, height: 1 };
   const half = (k: number, side: number) => ({ w: (side * (shapes[k]?.aspectWidth ?? 1)) / 2, h: (side * (shapes[k]?.aspectHeight ?? 1)) / 2 });

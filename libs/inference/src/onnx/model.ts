@@ -38,6 +38,7 @@ function refuseUnknownWords(manifest: Manifest, language: Language, vocabulary: 
     ...Object.values(language.looks).map(({ caption }) => caption),
     ...Object.values(language.scenes).map(({ caption }) => caption),
     ...language.blends.map(({ caption }) => caption),
+    ...language.relations.map(({ caption }) => caption),
     ...Object.keys(language.positions),
     ...Object.keys(language.sizes),
     ...language.plainColours.map((colour) => language.plainScene.replace('{colour}', colour)),
@@ -46,5 +47,9 @@ function refuseUnknownWords(manifest: Manifest, language: Language, vocabulary: 
   if (unknown !== undefined) throw new Error(`${manifest.language}: the text encoder does not know "${unknown}"`);
   const look = manifest.variants.find((variant) => !(variant.look in language.looks));
   if (look) throw new Error(`${manifest.language}: no look "${look.look}", which ${look.modelId} needs`);
+  const shade = Object.values(language.looks).find(({ within }) => within !== undefined && !(within in language.looks));
+  if (shade) throw new Error(`${manifest.language}: no look "${shade.within}" for "${shade.caption}" to be within`);
+  const dark = Object.values(language.scenes).find(({ lights }) => !lights.every((light) => language.scenes[light]?.isLight));
+  if (dark) throw new Error(`${manifest.language}: "${dark.caption}" names a light that is none`);
   if (!(language.defaultScene in language.scenes)) throw new Error(`${manifest.language}: no scene "${language.defaultScene}"`);
 }

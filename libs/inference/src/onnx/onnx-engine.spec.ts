@@ -75,7 +75,7 @@ describe('OnnxEngine', () => {
   });
 
   it('reports words it could not paint', async () => {
-    expect((await paintWith(1, { prompt: 'a zeppelin, a dog, a cat and a cow' })).notices).toEqual(['unknown_word', 'concept_left_out']);
+    expect((await paintWith(1, { prompt: 'a zeppelin, a dog, a cat, a cow and a pig' })).notices).toEqual(['unknown_word', 'concept_left_out']);
   });
 
   it('fails what it was painting when its thread dies, and paints on with a new one', async () => {

@@ -64,7 +64,7 @@ export class Painter {
     const { model } = await this.#model(modelId);
     const { manifest } = model;
     const { layout, conditioning, denoiser, decoder } = manifest.graphs;
-    const first = [layout[0], conditioning[0], denoiser, decoder, manifest.superResolution[0]].flatMap((graph) => (graph ? [graph.file] : []));
+    const first = [layout, conditioning, denoiser, decoder, manifest.superResolution[0]].flatMap((graph) => (graph ? [graph.file] : []));
     await Promise.all(first.map((file) => this.#sessions.load(path.join(manifest.folder, file))));
   }
 

@@ -1,6 +1,6 @@
 import * as ort from 'onnxruntime-node';
 
-/** A model family has eight graphs; a second one may stay warm beside it. */
+/** A model family has seven graphs; a second one may stay warm beside it. */
 const MAX_SESSIONS = 20;
 
 /**
@@ -34,14 +34,15 @@ export class Sessions {
     return session;
   }
 
-  /** Runs a graph; `names` maps what the pipeline calls its tensors to what the graph calls them. */
+  /** Runs a graph; `names` maps what the pipeline calls its tensors to what the graph calls them, and leaves out what the graph does not take. */
   async run<In extends string, Out extends string>(
     file: string,
-    names: { readonly inputs: Readonly<Record<In, string>>; readonly outputs: Readonly<Record<Out, string>> },
+    names: { readonly inputs: { readonly [Role in In]?: string | undefined }; readonly outputs: Readonly<Record<Out, string>> },
     inputs: Readonly<Record<NoInfer<In>, ort.Tensor>>,
   ): Promise<Record<Out, ort.Tensor>> {
     const session = await this.load(file);
-    const feeds = Object.fromEntries(Object.entries<string>(names.inputs).map(([role, name]) => [name, inputs[role as In]]));
+    const taken = Object.entries<string | undefined>(names.inputs).flatMap(([role, name]) => (name === undefined ? [] : [[name, inputs[role as In]] as const]));
+    const feeds = Object.fromEntries(taken);
     const results = await session.run(feeds);
     return Object.fromEntries(
       Object.entries<string>(names.outputs).map(([role, name]) => {

@@ -13,13 +13,13 @@ export type Caption = {
   readonly slotPositions: readonly number[];
 };
 
-/** Size and place are said for a single thing only: captions of two never had them. */
-export function captionWords({ subjects, position, scene, look }: Reading, language: Language, slots: readonly string[], maxWords: number): string[] {
+/** A place is said for a single thing only: captions of several never had one. */
+export function captionWords({ subjects, position, relation, scene, look }: Reading, language: Language, slots: readonly string[], maxWords: number): string[] {
   const [only, second] = subjects;
   const things = subjects.flatMap(({ colour, size }, k) => [
-    ...(k > 0 ? ['and'] : []),
+    ...(k > 0 ? (relation?.caption ?? 'and').split(' ') : []),
     'a',
-    ...(second || size === undefined ? [] : [size]),
+    ...(subjects.length > language.sizedThings || size === undefined ? [] : [size]),
     ...(colour === undefined ? [] : [colour]),
     slots[k] ?? '',
   ]);

@@ -15,16 +15,23 @@ export const languageSchema = z.strictObject({
   articles: words,
   /** Words between things: they end a noun phrase. */
   joints: words,
-  /** "a cat to the right of a dog": the thing named first stands on the right. */
-  swaps: words,
+  /**
+   * How two things stand to each other, by the words of the caption between them. `isSwapped`: the caption names the second thing first.
+   * `overlap`: the first stands on the second, which hides this share of its own height of it.
+   * `aside`: the second stands this share of the picture's width to the left or the right of the first, so that it does not hide it.
+   */
+  relations: z.array(z.strictObject({ caption: z.string().min(1), isSwapped: z.boolean().default(false), overlap: z.number().min(0).max(1).optional(), aside: z.number().min(0).max(0.5).optional(), words })),
   counts: z.record(z.string(), z.int().min(2)),
   /** Read without a notice: they ask for what every picture has, or for nothing that a picture shows. */
   ignored: words,
-  looks: z.record(z.string(), z.strictObject({ caption: z.string(), isFlat: z.boolean(), words })),
+  /** `within`: a shade of another look; it shows things by that look's pictures, and a prompt can ask for it only there. */
+  looks: z.record(z.string(), z.strictObject({ caption: z.string(), isFlat: z.boolean(), within: z.string().optional(), words })),
   colours: z.record(z.string(), words),
   /** How a thing takes a colour on; see `recolour.ts`. A colour that is not here is for plain backgrounds only. */
   paints: z.record(z.string(), paintSchema),
   sizes: z.record(z.string(), words),
+  /** Captions with more things than this say no sizes: the text encoder never read such. */
+  sizedThings: z.int().positive().default(1),
   positions: z.record(z.string(), words),
   backgroundWords: words,
   /** The colours that the text encoder knows as backgrounds. */
@@ -33,13 +40,16 @@ export const languageSchema = z.strictObject({
   plainScene: z.string().includes('{colour}'),
   /** Painted when a prompt names nothing that the model knows. */
   defaultScene: z.string(),
-  scenes: z.record(z.string(), z.strictObject({ caption: z.string(), isLight: z.boolean().default(false), words })),
-  /** Captions for two scenes at once, where the model makes both of them: it was not trained on any. */
+  /** `lights` are the scenes (`isLight`) whose captions may follow this one's. */
+  scenes: z.record(z.string(), z.strictObject({ caption: z.string(), isLight: z.boolean().default(false), lights: z.array(z.string()).default([]), words })),
+  /** Captions for two scenes at once that are more than one after the other. */
   blends: z.array(z.strictObject({ scenes: z.tuple([z.string(), z.string()]), caption: z.string() })),
   irregularPlurals: z.record(z.string(), z.string()),
 });
 
 export type Language = z.infer<typeof languageSchema>;
+
+export type Relation = Omit<Language['relations'][number], 'words'>;
 
 /** What a word, or several in a row, does in a prompt. */
 export type Meaning =
@@ -51,7 +61,8 @@ export type Meaning =
   | { readonly type: 'plainScene'; readonly colour: string }
   | { readonly type: 'look'; readonly look: string }
   | { readonly type: 'count'; readonly count: number }
-  | { readonly type: 'article' | 'joint' | 'swap' | 'ignored' };
+  | { readonly type: 'relation'; readonly relation: Relation }
+  | { readonly type: 'article' | 'joint' | 'ignored' };
 
 /** The words of the grammar; where two entries claim a phrase, the one that says more about the picture wins. */
 export function grammarOf(language: Language): ReadonlyMap<string, Meaning> {
@@ -61,7 +72,7 @@ export function grammarOf(language: Language): ReadonlyMap<string, Meaning> {
   };
   claim(language.ignored, { type: 'ignored' });
   claim(language.joints, { type: 'joint' });
-  claim(language.swaps, { type: 'swap' });
+  for (const { words: phrases, ...relation } of language.relations) claim(phrases, { type: 'relation', relation });
   claim(language.articles, { type: 'article' });
   for (const [count, value] of Object.entries(language.counts)) claim([count], { type: 'count', count: value });
   for (const [scene, entry] of Object.entries(language.scenes)) claim(entry.words, { type: 'scene', scene });

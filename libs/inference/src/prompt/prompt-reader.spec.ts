@@ -17,7 +17,7 @@ function read(prompt: string) {
 
 describe('a prompt', () => {
   it.each([
-    ['a red apple on a beach at sunset', ['red apple'], 'a red <s0> by the sea at sunset', []],
+    ['a red apple on a beach at sunset', ['red apple'], 'a red <s0> on a beach at sunset', []],
     ['apple', ['red apple'], 'a <s0>', []],
     ['a green apple', ['green apple'], 'a green <s0>', []],
     ['a dog', ['dog'], 'a <s0>', []],
@@ -36,19 +36,30 @@ describe('a prompt', () => {
     ['a heart on a white background', ['red heart'], 'a <s0> on a white background', []],
     ['an orange on a table', ['tangerine'], 'a <s0> on a table', []],
     ['a mountain at night', ['snow capped mountain'], 'a <s0> at night', []],
-    ['a beach at sunset', [], 'by the sea at sunset', []],
+    ['a beach at sunset', [], 'on a beach at sunset', []],
     ['👩🏽‍🚀 in space', ['woman astronaut'], 'a <s0> in space', []],
     ['🍎 in space', ['red apple'], 'a <s0> in space', []],
     ['an elephnat in the desert', ['elephant'], 'a <s0> in the desert', ['read_as']],
     ['a zeppelin over the mountains', [], 'in the mountains', ['unknown_word']],
     ['a happy panda eating pizza in a forest', ['panda', 'pizza'], 'a <s0> and a <s1> in a forest', ['unknown_word']],
     ['a chocolate cake', ['birthday cake'], 'a <s0>', ['concept_left_out']],
-    ['a dog, a cat and a cow', ['dog', 'cat'], 'a <s0> and a <s1>', ['concept_left_out']],
-    ['a hedgehog in the woods at dusk', ['hedgehog'], 'a <s0> in a forest', ['scene_left_out']],
+    ['a dog, a cat and a cow', ['dog', 'cat', 'cow'], 'a <s0> and a <s1> and a <s2>', []],
+    ['a dog, a cat, a cow and a pig', ['dog', 'cat', 'cow'], 'a <s0> and a <s1> and a <s2>', ['concept_left_out']],
+    ['a hedgehog in the woods at dusk', ['hedgehog'], 'a <s0> in a forest at sunset', []],
+    ['a hedgehog in the woods by a lake', ['hedgehog'], 'a <s0> in a forest', ['scene_left_out']],
     ['a brown dog', ['dog'], 'a brown <s0>', []],
     ['a black cat on red', ['black cat'], 'a black <s0> on a red background', []],
     ['a bear in the woods at midnight', ['bear'], 'a <s0> in a forest at night', []],
     ['a bicycle leaming against a wall', ['bicycle', 'brick'], 'a <s0> and a <s1>', ['read_as']],
+    ['a cat on a car in the rain', ['cat', 'automobile'], 'a <s0> on top of a <s1> in the rain', []],
+    ['a man riding a horse at night', ['man', 'horse'], 'a <s0> on top of a <s1> at night', []],
+    ['a bee flying over a sunflower', ['honeybee', 'sunflower'], 'a <s0> above a <s1>', []],
+    ['a dog under an umbrella', ['umbrella', 'dog'], 'a <s0> above a <s1>', []],
+    ['a red crab in front of a castle', ['castle', 'crab'], 'a <s0> behind a red <s1>', []],
+    ['a cat on a car next to a dog', ['cat', 'automobile', 'dog'], 'a <s0> and a <s1> and a <s2>', []],
+    ['a tiny robot next to a huge teapot', ['robot', 'teapot'], 'a small <s0> and a big <s1>', []],
+    ['snow in the mountains', [], 'in the snowy mountains', []],
+    ['a turquoise whale', ['spouting whale'], 'a turquoise <s0>', []],
     ['', [], 'on a pastel gradient', []],
   ])('"%s" is read as %j', (prompt, things, caption, notices) => {
     const reading = read(prompt);
@@ -58,6 +69,8 @@ describe('a prompt', () => {
   it('chooses the look that it asks for', () => {
     expect(read('flat illustration of a fox').look).toBe('flat');
     expect(read('a fox').look).toBe('3d');
+    expect(read('a fox in dramatic light').look).toBe('cinematic');
+    expect(model.reader.read('a fox in dramatic light', 'flat').look).toBe('flat');
   });
 
   it('says which word was left out', () => {

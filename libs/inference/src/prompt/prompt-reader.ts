@@ -1,5 +1,5 @@
 import type { EngineNotice } from '../diffusion-engine.js';
-import type { Language } from './language.js';
+import type { Language, Meaning, Relation } from './language.js';
 import type { Lexicon } from './lexicon.js';
 import { phrasesOf, type Phrase } from './phrases.js';
 
@@ -10,6 +10,8 @@ export type Reading = {
   /** From left to right. At most as many as the model has slots. */
   readonly subjects: readonly Subject[];
   readonly position: string | undefined;
+  /** Of the first of two things to the second; undefined for a mere "and". */
+  readonly relation: Relation | undefined;
   /** Caption of the background; undefined when the prompt leaves it open. */
   readonly scene: string | undefined;
   readonly look: string;
@@ -18,6 +20,8 @@ export type Reading = {
 
 type OpenSubject = { concept: number; name: string; colour: string | undefined; size: string | undefined };
 type Modifiers = { colour: { name: string; word: string } | undefined; size: string | undefined; count: number };
+
+const endsNounPhrase = ({ type }: Meaning) => type === 'joint' || type === 'relation';
 
 const noModifiers = (): Modifiers => ({ colour: undefined, size: undefined, count: 1 });
 
@@ -60,7 +64,9 @@ class ReadingPass {
   #plainColour: string | undefined;
   #position: string | undefined;
   #look: string;
-  #isSwapped = false;
+  /** Between the first thing and a second that is still to come. */
+  #openRelation: Relation | undefined;
+  #relation: Relation | undefined;
   #modifiers = noModifiers();
   #leftOut: string[] = [];
 
@@ -90,20 +96,24 @@ class ReadingPass {
         this.#position ??= meaning.position;
         return;
       case 'look':
-        this.#look = meaning.look;
+        this.#takeLook(meaning.look);
         return;
       case 'scene':
-        this.#scenes.push({ scene: meaning.scene, words, isSubjectLike: before === undefined || (before.meaning.type !== 'joint' && this.#subjects.length === 0) });
+        this.#openRelation = undefined;
+        this.#scenes.push({ scene: meaning.scene, words, isSubjectLike: before === undefined || (!endsNounPhrase(before.meaning) && this.#subjects.length === 0) });
         this.#modifiers = noModifiers();
         return;
       case 'plainScene':
         this.#plainColour = meaning.colour;
         return;
-      case 'swap':
-        this.#isSwapped = this.#subjects.length === 1;
-        this.#modifiers = noModifiers();
+      case 'relation':
+        this.#dropModifiers();
+        this.#openRelation = this.#subjects.length === 1 ? meaning.relation : undefined;
         return;
       case 'joint':
+        this.#openRelation = undefined;
+        this.#dropModifiers();
+        return;
       case 'article':
         this.#dropModifiers();
         return;
@@ -112,6 +122,11 @@ class ReadingPass {
       default:
         meaning satisfies never;
     }
+  }
+
+  #takeLook(look: string): void {
+    const within = this.language.looks[look]?.within;
+    if (within === undefined || within === this.#look) this.#look = look;
   }
 
   #takeConcept(concept: number, words: readonly string[], before: Phrase | undefined): void {
@@ -127,15 +142,17 @@ class ReadingPass {
       this.#subjects.push({ ...subject, colour: subject.colour ?? described?.colour, size: subject.size ?? described?.size });
       return;
     }
+    this.#relation ??= this.#openRelation;
+    this.#openRelation = undefined;
     this.#subjects.push(subject);
     for (let k = 1; k < Math.min(count, this.slots) && this.#subjects.length < this.slots; k += 1) this.#subjects.push({ ...subject });
     if (count > this.slots) this.notices.push({ kind: 'concept_left_out', message: `This model paints at most ${this.slots} things: ${this.slots} of ${count} ${subject.name} are painted.` });
   }
 
   #takeColour(colour: string, words: readonly string[], before: Phrase | undefined, after: Phrase | undefined): void {
-    const endsPhrase = after === undefined || after.meaning.type === 'joint' || after.meaning.type === 'scene' || after.meaning.type === 'position';
+    const endsPhrase = after === undefined || endsNounPhrase(after.meaning) || after.meaning.type === 'scene' || after.meaning.type === 'position';
     const concept = this.lexicon.conceptOf(words);
-    if (endsPhrase && concept !== undefined && (before === undefined || before.meaning.type !== 'joint') && before?.words[0] !== 'is') return this.#takeConcept(concept, words, before);
+    if (endsPhrase && concept !== undefined && (before === undefined || !endsNounPhrase(before.meaning)) && before?.words[0] !== 'is') return this.#takeConcept(concept, words, before);
     if (endsPhrase && before?.words.join(' ') === 'on' && this.language.plainColours.includes(colour)) {
       this.#plainColour = colour;
       return;
@@ -162,28 +179,39 @@ class ReadingPass {
     const kept = this.#subjects.slice(0, this.slots);
     this.#leftOut.push(...this.#subjects.slice(this.slots).map(({ name }) => name));
     for (const name of this.#leftOut) this.notices.push({ kind: 'concept_left_out', message: `This model paints at most ${this.slots} things, one word each; "${name}" was left out.` });
-    return { subjects: this.#isSwapped ? kept.toReversed() : kept, position: this.#position, scene: this.#sceneCaption(), look: this.#look, notices: this.notices };
+    const relation = kept.length === 2 && this.#subjects.length === 2 ? this.#relation : undefined;
+    return { subjects: relation?.isSwapped ? kept.toReversed() : kept, position: this.#position, relation, scene: this.#sceneCaption(), look: this.#look, notices: this.notices };
   }
 
   #promoteSceneToSubject(): void {
-    if (this.#subjects.length > 0 || (this.#scenes.length < 2 && this.#plainColour === undefined)) return;
+    if (this.#subjects.length > 0 || this.#blend() || (this.#scenes.length < 2 && this.#plainColour === undefined)) return;
     const index = this.#scenes.findIndex(({ isSubjectLike, words }) => isSubjectLike && this.lexicon.conceptOf(words) !== undefined);
     const [promoted] = index === -1 ? [] : this.#scenes.splice(index, 1);
     const concept = promoted && this.lexicon.conceptOf(promoted.words);
     if (promoted && concept !== undefined) this.#subjects.push({ concept, name: promoted.words.join(' '), colour: undefined, size: undefined });
   }
 
-  /** The text encoder learned one scene at a time: two become a blend that works all the same, else the place wins over the light. */
+  #namedScenes(): string[] {
+    return [...new Set(this.#scenes.map(({ scene }) => scene))];
+  }
+
+  #blend(): Language['blends'][number] | undefined {
+    const named = this.#namedScenes();
+    return this.language.blends.find(({ scenes }) => scenes.every((scene) => named.includes(scene)));
+  }
+
+  /** One place at a time, in one of its lights; two scenes may also have a caption of their own. */
   #sceneCaption(): string | undefined {
-    const { scenes, blends, plainScene } = this.language;
-    const named = [...new Set(this.#scenes.map(({ scene }) => scene))];
+    const { scenes, plainScene } = this.language;
+    const named = this.#namedScenes();
     if (named.length === 0) return this.#plainColour === undefined ? undefined : plainScene.replace('{colour}', this.#plainColour);
-    const blend = blends.find((each) => each.scenes.every((scene) => named.includes(scene)));
+    const blend = this.#blend();
     if (blend) return blend.caption;
     const chosen = named.find((scene) => !scenes[scene]?.isLight) ?? named[0] ?? '';
+    const light = scenes[chosen]?.lights.find((each) => named.includes(each)) ?? '';
     for (const scene of named) {
-      if (scene !== chosen) this.notices.push({ kind: 'scene_left_out', message: `This model knows one scene at a time: "${scene}" was left out beside "${chosen}".` });
+      if (scene !== chosen && scene !== light) this.notices.push({ kind: 'scene_left_out', message: `This model knows one scene at a time: "${scene}" was left out beside "${chosen}".` });
     }
-    return scenes[chosen]?.caption;
+    return [chosen, light].flatMap((scene) => scenes[scene]?.caption ?? []).join(' ');
   }
 }
