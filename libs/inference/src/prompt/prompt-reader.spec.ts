@@ -42,6 +42,7 @@ describe('a prompt', () => {
     ['an elephnat in the desert', ['elephant'], 'a <s0> in the desert', ['read_as']],
     ['a zeppelin over the mountains', [], 'in the mountains', ['unknown_word']],
     ['a happy panda eating pizza in a forest', ['panda', 'pizza'], 'a <s0> and a <s1> in a forest', ['unknown_word']],
+    ['a robot reading a book on a table', ['robot', 'closed book'], 'a <s0> and a <s1> on a table', []],
     ['a chocolate cake', ['birthday cake'], 'a <s0>', ['concept_left_out']],
     ['a dog, a cat and a cow', ['dog', 'cat', 'cow'], 'a <s0> and a <s1> and a <s2>', []],
     ['a dog, a cat, a cow and a pig', ['dog', 'cat', 'cow'], 'a <s0> and a <s1> and a <s2>', ['concept_left_out']],
