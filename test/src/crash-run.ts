@@ -39,31 +39,50 @@ export async function crashRun(start: (options: StartOptions) => Promise<Running
   const acknowledged = new Map<number, string>();
   let server = await start(options);
   try {
-    for (const [round, threshold] of [...killAfter, plan.jobs].entries()) {
-      const isLast = round === killAfter.length;
-      await submitUntil(new Client(server), plan, acknowledged, threshold);
-      if (isLast) break;
+    for (const threshold of killAfter) {
+      const load = submitAll(new Client(server), plan, acknowledged, threshold);
+      await Promise.race([load.reached, load.done]);
       await new Promise((resolve) => setTimeout(resolve, random() * 400));
+      load.expectDeath();
       await server.kill();
+      await load.done;
       plan.onProgress?.(`killed with ${acknowledged.size} jobs acknowledged`);
       server = await start(options);
     }
+    await submitAll(new Client(server), plan, acknowledged, plan.jobs).done;
     return await inspect(new Client(server), plan, acknowledged, server.objectsDir);
   } finally {
     await server.stop();
   }
 }
 
-async function submitUntil(client: Client, plan: CrashPlan, acknowledged: Map<number, string>, threshold: number): Promise<void> {
+type Load = {
+  /** Resolves when so many jobs are acknowledged; the others are still being sent then. */
+  readonly reached: Promise<void>;
+  readonly done: Promise<void>;
+  /** From here on a request that gets no answer is no failure. */
+  expectDeath(): void;
+};
+
+/** Sends whatever is not acknowledged yet. */
+function submitAll(client: Client, plan: CrashPlan, acknowledged: Map<number, string>, threshold: number): Load {
   const pending = Array.from({ length: plan.jobs }, (_, job) => job).filter((job) => !acknowledged.has(job));
+  let isDying = false;
+  let reach = () => {};
+  const reached = new Promise<void>((resolve) => (reach = resolve));
   const worker = async () => {
-    while (acknowledged.size < threshold) {
-      const job = pending.shift();
-      if (job === undefined) return;
-      acknowledged.set(job, await createPatiently(client, plan.request(job), `crash-${plan.seed}-${job}`));
+    for (let job = pending.shift(); job !== undefined; job = pending.shift()) {
+      try {
+        acknowledged.set(job, await createPatiently(client, plan.request(job), `crash-${plan.seed}-${job}`));
+      } catch (error) {
+        if (isDying) return;
+        throw error;
+      }
+      if (acknowledged.size >= threshold) reach();
     }
   };
-  await Promise.all(Array.from({ length: plan.clients }, worker));
+  const done = Promise.all(Array.from({ length: plan.clients }, worker)).then(() => undefined);
+  return { reached, done, expectDeath: () => (isDying = true) };
 }
 
 /** A store that comes back from a kill may answer 503 for a while; a client then asks again with the same key. */
