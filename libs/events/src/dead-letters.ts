@@ -1,6 +1,6 @@
 import type { Collection, Documents, Stored } from '@tessera/documents/documents.js';
 import type { LoggedEvent } from '@tessera/documents/event-log.js';
-import { notFound } from '@tessera/platform/errors.js';
+import { failedPrecondition, notFound } from '@tessera/platform/errors.js';
 import { derivedId } from '@tessera/platform/ids.js';
 import type { DeadLetter } from './event-bus.js';
 
@@ -11,6 +11,8 @@ const errorCharsMax = 2_000;
 type DeadLetterDocument = Omit<DeadLetter, 'deadLetterId'> & { offset: number; occurredMs: number; traceparent?: string | undefined; dataBase64: string };
 
 const messageOf = (error: unknown): string => String((error as { message?: unknown } | undefined)?.message ?? error).slice(0, errorCharsMax);
+
+type Redelivery = { readonly subscriptions: ReadonlyMap<string, unknown>; redeliver(event: LoggedEvent, attempt: number): Promise<void> };
 
 export class DeadLetters {
   private readonly letters: Collection<DeadLetterDocument>;
@@ -36,22 +38,38 @@ export class DeadLetters {
     return items.map(({ id, value: { type, key, eventId, attempts, error, failedMs } }) => ({ deadLetterId: id, group, type, key, eventId, attempts, error, failedMs }));
   }
 
-  async get(deadLetterId: string): Promise<Stored<DeadLetterDocument>> {
+  /** Runs the handler of the letter's group once more; the letter goes when it succeeds, and notes another attempt when it fails. */
+  async redrive(deadLetterId: string, redeliveryOf: (group: string) => Redelivery | undefined): Promise<void> {
+    const letter = await this.get(deadLetterId);
+    const { group, type, attempts } = letter.value;
+    const redelivery = redeliveryOf(group);
+    if (!redelivery?.subscriptions.has(type)) throw failedPrecondition('no_handler', `Nobody here handles ${type} for ${group} any more.`);
+    try {
+      await redelivery.redeliver(this.eventOf(letter), attempts + 1);
+    } catch (error) {
+      if ((error as { reason?: string }).reason === 'bus_stopped') throw error;
+      await this.failedAgain(letter, error);
+      throw failedPrecondition('redrive_failed', `The handler has failed again: ${String((error as Error).message)}`, { cause: error });
+    }
+    await this.remove(letter);
+  }
+
+  private async get(deadLetterId: string): Promise<Stored<DeadLetterDocument>> {
     const letter = await this.letters.get(deadLetterId);
     if (letter === undefined) throw notFound('unknown_dead_letter', `There is no dead letter ${deadLetterId}.`);
     return letter;
   }
 
-  eventOf({ value: { eventId, type, key, offset, occurredMs, traceparent, dataBase64 } }: Stored<DeadLetterDocument>): LoggedEvent {
+  private eventOf({ value: { eventId, type, key, offset, occurredMs, traceparent, dataBase64 } }: Stored<DeadLetterDocument>): LoggedEvent {
     return { id: eventId, type, key, offset, occurredMs, traceparent, data: Buffer.from(dataBase64, 'base64') };
   }
 
   /** Whoever was first has removed it: that is as good. */
-  async remove(letter: Stored<DeadLetterDocument>): Promise<void> {
+  private async remove(letter: Stored<DeadLetterDocument>): Promise<void> {
     await this.update([this.letters.remove(letter)]);
   }
 
-  async failedAgain(letter: Stored<DeadLetterDocument>, error: unknown): Promise<void> {
+  private async failedAgain(letter: Stored<DeadLetterDocument>, error: unknown): Promise<void> {
     await this.update([this.letters.replace(letter, { ...letter.value, attempts: letter.value.attempts + 1, error: messageOf(error), failedMs: Date.now() })]);
   }
 

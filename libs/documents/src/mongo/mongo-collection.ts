@@ -1,19 +1,12 @@
 import type mongoose from 'mongoose';
-import { Collection, type CollectionSpec, type Page, type Query, type Scalar, type Stored, type Write } from '../documents.js';
-import { cursorKeys, pageCursor } from '../page-cursor.js';
-import { checkId, checkIds, checkPage, checkWhere, fullSort, isScalar, type SortField } from '../query-rules.js';
+import { Collection, type CollectionSpec, type Page, type Query, type Stored, type Write } from '../documents.js';
+import { cursorKeys, pageOf } from '../page-cursor.js';
+import { checkId, checkIds, checkPage, checkWhere, fullSort } from '../query-rules.js';
 import { countFilter, findFilter, sortOrder } from './filter.js';
 import { storeError } from './mongo-errors.js';
 import { stored, type StoredDocument } from './stored-document.js';
 
 export type DriverCollection = mongoose.mongo.Collection<StoredDocument>;
-
-function sortKeys({ id, value }: Stored<object>, sort: readonly SortField[]): Scalar[] {
-  return sort.map(([field]) => {
-    const key: unknown = field === 'id' ? id : (value as Record<string, unknown>)[field];
-    return isScalar(key) ? key : JSON.stringify(key);
-  });
-}
 
 export class MongoCollection<T extends object> extends Collection<T> {
   readonly name: string;
@@ -53,10 +46,7 @@ export class MongoCollection<T extends object> extends Collection<T> {
     // One more than the page holds, to know whether there is another page.
     const page = { sort: sortOrder(sort), limit: query.limit + 1, skip: query.offset ?? 0, batchSize: query.limit + 2 };
     const documents = await this.read(() => this.driver.find(findFilter(conditions, sort, keys), page).toArray());
-    const items = documents.slice(0, query.limit).map((document) => stored<T>(document));
-    const last = items.at(-1);
-    if (documents.length <= query.limit || last === undefined) return { items };
-    return { items, next: pageCursor(this.name, query.where, sort, sortKeys(last, sort)) };
+    return pageOf(this.name, query, sort, documents, stored<T>);
   }
 
   async count(where?: Query['where']): Promise<number> {

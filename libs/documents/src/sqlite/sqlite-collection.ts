@@ -1,18 +1,11 @@
-import { Collection, type CollectionSpec, type Page, type Query, type Scalar, type Stored, type Write } from '../documents.js';
-import { cursorKeys, pageCursor } from '../page-cursor.js';
-import { checkId, checkIds, checkPage, checkWhere, fullSort, isScalar, type SortField } from '../query-rules.js';
+import { Collection, type CollectionSpec, type Page, type Query, type Stored, type Write } from '../documents.js';
+import { cursorKeys, pageOf } from '../page-cursor.js';
+import { checkId, checkIds, checkPage, checkWhere, fullSort } from '../query-rules.js';
 import { countStatement, findStatement } from './query.js';
 import type { DocumentRow, Reader } from './reader.js';
 
 function stored<T>([id, revision, body]: DocumentRow): Stored<T> {
   return { id, revision, value: JSON.parse(body) as T };
-}
-
-function sortKeys({ id, value }: Stored<object>, sort: readonly SortField[]): Scalar[] {
-  return sort.map(([field]) => {
-    const key: unknown = field === 'id' ? id : (value as Record<string, unknown>)[field];
-    return isScalar(key) ? key : JSON.stringify(key);
-  });
 }
 
 export class SqliteCollection<T extends object> extends Collection<T> {
@@ -55,10 +48,7 @@ export class SqliteCollection<T extends object> extends Collection<T> {
     const keys = query.after === undefined ? undefined : cursorKeys(this.name, query.where, sort, query.after);
     await this.ready();
     const rows = await this.reader.read<DocumentRow>(findStatement(this.spec, conditions, sort, query, keys));
-    const items = rows.slice(0, query.limit).map((row) => stored<T>(row));
-    const last = items.at(-1);
-    if (rows.length <= query.limit || last === undefined) return { items };
-    return { items, next: pageCursor(this.name, query.where, sort, sortKeys(last, sort)) };
+    return pageOf(this.name, query, sort, rows, stored<T>);
   }
 
   async count(where?: Query['where']): Promise<number> {

@@ -92,17 +92,7 @@ export class KafkaEventBus extends EventBus {
 
   async redrive(deadLetterId: string): Promise<void> {
     this.checkStarted();
-    const letter = await this.letters.get(deadLetterId);
-    const deliveries = this.deliveries.get(letter.value.group);
-    if (!deliveries?.subscriptions.has(letter.value.type)) throw failedPrecondition('no_handler', `Nobody here handles ${letter.value.type} for ${letter.value.group} any more.`);
-    try {
-      await deliveries.redeliver(this.letters.eventOf(letter), letter.value.attempts + 1);
-    } catch (error) {
-      if ((error as { reason?: string }).reason === 'bus_stopped') throw error;
-      await this.letters.failedAgain(letter, error);
-      throw failedPrecondition('redrive_failed', `The handler has failed again: ${String((error as Error).message)}`, { cause: error });
-    }
-    await this.letters.remove(letter);
+    await this.letters.redrive(deadLetterId, (group) => this.deliveries.get(group));
   }
 
   /** What waits in the outbox, and what lies in the topics behind each group's position. */

@@ -1,7 +1,8 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { bytesOf, describeObjectStoreConformance } from '../object-store.conformance.js';
+import { describeObjectStoreConformance } from '../object-store.conformance.js';
+import { bytesOf } from '../object-store.installation.js';
 import { openObjectStore } from '../open-object-store.js';
 import { serveFolder, type ServedFolder } from './object-links.fixture.js';
 

@@ -3,7 +3,7 @@ import fs from 'node:fs/promises';
 import net from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { postForm } from '../object-store.conformance.js';
+import { postForm } from '../object-store.installation.js';
 import { serveFolder, type ServedFolder } from './object-links.fixture.js';
 
 const hourMs = 3_600_000;

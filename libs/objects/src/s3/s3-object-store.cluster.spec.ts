@@ -5,7 +5,8 @@ import { ManualClock } from '@tessera/platform/clock.js';
 import type { S3Settings } from '@tessera/platform/config.js';
 import type { RunningServer } from '@tessera/servers/running-server.js';
 import { s3Access, startS3 } from '@tessera/servers/s3.js';
-import { bytesOf, describeObjectStoreConformance, postForm } from '../object-store.conformance.js';
+import { describeObjectStoreConformance } from '../object-store.conformance.js';
+import { bytesOf, postForm } from '../object-store.installation.js';
 import { openObjectStore } from '../open-object-store.js';
 
 const hourMs = 3_600_000;
