@@ -1,5 +1,5 @@
 import { Controller, Get, Header } from '@nestjs/common';
-import { register } from 'prom-client';
+import { metricsContentType, metricsText } from '@tessera/platform/telemetry/metrics.js';
 
 /** Liveness and metrics of a service that has no HTTP face of its own. */
 @Controller()
@@ -10,8 +10,8 @@ export class HealthController {
   }
 
   @Get('metrics')
-  @Header('content-type', register.contentType)
+  @Header('content-type', metricsContentType)
   metrics(): Promise<string> {
-    return register.metrics();
+    return metricsText();
   }
 }

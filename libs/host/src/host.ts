@@ -76,10 +76,10 @@ function createApp(services: readonly ServiceDefinition[], config: Config, ports
 
 /** In process always; over gRPC the public contracts if there are any, else the services' own. */
 async function connectRpc(app: NestFastifyApplication, services: readonly ServiceDefinition[], config: Config, ports: Ports): Promise<string | undefined> {
-  app.useGlobalFilters(new RpcErrorFilter(ports.logger));
-  app.useGlobalInterceptors(new TraceInterceptor());
-  app.connectMicroservice<MicroserviceOptions>({ strategy: ports.strategy }, { inheritAppConfig: true });
   const publicContracts = services.flatMap((service) => service.publicContracts ?? []);
+  app.useGlobalFilters(new RpcErrorFilter(ports.logger));
+  app.useGlobalInterceptors(new TraceInterceptor(new Set(publicContracts.map(({ typeName }) => typeName))));
+    app.connectMicroservice<MicroserviceOptions>({ strategy: ports.strategy }, { inheritAppConfig: true });
   const contracts = publicContracts.length > 0 ? publicContracts : services.flatMap((service) => service.contracts);
   if (contracts.length === 0) return undefined;
   // Nest keeps the port that it bound to itself, so a free one is chosen beforehand.

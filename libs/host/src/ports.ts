@@ -2,6 +2,7 @@ import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { Cache } from '@tessera/cache/cache.js';
 import { openCache } from '@tessera/cache/open-cache.js';
 import { Documents } from '@tessera/documents/documents.js';
+import { TracedDocuments } from '@tessera/documents/traced-documents.js';
 import { openDocuments, type OpenClusterDocuments, type OpenDocuments } from '@tessera/documents/open-documents.js';
 import { EventBus } from '@tessera/events/event-bus.js';
 import { openEventBus } from '@tessera/events/open-event-bus.js';
@@ -9,9 +10,12 @@ import { DiffusionEngine } from '@tessera/inference/diffusion-engine.js';
 import { openEngine } from '@tessera/inference/open-engine.js';
 import { ObjectStore } from '@tessera/objects/object-store.js';
 import { openObjectStore } from '@tessera/objects/open-object-store.js';
+import { TracedObjectStore } from '@tessera/objects/traced-object-store.js';
 import { Clock, SystemClock } from '@tessera/platform/clock.js';
 import { Config } from '@tessera/platform/config.js';
 import { createLogger, type Logger } from '@tessera/platform/logger.js';
+import { isTracing } from '@tessera/platform/telemetry/span.js';
+import { startTelemetry } from '@tessera/platform/telemetry/start-telemetry.js';
 import { LOGGER } from '@tessera/platform/tokens.js';
 import { openRpc } from '@tessera/rpc/open-rpc.js';
 import { Rpc } from '@tessera/rpc/rpc.js';
@@ -34,6 +38,7 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
   };
   try {
     const logger = createLogger(config.logLevel, name);
+    keep(await startTelemetry(config.telemetry, serviceNameOf(name), logger));
     const store = keep(await openStore(config, logger));
     const cache = keep(await openCache({ profile: config.profile, redisUrl: config.redisUrl, logger }));
     const objects = keep(await openObjectStore({ profile: config.profile, dataDir: config.dataDir, publicUrl, s3: config.s3, logger }));
@@ -43,12 +48,19 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
     const bus = await openBus(store, config, logger);
     keep({ close: () => bus.stop() });
     observeStore(store, bus);
-    return { logger, store, bus, objects, cache, engine, rpc, strategy, clock: new SystemClock(), close };
+    const isCluster = config.profile === 'cluster';
+    const traced = isTracing()
+      ? { documents: new TracedDocuments(store.documents, isCluster ? 'mongodb' : 'sqlite'), objects: new TracedObjectStore(objects, isCluster ? 's3' : 'filesystem') }
+      : { documents: store.documents, objects };
+    return { logger, store, ...traced, bus, cache, engine, rpc, strategy, clock: new SystemClock(), close };
   } catch (error) {
     await close();
     throw error;
   }
 }
+
+/** All services in one process are `tessera`, one alone `tessera-billing`. */
+const serviceNameOf = (name: string): string => (name.includes('+') ? 'tessera' : `tessera-${name}`);
 
 function openStore({ profile, dataDir, mongoUrl = '' }: Config, logger: Logger): Promise<OpenDocuments | OpenClusterDocuments> {
   return profile === 'cluster' ? openDocuments({ profile, mongoUrl, logger }) : openDocuments({ dataDir, logger });
@@ -105,7 +117,7 @@ export class PortsModule {
       { provide: Config, useValue: config },
       { provide: LOGGER, useValue: ports.logger satisfies Logger },
       { provide: Clock, useValue: ports.clock },
-      { provide: Documents, useValue: ports.store.documents },
+      { provide: Documents, useValue: ports.documents },
       { provide: EventBus, useValue: ports.bus },
       { provide: ObjectStore, useValue: ports.objects },
       { provide: Cache, useValue: ports.cache },

@@ -1,6 +1,6 @@
 import { Controller, Get, Header, HttpCode, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { register } from 'prom-client';
+import { metricsContentType, metricsText } from '@tessera/platform/telemetry/metrics.js';
 import { Readiness } from '../readiness.js';
 import { HttpErrors } from './http-errors.js';
 
@@ -26,8 +26,8 @@ export class OperationsController {
   }
 
   @Get('metrics')
-  @Header('content-type', register.contentType)
+  @Header('content-type', metricsContentType)
   metrics(): Promise<string> {
-    return register.metrics();
+    return metricsText();
   }
 }
