@@ -2,7 +2,7 @@ import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { Cache } from '@tessera/cache/cache.js';
 import { openCache } from '@tessera/cache/open-cache.js';
 import { Documents } from '@tessera/documents/documents.js';
-import { TracedDocuments } from '@tessera/documents/traced-documents.js';
+import { ObservedDocuments } from '@tessera/documents/observed-documents.js';
 import { openDocuments, type OpenClusterDocuments, type OpenDocuments } from '@tessera/documents/open-documents.js';
 import { EventBus } from '@tessera/events/event-bus.js';
 import { openEventBus } from '@tessera/events/open-event-bus.js';
@@ -10,17 +10,20 @@ import { DiffusionEngine } from '@tessera/inference/diffusion-engine.js';
 import { openEngine } from '@tessera/inference/open-engine.js';
 import { ObjectStore } from '@tessera/objects/object-store.js';
 import { openObjectStore } from '@tessera/objects/open-object-store.js';
-import { TracedObjectStore } from '@tessera/objects/traced-object-store.js';
+import { ObservedObjectStore } from '@tessera/objects/observed-object-store.js';
 import { Clock, SystemClock } from '@tessera/platform/clock.js';
 import { Config } from '@tessera/platform/config.js';
+import { HealthChecks } from '@tessera/platform/health.js';
 import { createLogger, type Logger } from '@tessera/platform/logger.js';
-import { isTracing } from '@tessera/platform/telemetry/span.js';
 import { startTelemetry } from '@tessera/platform/telemetry/start-telemetry.js';
 import { LOGGER } from '@tessera/platform/tokens.js';
 import { openRpc } from '@tessera/rpc/open-rpc.js';
 import { Rpc } from '@tessera/rpc/rpc.js';
-import { Gauge, Counter, register } from 'prom-client';
 import { addressesOf } from './peers.js';
+import { observePorts } from './port-metrics.js';
+
+/** The name of nothing: looked up to see whether anybody answers. */
+const probe = 'readiness';
 
 type Closable = { close(): Promise<void> | void };
 
@@ -47,12 +50,11 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
     keep(rpc);
     const bus = await openBus(store, config, logger);
     keep({ close: () => bus.stop() });
-    observeStore(store, bus);
+    const health = new HealthChecks({ documents: () => store.ping(), cache: () => cache.get(probe), objects: () => objects.head(probe) });
+    observePorts(store, bus, health);
     const isCluster = config.profile === 'cluster';
-    const traced = isTracing()
-      ? { documents: new TracedDocuments(store.documents, isCluster ? 'mongodb' : 'sqlite'), objects: new TracedObjectStore(objects, isCluster ? 's3' : 'filesystem') }
-      : { documents: store.documents, objects };
-    return { logger, store, ...traced, bus, cache, engine, rpc, strategy, clock: new SystemClock(), close };
+    const documents = new ObservedDocuments(store.documents, isCluster ? 'mongodb' : 'sqlite');
+    return { logger, store, documents, bus, objects: new ObservedObjectStore(objects, isCluster ? 's3' : 'filesystem'), cache, engine, rpc, strategy, health, clock: new SystemClock(), close };
   } catch (error) {
     await close();
     throw error;
@@ -71,44 +73,6 @@ async function openBus(store: OpenDocuments | OpenClusterDocuments, { kafkaBroke
   return 'outbox' in store ? openEventBus({ outbox: store.outbox, kafkaBrokers, documents, logger }) : openEventBus({ eventLog: store.eventLog, documents, logger });
 }
 
-function observeStore(store: OpenDocuments | OpenClusterDocuments, bus: EventBus): void {
-  register.removeSingleMetric('tessera_store_commit_groups_total');
-  register.removeSingleMetric('tessera_events_lag');
-  register.removeSingleMetric('tessera_outbox_waiting');
-  let seen = 0;
-  const groups = new Counter({
-    name: 'tessera_store_commit_groups_total',
-    help: 'Groups of commits written to the document store; each is one fsync.',
-    collect() {
-      const now = store.fsyncs();
-      this.inc(now - seen);
-      seen = now;
-    },
-  });
-  const lag = new Gauge({
-    name: 'tessera_events_lag',
-    help: 'Events committed and not yet handled.',
-    labelNames: ['group'],
-    async collect() {
-      // A broker that does not answer must not take all other metrics with it: then the last values stand.
-      const lags = await bus.lag().catch(() => ({}));
-      for (const [group, events] of Object.entries(lags)) this.set({ group }, events);
-    },
-  });
-  void [groups, lag];
-  if ('outbox' in store) observeOutbox(store);
-}
-
-function observeOutbox({ outbox }: OpenClusterDocuments): void {
-  void new Gauge({
-    name: 'tessera_outbox_waiting',
-    help: 'Events of all services committed and not yet handed on to the broker.',
-    async collect() {
-      this.set(await outbox.waiting().catch(() => Number.NaN));
-    },
-  });
-}
-
 @Global()
 @Module({})
 export class PortsModule {
@@ -123,6 +87,7 @@ export class PortsModule {
       { provide: Cache, useValue: ports.cache },
       { provide: DiffusionEngine, useValue: ports.engine },
       { provide: Rpc, useValue: ports.rpc },
+      { provide: HealthChecks, useValue: ports.health },
     ];
     return { module: PortsModule, providers, exports: providers.map(({ provide }) => provide) };
   }

@@ -8,7 +8,7 @@ import { withTraceparent } from '@tessera/platform/trace.js';
 import { jobTrace, PaintingSpans, type JobTrace } from './batch-spans.js';
 import { Heartbeats } from './heartbeats.js';
 import { readInitImage } from './init-image.js';
-import { storing } from './queue-metrics.js';
+import { storing } from './engine-metrics.js';
 import type { Slots } from './slots.js';
 import type { PictureClient, WorkerClient } from './worker-clients.js';
 

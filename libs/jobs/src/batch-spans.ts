@@ -2,7 +2,7 @@ import type { Lease } from '@tessera/contracts/tessera/generation/v1/generation_
 import type { PaintUpdate } from '@tessera/inference/diffusion-engine.js';
 import { isTracing, recordSpan, spanTimeMs, startSpan, type Span } from '@tessera/platform/telemetry/span.js';
 import { withTraceparent } from '@tessera/platform/trace.js';
-import { batchJobs, enginePhase } from './queue-metrics.js';
+import { batchJobs, enginePhase, painting } from './engine-metrics.js';
 
 /** Shorter waits are the time it takes to look. */
 const waitMsMin = 1;
@@ -46,12 +46,17 @@ export class PaintingSpans {
     this.#span = span;
     this.#model = modelId;
     batchJobs.observe(jobs.length, { model: modelId });
+    const startedMs = performance.now();
+    let outcome = 'failed';
     try {
-      return await withTraceparent(span.traceparent ?? first?.traceparent, paint);
+      const painted = await withTraceparent(span.traceparent ?? first?.traceparent, paint);
+      outcome = 'painted';
+      return painted;
     } catch (error) {
       span.fail(error);
       throw error;
     } finally {
+      painting.observe((performance.now() - startedMs) / 1_000, { model: modelId, outcome }, span.traceparent);
       span.end();
     }
   }

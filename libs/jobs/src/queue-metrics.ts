@@ -1,4 +1,4 @@
-import { counter, distribution, gauge, latencyBuckets, sizeBuckets, waitBuckets } from '@tessera/platform/telemetry/metrics.js';
+import { counter, distribution, gauge, latencyBuckets, waitBuckets } from '@tessera/platform/telemetry/metrics.js';
 import { hasEnded, type JobLife } from './job-life.js';
 
 const jobsEnded = counter({ name: 'tessera_jobs_ended_total', help: 'Jobs that came to an end, by how.', labelNames: ['pool', 'state'] });
@@ -13,13 +13,6 @@ export const claimDuration = distribution({
 });
 
 export const leasesLost = counter({ name: 'tessera_leases_lost_total', help: 'Jobs taken from a worker that was silent for too long or is gone.', labelNames: ['pool'] });
-
-export const batchJobs = distribution({ name: 'tessera_batch_jobs', help: 'Jobs painted together.', labelNames: ['model'], buckets: sizeBuckets });
-
-/** By worker, for all pictures of a batch together. */
-export const enginePhase = distribution({ name: 'tessera_engine_phase_seconds', help: 'Time of one phase of painting.', labelNames: ['phase', 'model'], buckets: waitBuckets });
-
-export const storing = distribution({ name: 'tessera_worker_storing_seconds', help: "From a job's last picture to its pictures being stored.", buckets: latencyBuckets });
 
 /** What a committed change of a job says about the queue. */
 export function measureChange(pool: string, before: JobLife, now: JobLife): void {

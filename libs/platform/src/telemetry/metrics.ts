@@ -15,6 +15,21 @@ export function counter({ name, help, labelNames = [] }: Described): Counter {
   return (register.getSingleMetric(name) as Counter | undefined) ?? new Counter({ name, help, labelNames: [...labelNames] });
 }
 
+/** What something else counts anyway; asked at every scrape, the newest declaration is. */
+export function counted({ name, help }: Described, total: () => number): void {
+  register.removeSingleMetric(name);
+  let seen = 0;
+  void new Counter({
+    name,
+    help,
+    collect() {
+      const now = total();
+      this.inc(Math.max(0, now - seen));
+      seen = now;
+    },
+  });
+}
+
 /** `collect` is asked at every scrape; the newest declaration is. */
 export function gauge({ name, help, labelNames = [] }: Described, collect?: (gauge: Gauge) => Promise<void> | void): Gauge {
   if (collect !== undefined) register.removeSingleMetric(name);
