@@ -54,7 +54,7 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
     observePorts(store, bus, health);
     const isCluster = config.profile === 'cluster';
     const documents = new ObservedDocuments(store.documents, isCluster ? 'mongodb' : 'sqlite');
-    return { logger, store, documents, bus, objects: new ObservedObjectStore(objects, isCluster ? 's3' : 'filesystem'), cache, engine, rpc, strategy, health, clock: new SystemClock(), close };
+    return { logger, store, documents, bus, bareObjects: objects, objects: new ObservedObjectStore(objects, isCluster ? 's3' : 'filesystem'), cache, engine, rpc, strategy, health, clock: new SystemClock(), close };
   } catch (error) {
     await close();
     throw error;
