@@ -3,7 +3,9 @@ import type * as Testcontainers from 'testcontainers';
 import type { StartedTestContainer } from 'testcontainers';
 import { until } from './loopback.js';
 import type { Engine } from './native-server.js';
-import type { Launch, ServerRecipe } from './running-server.js';
+import type { DockerRecipe, Launch, ServerRecipe } from './running-server.js';
+
+export const hasImage = (recipe: ServerRecipe): recipe is DockerRecipe => recipe.docker !== undefined;
 
 const startWithinMs = 5 * 60_000;
 
@@ -11,7 +13,7 @@ const startWithinMs = 5 * 60_000;
 let engine: Promise<typeof Testcontainers | undefined> | undefined;
 
 /** The engine, with the recipe's image in it; none when no engine answers, or it cannot get the image. */
-export async function dockerWith({ name, docker }: ServerRecipe): Promise<typeof Testcontainers | undefined> {
+export async function dockerWith({ name, docker }: DockerRecipe): Promise<typeof Testcontainers | undefined> {
   engine ??= connect().catch(() => undefined);
   const testcontainers = await engine;
   if (testcontainers === undefined) return undefined;
@@ -40,7 +42,7 @@ export class DockerServer implements Engine {
 
   constructor(
     private readonly testcontainers: typeof Testcontainers,
-    private readonly recipe: ServerRecipe,
+    private readonly recipe: DockerRecipe,
     private readonly launch: Launch,
   ) {}
 

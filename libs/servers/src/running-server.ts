@@ -39,7 +39,8 @@ export type ServerRecipe = {
     /** What a person installs so that `install` can work, as the end of a sentence: `apt-get, or redis-server itself`. */
     readonly needs: string;
   };
-  readonly docker: {
+  /** Absent: it runs natively only. */
+  readonly docker?: {
     readonly image: string;
     /** The server listens on the port of the launch inside the container, too, and has its data in `/data`. */
     command(launch: Launch): readonly string[];
@@ -52,3 +53,6 @@ export type ServerRecipe = {
   /** What a new server needs once it answers, such as a bucket. Must be repeatable: it runs after each first start on a data folder. */
   prepare?(port: number): Promise<void>;
 };
+
+/** A recipe that says how it runs in a container, too. */
+export type DockerRecipe = ServerRecipe & { readonly docker: NonNullable<ServerRecipe['docker']> };
