@@ -37,7 +37,9 @@ const schema = z.object({
   grpcPort: z.coerce.number().int().min(0).max(65535).default(8421),
   /** How clients reach the gateway: the start of every link that is handed out. Defaults to the listening address. */
   publicUrl: z.url().optional(),
-  engine: z.enum(['onnx', 'noop']).default('onnx'),
+  engine: z.enum(['onnx', 'noop', 'triton']).default('onnx'),
+  /** gRPC address of the Triton Inference Server that paints when the engine is `triton`; `https:` for TLS. */
+  tritonUrl: z.url({ protocol: /^https?$/ }).optional(),
   modelsDir: z.string().optional(),
   /** Threads of the inference engine. */
   engineThreads: z.coerce.number().int().min(1).max(64).default(Math.max(1, Math.min(4, os.availableParallelism()))),
@@ -90,6 +92,7 @@ const environment: Record<string, keyof ConfigInput> = {
   TESSERA_GRPC_PORT: 'grpcPort',
   TESSERA_PUBLIC_URL: 'publicUrl',
   TESSERA_ENGINE: 'engine',
+  TESSERA_TRITON_URL: 'tritonUrl',
   TESSERA_MODELS: 'modelsDir',
   TESSERA_ENGINE_THREADS: 'engineThreads',
   TESSERA_LOG_LEVEL: 'logLevel',

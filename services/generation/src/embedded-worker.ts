@@ -17,6 +17,7 @@ const workerId = 'embedded';
 const capacityOf = {
   onnx: { jobsPerBatchMax: 4, imagesPerBatchMax: 8, paintingMax: 1, batchesMax: 2, previewEverySteps: 2 },
   noop: { jobsPerBatchMax: 16, imagesPerBatchMax: 64, paintingMax: 16, batchesMax: 16, previewEverySteps: 0 },
+  triton: { jobsPerBatchMax: 4, imagesPerBatchMax: 8, paintingMax: 2, batchesMax: 3, previewEverySteps: 2 },
 } as const satisfies Record<Config['engine'], Partial<WorkerOptions>>;
 
 /** On shutdown: a picture in hand may be finished, a long batch goes back to the queue. */
