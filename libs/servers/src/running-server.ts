@@ -6,12 +6,15 @@ export type RunningServer = {
   kill(): Promise<void>;
   /** Kills it if it runs, and starts it again on the same data and port. */
   restart(): Promise<void>;
+  /** It keeps its connections and answers nothing, as a machine does that swaps or hangs. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
   /** For good; a data folder that was made for it goes, too. */
   stop(): Promise<void>;
 };
 
 export type ServerOptions = {
-  /** Where the data lie and stay. Absent: a temporary folder that lives as long as the server. */
+  /** Where the data lie and stay, together with the port: a replica set knows itself by its address. Absent: a temporary folder that lives as long as the server. */
   readonly dataDir?: string;
 };
 
@@ -53,6 +56,3 @@ export type ServerRecipe = {
   /** What a new server needs once it answers, such as a bucket. Must be repeatable: it runs after each first start on a data folder. */
   prepare?(port: number): Promise<void>;
 };
-
-/** A recipe that says how it runs in a container, too. */
-export type DockerRecipe = ServerRecipe & { readonly docker: NonNullable<ServerRecipe['docker']> };

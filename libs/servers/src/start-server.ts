@@ -2,7 +2,7 @@ import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { DockerServer, dockerWith, hasImage } from './docker-server.js';
-import { freeLoopbackPort } from './loopback.js';
+import { canListen, freeLoopbackPort } from './loopback.js';
 import { installNatively, NativeServer, type Engine } from './native-server.js';
 import type { Launch, RunningServer, ServerOptions, ServerRecipe } from './running-server.js';
 
@@ -11,7 +11,7 @@ export async function startServer(recipe: ServerRecipe, options: ServerOptions =
   const isTemporary = options.dataDir === undefined;
   const dataDir = options.dataDir ?? (await fs.mkdtemp(path.join(os.tmpdir(), `tessera-${recipe.name}-`)));
   await fs.mkdir(dataDir, { recursive: true });
-  const launch = { dataDir, port: await freeLoopbackPort() };
+  const launch = { dataDir, port: isTemporary ? await freeLoopbackPort() : await portOf(dataDir, recipe.name) };
   const server = await engineFor(recipe, launch, isTemporary);
   const stop = async () => {
     await server.kill();
@@ -32,8 +32,23 @@ export async function startServer(recipe: ServerRecipe, options: ServerOptions =
       await server.kill();
       await server.start();
     },
+    pause: () => server.pause(),
+    resume: () => server.resume(),
     stop,
   };
+}
+
+/** The port that a data folder had before, else a free one that it has from now on. */
+async function portOf(dataDir: string, name: string): Promise<number> {
+  const file = path.join(dataDir, 'port');
+  const known = Number(await fs.readFile(file, 'utf8').catch(() => ''));
+  if (known > 0) {
+    if (!(await canListen(known))) throw new Error(`${name} with its data in ${dataDir} needs port ${known}, which another program has taken: is it running already?`);
+    return known;
+  }
+  const port = await freeLoopbackPort();
+  await fs.writeFile(file, String(port));
+  return port;
 }
 
 /** Fetches what the server needs, so that no test has to wait for it. */
