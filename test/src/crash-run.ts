@@ -95,7 +95,8 @@ async function createPatiently(client: Client, request: Record<string, unknown>,
   }
 }
 
-async function inspect(client: Client, plan: CrashPlan, acknowledged: Map<number, string>, objectsDir: string): Promise<CrashReport> {
+/** Waits for the end of every acknowledged job, and counts. */
+export async function inspect(client: Client, plan: Pick<CrashPlan, 'jobs' | 'kills' | 'request'>, acknowledged: Map<number, string>, objectsDir: string): Promise<CrashReport> {
   const complaints: string[] = [];
   let succeeded = 0;
   let pictures = 0;

@@ -38,12 +38,13 @@ export class EmbeddedWorker implements OnApplicationBootstrap, OnModuleDestroy {
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
+    const { embeddedWorker = this.config.profile === 'single' } = this.config;
+    const models = embeddedWorker ? await this.models.list() : [];
+    if (models.length === 0) return;
     const takenBack = await this.queue.claims.takeBackFrom(workerId);
     if (takenBack > 0) this.logger.warn({ jobs: takenBack }, 'jobs that were being painted when the process ended go back to the queue');
-    const models = await this.models.list();
-    if (models.length === 0) return;
     const modelVersions = new Map(models.map(({ modelId, version }) => [modelId, version]));
-    const options = { workerId, pool: defaultPool, modelVersions, drainMs, ...capacityOf[this.config.engine] };
+    const options = { workerId, pool: defaultPool, modelVersions, drainMs, warmModelsMax: 1, ...capacityOf[this.config.engine] };
     this.#loop = new WorkerLoop(this.rpc.client(WorkerService), this.rpc.client(StorageService), this.engine, this.logger, options);
     this.#loop.start();
   }

@@ -26,9 +26,12 @@ const channelOptions = {
 /** One connection to a Triton over KServe's protocol (https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol), which reconnects with back-off. */
 export class TritonClient {
   readonly #client: Client;
+  readonly url: string;
 
-  constructor(readonly url: string) {
-    const { protocol, host } = new URL(url);
+  /** `host:port`, or with `https:` for TLS. */
+  constructor(address: string) {
+    this.url = address.includes('://') ? address : `http://${address}`;
+    const { protocol, host } = new URL(this.url);
     this.#client = new Client(host, protocol === 'https:' ? credentials.createSsl() : credentials.createInsecure(), channelOptions);
   }
 
