@@ -94,7 +94,8 @@ async function createPatiently(client: Client, request: Record<string, unknown>,
   }
 }
 
-async function inspect(client: Client, plan: CrashPlan, acknowledged: Map<number, string>, objectsDir: string): Promise<CrashReport> {
+/** Waits for the end of every acknowledged job, and counts. */
+export async function inspect(client: Client, plan: Pick<CrashPlan, 'jobs' | 'kills' | 'request'>, acknowledged: Map<number, string>, objectsDir: string): Promise<CrashReport> {
   const jobs = [...acknowledged].map(([job, id]) => ({ id, images: Number(plan.request(job)['num_images'] ?? 1) }));
   const { succeeded, pictures, billedTokens, complaints } = await inspectJobs(client, jobs);
   const account = await client.account();

@@ -37,7 +37,9 @@ const schema = z.object({
   grpcPort: z.coerce.number().int().min(0).max(65535).default(8421),
   /** How clients reach the gateway: the start of every link that is handed out. Defaults to the listening address. */
   publicUrl: z.url().optional(),
-  engine: z.enum(['onnx', 'noop']).default('onnx'),
+  engine: z.enum(['onnx', 'noop', 'triton']).default('onnx'),
+  /** gRPC address of the Triton Inference Server that paints when the engine is `triton`; `https:` for TLS. */
+  tritonUrl: z.string().regex(/^(https?:\/\/)?[^\s/]+:\d+$/, 'a gRPC address, such as http://127.0.0.1:8001').optional(),
   modelsDir: z.string().optional(),
   /** Threads of the inference engine. */
   engineThreads: z.coerce.number().int().min(1).max(64).default(Math.max(1, Math.min(4, os.availableParallelism()))),
@@ -58,6 +60,18 @@ const schema = z.object({
   kafkaBrokers: z.array(z.string().regex(/^\S+:\d+$/, 'a broker is host:port')).min(1).optional(),
   redisUrl: connectionString('redis:', 'rediss:').optional(),
   s3: s3Schema.optional(),
+  /** Serves `/healthz`, `/readyz` and `/metrics` apart from everything else; 0: not at all. */
+  healthPort: z.coerce.number().int().min(0).max(65535).default(0),
+  /** How often an idle worker paints a tiny picture, to see whether its engine still can; 0: never. Default: every minute in `cluster`, never in `single`. */
+  canarySeconds: z.coerce.number().min(0).max(86_400).optional(),
+  /** Whether the generation service paints itself; else workers of their own must. Default: in `single` it does, in `cluster` it does not. */
+  embeddedWorker: z.stringbool().or(z.boolean()).optional(),
+  /** How a worker is called in leases; absent: by its machine and process. */
+  workerId: z.string().regex(/^[\w.-]{1,128}$/, 'letters, digits, dots and dashes').optional(),
+  /** The pool that a worker takes jobs from. */
+  pool: z.string().regex(/^[\w.-]{1,64}$/, 'letters, digits, dots and dashes').default('default'),
+  /** How long a worker that is told to stop may finish what it holds before it hands it back. */
+  drainSeconds: z.coerce.number().min(0).max(86_400).default(60),
 });
 
 const settings = schema.superRefine((config, context) => {
@@ -90,6 +104,7 @@ const environment: Record<string, keyof ConfigInput> = {
   TESSERA_GRPC_PORT: 'grpcPort',
   TESSERA_PUBLIC_URL: 'publicUrl',
   TESSERA_ENGINE: 'engine',
+  TESSERA_TRITON_URL: 'tritonUrl',
   TESSERA_MODELS: 'modelsDir',
   TESSERA_ENGINE_THREADS: 'engineThreads',
   TESSERA_LOG_LEVEL: 'logLevel',
@@ -99,6 +114,12 @@ const environment: Record<string, keyof ConfigInput> = {
   TESSERA_PROFILE: 'profile',
   TESSERA_MONGO_URL: 'mongoUrl',
   TESSERA_REDIS_URL: 'redisUrl',
+  TESSERA_HEALTH_PORT: 'healthPort',
+  TESSERA_CANARY_SECONDS: 'canarySeconds',
+  TESSERA_EMBEDDED_WORKER: 'embeddedWorker',
+  TESSERA_WORKER_ID: 'workerId',
+  TESSERA_POOL: 'pool',
+  TESSERA_DRAIN_SECONDS: 'drainSeconds',
 };
 
 const s3Environment: Record<string, keyof S3Settings> = {
