@@ -1,6 +1,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
+import { telemetryFromEnvironment, telemetrySettings } from './telemetry/settings.js';
 
 /** Refused without repeating it: it may hold a password. */
 const connectionString = (...protocols: readonly string[]) =>
@@ -72,6 +73,8 @@ const schema = z.object({
   pool: z.string().regex(/^[\w.-]{1,64}$/, 'letters, digits, dots and dashes').default('default'),
   /** How long a worker that is told to stop may finish what it holds before it hands it back. */
   drainSeconds: z.coerce.number().min(0).max(86_400).default(60),
+  /** Where traces and metrics are exported to; absent: nowhere. */
+  telemetry: telemetrySettings.optional(),
 });
 
 const settings = schema.superRefine((config, context) => {
@@ -144,6 +147,7 @@ export function configFromEnvironment(env: NodeJS.ProcessEnv, overrides: Partial
   if (env['TESSERA_KAFKA_BROKERS']) input.kafkaBrokers = listOf(env['TESSERA_KAFKA_BROKERS']);
   const s3 = Object.entries(s3Environment).flatMap(([name, key]) => (env[name] ? [[key, env[name]]] : []));
   if (s3.length > 0) input.s3 = Object.fromEntries(s3);
+  input.telemetry = telemetryFromEnvironment(env);
   for (const [key, value] of Object.entries(overrides)) if (value !== undefined) input[key as keyof ConfigInput] = value;
   return parseConfig(input);
 }
