@@ -3,9 +3,12 @@ import { Clock } from '@tessera/platform/clock.js';
 import { AccountStore, type AccountSummary } from './account.store.js';
 import { PriceList, type Plan } from './catalogue.js';
 import { invalidAmount, nothingToReverse, unknownOperation } from './errors.js';
-import { checkAccountId, checkMemberId, checkOperationId } from './input.js';
+import { checkAccountId, checkMemberId, checkOperationId, checkWhole } from './input.js';
 import { tokensMax } from './granting.js';
 import type { SettingsChange } from './settings.js';
+
+/** Nobody plans further ahead; without an end a pause lasts as long as it is wanted. */
+const pauseMsMax = 2 * 366 * 24 * 3_600_000;
 
 /** An account beside the plan that it is on. */
 export type AccountOnPlan = AccountSummary & { readonly limits: Plan['limits'] };
@@ -63,6 +66,25 @@ export class Accounts {
     const nowMs = this.clock.now();
     const terms = this.prices.terms(this.prices.at(nowMs).cancelledPlan, undefined, nowMs);
     await this.store.apply(accountId, { kind: 'cancel', operationId, terms, nowMs });
+    return this.get(accountId);
+  }
+
+  /** Idempotent by operation id. From the end of the paid month the plan rests, on the terms of the plan that follows a cancellation, with its bank frozen; until `resumesMs`, or until it is asked to go on. */
+  async pause(accountId: string, operationId: string, resumesMs: number | undefined): Promise<AccountOnPlan> {
+    checkAccountId(accountId);
+    checkOperationId(operationId);
+    const nowMs = this.clock.now();
+    if (resumesMs !== undefined) checkWhole('resumes_ms', resumesMs, nowMs, nowMs + pauseMsMax);
+    const terms = this.prices.terms(this.prices.at(nowMs).cancelledPlan, undefined, nowMs);
+    await this.store.apply(accountId, { kind: 'pause', operationId, terms, pause: resumesMs === undefined ? {} : { resumesMs }, nowMs });
+    return this.get(accountId);
+  }
+
+  /** Idempotent by operation id. A new cycle of the paused plan begins at once; a pause that was only planned is taken back. */
+  async resume(accountId: string, operationId: string): Promise<AccountOnPlan> {
+    checkAccountId(accountId);
+    checkOperationId(operationId);
+    await this.store.apply(accountId, { kind: 'resume', operationId, nowMs: this.clock.now() });
     return this.get(accountId);
   }
 

@@ -18,6 +18,7 @@ import {
 import { append, hasExpired, heldTokens, isLive, ledgerTime } from './evolve.js';
 import { checkTokens, granting } from './granting.js';
 import { allowanceOf, begin, cancel, changePlan, renewal } from './life-cycle.js';
+import { pause, resume } from './pausing.js';
 import { totalOf } from './quote.js';
 import { changed } from './settings.js';
 
@@ -67,6 +68,10 @@ export function decide(account: Account, command: Command): EntryDraft {
       return changePlan(account, command);
     case 'cancel':
       return cancel(account, command);
+    case 'pause':
+      return pause(account, command);
+    case 'resume':
+      return resume(account, command);
     case 'reverse':
       return reverse(account, command);
     case 'configure':

@@ -126,6 +126,7 @@ class SecondLife {
         return command.terms ? { ...command, terms: this.termsFor(command.terms) } : command;
       case 'changePlan':
       case 'cancel':
+      case 'pause':
         return { ...command, terms: this.termsFor(command.terms) };
       case 'reserve':
         return { ...command, quote: quote(this.catalogue, command.compute) };
