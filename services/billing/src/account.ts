@@ -25,7 +25,7 @@ export type Attribution = { readonly memberId?: string; readonly project?: strin
 
 /** What an entry records beside its postings: enough to rebuild the account, its holds and its bills from the entries alone. */
 export type EntryFacts =
-  | { readonly kind: 'grant'; readonly plan: string; readonly lots: readonly GrantedLot[]; readonly subscription?: Subscription }
+  | { readonly kind: 'grant'; readonly plan: string; readonly lots: readonly GrantedLot[]; readonly subscription?: Subscription; readonly utcOffsetMinutes?: number }
   | { readonly kind: 'topup'; readonly lots: readonly GrantedLot[] }
   | ({ readonly kind: 'hold'; readonly jobId: string; readonly compute: ComputeSpec; readonly quote: Quote; readonly deadlineMs: number; readonly lane: Lane } & Attribution)
   | { readonly kind: 'settle'; readonly jobId: string; readonly imagesDelivered: number; readonly chargedLines: readonly QuoteLine[] }

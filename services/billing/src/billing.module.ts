@@ -16,6 +16,7 @@ import { DeletedJobs } from './deleted-jobs.js';
 import { DueWork } from './due-work.js';
 import { EconomyController } from './economy.controller.js';
 import { History } from './history.js';
+import { JobWallets } from './job-wallets.js';
 import { PaymentsController } from './payments.controller.js';
 import { PAYMENT_PROVIDERS, Payments } from './payments.js';
 import { PaymentDocuments } from './payments/payment.documents.js';
@@ -38,6 +39,7 @@ const providersOf = ({ stripeWebhookSecrets }: Config): PaymentProvider[] => (st
     { provide: PriceList, inject: [Config], useFactory: ({ catalogueFile }: Config) => PriceList.open(catalogueFile) },
     AccountDocuments,
     AccountStore,
+    JobWallets,
     Accounts,
     Reservations,
     Statements,

@@ -14,7 +14,7 @@ export type Grant = { readonly bucket: BucketName; readonly tokens: number; read
 
 /** What can be asked of an account. `nowMs` is when it was asked: the rules have no clock of their own. */
 export type Command = { readonly nowMs: number } & (
-  | { readonly kind: 'open'; readonly plan: string; readonly grants: readonly Grant[]; readonly terms?: Terms }
+  | { readonly kind: 'open'; readonly plan: string; readonly grants: readonly Grant[]; readonly terms?: Terms; readonly utcOffsetMinutes?: number }
   | { readonly kind: 'topUp'; readonly operationId: string; readonly tokens: number }
   | ({ readonly kind: 'reserve'; readonly jobId: string; readonly compute: ComputeSpec; readonly quote: Quote; readonly deadlineMs: number } & Attribution)
   | { readonly kind: 'settle'; readonly jobId: string; readonly imagesDelivered: number; readonly chargedLines: readonly QuoteLine[]; /** When the job ended, which may be long before this command arrives. */ readonly finishedMs: number }

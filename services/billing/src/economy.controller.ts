@@ -12,10 +12,12 @@ import {
   type LimitChange,
   type Period as PeriodMessage,
   type PositionSchema,
+  type PausePlanRequest,
   type PutMemberRequest,
   type ReconcileRequest,
   type ReconcileResponseSchema,
   type RemoveMemberRequest,
+  type ResumePlanRequest,
   type ReverseOperationRequest,
   type SetLimitsRequest,
 } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
@@ -29,6 +31,7 @@ import { PlanList } from './plan-list.js';
 import { Reconciliation, type ReconcileFinding, type ReconcileSummary } from './reconciliation.js';
 import type { SettingsChange } from './settings.js';
 import { UsageReports, type UsageRow } from './usage-reports.js';
+import { ledgerIdOf, walletNamed } from './wallets.js';
 
 /** Translates between the contract and the use cases, nothing else. */
 @Controller()
@@ -62,9 +65,19 @@ export class EconomyController {
   }
 
   @GrpcMethod(EconomyService.typeName)
-  async setLimits({ accountId, operationId, spendCap, lowBalance }: SetLimitsRequest) {
+  async pausePlan({ accountId, operationId, resumesMs }: PausePlanRequest) {
+    return { account: accountMessage(await this.accounts.pause(accountId, operationId, resumesMs === 0n ? undefined : whole('resumes_ms', resumesMs))) };
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async resumePlan({ accountId, operationId }: ResumePlanRequest) {
+    return { account: accountMessage(await this.accounts.resume(accountId, operationId)) };
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async setLimits({ accountId, operationId, spendCap, lowBalance, wallet }: SetLimitsRequest) {
     const change = { kind: 'limits', ...limitOf('spendCapTokens', spendCap), ...limitOf('lowBalanceTokens', lowBalance) } as const;
-    return { account: accountMessage(await this.accounts.configure(accountId, operationId, change)) };
+    return { account: accountMessage(await this.accounts.configure(accountId, operationId, change, walletNamed(wallet))) };
   }
 
   @GrpcMethod(EconomyService.typeName)
@@ -79,24 +92,24 @@ export class EconomyController {
   }
 
   @GrpcMethod(EconomyService.typeName)
-  async reverseOperation({ accountId, reversedOperationId }: ReverseOperationRequest) {
-    return { account: accountMessage(await this.accounts.reverse(accountId, reversedOperationId)) };
+  async reverseOperation({ accountId, reversedOperationId, wallet }: ReverseOperationRequest) {
+    return { account: accountMessage(await this.accounts.reverse(accountId, reversedOperationId, walletNamed(wallet))) };
   }
 
   @GrpcMethod(EconomyService.typeName)
-  async getBalanceAt({ accountId, atMs }: GetBalanceAtRequest) {
-    return { position: positionMessage(await this.books.positionAt(accountId, whole('at_ms', atMs))) };
+  async getBalanceAt({ accountId, atMs, wallet }: GetBalanceAtRequest) {
+    return { position: positionMessage(await this.books.positionAt(ledgerIdOf(accountId, walletNamed(wallet)), whole('at_ms', atMs))) };
   }
 
   @GrpcMethod(EconomyService.typeName)
-  async getUsage({ accountId, period, by }: GetUsageRequest) {
-    const { rows, total } = await this.usage.by(accountId, by, periodOf(period));
+  async getUsage({ accountId, period, by, wallet }: GetUsageRequest) {
+    const { rows, total } = await this.usage.by(ledgerIdOf(accountId, walletNamed(wallet)), by, periodOf(period));
     return { rows: rows.map(usageMessage), total: usageMessage(total) };
   }
 
   @GrpcMethod(EconomyService.typeName)
-  async getStatement({ accountId, period }: GetStatementRequest) {
-    const { opening, closing, lines } = await this.books.statement(accountId, periodOf(period));
+  async getStatement({ accountId, period, wallet }: GetStatementRequest) {
+    const { opening, closing, lines } = await this.books.statement(ledgerIdOf(accountId, walletNamed(wallet)), periodOf(period));
     return {
       opening: positionMessage(opening),
       closing: positionMessage(closing),

@@ -6,14 +6,20 @@ import { ledgerTime } from './evolve.js';
 import { granted, granting } from './granting.js';
 import { allowanceBucket, allowanceTokens, bankCapTokens, sameTerms, type Paused, type Subscription, type Terms } from './terms.js';
 
-/** A subscription that begins now. `frozenCapTokens` is what the bank was capped at before, for plans that have none. */
-export function begin(terms: Terms, nowMs: number, frozenCapTokens = 0): Subscription {
+type Beginning = {
+  /** What the bank was capped at before, for plans that have none. */
+  readonly frozenCapTokens?: number | undefined;
+  readonly utcOffsetMinutes?: number | undefined;
+};
+
+/** A subscription that begins now. */
+export function begin(terms: Terms, nowMs: number, { frozenCapTokens = 0, utcOffsetMinutes }: Beginning = {}): Subscription {
   const common = { terms, anchorMs: nowMs, cycle: 0, startedMs: nowMs, bankCapTokens: terms.isPaid ? bankCapTokens(terms) : frozenCapTokens };
   switch (terms.cadence) {
     case 'monthly':
       return { ...common, renewsMs: monthsAfter(nowMs, 1) };
     case 'daily':
-      return { ...common, renewsMs: nextMidnightMs(nowMs) };
+      return { ...common, renewsMs: nextMidnightMs(nowMs, utcOffsetMinutes) };
     case 'once':
       return common;
   }
@@ -37,26 +43,27 @@ export function renewal(account: Account, subscription: Subscription, dueMs: num
 }
 
 function following({ settings }: Account, subscription: Subscription, dueMs: number, nowMs: number): Subscription {
-  const { terms, next, paused, anchorMs, cycle, bankCapTokens: cap } = subscription;
-  if (paused && !next) return pausedOn(subscription, paused, dueMs, nowMs);
-  if (next?.pause) return resting(next.terms, { terms, ...next.pause }, dueMs, nowMs, cap);
+  const { terms, next, paused, anchorMs, cycle, bankCapTokens: frozenCapTokens } = subscription;
+  const beginning = { frozenCapTokens, utcOffsetMinutes: settings.utcOffsetMinutes };
+  if (paused && !next) return pausedOn(terms, paused, dueMs, nowMs, beginning);
+  if (next?.pause) return resting(next.terms, { terms, ...next.pause }, dueMs, nowMs, beginning);
   const target = withoutVacantSeats(next?.terms ?? terms, settings.members.length);
-  if (target.cadence !== 'monthly') return begin(target, nowMs, cap);
-  if (terms.cadence !== 'monthly') return begin(target, dueMs, cap);
+  if (target.cadence !== 'monthly') return begin(target, nowMs, beginning);
+  if (terms.cadence !== 'monthly') return begin(target, dueMs, beginning);
   return { terms: target, anchorMs, cycle: cycle + 1, startedMs: dueMs, renewsMs: monthsAfter(anchorMs, cycle + 2), bankCapTokens: bankCapTokens(target) };
 }
 
 /** A paused plan goes on when its time has come, with the seats that it had; until then the other plan's days go by. */
-function pausedOn({ terms, bankCapTokens: cap }: Subscription, paused: Paused, dueMs: number, nowMs: number): Subscription {
+function pausedOn(terms: Terms, paused: Paused, dueMs: number, nowMs: number, beginning: Beginning): Subscription {
   const { resumesMs } = paused;
-  return resumesMs !== undefined && resumesMs <= nowMs ? begin(paused.terms, Math.max(dueMs, resumesMs), cap) : resting(terms, paused, dueMs, nowMs, cap);
+  return resumesMs !== undefined && resumesMs <= nowMs ? begin(paused.terms, Math.max(dueMs, resumesMs), beginning) : resting(terms, paused, dueMs, nowMs, beginning);
 }
 
 /** Another plan's terms while one rests. The cycle ends at the latest when the plan goes on: missed days are not made up, a missed resumption is. */
-function resting(terms: Terms, paused: Paused, dueMs: number, nowMs: number, capTokens: number): Subscription {
+function resting(terms: Terms, paused: Paused, dueMs: number, nowMs: number, beginning: Beginning): Subscription {
   const { resumesMs = Infinity } = paused;
   const isOver = resumesMs <= nowMs;
-  const begun = begin(terms, isOver ? dueMs : nowMs, capTokens);
+  const begun = begin(terms, isOver ? dueMs : nowMs, beginning);
   const renewsMs = isOver ? resumesMs : Math.min(begun.renewsMs ?? Infinity, resumesMs);
   return { ...begun, ...(renewsMs === Infinity ? {} : { renewsMs }), paused };
 }
@@ -103,7 +110,7 @@ export function changePlan(account: Account, command: Extract<Command, { kind: '
   }
   const atMs = ledgerTime(account, nowMs);
   if (present?.terms.cadence !== 'monthly') {
-    const begun = begin(terms, atMs, present?.bankCapTokens);
+    const begun = begin(terms, atMs, { frozenCapTokens: present?.bankCapTokens, utcOffsetMinutes: account.settings.utcOffsetMinutes });
     return entered(begun, allowanceOf(begun));
   }
   const addedTokens = allowanceTokens(terms) - allowanceTokens(present.terms);

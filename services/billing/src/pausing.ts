@@ -18,7 +18,7 @@ export function resume(account: Account, command: Extract<Command, { kind: 'resu
   const present = account.subscription;
   if (present?.paused) {
     const { terms } = present.paused;
-    const begun = begin(terms, ledgerTime(account, command.nowMs), present.bankCapTokens);
+    const begun = begin(terms, ledgerTime(account, command.nowMs), { frozenCapTokens: present.bankCapTokens, utcOffsetMinutes: account.settings.utcOffsetMinutes });
     return planEntry(account, command, { plan: terms.plan, seats: terms.seats, isCancellation: false, isResumption: true }, begun, allowanceOf(begun));
   }
   if (!present?.next?.pause) throw nothingToResume();

@@ -6,7 +6,7 @@ export function commandOf(entry: Exclude<Entry, { kind: 'expire' | 'renewal' }>)
   const nowMs = entry.createdMs;
   switch (entry.kind) {
     case 'grant':
-      return { kind: 'open', plan: entry.plan, nowMs, ...(entry.subscription ? { grants: [], terms: entry.subscription.terms } : { grants: grantsOf(entry) }) };
+      return { kind: 'open', plan: entry.plan, nowMs, ...(entry.utcOffsetMinutes === undefined ? {} : { utcOffsetMinutes: entry.utcOffsetMinutes }), ...(entry.subscription ? { grants: [], terms: entry.subscription.terms } : { grants: grantsOf(entry) }) };
     case 'topup': {
       const [lot] = entry.lots;
       return lot && { kind: 'topUp', operationId: withoutPrefix(entry), tokens: lot.tokens, nowMs };

@@ -2,16 +2,17 @@ import { Injectable } from '@nestjs/common';
 import { TesseraError } from '@tessera/platform/errors.js';
 import { emptyAccount, type Account, type Entry, type EntryDraft } from './account.js';
 import { AccountIds } from './account-ids.js';
-import { PriceList, termsOf, type Catalogue } from './catalogue.js';
+import { PriceList, pricesIn, termsOf, type Catalogue } from './catalogue.js';
 import { closeOperation, type Command } from './commands.js';
 import { brokenCatalogue } from './errors.js';
 import { append, evolve } from './evolve.js';
 import { History, type Period } from './history.js';
 import { catchUp, decide } from './ledger.js';
 import { prorated } from './life-cycle.js';
-import { quote } from './quote.js';
+import { quote, type PriceTable } from './quote.js';
 import { commandOf } from './replay-commands.js';
 import type { Subscription, Terms } from './terms.js';
+import { walletOf } from './wallets.js';
 
 /** What an account's life came to. */
 export type Outcome = {
@@ -129,7 +130,7 @@ class SecondLife {
       case 'pause':
         return { ...command, terms: this.termsFor(command.terms) };
       case 'reserve':
-        return { ...command, quote: quote(this.catalogue, command.compute) };
+        return { ...command, quote: quote(this.prices, command.compute) };
       case 'settle':
         return { ...command, chargedLines: this.chargeFor(command) };
       case 'reverse': {
@@ -141,6 +142,10 @@ class SecondLife {
     }
   }
 
+  private get prices(): PriceTable {
+    return pricesIn(this.catalogue, walletOf(this.account.accountId));
+  }
+
   private termsFor({ plan, seats }: Terms): Terms {
     return termsOf(this.catalogue, plan, seats);
   }
@@ -148,7 +153,7 @@ class SecondLife {
   private chargeFor({ jobId, imagesDelivered }: Extract<Command, { kind: 'settle' }>) {
     const hold = this.account.holds.get(jobId);
     if (!hold || hold.lane === 'relaxed') return [];
-    return quote(this.catalogue, { ...hold.compute, images: imagesDelivered }).lines;
+    return quote(this.prices, { ...hold.compute, images: imagesDelivered }).lines;
   }
 }
 

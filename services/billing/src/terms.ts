@@ -18,6 +18,8 @@ export type Terms = {
   readonly isPaid: boolean;
   /** A job that the buckets cannot pay waits in the relaxed lane and costs nothing. */
   readonly hasRelaxedLane: boolean;
+  /** So may motion. */
+  readonly hasRelaxedMotion?: true;
 };
 
 export type Subscription = {
