@@ -108,9 +108,10 @@ function addMoney(program: Command): void {
     .action(async (options) => (await import('./commands/account.js')).showAccount(options));
   program
     .command('topup')
-    .description('add tokens to the account')
+    .description('add tokens, or API credits, to the account')
     .option(...accountOption)
     .argument('<tokens>', 'how many')
+    .option('--wallet <wallet>', 'plan (its tokens) or credits (API credits)', 'plan')
     .option('--json', 'print JSON')
     .option(...dataOption)
     .addHelpText('after', '\nExample:\n  tessera topup 10000')
@@ -136,6 +137,7 @@ function addKeys(program: Command): void {
     .option('--read-only', 'may look but not spend')
     .option('--member <name>', 'whose key it is: what it spends counts to this member')
     .option('--project <name>', 'what it spends counts to this project')
+    .option('--credits', 'its jobs are paid with API credits')
     .option(...accountOption)
     .option('--json', 'print JSON')
     .option(...dataOption)

@@ -6,6 +6,7 @@ import type { EventBus } from '@tessera/events/event-bus.js';
 import { openEventBus } from '@tessera/events/open-event-bus.js';
 import { ManualClock } from '@tessera/platform/clock.js';
 import { createLogger } from '@tessera/platform/logger.js';
+import { AcceptedPictures } from './accepted-pictures.js';
 import { AccountIds } from './account-ids.js';
 import { AccountDocuments } from './account.documents.js';
 import { AccountStore } from './account.store.js';
@@ -45,6 +46,7 @@ export type TestBilling = {
   readonly statements: Statements;
   readonly books: Books;
   readonly usage: UsageReports;
+  readonly acceptedPictures: AcceptedPictures;
   readonly audit: Audit;
   /** The jobs that generation knows. */
   readonly generation: SmallGeneration;
@@ -81,10 +83,11 @@ export async function openBilling(dataDir?: string, clock = new ManualClock()): 
   const statements = new Statements(store, documents, wallets);
   const history = new History(store, documents, clock);
   const books = new Books(history, clock);
-  const usage = new UsageReports(history, documents);
   const accountIds = new AccountIds(documents);
   const audit = new Audit(store, documents, accountIds);
   const generation = new SmallGeneration();
+  const acceptedPictures = new AcceptedPictures(installation.documents, bus);
+  const usage = new UsageReports(history, documents, acceptedPictures, generation);
   const deletedJobs = new DeletedJobs(installation.documents, bus);
   const reconciliation = new Reconciliation(accountIds, history, documents, deletedJobs, clock, generation);
   const settlement = new Settlement(reservations, bus, logger);
@@ -92,7 +95,7 @@ export async function openBilling(dataDir?: string, clock = new ManualClock()): 
   const controller = new BillingController(accounts, reservations, statements, audit);
   const economy = new EconomyController(accounts, books, usage, new PlanList(prices, clock), reconciliation);
   const payments = new Payments(accounts, new PaymentDocuments(installation.documents), prices, clock, [new StripePayments([stripeSecret, 'whsec_of_the_day_before'])]);
-  const simulation = new Simulation(accountIds, history, prices);
+  const simulation = new Simulation(accountIds, history, prices, clock);
   const stop = async () => {
     await dueWork.onModuleDestroy();
     statements.onModuleDestroy();
@@ -107,7 +110,7 @@ export async function openBilling(dataDir?: string, clock = new ManualClock()): 
     await stop();
     return openBilling(folder, clock);
   };
-  return { dataDir: folder, installation, clock, bus, documents, store, accounts, reservations, statements, books, usage, audit, generation, deletedJobs, reconciliation, simulation, payments, settlement, dueWork, controller, economy, stop, close, reopened };
+  return { dataDir: folder, installation, clock, bus, documents, store, accounts, reservations, statements, books, usage, acceptedPictures, audit, generation, deletedJobs, reconciliation, simulation, payments, settlement, dueWork, controller, economy, stop, close, reopened };
 }
 
 /** Costs 8 tokens: 6 for the compute, 2 for the super-resolution. */

@@ -3,6 +3,7 @@ import { BillingService } from '@tessera/contracts/tessera/billing/v1/billing_pb
 import { EconomyService } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
 import type { ServiceDefinition } from '@tessera/host/service-definition.js';
 import { Config } from '@tessera/platform/config.js';
+import { AcceptedPictures } from './accepted-pictures.js';
 import { AccountIds } from './account-ids.js';
 import { AccountDocuments } from './account.documents.js';
 import { AccountStore } from './account.store.js';
@@ -45,6 +46,7 @@ const providersOf = ({ stripeWebhookSecrets }: Config): PaymentProvider[] => (st
     Statements,
     History,
     Books,
+    AcceptedPictures,
     UsageReports,
     PlanList,
     AccountIds,

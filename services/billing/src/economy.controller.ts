@@ -6,6 +6,7 @@ import {
   type CancelPlanRequest,
   type ChangePlanRequest,
   type ExportEntriesRequest,
+  type ExportEntriesResponseSchema,
   type GetBalanceAtRequest,
   type GetStatementRequest,
   type GetUsageRequest,
@@ -25,6 +26,7 @@ import { streamOf } from '@tessera/rpc/streams.js';
 import { accountMessage, bucketMessage } from './account.message.js';
 import { Accounts } from './accounts.js';
 import { Books, type Position } from './books.js';
+import { invalidField } from './errors.js';
 import type { Period } from './history.js';
 import { whole } from './input.js';
 import { PlanList } from './plan-list.js';
@@ -118,8 +120,8 @@ export class EconomyController {
   }
 
   @GrpcMethod(EconomyService.typeName)
-  exportEntries({ accountId, period }: ExportEntriesRequest) {
-    return streamOf((signal) => this.csvMessages(accountId, periodOf(period), signal));
+  exportEntries({ accountId, period, wallet, format }: ExportEntriesRequest) {
+    return streamOf((signal) => this.exportMessages(ledgerIdOf(accountId, walletNamed(wallet)), periodOf(period), format, signal));
   }
 
   @GrpcMethod(EconomyService.typeName)
@@ -127,10 +129,12 @@ export class EconomyController {
     return streamOf((signal) => this.reconcileMessages(accountId, signal));
   }
 
-  private async *csvMessages(accountId: string, period: Period, signal: AbortSignal) {
-    for await (const csv of this.books.csv(accountId, period)) {
+  private async *exportMessages(ledgerId: string, period: Period, format: string, signal: AbortSignal): AsyncIterable<MessageInitShape<typeof ExportEntriesResponseSchema>> {
+    if (!['', 'csv', 'parquet'].includes(format)) throw invalidField('format', 'format must be csv or parquet.');
+    const pieces = format === 'parquet' ? this.books.parquet(ledgerId, period) : this.books.csv(ledgerId, period);
+    for await (const piece of pieces) {
       if (signal.aborted) return;
-      yield { csv };
+      yield typeof piece === 'string' ? { csv: piece } : { data: piece };
     }
   }
 
@@ -149,7 +153,7 @@ const periodOf = (period: PeriodMessage | undefined): Period => ({ fromMs: whole
 
 const limitOf = (name: 'spendCapTokens' | 'lowBalanceTokens', change: LimitChange | undefined) => (change === undefined ? {} : { [name]: change.tokens === undefined ? null : whole(name, change.tokens) });
 
-const usageMessage = ({ key, jobs, imagesDelivered, tokens }: UsageRow) => ({ key, jobs: BigInt(jobs), imagesDelivered: BigInt(imagesDelivered), tokens: BigInt(tokens) });
+const usageMessage = ({ key, jobs, imagesDelivered, imagesAccepted, tokens }: UsageRow) => ({ key, jobs: BigInt(jobs), imagesDelivered: BigInt(imagesDelivered), imagesAccepted: BigInt(imagesAccepted), tokens: BigInt(tokens) });
 
 const positionMessage = (position: Position): MessageInitShape<typeof PositionSchema> => ({
   atMs: BigInt(position.atMs),

@@ -16,6 +16,8 @@ export const tooManyRequests = (perMinute: number, retryAfterMs: number): Tesser
 /** Also for ids that are no ids, and for other people's: the answer must not tell which. */
 export const unknownGeneration = (): TesseraError => notFound('unknown_generation', 'There is no generation with this id.', { param: 'id' });
 
+export const unknownPicture = (): TesseraError => notFound('unknown_picture', 'There is no picture with this id.', { param: 'id' });
+
 export const unknownInitImage = (): TesseraError => notFound('unknown_init_image', 'There is no init image with this id.', { param: 'id' });
 
 export const unknownUser = (): TesseraError => notFound('unknown_user', 'There is no user with this id.', { param: 'userId' });

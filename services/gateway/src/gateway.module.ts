@@ -21,6 +21,7 @@ import { OpenAiController } from './http/openai.controller.js';
 import { OperationsController } from './http/operations.controller.js';
 import { PagesController } from './http/pages.controller.js';
 import { PaymentsController } from './http/payments.controller.js';
+import { PicturesController } from './http/pictures.controller.js';
 import { PriceListController } from './http/price-list.controller.js';
 import { UploadsController } from './http/uploads.controller.js';
 import { Installation } from './installation.js';
@@ -45,6 +46,7 @@ import { Uploads } from './uploads.js';
     OperationsController,
     PagesController,
     PaymentsController,
+    PicturesController,
     PriceListController,
     PublicGrpcController,
     EconomyGrpcController,

@@ -11,11 +11,14 @@ import {
   eventsQuery,
   limitsBody,
   listQuery,
+  markBody,
   memberBody,
   openAccountBody,
+  pauseBody,
   paymentBody,
   periodQuery,
   priceListBody,
+  quoteBody,
   reversalBody,
   simulationQuery,
   topUpBody,
@@ -35,7 +38,7 @@ export type Operation = {
   readonly headers?: readonly (keyof typeof requestHeaders)[];
   readonly answer?: z.ZodType;
   /** When the answer is no JSON object. */
-  readonly contentType?: 'text/event-stream' | 'application/x-ndjson' | 'text/plain' | 'text/csv' | 'text/html' | 'application/json';
+  readonly contentType?: 'text/event-stream' | 'application/x-ndjson' | 'text/plain' | 'text/csv' | 'application/vnd.apache.parquet' | 'text/html' | 'application/json';
   readonly isPublic?: boolean;
   /** Statuses beyond those that every route may answer. */
   readonly errors?: readonly number[];
@@ -62,6 +65,7 @@ export const operations: readonly Operation[] = [
   { id: 'watchGeneration', method: 'get', path: `${api}/generations/{id}/events`, tag: 'Generations', summary: 'Server-sent events `state`, `progress`, `preview` and, last, `done`. Resumes after Last-Event-ID or `after`.', query: eventsQuery, headers: ['Last-Event-ID'], contentType: 'text/event-stream', errors: [404] },
   { id: 'cancelGeneration', method: 'post', path: `${api}/generations/{id}/cancel`, tag: 'Generations', summary: 'Stop a generation; its tokens return. One that has ended stays as it is.', answer: responses.generation, errors: [404] },
   { id: 'getBill', method: 'get', path: `${api}/generations/{id}/bill`, tag: 'Generations', summary: 'What a generation costs, line by line. `wait` waits for the bill to be closed.', query: waitQuery, answer: responses.bill, errors: [404] },
+  { id: 'markPicture', method: 'put', path: `${api}/pictures/{id}`, tag: 'Generations', summary: 'Mark a picture as accepted, or take the mark back: usage reports tell what an accepted picture costs.', body: markBody, answer: responses.marked, errors: [404], example: { accepted: true } },
   { id: 'uploadInitImage', method: 'post', path: `${api}/init-image`, tag: 'Init images', summary: 'A form to post a picture with (send its fields first, then `file`). Multipart with a `file` uploads at once.', body: uploadInitImageBody, answer: responses.upload, example: { extension: 'png' } },
   { id: 'getInitImageById', method: 'get', path: `${api}/init-image/{id}`, tag: 'Init images', summary: 'One uploaded picture.', answer: responses.initImage, errors: [404] },
   { id: 'deleteInitImageById', method: 'delete', path: `${api}/init-image/{id}`, tag: 'Init images', summary: 'Remove an uploaded picture.', answer: responses.deletedInitImage, errors: [404] },
@@ -77,14 +81,18 @@ export const operations: readonly Operation[] = [
   { id: 'listPlans', method: 'get', path: `${api}/plans`, tag: 'Economy', summary: 'Plans and packs, with prices.', answer: responses.plans },
   { id: 'changePlan', method: 'post', path: `${api}/account/plan`, tag: 'Economy', summary: 'More tokens count at once, for the rest of the cycle; fewer from the next renewal. Owner only; a payment does it by itself.', body: changePlanBody, headers: ['Idempotency-Key', 'Tessera-Account'], answer: responses.account, errors: [402, 404, 409], example: { plan: 'maestro' } },
   { id: 'cancelPlan', method: 'delete', path: `${api}/account/plan`, tag: 'Economy', summary: 'The plan ends with its month; then the rollover bank expires.', headers: ['Idempotency-Key', 'Tessera-Account'], answer: responses.account, errors: [402, 404] },
+  { id: 'pausePlan', method: 'post', path: `${api}/account/plan/pause`, tag: 'Economy', summary: 'The plan rests from the end of its month, its bank frozen, until the day that is named or until it is resumed.', body: pauseBody, headers: ['Idempotency-Key', 'Tessera-Account'], answer: responses.account, errors: [402, 404, 409], example: { resumesAt: '2027-03-01' } },
+  { id: 'resumePlan', method: 'post', path: `${api}/account/plan/resume`, tag: 'Economy', summary: 'A paused plan goes on at once, with a new cycle; a pause that has not begun is taken back. Owner only.', headers: ['Idempotency-Key', 'Tessera-Account'], answer: responses.account, errors: [402, 404, 409] },
+  { id: 'quote', method: 'post', path: `${api}/quote`, tag: 'Models and prices', summary: 'What pictures, clips, a training or an enlargement would cost, line by line, in the wallet that would pay.', body: quoteBody, headers: ['Tessera-Account'], answer: responses.quoted, errors: [402], example: { kind: 'motion', width: 1024, height: 576 } },
   { id: 'setLimits', method: 'put', path: `${api}/account/limits`, tag: 'Economy', summary: 'Cap what a cycle may cost, or be told when the balance is low. What is not named stays.', body: limitsBody, headers: ['Idempotency-Key', 'Tessera-Account'], answer: responses.account, errors: [404, 409], example: { spendCapTokens: 20_000, lowBalanceTokens: 500 } },
   { id: 'putMember', method: 'put', path: `${api}/account/members/{memberId}`, tag: 'Economy', summary: 'Give a member a seat, or another cap.', body: memberBody, headers: ['Idempotency-Key', 'Tessera-Account'], answer: responses.account, errors: [402, 404, 409], example: { capTokens: 5_000 } },
   { id: 'removeMember', method: 'delete', path: `${api}/account/members/{memberId}`, tag: 'Economy', summary: "Free a member's seat; a vacant seat is dropped at the renewal.", headers: ['Idempotency-Key', 'Tessera-Account'], answer: responses.account, errors: [404, 409] },
   { id: 'reverseOperation', method: 'post', path: `${api}/account/reversals`, tag: 'Economy', summary: "Take a top-up back as far as nobody has spent it, or give a job's charge back, as a new entry. Once for each. Owner only.", body: reversalBody, headers: ['Tessera-Account'], answer: responses.account, errors: [402, 404], example: { operationId: `close:${uuid}` } },
   { id: 'balanceAt', method: 'get', path: `${api}/account/balance`, tag: 'Economy', summary: 'The account as it was at an instant, recomputed from its entries.', query: balanceQuery, headers: ['Tessera-Account'], answer: responses.position, errors: [404] },
-  { id: 'usage', method: 'get', path: `${api}/account/usage`, tag: 'Economy', summary: 'What was charged, by member, model, project or job.', query: usageQuery, headers: ['Tessera-Account'], answer: responses.usage, errors: [404] },
+  { id: 'usage', method: 'get', path: `${api}/account/usage`, tag: 'Economy', summary: 'What was charged, by member, model, project, job or picture (`asset`), and what an accepted picture costs.', query: usageQuery, headers: ['Tessera-Account'], answer: responses.usage, errors: [404] },
   { id: 'statement', method: 'get', path: `${api}/account/statement`, tag: 'Economy', summary: 'Opening balance, what came, went and expired, closing balance: it adds up to the token.', query: periodQuery, headers: ['Tessera-Account'], answer: responses.statement, errors: [404] },
   { id: 'exportEntries', method: 'get', path: `${api}/account/entries.csv`, tag: 'Economy', summary: 'The ledger as CSV (RFC 4180): a row for each posting, oldest first.', query: periodQuery, headers: ['Tessera-Account'], contentType: 'text/csv', errors: [404] },
+  { id: 'exportParquet', method: 'get', path: `${api}/account/entries.parquet`, tag: 'Economy', summary: 'The same as an Apache Parquet file.', query: periodQuery, headers: ['Tessera-Account'], contentType: 'application/vnd.apache.parquet', errors: [404] },
   { id: 'reconcile', method: 'get', path: `${api}/reconciliation`, tag: 'Economy', summary: 'Holds the ledger against the jobs of all accounts: one JSON object a line, `{"finding"}` each, then `{"summary"}`. Owner only.', contentType: 'application/x-ndjson' },
   { id: 'recordPayment', method: 'post', path: `${api}/account/payments`, tag: 'Economy', summary: 'A pack was paid for, by your own word: its tokens are added. The same payment counts once. Owner only.', body: paymentBody, headers: ['Tessera-Account'], answer: responses.payment, errors: [402, 404], example: { paymentId: 'invoice-2026-0042', pack: 'medium' } },
   { id: 'recordRefund', method: 'delete', path: `${api}/account/payments/{paymentId}`, tag: 'Economy', summary: 'The money went back: so do the tokens, as far as nobody has spent them. Owner only.', answer: responses.paymentOutcome },
