@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { addEconomy } from './economy-program.js';
+import { addWebhooks } from './webhooks-program.js';
 import { exitCodes, reportFailure } from './failure.js';
 import { accountOption, dataOption, repositoryRoot } from './places.js';
 
@@ -18,6 +19,7 @@ function createProgram(): Command {
   addServer(program);
   addMoney(program);
   addEconomy(program);
+  addWebhooks(program);
   addKeys(program);
   addWorkshop(program);
   return program;

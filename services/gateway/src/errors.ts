@@ -26,6 +26,12 @@ export const unknownKey = (): TesseraError => notFound('unknown_key', 'There is 
 
 export const tooManyKeys = (max: number): TesseraError => failedPrecondition('too_many_keys', `An account has at most ${max} keys; revoke one first.`);
 
+export const unknownWebhook = (): TesseraError => notFound('unknown_webhook', 'There is no webhook with this id.', { param: 'id' });
+
+export const unknownDelivery = (): TesseraError => notFound('unknown_delivery', 'There is no delivery with this id.', { param: 'id' });
+
+export const tooManyWebhooks = (max: number): TesseraError => failedPrecondition('too_many_webhooks', `An account has at most ${max} webhooks; remove one first.`);
+
 export const unknownField = (name: string, param: string, closest: string | undefined): TesseraError =>
   invalidArgument('unknown_field', `Unexpected variable ${name}.${closest ? ` Did you mean ${closest}?` : ''}`, { param });
 

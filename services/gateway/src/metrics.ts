@@ -26,6 +26,11 @@ export const refusals = once(
   () => new Counter({ name: 'tessera_refusals_total', help: 'Requests refused over HTTP, by stable reason.', labelNames: ['type'] }),
 );
 
+export const webhookDeliveries = once(
+  'tessera_webhook_attempts_total',
+  () => new Counter({ name: 'tessera_webhook_attempts_total', help: 'Attempts to deliver a webhook, by what became of them.', labelNames: ['outcome'] }),
+);
+
 export function collectProcessMetrics(): void {
   if (!register.getSingleMetric('process_cpu_user_seconds_total')) collectDefaultMetrics();
 }

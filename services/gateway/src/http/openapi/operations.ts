@@ -7,6 +7,8 @@ import {
   changePlanBody,
   createKeyBody,
   createQuery,
+  createWebhookBody,
+  deliveriesQuery,
   entriesQuery,
   eventsQuery,
   limitsBody,
@@ -22,6 +24,7 @@ import {
   reversalBody,
   simulationQuery,
   topUpBody,
+  updateWebhookBody,
   usageQuery,
   waitQuery,
 } from '../schemas/tessera.js';
@@ -31,7 +34,7 @@ export type Operation = {
   readonly method: 'get' | 'post' | 'put' | 'delete';
   /** As OpenAPI writes it: `/things/{id}`. */
   readonly path: string;
-  readonly tag: 'Generations' | 'Init images' | 'Account' | 'Economy' | 'Keys' | 'Models and prices' | 'OpenAI Images' | 'Server';
+  readonly tag: 'Generations' | 'Init images' | 'Account' | 'Economy' | 'Webhooks' | 'Keys' | 'Models and prices' | 'OpenAI Images' | 'Server';
   readonly summary: string;
   readonly body?: z.ZodType;
   readonly query?: z.ZodObject;
@@ -103,6 +106,14 @@ export const operations: readonly Operation[] = [
   { id: 'createKey', method: 'post', path: `${api}/keys`, tag: 'Keys', summary: 'A new API key, shown once.', body: createKeyBody, answer: responses.createdKey, errors: [402], example: { name: 'batch jobs', scopes: ['all'] } },
   { id: 'listKeys', method: 'get', path: `${api}/keys`, tag: 'Keys', summary: 'Your keys, oldest first, revoked ones included.', answer: responses.keys },
   { id: 'revokeKey', method: 'delete', path: `${api}/keys/{id}`, tag: 'Keys', summary: 'Revoke a key; works at once.', answer: responses.key, errors: [404] },
+  { id: 'createWebhook', method: 'post', path: `${api}/webhooks`, tag: 'Webhooks', summary: 'Be told when jobs end and when tokens run low: signed posts (standardwebhooks.com), repeated for three days until they are taken. The secret is shown once.', body: createWebhookBody, headers: ['Tessera-Account'], answer: responses.secretWebhook, errors: [402], example: { url: 'https://example.com/tessera', events: ['job.finished'] } },
+  { id: 'listWebhooks', method: 'get', path: `${api}/webhooks`, tag: 'Webhooks', summary: 'Your webhooks, oldest first.', headers: ['Tessera-Account'], answer: responses.webhooks },
+  { id: 'updateWebhook', method: 'put', path: `${api}/webhooks/{id}`, tag: 'Webhooks', summary: 'Change where it goes and what it gets, or switch it off. What is not named stays.', body: updateWebhookBody, headers: ['Tessera-Account'], answer: responses.webhook, errors: [404], example: { isEnabled: false } },
+  { id: 'deleteWebhook', method: 'delete', path: `${api}/webhooks/{id}`, tag: 'Webhooks', summary: 'Remove a webhook; what is on its way to it is dropped.', headers: ['Tessera-Account'], answer: responses.removedWebhook, errors: [404] },
+  { id: 'rotateWebhookSecret', method: 'post', path: `${api}/webhooks/{id}/secret`, tag: 'Webhooks', summary: 'A new secret; the old one signs beside it for a day.', headers: ['Tessera-Account'], answer: responses.secretWebhook, errors: [404] },
+  { id: 'testWebhook', method: 'post', path: `${api}/webhooks/{id}/test`, tag: 'Webhooks', summary: 'Send an event of the type `ping`.', headers: ['Tessera-Account'], answer: responses.delivery, errors: [404] },
+  { id: 'listDeliveries', method: 'get', path: `${api}/webhook-deliveries`, tag: 'Webhooks', summary: 'What was sent and what became of it, newest first; kept for 30 days.', query: deliveriesQuery, headers: ['Tessera-Account'], answer: responses.deliveries, errors: [404] },
+  { id: 'redeliver', method: 'post', path: `${api}/webhook-deliveries/{id}/redeliver`, tag: 'Webhooks', summary: 'Send it again, with the same id.', headers: ['Tessera-Account'], answer: responses.delivery, errors: [404] },
   { id: 'createImage', method: 'post', path: '/v1/images/generations', tag: 'OpenAI Images', summary: "OpenAI's Images API: from words to pictures in one call (waits up to two minutes).", body: imagesBody, headers: ['Idempotency-Key'], answer: responses.openAiImages, errors: [402, 409], example: { prompt: 'a red apple on a beach at sunset', size: '512x512', response_format: 'url' } },
   { id: 'listOpenAiModels', method: 'get', path: '/v1/models', tag: 'OpenAI Images', summary: 'The models of this server by name.', answer: responses.openAiModels },
   { id: 'healthz', method: 'get', path: '/healthz', tag: 'Server', summary: 'Alive.', answer: responses.health, isPublic: true },

@@ -119,6 +119,24 @@ const keyFields = { id: z.uuid(), prefix: z.string(), name: z.string(), scopes: 
 const key = z.object(keyFields).meta({ id: 'Key' });
 const initImage = z.object({ id: z.uuid(), url: z.url(), createdAt: time });
 
+const webhookFields = { id: z.uuid(), url: z.url(), events: z.array(z.string()), description: z.string().optional(), isEnabled: z.boolean(), createdAt: time };
+const webhook = z.object(webhookFields).meta({ id: 'Webhook' });
+const delivery = z
+  .object({
+    id: z.uuid().describe('Stable: the header `webhook-id` of every attempt.'),
+    webhookId: z.uuid(),
+    event: z.string(),
+    state: z.enum(['pending', 'delivered', 'failed']),
+    attempts: z.int(),
+    createdAt: time,
+    attemptedAt: time.optional(),
+    nextAttemptAt: time.optional(),
+    status: z.int().optional(),
+    error: z.string().optional(),
+    payload: z.looseObject({ type: z.string(), timestamp: time }),
+  })
+  .meta({ id: 'Delivery' });
+
 export const responses = {
   created: z.object({
     sdGenerationJob: z.object({
@@ -150,6 +168,12 @@ export const responses = {
     })),
     nextPageToken: z.string().optional(),
   }),
+  webhook,
+  webhooks: z.object({ webhooks: z.array(webhook) }),
+  secretWebhook: z.object({ ...webhookFields, secret: z.string().describe('Signs every delivery; shown here and never again.') }),
+  removedWebhook: z.object({ id: z.uuid() }),
+  delivery,
+  deliveries: z.object({ deliveries: z.array(delivery), nextPageToken: z.string().optional() }),
   quoted: z.object({ quote }),
   marked: z.object({ id: z.uuid(), accepted: z.boolean() }),
   payment: z.object({ outcome: z.enum(['applied', 'repeated']), account }),

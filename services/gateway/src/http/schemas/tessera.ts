@@ -40,6 +40,16 @@ export const createKeyBody = z
   })
   .meta({ id: 'CreateKey' });
 
+const webhookFields = {
+  events: z.array(z.string().min(1).max(64)).max(16).describe('`job.finished`, `account.low_balance`, `account.spend_cap`; an empty list: all.'),
+  description: text(200),
+};
+const webhookUrl = z.string().min(1).max(2_048).describe('An https address. Redirects are not followed, and addresses of private networks are not called unless the operator allows it.');
+export const createWebhookBody = z.strictObject({ url: webhookUrl, events: webhookFields.events.default([]), description: webhookFields.description.default('') }).meta({ id: 'CreateWebhook' });
+export const updateWebhookBody = z
+  .strictObject({ url: webhookUrl.optional(), events: webhookFields.events.optional(), description: webhookFields.description.optional(), isEnabled: z.boolean().optional() })
+  .meta({ id: 'UpdateWebhook' });
+
 const waitMsMax = 60_000;
 const whole = (max: number) => z.coerce.number().int().min(0).max(max);
 
@@ -47,6 +57,8 @@ export const waitQuery = z.object({ wait: whole(waitMsMax).default(0).describe('
 export const createQuery = z.object({ dryRun: z.enum(['true', 'false']).default('false').describe('`true`: validate and price, create nothing.') });
 export const listQuery = z.object({ limit: whole(100).default(10), offset: whole(10_000).default(0) });
 export const entriesQuery = z.object({ pageSize: z.coerce.number().int().min(1).max(500).default(50), pageToken: z.string().max(500).default(''), wallet });
+
+export const deliveriesQuery = z.object({ webhookId: z.union([z.uuid(), z.literal('')]).default('').describe('Default: of all webhooks.'), pageSize: z.coerce.number().int().min(1).max(100).default(50), pageToken: z.string().max(500).default('') });
 
 const instant = z
   .union([z.iso.date(), z.iso.datetime({ offset: true })])
