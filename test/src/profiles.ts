@@ -78,7 +78,7 @@ async function startProcessPerService({ dataDir, engine = 'noop' }: StartOptions
 
 function launch(args: string[], env: Record<string, string>): ChildProcess {
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TESSERA_')));
-  return spawn(process.execPath, args, { cwd: repository, env: { ...inherited, TESSERA_API_KEY: apiKey, ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  return spawn(process.execPath, args, { cwd: repository, env: { ...inherited, TESSERA_API_KEY: apiKey, TESSERA_WEBHOOK_PRIVATE_NETWORKS: 'true', ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
 }
 
 function running(children: ChildProcess[], httpPort: number, grpcPort: number, dataDir: string): Running {
