@@ -21,7 +21,9 @@ const money = (parent: Command, name: string, description: string, example: stri
 export function addEconomy(program: Command): void {
   addPlans(program);
   addLimits(program);
+  addPayments(program);
   addBooks(program);
+  addCatalogue(program);
 }
 
 function addPlans(program: Command): void {
@@ -61,7 +63,7 @@ function addLimits(program: Command): void {
     .action(async (member: string, options) => (await load()).removeMember(member, options));
 }
 
-function addBooks(program: Command): void {
+function addPayments(program: Command): void {
   money(program, 'pay', 'record that a pack was paid for, and add its tokens; the same payment counts once', 'tessera pay medium --payment invoice-2026-0042')
     .argument('<pack>', 'pack from `tessera plans`')
     .requiredOption('--payment <id>', 'whatever names the payment in your books')
@@ -69,6 +71,13 @@ function addBooks(program: Command): void {
   money(program, 'refund', 'record that a payment went back, and take the tokens back that nobody has spent', 'tessera refund invoice-2026-0042')
     .argument('<payment>', 'the payment as it was recorded')
     .action(async (payment: string, options) => (await load()).recordRefund(payment, options));
+  money(program, 'reverse', "take a top-up back as far as nobody has spent it, or give a job's charge back", 'tessera reverse close:0199f3c2-1d5e-7a41-9c1b-2f6d8e0a7b34')
+    .option(...walletOption)
+    .argument('<operation>', 'operation id as `tessera export` shows it')
+    .action(async (operation: string, options) => (await load()).reverse(operation, options));
+}
+
+function addBooks(program: Command): void {
   money(program, 'quote', 'what pictures, clips, a training or an enlargement would cost, line by line', 'tessera quote motion --size 1024x576 --complexity complex')
     .argument('<kind>', 'image, motion, training or upscale')
     .requiredOption('--size <WxH>', 'of each picture or frame; of an enlargement, what comes out')
@@ -104,6 +113,9 @@ function addBooks(program: Command): void {
     .option(...fromOption)
     .option(...toOption)
     .action(async (options) => (await load()).exportEntries(options));
+}
+
+function addCatalogue(program: Command): void {
   const catalogue = program.command('catalogue').description('the price list: read it, judge a changed one, see who would pay what');
   money(catalogue, 'show', 'print the price list as JSON, all versions', 'tessera catalogue show > prices.json').action(async (options) => (await import('./commands/catalogue.js')).showCatalogue(options));
   money(catalogue, 'lint', 'say what is wrong or odd about a changed price list; exit code 1 on an error', 'tessera catalogue lint prices.json')
@@ -131,8 +143,4 @@ function addBooks(program: Command): void {
       const { reconcile } = await import('./commands/reconcile.js');
       process.exitCode = await reconcile(options);
     });
-  money(program, 'reverse', "take a top-up back as far as nobody has spent it, or give a job's charge back", 'tessera reverse close:0199f3c2-1d5e-7a41-9c1b-2f6d8e0a7b34')
-    .option(...walletOption)
-    .argument('<operation>', 'operation id as `tessera export` shows it')
-    .action(async (operation: string, options) => (await load()).reverse(operation, options));
 }
