@@ -53,6 +53,10 @@ const schema = z.object({
   catalogueFile: z.string().optional(),
   /** Signing secrets of Stripe's webhook, more than one while they are being changed; empty: Stripe is not connected. */
   stripeWebhookSecrets: z.array(z.string().min(16).max(256)).max(8).default([]),
+  /** Webhooks may go to private networks, and there without TLS: for receivers beside the server. Off, a customer's address can reach the public internet only. */
+  webhookPrivateNetworks: z.union([z.boolean(), z.stringbool()]).default(false),
+  /** Seals what must be readable again, such as webhook secrets; the same in every gateway. Absent: minted into the data folder. */
+  secretsKey: z.string().min(32).max(256).optional(),
   /** Where the built console lies; absent: none is served. */
   consoleDir: z.string().optional(),
   /** A replica set, for commits of several documents are transactions: `mongodb://host:27017/tessera?replicaSet=rs0`. */
@@ -114,6 +118,8 @@ const environment: Record<string, keyof ConfigInput> = {
   TESSERA_API_KEY: 'apiKey',
   TESSERA_CONSOLE: 'consoleDir',
   TESSERA_CATALOGUE: 'catalogueFile',
+  TESSERA_WEBHOOK_PRIVATE_NETWORKS: 'webhookPrivateNetworks',
+  TESSERA_SECRETS_KEY: 'secretsKey',
   TESSERA_PROFILE: 'profile',
   TESSERA_MONGO_URL: 'mongoUrl',
   TESSERA_REDIS_URL: 'redisUrl',
