@@ -5,6 +5,7 @@ import { noModels, unknownModel } from './errors.js';
 
 /** The pool of all workers of a single installation; every one of them holds every model. */
 export const defaultPool = 'default';
+export const pools: readonly string[] = [defaultPool];
 
 /** The models that workers of this installation hold, by all the names that they go by. */
 @Injectable()
