@@ -13,7 +13,8 @@ import {
 import { invalidArgument } from '@tessera/platform/errors.js';
 import { streamOf } from '@tessera/rpc/streams.js';
 import type { Observable } from 'rxjs';
-import { Scaler, scalingMetrics } from './scaler.js';
+import { Models } from './models.js';
+import { Scaler, scalingMetrics, type ScalingTarget } from './scaler.js';
 import { scalingTarget } from './scaling-target.js';
 
 /**
@@ -22,33 +23,40 @@ import { scalingTarget } from './scaling-target.js';
  */
 @Controller()
 export class ScalerController {
-  constructor(private readonly scaler: Scaler) {}
+  constructor(
+    private readonly scaler: Scaler,
+    private readonly models: Models,
+  ) {}
 
   @GrpcMethod(ExternalScaler.typeName)
   async isActive({ scalerMetadata }: ScaledObjectRef): Promise<MessageInitShape<typeof IsActiveResponseSchema>> {
-    return { result: await this.scaler.isActive(scalingTarget(scalerMetadata).pool) };
+    return { result: await this.scaler.isActive(this.#target(scalerMetadata).pool) };
   }
 
   @GrpcMethod(ExternalScaler.typeName)
   streamIsActive({ scalerMetadata }: ScaledObjectRef): Observable<MessageInitShape<typeof IsActiveResponseSchema>> {
-    const { pool } = scalingTarget(scalerMetadata);
+    const { pool } = this.#target(scalerMetadata);
     return streamOf((signal) => this.#activity(pool, signal));
   }
 
   @GrpcMethod(ExternalScaler.typeName)
   getMetricSpec({ scalerMetadata }: ScaledObjectRef): MessageInitShape<typeof GetMetricSpecResponseSchema> {
-    const metrics = scalingMetrics(scalingTarget(scalerMetadata));
+    const metrics = scalingMetrics(this.#target(scalerMetadata));
     return { metricSpecs: metrics.map(({ name, target }) => ({ metricName: name, targetSize: whole(target), targetSizeFloat: target })) };
   }
 
   @GrpcMethod(ExternalScaler.typeName)
   async getMetrics({ scaledObjectRef, metricName }: GetMetricsRequest, _metadata: Metadata): Promise<MessageInitShape<typeof GetMetricsResponseSchema>> {
-    const target = scalingTarget(scaledObjectRef?.scalerMetadata ?? {});
+    const target = this.#target(scaledObjectRef?.scalerMetadata ?? {});
     const metrics = scalingMetrics(target);
     const metric = metrics.find(({ name }) => name === metricName);
     if (!metric) throw invalidArgument('unknown_metric', `There is no metric "${metricName.slice(0, 80)}"; there are ${metrics.map(({ name }) => name).join(', ')}.`, { param: 'metric_name' });
     const value = metric.value(await this.scaler.measure(target.pool));
     return { metricValues: [{ metricName, metricValue: whole(value), metricValueFloat: value }] };
+  }
+
+  #target(metadata: Readonly<Record<string, string>>): ScalingTarget {
+    return scalingTarget(metadata, this.models.pools);
   }
 
   async *#activity(pool: string, signal: AbortSignal): AsyncGenerator<MessageInitShape<typeof IsActiveResponseSchema>> {

@@ -1,6 +1,6 @@
 import { closestName } from '@tessera/platform/closest-name.js';
 import { invalidArgument, type TesseraError } from '@tessera/platform/errors.js';
-import { defaultPool, pools } from './models.js';
+import { defaultPool } from './models.js';
 import type { ScalingTarget } from './scaler.js';
 
 const backlogSecondsDefault = 60;
@@ -15,7 +15,7 @@ const known: readonly string[] = [...ours, ...kedas];
 const refusal = (param: string, sentence: string): TesseraError => invalidArgument('invalid_scaler_metadata', sentence, { param });
 
 /** A trigger's metadata, as a ScaledObject has them. A misspelt name is refused rather than ignored: a default in its place would be found out on the bill. */
-export function scalingTarget(metadata: Readonly<Record<string, string>>): ScalingTarget {
+export function scalingTarget(metadata: Readonly<Record<string, string>>, pools: readonly string[]): ScalingTarget {
   for (const name of Object.keys(metadata)) {
     if (known.includes(name)) continue;
     const closest = closestName(name, known);

@@ -39,6 +39,6 @@
 {{- end }}
 {{- if eq .settings.engine "triton" }}
 - name: TESSERA_TRITON_URL
-  value: 127.0.0.1:8001
+  value: http://127.0.0.1:8001
 {{- end }}
 {{- end -}}
