@@ -13,24 +13,14 @@
       key: {{ if (index .root.Values.secrets .secret).existingSecret }}{{ .key }}{{ else }}{{ .devKey }}{{ end }}
 {{- end -}}
 
-{{/* The environment of every process of ours that stands in the stores. What is no secret comes from the ConfigMap. */}}
+{{/* The environment of every process of ours. What is the same for all comes from the ConfigMap. */}}
 {{- define "tessera.env" -}}
-- name: TESSERA_MODELS
-  value: /app/models
 - name: NODE_OPTIONS
   value: {{ .settings.nodeOptions | quote }}
 - name: MALLOC_ARENA_MAX
   value: "2"
-- name: POD_NAME
-  valueFrom: { fieldRef: { fieldPath: metadata.name } }
-- name: POD_NAMESPACE
-  valueFrom: { fieldRef: { fieldPath: metadata.namespace } }
 - name: OTEL_SERVICE_NAME
   value: tessera-{{ .component }}
-{{ include "tessera.fromSecret" (dict "root" .root "secret" "mongodb" "key" .root.Values.secrets.mongodb.key "devKey" "mongodb-url" "variable" "TESSERA_MONGO_URL") }}
-{{ include "tessera.fromSecret" (dict "root" .root "secret" "redis" "key" .root.Values.secrets.redis.key "devKey" "redis-url" "variable" "TESSERA_REDIS_URL") }}
-{{ include "tessera.fromSecret" (dict "root" .root "secret" "s3" "key" .root.Values.secrets.s3.accessKeyIdKey "devKey" "s3-access-key-id" "variable" "TESSERA_S3_ACCESS_KEY_ID") }}
-{{ include "tessera.fromSecret" (dict "root" .root "secret" "s3" "key" .root.Values.secrets.s3.secretAccessKeyKey "devKey" "s3-secret-access-key" "variable" "TESSERA_S3_SECRET_ACCESS_KEY") }}
 {{- with .root.Values.telemetry.headersSecret }}
 {{- if .existingSecret }}
 - name: OTEL_EXPORTER_OTLP_HEADERS
@@ -38,4 +28,12 @@
     secretKeyRef: { name: {{ .existingSecret }}, key: {{ .key }} }
 {{- end }}
 {{- end }}
+{{- end -}}
+
+{{/* And of those that stand in the stores. */}}
+{{- define "tessera.storeEnv" -}}
+{{ include "tessera.fromSecret" (dict "root" .root "secret" "mongodb" "key" .root.Values.secrets.mongodb.key "devKey" "mongodb-url" "variable" "TESSERA_MONGO_URL") }}
+{{ include "tessera.fromSecret" (dict "root" .root "secret" "redis" "key" .root.Values.secrets.redis.key "devKey" "redis-url" "variable" "TESSERA_REDIS_URL") }}
+{{ include "tessera.fromSecret" (dict "root" .root "secret" "s3" "key" .root.Values.secrets.s3.accessKeyIdKey "devKey" "s3-access-key-id" "variable" "TESSERA_S3_ACCESS_KEY_ID") }}
+{{ include "tessera.fromSecret" (dict "root" .root "secret" "s3" "key" .root.Values.secrets.s3.secretAccessKeyKey "devKey" "s3-secret-access-key" "variable" "TESSERA_S3_SECRET_ACCESS_KEY") }}
 {{- end -}}

@@ -10,6 +10,10 @@
 {{- end }}
 {{- end -}}
 
+{{- define "tessera.modelsFolder" -}}
+{{ if eq .settings.models.source "bundled" }}/app/models{{ else }}/models{{ end }}
+{{- end -}}
+
 {{- define "tessera.modelVolume" -}}
 {{- with .settings.models }}
 {{- if eq .source "claim" }}
@@ -29,6 +33,8 @@
 {{- define "tessera.env.worker" -}}
 - name: TESSERA_ENGINE
   value: {{ .settings.engine }}
+- name: TESSERA_MODELS
+  value: {{ include "tessera.modelsFolder" . }}
 - name: TESSERA_POOL
   value: {{ .pool }}
 - name: TESSERA_DRAIN_SECONDS
