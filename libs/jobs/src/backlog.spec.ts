@@ -14,14 +14,14 @@ const many = 400;
 
 describe('a backlog', () => {
   it('is nothing where nothing was queued', async () => {
-    expect(await measure()).toEqual({ queuedGpuSeconds: 0, oldestWaitMs: 0, leftOfWorkers: [] });
+    expect(await measure()).toEqual({ queuedJobs: { priority: 0, fast: 0, relaxed: 0 }, queuedGpuSeconds: 0, oldestWaitMs: 0, leftOfWorkers: [] });
     expect(await hasWork(jobs.parts.store, 'pool')).toBe(false);
   });
 
   it('sums the GPU-seconds of all lanes', async () => {
     await jobs.submit({ lane: 'relaxed', images: 5 });
     for (let n = 0; n < 40; n++) await jobs.submit({ lane: 'fast', images: 2 });
-    expect((await measure()).queuedGpuSeconds).toBe(85);
+    expect(await measure()).toMatchObject({ queuedGpuSeconds: 85, queuedJobs: { priority: 0, fast: 40, relaxed: 1 } });
     expect(await hasWork(jobs.parts.store, 'pool')).toBe(true);
   });
 
@@ -44,7 +44,7 @@ describe('a backlog', () => {
 
   it('counts every job of a long lane in which all have the same tag', async () => {
     for (let n = 0; n < many; n++) await jobs.submit({ accountId: `account ${n}` });
-    expect((await measure()).queuedGpuSeconds).toBe(many);
+    expect(await measure()).toMatchObject({ queuedGpuSeconds: many, queuedJobs: { fast: many } });
   });
 
   it('leaves out what stands parked at its account\'s limit, which more workers would not run', async () => {

@@ -12,6 +12,8 @@ const countedPerRangeMax = 25_000;
 const runningMax = 1_000;
 
 export type Backlog = {
+  /** Jobs that wait in each lane. */
+  readonly queuedJobs: Readonly<Record<Lane, number>>;
   readonly queuedGpuSeconds: number;
   /** How long the job has waited that has waited longest; 0 when none waits. */
   readonly oldestWaitMs: number;
@@ -28,7 +30,12 @@ type Jobs = JobStore<object>;
 export async function measureBacklog(store: Jobs, pool: string, nowMs: number): Promise<Backlog> {
   const [running, ...queued] = await Promise.all([store.running(pool, runningMax), ...lanes.map((lane) => measureLane(store, pool, lane))]);
   const oldestMs = Math.min(nowMs, ...queued.map(({ oldestMs }) => oldestMs));
-  return { queuedGpuSeconds: sum(queued.map(({ gpuSeconds }) => gpuSeconds)), oldestWaitMs: nowMs - oldestMs, leftOfWorkers: leftOfWorkers(running, nowMs) };
+  return {
+    queuedJobs: Object.fromEntries(queued.map(({ lane, jobs }) => [lane, jobs])) as Record<Lane, number>,
+    queuedGpuSeconds: sum(queued.map(({ gpuSeconds }) => gpuSeconds)),
+    oldestWaitMs: nowMs - oldestMs,
+    leftOfWorkers: leftOfWorkers(running, nowMs),
+  };
 }
 
 /** Whether a pool has anything to do: queued, or in a worker's hands. */
@@ -37,22 +44,24 @@ export async function hasWork(store: Jobs, pool: string): Promise<boolean> {
   return found.some((jobs) => jobs.length > 0);
 }
 
-async function measureLane(store: Jobs, pool: string, lane: Lane): Promise<{ gpuSeconds: number; oldestMs: number }> {
+type Measured = { readonly jobs: number; readonly gpuSeconds: number };
+
+async function measureLane(store: Jobs, pool: string, lane: Lane): Promise<Measured & { lane: Lane; oldestMs: number }> {
   const heads = await store.heads(pool, lane, headsMax);
   const oldestMs = Math.min(...heads.map(enqueuedMsOf));
-  const gpuSeconds = heads.length < headsMax ? sum(heads.map(gpuSecondsOf)) : await sampleLane(store, pool, lane, tagOf(heads[0]));
-  return { gpuSeconds, oldestMs };
+  const measured = heads.length < headsMax ? { jobs: heads.length, gpuSeconds: sum(heads.map(gpuSecondsOf)) } : await sampleLane(store, pool, lane, tagOf(heads[0]));
+  return { ...measured, lane, oldestMs };
 }
 
-async function sampleLane(store: Jobs, pool: string, lane: Lane, firstTag: number): Promise<number> {
+async function sampleLane(store: Jobs, pool: string, lane: Lane, firstTag: number): Promise<Measured> {
   const lastTag = Math.max(firstTag, (await store.lastTag(pool, lane)) ?? firstTag);
   const parts = await Promise.all(
     tagRanges(firstTag, lastTag).map(async (tags) => {
       const [count, samples] = await Promise.all([store.countBetween(pool, lane, tags, countedPerRangeMax), store.between(pool, lane, tags, samplesPerRange)]);
-      return samples.length === 0 ? 0 : (count * sum(samples.map(gpuSecondsOf))) / samples.length;
+      return { jobs: count, gpuSeconds: samples.length === 0 ? 0 : (count * sum(samples.map(gpuSecondsOf))) / samples.length };
     }),
   );
-  return sum(parts);
+  return { jobs: sum(parts.map(({ jobs }) => jobs)), gpuSeconds: sum(parts.map(({ gpuSeconds }) => gpuSeconds)) };
 }
 
 function tagRanges(firstTag: number, lastTag: number): TagRange[] {

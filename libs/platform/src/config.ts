@@ -1,6 +1,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
+import { telemetryFromEnvironment, telemetrySettings } from './telemetry/settings.js';
 
 /** Refused without repeating it: it may hold a password. */
 const connectionString = (...protocols: readonly string[]) =>
@@ -60,6 +61,12 @@ const schema = z.object({
   kafkaBrokers: z.array(z.string().regex(/^\S+:\d+$/, 'a broker is host:port')).min(1).optional(),
   redisUrl: connectionString('redis:', 'rediss:').optional(),
   s3: s3Schema.optional(),
+  /** Serves `/healthz`, `/readyz` and `/metrics` apart from everything else; 0: not at all. */
+  healthPort: z.coerce.number().int().min(0).max(65535).default(0),
+  /** How often an idle worker paints a tiny picture, to see whether its engine still can; 0: never. Default: every minute in `cluster`, never in `single`. */
+  canarySeconds: z.coerce.number().min(0).max(86_400).optional(),
+  /** Where traces and metrics are exported to; absent: nowhere. */
+  telemetry: telemetrySettings.optional(),
 });
 
 const settings = schema.superRefine((config, context) => {
@@ -101,6 +108,8 @@ const environment: Record<string, keyof ConfigInput> = {
   TESSERA_PROFILE: 'profile',
   TESSERA_MONGO_URL: 'mongoUrl',
   TESSERA_REDIS_URL: 'redisUrl',
+  TESSERA_HEALTH_PORT: 'healthPort',
+  TESSERA_CANARY_SECONDS: 'canarySeconds',
 };
 
 const s3Environment: Record<string, keyof S3Settings> = {
@@ -125,6 +134,7 @@ export function configFromEnvironment(env: NodeJS.ProcessEnv, overrides: Partial
   if (env['TESSERA_KAFKA_BROKERS']) input.kafkaBrokers = listOf(env['TESSERA_KAFKA_BROKERS']);
   const s3 = Object.entries(s3Environment).flatMap(([name, key]) => (env[name] ? [[key, env[name]]] : []));
   if (s3.length > 0) input.s3 = Object.fromEntries(s3);
+  input.telemetry = telemetryFromEnvironment(env);
   for (const [key, value] of Object.entries(overrides)) if (value !== undefined) input[key as keyof ConfigInput] = value;
   return parseConfig(input);
 }

@@ -13,6 +13,7 @@ import { TesseraService } from '@tessera/contracts/tessera/gateway/v1/gateway_pb
 import { Documents } from '@tessera/documents/documents.js';
 import { openDocuments } from '@tessera/documents/open-documents.js';
 import { Clock, SystemClock } from '@tessera/platform/clock.js';
+import { HealthChecks } from '@tessera/platform/health.js';
 import { Config, parseConfig } from '@tessera/platform/config.js';
 import { createLogger } from '@tessera/platform/logger.js';
 import { LOGGER } from '@tessera/platform/tokens.js';
@@ -51,7 +52,7 @@ export async function openGateway({ dataDir: given, services = new SmallServices
   const store = await openDocuments({ dataDir, logger });
   const cache = await openCache();
   const app = await NestFactory.create<NestFastifyApplication>(
-    moduleOf([[Config, config], [LOGGER, logger], [Clock, new SystemClock()], [Documents, store.documents], [Cache, cache], [Rpc, services]]),
+    moduleOf([[Config, config], [LOGGER, logger], [Clock, new SystemClock()], [Documents, store.documents], [Cache, cache], [Rpc, services], [HealthChecks, new HealthChecks({ documents: () => store.ping() })]]),
     new FastifyAdapter({ bodyLimit: 1024 * 1024, forceCloseConnections: true, routerOptions: { maxParamLength: 600 } }),
     { logger: false },
   );

@@ -5,7 +5,7 @@ import { JobState, type GeneratedImage, type ImageRequestSchema, type JobOutcome
 import { outgoingEvent, type OutgoingEvent } from '@tessera/documents/outgoing-event.js';
 import { hasEnded, type JobLife } from '@tessera/jobs/job-life.js';
 import type { StoredJob } from '@tessera/jobs/job.store.js';
-import { withTraceparent } from '@tessera/platform/trace.js';
+import { currentTraceparent, traceIdOf, withTraceparent } from '@tessera/platform/trace.js';
 import type { FullImageRequest } from './image-request.js';
 
 export const jobCollectionName = 'generation.jobs';
@@ -126,11 +126,13 @@ function queuedMsOf(life: JobLife): number {
   return enqueuedMs === undefined || startedMs === 0 ? 0 : Math.max(0, startedMs - enqueuedMs);
 }
 
-/** Carries the trace of the submission, whoever ended the job. */
+/** Carries the trace of the submission, whoever ended the job: the step that ended it, if that is part of the trace, else the submission. */
 export function finishedEvent(job: ImageJob, hasHold: boolean): OutgoingEvent {
   const { life, accountId, payload, traceparent } = job.value;
   if (!hasEnded(life)) throw new Error(`Job ${job.id} has not finished`);
-  return withTraceparent(traceparent, () =>
+  const here = currentTraceparent();
+  const isSameTrace = here !== undefined && traceparent !== undefined && traceIdOf(here) === traceIdOf(traceparent);
+  return withTraceparent(isSameTrace ? here : traceparent, () =>
     outgoingEvent(JobFinishedSchema, job.id, {
       jobId: job.id,
       accountId,

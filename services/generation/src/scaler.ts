@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { hasWork, measureBacklog, type Backlog } from '@tessera/jobs/backlog.js';
+import { observeQueue } from '@tessera/jobs/queue-metrics.js';
 import { ImageQueue } from './image-queue.js';
+import { Models } from './models.js';
 import { PoolNews } from './pool-news.js';
 
 /** What an autoscaler is told to aim at, for one pool. */
@@ -15,7 +17,7 @@ export type ScalingTarget = {
 /** `value / target` is the number of workers that a metric asks for; the autoscaler takes the largest. */
 export type ScalingMetric = { readonly name: string; readonly target: number; readonly value: (backlog: Backlog) => number };
 
-/** What the number of workers of a pool should follow. */
+/** What the number of workers of a pool should follow; the metrics of the queue say the same. */
 @Injectable()
 export class Scaler {
   /** Measurements under way: who asks meanwhile gets the same answer, so there is never more than one for each pool. */
@@ -24,7 +26,10 @@ export class Scaler {
   constructor(
     private readonly queue: ImageQueue,
     private readonly news: PoolNews,
-  ) {}
+    models: Models,
+  ) {
+    observeQueue(models.pools, (pool) => this.measure(pool));
+  }
 
   /** A pool that is not active may go down to no workers at all. */
   isActive(pool: string): Promise<boolean> {
