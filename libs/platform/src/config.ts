@@ -42,6 +42,8 @@ const schema = z.object({
   /** gRPC address of the Triton Inference Server that paints when the engine is `triton`; `https:` for TLS. */
   tritonUrl: z.string().regex(/^(https?:\/\/)?[^\s/]+:\d+$/, 'a gRPC address, such as http://127.0.0.1:8001').optional(),
   modelsDir: z.string().optional(),
+  /** Pools of workers by the ids of the models that only they hold; all other models are painted in the pool `default`. */
+  modelPools: z.record(z.string(), z.string().regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'a pool is lower-case letters, digits and dashes').max(20)).default({}),
   /** Threads of the inference engine. */
   engineThreads: z.coerce.number().int().min(1).max(64).default(Math.max(1, Math.min(4, os.availableParallelism()))),
   logLevel: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('warn'),
@@ -141,14 +143,14 @@ const s3Environment: Record<string, keyof S3Settings> = {
 };
 
 const listOf = (text: string): string[] => text.split(',').map((part) => part.trim());
+const pairsOf = (text: string): Record<string, string> => Object.fromEntries(listOf(text).map((pair) => pair.split('=', 2).map((part) => part.trim())));
 
 /** Settings from the environment; what the command line gives wins over it. */
 export function configFromEnvironment(env: NodeJS.ProcessEnv, overrides: Partial<Record<keyof ConfigInput, unknown>> = {}): Config {
   const input: Partial<Record<keyof ConfigInput, unknown>> = { dataDir: path.join(os.homedir(), '.tessera') };
   for (const [name, key] of Object.entries(environment)) if (env[name]) input[key] = env[name];
-  if (env['TESSERA_PEERS']) {
-    input.peers = Object.fromEntries(listOf(env['TESSERA_PEERS']).map((pair) => pair.split('=', 2).map((part) => part.trim())));
-  }
+  if (env['TESSERA_PEERS']) input.peers = pairsOf(env['TESSERA_PEERS']);
+  if (env['TESSERA_MODEL_POOLS']) input.modelPools = pairsOf(env['TESSERA_MODEL_POOLS']);
   if (env['TESSERA_STRIPE_WEBHOOK_SECRETS']) input.stripeWebhookSecrets = listOf(env['TESSERA_STRIPE_WEBHOOK_SECRETS']);
   if (env['TESSERA_KAFKA_BROKERS']) input.kafkaBrokers = listOf(env['TESSERA_KAFKA_BROKERS']);
   const s3 = Object.entries(s3Environment).flatMap(([name, key]) => (env[name] ? [[key, env[name]]] : []));

@@ -117,7 +117,7 @@ export class Submissions implements OnModuleDestroy {
       const job = await this.queue.jobs.accept(jobId, {
         accountId,
         createdMs: nowMs,
-        work: workOf(request, this.queue.jobs.gpuTime),
+        work: workOf(request, this.models.poolOf(request.modelId), this.queue.jobs.gpuTime),
         life: { state: 'accepted', resumeMs: nowMs + resumeAfterMs },
         ...(traceparent === undefined ? {} : { traceparent }),
         payload: { request, ...origin, imageIds: Array.from({ length: request.images }, () => newId()) },
