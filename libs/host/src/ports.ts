@@ -45,7 +45,7 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
     const store = keep(await openStore(config, logger));
     const cache = keep(await openCache({ profile: config.profile, redisUrl: config.redisUrl, logger }));
     const objects = keep(await openObjectStore({ profile: config.profile, dataDir: config.dataDir, publicUrl, s3: config.s3, logger }));
-    const engine = keep(await openEngine({ engine: config.engine, modelsDir: config.modelsDir, threads: config.engineThreads, logger }));
+    const engine = keep(await openEngine({ engine: config.engine, modelsDir: config.modelsDir, threads: config.engineThreads, tritonUrl: config.tritonUrl, logger }));
     const { rpc, strategy } = openRpc(addressesOf(config.peers));
     keep(rpc);
     const bus = await openBus(store, config, logger);

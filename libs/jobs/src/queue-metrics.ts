@@ -1,4 +1,5 @@
 import { counter, distribution, gauge, latencyBuckets, waitBuckets } from '@tessera/platform/telemetry/metrics.js';
+import type { Backlog } from './backlog.js';
 import { hasEnded, type JobLife } from './job-life.js';
 
 const jobsEnded = counter({ name: 'tessera_jobs_ended_total', help: 'Jobs that came to an end, by how.', labelNames: ['pool', 'state'] });
@@ -20,21 +21,17 @@ export function measureChange(pool: string, before: JobLife, now: JobLife): void
   if (hasEnded(now)) jobsEnded.inc({ pool, state: now.state });
 }
 
-export type QueueFigures = { readonly lanes: Readonly<Record<string, number>>; readonly backlogGpuSeconds: number; readonly oldestWaitMs: number };
-
 /** Asked for at a scrape, from the store: true for all processes together. When it fails the scrape lacks nothing else. */
-export function observeQueue(pool: string, measure: () => Promise<QueueFigures>): void {
-  let figures: Promise<QueueFigures | undefined> = Promise.resolve(undefined);
+export function observeQueue(pools: readonly string[], measure: (pool: string) => Promise<Backlog>): void {
+  let measured: Promise<readonly (readonly [pool: string, backlog: Backlog])[]> = Promise.resolve([]);
   gauge({ name: 'tessera_queue_jobs', help: 'Jobs that wait where workers see them.', labelNames: ['pool', 'lane'] }, async (jobs) => {
-    figures = measure().catch(() => undefined);
-    for (const [lane, waiting] of Object.entries((await figures)?.lanes ?? {})) jobs.set({ pool, lane }, waiting);
+    measured = Promise.all(pools.map(async (pool) => [pool, await measure(pool)] as const)).catch(() => []);
+    for (const [pool, { queuedJobs }] of await measured) for (const [lane, waiting] of Object.entries(queuedJobs)) jobs.set({ pool, lane }, waiting);
   });
   gauge({ name: 'tessera_queue_backlog_gpu_seconds', help: 'Estimated GPU time of the jobs that wait.', labelNames: ['pool'] }, async (backlog) => {
-    const known = await figures;
-    if (known) backlog.set({ pool }, known.backlogGpuSeconds);
+    for (const [pool, { queuedGpuSeconds }] of await measured) backlog.set({ pool }, queuedGpuSeconds);
   });
   gauge({ name: 'tessera_queue_oldest_wait_seconds', help: 'How long the job has waited that has waited longest; 0 when none waits.', labelNames: ['pool'] }, async (wait) => {
-    const known = await figures;
-    if (known) wait.set({ pool }, known.oldestWaitMs / 1_000);
+    for (const [pool, { oldestWaitMs }] of await measured) wait.set({ pool }, oldestWaitMs / 1_000);
   });
 }
