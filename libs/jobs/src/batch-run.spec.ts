@@ -11,6 +11,7 @@ import { telemetrySettings } from '@tessera/platform/telemetry/settings.js';
 import { startTelemetry, type Telemetry } from '@tessera/platform/telemetry/start-telemetry.js';
 import { currentTraceparent, newTraceparent, spanIdOf, traceIdOf } from '@tessera/platform/trace.js';
 import { BatchRun } from './batch-run.js';
+import { DeviceTime } from './device-time.js';
 import { Slots } from './slots.js';
 
 type Link = { readonly traceId: string; readonly spanId: string };
@@ -41,7 +42,7 @@ describe('a batch in the traces of its jobs', () => {
       },
     };
     const worker = { heartbeat: async () => ({ stopJobIds: [] }), complete: async () => ({}) };
-    const tools = { workerId: 'worker', worker, pictures, engine, logger, painting: new Slots(1), previewEverySteps: 0, modelVersions: new Map() };
+    const tools = { workerId: 'worker', worker, pictures, engine, logger, painting: new Slots(1), device: new DeviceTime(), previewEverySteps: 0, modelVersions: new Map() };
     await new BatchRun(leases, tools as never).finished();
     await engine.close();
     await telemetry.close();
