@@ -10,7 +10,7 @@ import type { ServiceProcess } from '@tessera/servers/service-process.js';
 import { PatientClient } from '@tessera/test/client.js';
 import { inspectJobs, pictureFiles } from '@tessera/test/inspection.js';
 import { apiKey } from '@tessera/test/profiles.js';
-import { createClient } from 'redis';
+import { createClient } from '@redis/client';
 
 /** The cluster profile on real servers, struck again and again under acknowledged jobs: none may be lost, none charged twice, all must finish, the audit must be clean. */
 
