@@ -33,7 +33,7 @@ export async function readSpans(file: string): Promise<TraceSpan[]> {
   );
 }
 
-/** What is wrong with a trace, in words: steps that are missing or stand elsewhere, spans whose parent is not there, more than one beginning, effects before their causes. */
+/** What is wrong with a trace, in words: steps that are missing or stand elsewhere, spans whose parent is not there, more than one beginning, effects before their causes. Ends with the trace itself, if there is anything. */
 export function complaintsAbout(spans: readonly TraceSpan[], hops: readonly Hop[]): string[] {
   const byId = new Map(spans.map((span) => [span.spanId, span]));
   const parentOf = (span: TraceSpan) => byId.get(span.parentSpanId ?? '');
@@ -46,7 +46,8 @@ export function complaintsAbout(spans: readonly TraceSpan[], hops: readonly Hop[
   const orphans = spans.filter((span) => span.parentSpanId && !byId.has(span.parentSpanId)).map(({ name }) => `${name} has a parent that is not there`);
   const roots = spans.filter((span) => !span.parentSpanId).map(({ name }) => name);
   const early = spans.filter((span) => BigInt(span.startTimeUnixNano) + clockGrainNs < BigInt(parentOf(span)?.startTimeUnixNano ?? 0)).map((span) => `${span.name} begins before ${parentOf(span)?.name}`);
-  return [...missing, ...orphans, ...(roots.length === 1 ? [] : [`it begins with ${roots.join(' and ') || 'nothing'}`]), ...early];
+  const complaints = [...missing, ...orphans, ...(roots.length === 1 ? [] : [`it begins with ${roots.join(' and ') || 'nothing'}`]), ...early];
+  return complaints.length === 0 ? [] : [...complaints, traceText(spans)];
 }
 
 /** Times that are stored are whole milliseconds, and processes set their clocks by the machine's to within one. */

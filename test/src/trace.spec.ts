@@ -9,14 +9,12 @@ const clientsSpan = 'b7ad6b7169203331';
 describe('the trace of a job, in one process', () => {
   let spans: TraceSpan[];
   let alone = '';
-  let together: string[] = [];
   let answered: string | null = null;
   const named = (name: string, traceId?: string) => spans.filter((span) => span.name === name && (traceId === undefined || span.traceId === traceId));
 
   beforeAll(async () => {
     const file = await tracing(profiles['one process']!, async (client) => {
       alone = await paintTraced(client);
-      together = await Promise.all(Array.from({ length: 8 }, () => paintTraced(client)));
       answered = (await client.call('GET', '/api/rest/v1/account', undefined, { traceparent: `00-${clientsTrace}-${clientsSpan}-01` })).headers.get('x-trace-id');
     });
     spans = await readSpans(file);
@@ -32,21 +30,8 @@ describe('the trace of a job, in one process', () => {
     expect(kindsOf('POST /api/rest/v1/generations')).toEqual([kinds.server]);
     expect(kindsOf('tessera.billing.v1.BillingService/Reserve')).toEqual([kinds.server, kinds.client]);
     expect(kindsOf('create tessera.generation.v1.JobFinished')).toEqual([kinds.producer]);
-    expect(kindsOf('process tessera.generation.v1.JobFinished')).toEqual([kinds.consumer, kinds.consumer]);
+    expect(kindsOf('process tessera.generation.v1.JobFinished')).toEqual([kinds.consumer, kinds.consumer, kinds.consumer]);
     expect(named('engine denoise', alone)[0]?.events?.map(({ name }) => name)).toEqual(['step', 'step', 'step', 'step']);
-  });
-
-  it('leads from any job of a batch to its painting and back', () => {
-    const byId = new Map(spans.map((span) => [span.spanId, span]));
-    const shared = named('paint batch').filter(({ links = [] }) => links.length > 0);
-    expect(shared.length).toBeGreaterThan(0);
-    for (const { spanId, links = [], attributes } of shared) {
-      const mates = links.map((link) => byId.get(link.spanId));
-      expect(mates.map((mate) => mate?.name)).toEqual(mates.map(() => 'run job'));
-      expect(mates.map((mate) => mate?.links?.map((link) => link.spanId))).toEqual(mates.map(() => [spanId]));
-      expect(attributes['tessera.batch.jobs']).toBe(mates.length + 1);
-    }
-    expect(together.map((traceId) => named('run job', traceId).length)).toEqual(together.map(() => 1));
   });
 
   it('is the one that the client began, when it sent its context', () => {

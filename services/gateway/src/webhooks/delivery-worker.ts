@@ -4,7 +4,9 @@ import { Clock } from '@tessera/platform/clock.js';
 import { Config } from '@tessera/platform/config.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
+import { inSpan, type Span } from '@tessera/platform/telemetry/span.js';
 import { LOGGER } from '@tessera/platform/tokens.js';
+import { inTrace } from '@tessera/platform/trace.js';
 import { Webhook as Signer } from 'standardwebhooks';
 import { webhookDeliveries } from '../metrics.js';
 import { guardedPost, type PostOutcome } from './guarded-post.js';
@@ -154,10 +156,19 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
     this.#inFlight.set(delivery.id, attempt);
   }
 
-  async #attempt(delivery: Stored<Delivery>): Promise<void> {
+  /** Below the event that it tells of, whoever woke this process, and however much later. */
+  #attempt(delivery: Stored<Delivery>): Promise<void> {
+    const { traceparent, webhookId, eventType, attempts } = delivery.value;
+    const attributes = { 'tessera.webhook.id': webhookId, 'tessera.webhook.event': eventType, 'tessera.webhook.delivery_id': delivery.id, 'tessera.webhook.attempt': attempts + 1 };
+    return inTrace(traceparent, () => inSpan('deliver webhook', attributes, (span) => this.#deliver(delivery, span), { kind: 'client' }));
+  }
+
+  async #deliver(delivery: Stored<Delivery>, span: Span): Promise<void> {
     const webhook = await this.store.webhook(delivery.value.webhookId);
     if (!webhook) return this.store.removeDeliveries([delivery]);
     const outcome: PostOutcome = webhook.value.isEnabled ? await this.#post(webhook, delivery) : { error: 'disabled' };
+    if ('status' in outcome) span.set({ 'http.request.method': 'POST', 'http.response.status_code': outcome.status });
+    else span.fail({ reason: outcome.error, message: 'The receiver could not be told.' });
     // A process that ends does not count what it broke off itself: the lease brings it back.
     if ('error' in outcome && outcome.error === 'stopped') return;
     await this.#record(delivery, outcome);

@@ -4,6 +4,7 @@ import { Clock } from '@tessera/platform/clock.js';
 import { derivedId } from '@tessera/platform/ids.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { LOGGER } from '@tessera/platform/tokens.js';
+import { currentTraceparent } from '@tessera/platform/trace.js';
 import { DeliveryWorker } from './delivery-worker.js';
 import { WebhookStore, type Delivery, type Webhook } from './webhook.store.js';
 
@@ -47,7 +48,8 @@ export class Subscriptions {
   async enqueue(deliveries: ReadonlyMap<string, NewDelivery>): Promise<void> {
     if (deliveries.size === 0) return;
     const nowMs = this.clock.now();
-    await this.store.insertDeliveries(new Map([...deliveries].map(([id, delivery]) => [id, { ...delivery, state: 'pending', attempts: 0, retry: 0, createdMs: nowMs, dueMs: nowMs }])));
+    const traceparent = currentTraceparent();
+    await this.store.insertDeliveries(new Map([...deliveries].map(([id, delivery]) => [id, { ...delivery, ...(traceparent ? { traceparent } : {}), state: 'pending', attempts: 0, retry: 0, createdMs: nowMs, dueMs: nowMs }])));
     this.worker.wakeAt(nowMs);
   }
 

@@ -20,6 +20,8 @@ export type Delivery = {
   readonly webhookId: string;
   readonly eventType: string;
   readonly payload: string;
+  /** Trace context of the event that it tells of. */
+  readonly traceparent?: string;
   readonly state: 'pending' | 'delivered' | 'failed';
   /** Of all times, redeliveries included. */
   readonly attempts: number;
