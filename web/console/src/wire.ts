@@ -7,6 +7,7 @@ export type Account = {
   readonly balanceTokens: number;
   readonly heldTokens: number;
   readonly spentTokens: number;
+  readonly credits?: { readonly balanceCredits: number };
   readonly buckets: readonly { readonly bucket: string; readonly balanceTokens: number }[];
 };
 export type Queue = { readonly queuedJobs: number; readonly runningJobs: number; readonly accountQueuedJobs: number; readonly accountRunningJobs: number };
