@@ -114,7 +114,8 @@ describe('API credits', () => {
     billing.clock.advance(hourMs);
     expect((await billing.usage.by('acme.credits', 'job', { fromMs: 0, toMs: 0 })).total.tokens).toBe(chargedTokens);
     const { findings, summary } = await audited(billing.audit, 'acme');
-    expect([findings, summary.accounts]).toEqual([[], 2]);
+    expect([findings, summary.accounts, summary.creditWallets]).toEqual([[], 1, 1]);
+    expect(summary).toMatchObject({ spent: 0, granted: 25_000, credits: { granted: 1_000, spent: chargedTokens } });
     const results = [];
     for await (const result of billing.reconciliation.run('', new AbortController().signal)) results.push(result);
     expect(results).toEqual([{ summary: { accounts: 1, jobs: 1, settlements: 1, findings: 0 } }]);

@@ -43,6 +43,7 @@ export type Generation = {
 export type Bill = {
   readonly state: 'held' | 'settled' | 'released' | 'unknown';
   readonly lane: string;
+  readonly wallet: string;
   readonly quote?: Quote;
   readonly chargedLines: readonly Line[];
   readonly chargedTokens: number;
