@@ -11,6 +11,7 @@ const benchmarks = new Map([
   ['documents', 'durable commits a second, alone and grouped'],
   ['crash', 'kills the server again and again under acknowledged jobs, and counts what became of them'],
   ['fuzz', 'wrong requests of every kind: none may be answered with 500, untyped, or with a moved balance'],
+  ['memory', 'what each process of the cluster profile takes in memory, and with --modules what it loads'],
   ['ledger', 'holds and settlements a second on one account and on many'],
 ]);
 
