@@ -24,7 +24,7 @@ const { values } = parseArgs({
 });
 const [jobs, workers] = [Number(values.jobs), Number(values.workers)];
 if (![jobs, workers].every((count) => Number.isInteger(count) && count >= 0 && count <= 100_000)) {
-  process.stderr.write('usage: tessera bench memory [--json] [--jobs 300] [--workers 1] [--node-options "…"] [--modules]\n');
+  process.stderr.write('usage: tessera bench memory [--json] [--jobs 300] [--workers 1] [--node-options="…"] [--modules]\n');
   process.exit(2);
 }
 
