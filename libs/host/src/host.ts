@@ -35,7 +35,7 @@ class HostModule {
     const hasHttpFace = services.some((service) => service.configureHttp);
     return {
       module: HostModule,
-      imports: [PortsModule.for(config, ports), ...services.map((service) => service.module), ...(hasHttpFace ? [ObjectLinksModule.for(ports.objects)] : [])],
+      imports: [PortsModule.for(config, ports), ...services.map((service) => service.module), ...(hasHttpFace ? [ObjectLinksModule.for(ports.bareObjects)] : [])],
       controllers: hasHttpFace ? [] : [HealthController],
     };
   }

@@ -53,7 +53,7 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
     observePorts(store, bus, health);
     const isCluster = config.profile === 'cluster';
     const documents = new ObservedDocuments(store.documents, isCluster ? 'mongodb' : 'sqlite');
-    return { logger, store, documents, bus, objects: new ObservedObjectStore(objects, isCluster ? 's3' : 'filesystem'), cache, engine, rpc, strategy, health, clock: new SystemClock(), close };
+    return { logger, store, documents, bus, bareObjects: objects, objects: new ObservedObjectStore(objects, isCluster ? 's3' : 'filesystem'), cache, engine, rpc, strategy, health, clock: new SystemClock(), close };
   } catch (error) {
     await close();
     throw error;
@@ -64,9 +64,9 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
 const serviceNameOf = (name: string): string => (name.includes('+') ? 'tessera' : `tessera-${name}`);
 
 /** Loaded where it is needed: the runtime of the models and the codec of pictures take their time and their memory. */
-async function openEngineFor({ engine, modelsDir, engineThreads }: Config, logger: Logger): Promise<DiffusionEngine> {
+async function openEngineFor({ engine, modelsDir, engineThreads, tritonUrl }: Config, logger: Logger): Promise<DiffusionEngine> {
   const { openEngine } = await import('@tessera/inference/open-engine.js');
-  return openEngine({ engine, modelsDir, threads: engineThreads, logger });
+  return openEngine({ engine, modelsDir, threads: engineThreads, tritonUrl, logger });
 }
 
 function openStore({ profile, dataDir, mongoUrl = '' }: Config, logger: Logger): Promise<OpenDocuments | OpenClusterDocuments> {

@@ -1,6 +1,7 @@
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import { diffusersSchema } from './diffusers-manifest.js';
 import type { ModelInfo } from './diffusion-engine.js';
 
 const file = z.string().min(1);
@@ -33,17 +34,28 @@ const grade = z.strictObject({
   tint: z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]).default([1, 1, 1]),
 });
 
-const variant = z.strictObject({
+const variantOfAny = z.strictObject({
   modelId: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, 'lower-case letters, digits, dots and dashes'),
   name: z.string().min(1),
   description: z.string().min(1),
   aliases: z.array(z.string().min(1)),
   leonardoId: z.uuid(),
   isDefault: z.boolean(),
-  /** Key of `looks` in the language file. */
-  look: z.string().min(1),
   /** Where it differs from the family's. */
   defaultSteps: z.int().positive().optional(),
+});
+
+const variant = variantOfAny.extend({
+  /** Key of `looks` in the language file. */
+  look: z.string().min(1),
+});
+
+const limits = z.strictObject({
+  minSidePx: z.int().positive(),
+  maxSidePx: z.int().positive(),
+  defaultSteps: z.int().positive(),
+  maxSteps: z.int().positive(),
+  defaultGuidanceScale: z.number().positive(),
 });
 
 const schema = z.strictObject({
@@ -52,13 +64,7 @@ const schema = z.strictObject({
   pipeline: z.literal('reference-conditioned-flow'),
   version: z.string().min(1),
   variants: z.array(variant).min(1),
-  limits: z.strictObject({
-    minSidePx: z.int().positive(),
-    maxSidePx: z.int().positive(),
-    defaultSteps: z.int().positive(),
-    maxSteps: z.int().positive(),
-    defaultGuidanceScale: z.number().positive(),
-  }),
+  limits,
   nativeSidePx: z.int().positive(),
   latent: z.strictObject({ channels: z.int().positive(), sidePx: z.int().positive() }),
   text: z.strictObject({ vocabulary: file, tokens: z.int().positive(), padToken: z.string() }),
@@ -103,6 +109,18 @@ export type Manifest = z.infer<typeof schema> & {
   readonly folder: string;
 };
 
+const diffusers = diffusersSchema(variantOfAny, limits);
+export type DiffusersManifest = z.infer<typeof diffusers> & Pick<Manifest, 'folder'>;
+/** A folder of weights, and how they are painted with. */
+export type Family = Manifest | DiffusersManifest;
+
+export const isFlow = (family: Family): family is Manifest => family.pipeline === 'reference-conditioned-flow';
+
+function parseFamily(json: string, manifestPath: string): Family {
+  const { pipeline } = parseFile(z.object({ pipeline: z.string() }), json, manifestPath);
+  return pipeline === 'diffusers' ? { ...parseFile(diffusers, json, manifestPath), folder: path.dirname(manifestPath) } : parseManifest(json, manifestPath);
+}
+
 /** Throws a sentence that names the file and the entry. */
 export function parseManifest(json: string, manifestPath: string): Manifest {
   const manifest = { ...parseFile(schema, json, manifestPath), folder: path.dirname(manifestPath) };
@@ -131,25 +149,30 @@ export function parseFile<Schema extends z.ZodType>(expected: Schema, json: stri
 }
 
 /** Every `<folder>/manifest.json` below `modelsDir`; together they name each id once and one default. */
-export async function loadManifests(modelsDir: string): Promise<readonly Manifest[]> {
+export async function loadFamilies(modelsDir: string): Promise<readonly Family[]> {
   const entries = await readdir(modelsDir, { recursive: false, withFileTypes: true }).catch((cause: unknown) => {
     throw new Error(`${modelsDir}: the folder of models cannot be read`, { cause });
   });
-  const manifests: Manifest[] = [];
+  const manifests: Family[] = [];
   for (const entry of entries.filter((each) => each.isDirectory()).toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
     const manifestPath = path.join(modelsDir, entry.name, 'manifest.json');
     const json = await readFile(manifestPath, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return undefined;
       throw error;
     });
-    if (json !== undefined) manifests.push(parseManifest(json, manifestPath));
+    if (json !== undefined) manifests.push(parseFamily(json, manifestPath));
   }
   refuseAmbiguity(modelsDir, manifests);
   return manifests;
 }
 
-function refuseAmbiguity(modelsDir: string, manifests: readonly Manifest[]): void {
-  const variants = manifests.flatMap((manifest) => manifest.variants);
+/** Those that an engine of our own can paint with. */
+export async function loadManifests(modelsDir: string): Promise<readonly Manifest[]> {
+  return (await loadFamilies(modelsDir)).filter(isFlow);
+}
+
+function refuseAmbiguity(modelsDir: string, manifests: readonly Family[]): void {
+  const variants = manifests.flatMap<z.infer<typeof variantOfAny>>((manifest) => manifest.variants);
   if (variants.length === 0) throw new Error(`${modelsDir}: no folder in it holds a manifest.json`);
   const seen = new Set<string>();
   for (const name of variants.flatMap(({ modelId, aliases, leonardoId }) => [modelId, ...aliases, leonardoId])) {
@@ -160,15 +183,16 @@ function refuseAmbiguity(modelsDir: string, manifests: readonly Manifest[]): voi
   if (defaults.length !== 1) throw new Error(`${modelsDir}: exactly one model must be the default, ${defaults.length} are`);
 }
 
-export function modelInfos(manifest: Manifest): ModelInfo[] {
-  return manifest.variants.map(({ look: _look, defaultSteps = manifest.limits.defaultSteps, ...variantInfo }) => ({
-    ...variantInfo,
-    ...manifest.limits,
+export function modelInfos(family: Family): ModelInfo[] {
+  const { limits: all, version, nativeSidePx } = family;
+  return family.variants.map(({ modelId, name, description, aliases, leonardoId, isDefault, defaultSteps = all.defaultSteps }) => ({
+    modelId, name, description, aliases, leonardoId, isDefault,
+    ...all,
     defaultSteps,
-    version: manifest.version,
-    nativeWidthPx: manifest.nativeSidePx,
-    nativeHeightPx: manifest.nativeSidePx,
-    supportsInitImage: manifest.graphs.encoder !== undefined,
+    version,
+    nativeWidthPx: nativeSidePx,
+    nativeHeightPx: nativeSidePx,
+    supportsInitImage: isFlow(family) && family.graphs.encoder !== undefined,
   }));
 }
 

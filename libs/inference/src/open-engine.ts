@@ -1,15 +1,30 @@
 import path from 'node:path';
 import type { Logger } from '@tessera/platform/logger.js';
 import type { DiffusionEngine } from './diffusion-engine.js';
-import { loadManifests } from './manifest.js';
+import { isFlow, loadFamilies } from './manifest.js';
 import { NoopEngine } from './noop/noop-engine.js';
 import { OnnxEngine } from './onnx/onnx-engine.js';
+import { TritonEngine } from './triton/triton-engine.js';
 
 /** The weights that come with Tessera. */
 const bundledModelsDir = path.resolve(import.meta.dirname, '../../../models');
 
-/** Reads the manifests and refuses broken ones with a sentence; weights are loaded when first needed. */
-export async function openEngine({ engine, modelsDir = bundledModelsDir, threads, logger }: { engine: 'onnx' | 'noop'; modelsDir?: string | undefined; threads: number; logger: Logger }): Promise<DiffusionEngine> {
-  const manifests = await loadManifests(modelsDir);
-  return engine === 'noop' ? new NoopEngine(manifests) : new OnnxEngine(manifests, threads, logger);
+export type EngineOptions = {
+  readonly engine: 'onnx' | 'noop' | 'triton';
+  readonly modelsDir?: string | undefined;
+  readonly threads: number;
+  readonly tritonUrl?: string | undefined;
+  readonly logger: Logger;
+};
+
+/** Reads the manifests and refuses broken ones with a sentence; weights are loaded when first needed, and a Triton is called when first painted with. */
+export async function openEngine({ engine, modelsDir = bundledModelsDir, threads, tritonUrl, logger }: EngineOptions): Promise<DiffusionEngine> {
+  const families = await loadFamilies(modelsDir);
+  if (engine === 'noop') return new NoopEngine(families);
+  if (engine === 'triton') {
+    if (tritonUrl === undefined) throw new Error('The engine "triton" needs an address: set TESSERA_TRITON_URL, for example to http://127.0.0.1:8001.');
+    return new TritonEngine(families, tritonUrl, logger);
+  }
+  for (const { folder } of families.filter((family) => !isFlow(family))) logger.warn({ folder }, 'left out: a diffusers pipeline needs TESSERA_ENGINE=triton');
+  return new OnnxEngine(families.filter(isFlow), threads, logger);
 }

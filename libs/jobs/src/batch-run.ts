@@ -6,6 +6,8 @@ import type { Logger } from '@tessera/platform/logger.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
 import { withTraceparent } from '@tessera/platform/trace.js';
 import { jobTrace, PaintingSpans, type JobTrace } from './batch-spans.js';
+import type { DeviceTime } from './device-time.js';
+import type { EngineHealth } from './engine-health.js';
 import { Heartbeats } from './heartbeats.js';
 import { readInitImage } from './init-image.js';
 import { storing } from './engine-metrics.js';
@@ -23,6 +25,8 @@ export type BatchTools = {
   readonly engine: DiffusionEngine;
   readonly logger: Logger;
   readonly painting: Slots;
+  readonly device: DeviceTime;
+  readonly health?: EngineHealth;
   readonly previewEverySteps: number;
   readonly modelVersions: ReadonlyMap<string, string>;
 };
@@ -41,6 +45,9 @@ type Failure = { readonly reason: string; readonly message: string; readonly ret
 
 export const handedBackReason = 'worker_stopping';
 const handedBack: Failure = { reason: handedBackReason, message: 'The worker is shutting down.', retryable: true };
+/** The engine was gone, as the health check agreed: no job is to blame, and it costs none of them an attempt. */
+export const engineLostReason = 'engine_lost';
+const engineLost: Failure = { reason: engineLostReason, message: 'The engine of the worker is not there.', retryable: true };
 
 /** One claimed batch on its way through the engine into storage. Every job of it ends here: completed, failed, handed back, or dropped because it is no longer ours. */
 export class BatchRun {
@@ -73,7 +80,8 @@ export class BatchRun {
       this.#spans.waited(this.#traces(), waitingFromMs);
       const startedMs = performance.now();
       const failure = await this.#paint(initImages).finally(() => this.tools.painting.giveBack());
-      await this.#deliver(performance.now() - startedMs, failure);
+      const deviceSeconds = this.tools.device.taken(startedMs, performance.now());
+      await this.#deliver(deviceSeconds * 1_000, failure);
     } finally {
       await this.#heartbeats.stop();
       for (const { trace } of this.#pieces.values()) trace.span.end();
@@ -130,7 +138,9 @@ export class BatchRun {
       });
       return undefined;
     } catch (error) {
-      return this.#isHandedBack ? handedBack : failureOf(error, pieces.length === 1);
+      if (this.#isHandedBack) return handedBack;
+      const saysUnavailable = error instanceof TesseraError && error.kind === 'Unavailable';
+      return saysUnavailable && (await this.tools.health?.isLost()) ? engineLost : failureOf(error, pieces.length === 1);
     }
   }
 

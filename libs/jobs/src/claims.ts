@@ -1,5 +1,5 @@
 import { newId } from '@tessera/platform/ids.js';
-import { pickBatch, type Candidate, type WorkerCapacity } from './batching.js';
+import { firstRunnable, pickBatch, type Candidate, type WorkerCapacity } from './batching.js';
 import type { Offer } from './hand-offs.js';
 import type { JobQueue } from './job-queue.js';
 import { attemptsThroughRestartsMax, type Queued } from './job-life.js';
@@ -152,7 +152,10 @@ export class Claims<P extends object> {
     const nowMs = this.queue.options.clock.now();
     for (const lane of pool.fair.order(backlogged)) {
       const startable = (heads.get(lane) ?? []).filter((job) => queuedLife(job).startDeadlineMs > nowMs);
-      const batch = pickBatch(startable, candidateOf, capacity);
+      const batch = pickBatch(startable, candidateOf, capacity, ({ id }) => pool.overtaking.allows(id));
+      const head = firstRunnable(startable, candidateOf, capacity);
+      if (head && batch.length > 0 && !batch.includes(head)) pool.overtaking.happened(head.id, batch.reduce((sum, { value }) => sum + value.work.gpuSecondsEstimated, 0));
+      for (const { id } of batch) pool.overtaking.served(id);
       if (batch.length > 0) return batch;
     }
     return [];

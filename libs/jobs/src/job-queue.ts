@@ -142,8 +142,8 @@ export class JobQueue<P extends object> {
   /** Back to the front of its lane; after the last attempt it fails with `failure` instead. */
   giveUp(job: StoredJob<P>, failure: JobFailure, { countsAsAttempt, attemptsMax = life.attemptsMax }: { countsAsAttempt: boolean; attemptsMax?: number }): Promise<StoredJob<P>> {
     const current = job.value.life;
+    if (failure.reason === 'lease_lost' && countsAsAttempt) leasesLost.inc({ pool: job.value.work.pool });
     if (current.state === 'running' && countsAsAttempt && !life.hasAttemptsLeft(current, attemptsMax)) return this.fail(job, failure, 0);
-    if (failure.reason === 'lease_lost') leasesLost.inc({ pool: job.value.work.pool });
     return this.#change({ job, next: life.requeue(current, { countsAsAttempt }) });
   }
 

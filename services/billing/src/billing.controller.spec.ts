@@ -40,6 +40,7 @@ describe('the billing contract', () => {
     const { account } = await controller.openAccount(create(OpenAccountRequestSchema, { accountId: 'acme', plan: 'free' }));
     expect(account).toEqual({
       accountId: 'acme',
+      utcOffsetMinutes: 0,
       plan: 'owner',
       balanceTokens: 1_000_000n,
       heldTokens: 0n,

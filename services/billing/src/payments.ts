@@ -7,6 +7,7 @@ import { topUpOperation } from './commands.js';
 import { tooManyPayments, unknownProvider } from './errors.js';
 import { checkAccountId, checkPaymentId } from './input.js';
 import { PaymentDocuments } from './payments/payment.documents.js';
+import type { Wallet } from './wallets.js';
 import type { PaymentNews, PaymentProvider } from './payments/payment-provider.js';
 
 /** `outdated`: newer news has come before it. */
@@ -65,10 +66,11 @@ export class Payments {
     const known = await this.documents.payment(id);
     if (known?.value.isPaid) return 'repeated';
     // A crash after the first attempt, and a new catalogue since: the tokens of the first attempt stand.
-    await unless(['operation_id_reused'], this.accounts.topUp(accountId, id, this.prices.pack(pack, this.clock.now()).tokens));
+    const { tokens, wallet } = this.prices.pack(pack, this.clock.now());
+    await unless(['operation_id_reused'], this.accounts.topUp(accountId, id, tokens, wallet));
     const isRefunded = known?.value.isRefunded ?? false;
-    if (isRefunded) await this.takeBack(accountId, id);
-    await this.documents.savePayment(id, known, { accountId, isPaid: true, isRefunded });
+    if (isRefunded) await this.takeBack(accountId, id, wallet);
+    await this.documents.savePayment(id, known, { accountId, ...(wallet === 'credits' ? { wallet } : {}), isPaid: true, isRefunded });
     return 'applied';
   }
 
@@ -76,14 +78,14 @@ export class Payments {
     checkPaymentId(id);
     const known = await this.documents.payment(id);
     if (known?.value.isRefunded) return 'repeated';
-    if (known?.value.accountId !== undefined) await this.takeBack(known.value.accountId, id);
+    if (known?.value.accountId !== undefined) await this.takeBack(known.value.accountId, id, known.value.wallet);
     await this.documents.savePayment(id, known, { isPaid: false, ...known?.value, isRefunded: true });
     return 'applied';
   }
 
   /** What has been spent of the pack stays spent. */
-  private takeBack(accountId: string, id: string): Promise<unknown> {
-    return unless(['nothing_to_reverse'], this.accounts.reverse(accountId, topUpOperation(id)));
+  private takeBack(accountId: string, id: string, wallet: Wallet = 'plan'): Promise<unknown> {
+    return unless(['nothing_to_reverse'], this.accounts.reverse(accountId, topUpOperation(id), wallet));
   }
 
   private async subscription(id: string, newsId: string, news: Extract<PaymentNews, { kind: 'subscription' }>): Promise<PaymentOutcome> {

@@ -56,8 +56,8 @@ export class GenerationController {
   }
 
   @GrpcMethod(GenerationService.typeName)
-  async preview({ accountId, request }: PreviewRequest): Promise<MessageInitShape<typeof PreviewResponseSchema>> {
-    const preview = await this.requests.preview(accountId, request);
+  async preview({ accountId, request, wallet }: PreviewRequest): Promise<MessageInitShape<typeof PreviewResponseSchema>> {
+    const preview = await this.requests.preview(accountId, request, wallet);
     return { request: requestMessage(preview.request), ...(preview.quote ? { quote: preview.quote } : {}) };
   }
 

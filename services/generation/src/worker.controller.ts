@@ -24,8 +24,8 @@ export class WorkerController {
   constructor(private readonly claims: WorkerClaims) {}
 
   @GrpcMethod(WorkerService.typeName)
-  async claim({ workerId, pool, modelIds, maxJobs, maxImages, waitMs }: ClaimRequest, _metadata: Metadata, call: RpcCall): Promise<MessageInitShape<typeof ClaimResponseSchema>> {
-    const jobs = await this.claims.claim({ workerId, pool, modelIds, jobsMax: Math.max(1, maxJobs), imagesMax: Math.max(1, maxImages), waitMs }, callSignal(call));
+  async claim({ workerId, pool, modelIds, maxJobs, maxImages, waitMs, warmModelIds }: ClaimRequest, _metadata: Metadata, call: RpcCall): Promise<MessageInitShape<typeof ClaimResponseSchema>> {
+    const jobs = await this.claims.claim({ workerId, pool, modelIds, jobsMax: Math.max(1, maxJobs), imagesMax: Math.max(1, maxImages), waitMs, warmModelIds }, callSignal(call));
     return { leases: jobs.flatMap((job) => leaseMessages(job, claimSpans(job, jobs.length))) };
   }
 

@@ -16,7 +16,7 @@ export type Model = {
   readonly description: string;
   readonly tessera: { readonly model: string; readonly isDefault: boolean; readonly maxImages: number; readonly maxSide: number; readonly defaultSteps: number; readonly maxSteps: number };
 };
-export type Picture = { readonly id: string; readonly url: string };
+export type Picture = { readonly id: string; readonly url: string; readonly tessera: { readonly isAccepted: boolean } };
 export type Generation = {
   readonly id: string;
   readonly status: 'PENDING' | 'COMPLETE' | 'FAILED';

@@ -20,6 +20,8 @@ const POSE_STREAM = 3;
 type Thing = { readonly reference: Reference; readonly box: Box | undefined; readonly pose: Pose };
 type Conditions = Tensors & Record<'text' | 'references' | 'canvas', Tensors[string]>;
 
+export type CanvasPlan = { readonly times: readonly number[]; readonly isSecondOrder: boolean; readonly guidance: number; readonly firstStep: number; readonly latent: Float32Array };
+
 /** One picture while it is painted: its latent and all that stays the same over the steps. */
 export class Canvas {
   readonly window: Window;
@@ -62,6 +64,11 @@ export class Canvas {
     const times = stepTimes(batch.steps, sampler);
     const start = await startOf(model, sessions, request, format.window, times, noise);
     return new Canvas(model, sessions, times, sampler.order === 2, modelGuidance(manifest, batch.guidanceScale), conditions, start.step, start.latent, format.window);
+  }
+
+  /** What somebody else needs to paint it, beside what its conditions are made from. */
+  get plan(): CanvasPlan {
+    return { times: this.times, isSecondOrder: this.isSecondOrder, guidance: this.guidance, firstStep: this.firstStep, latent: this.latent };
   }
 
   /** From noise at time 1 to the picture at 0, with classifier-free guidance. */

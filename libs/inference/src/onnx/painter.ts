@@ -1,12 +1,12 @@
 import path from 'node:path';
-import { cancelled, internal, invalidArgument } from '@tessera/platform/errors.js';
+import { cancelled } from '@tessera/platform/errors.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
 import type { EngineNotice, PaintBatch, PaintPhase, PaintRequest, PaintUpdate } from '../diffusion-engine.js';
 import type { Manifest } from '../manifest.js';
 import { Canvas } from './canvas.js';
-import { loadModel, type Model } from './model.js';
+import { LoadedModels } from './model.js';
 import { cut, encodePng, encodePreview, enlarge, noGrade, type Planes } from './pictures.js';
-import { Sessions } from './sessions.js';
+import { LocalSessions } from './sessions.js';
 
 export type Job = {
   readonly batch: PaintBatch;
@@ -20,14 +20,12 @@ type Piece = { readonly request: PaintRequest; readonly index: number; readonly 
 
 /** Paints batches, one after the other, wherever it is called: see `onnx.worker.ts` for where that is. */
 export class Painter {
-  readonly #sessions: Sessions;
-  readonly #models = new Map<string, Promise<Model>>();
+  readonly #sessions: LocalSessions;
+  readonly #models: LoadedModels;
 
-  constructor(
-    private readonly manifests: readonly Manifest[],
-    threads: number,
-  ) {
-    this.#sessions = new Sessions(threads);
+  constructor(manifests: readonly Manifest[], threads: number) {
+    this.#models = new LoadedModels(manifests);
+    this.#sessions = new LocalSessions(threads);
   }
 
   /**
@@ -36,7 +34,7 @@ export class Painter {
    */
   async paint({ batch, askedMs, emit, isCancelled }: Job): Promise<void> {
     const modelsHeld = this.#models.size;
-    const { model, look } = await this.#model(batch.modelId);
+    const { model, look } = await this.#models.of(batch.modelId);
     if (this.#models.size > modelsHeld) emit({ type: 'phase', phase: 'load', startMs: askedMs, endMs: spanTimeMs() });
     const refuseIfCancelled = () => {
       if (isCancelled()) throw cancelled('painting_cancelled', 'The painting was cancelled.');
@@ -72,7 +70,7 @@ export class Painter {
   }
 
   async warm(modelId: string): Promise<void> {
-    const { model } = await this.#model(modelId);
+    const { model } = await this.#models.of(modelId);
     const { manifest } = model;
     const { layout, conditioning, denoiser, decoder } = manifest.graphs;
     const first = [layout, conditioning, denoiser, decoder, manifest.superResolution[0]].flatMap((graph) => (graph ? [graph.file] : []));
@@ -81,19 +79,6 @@ export class Painter {
 
   release(): Promise<void> {
     return this.#sessions.release();
-  }
-
-  async #model(modelId: string): Promise<{ model: Model; look: string }> {
-    const manifest = this.manifests.find(({ variants }) => variants.some((variant) => variant.modelId === modelId));
-    const variant = manifest?.variants.find((each) => each.modelId === modelId);
-    if (!manifest || !variant) throw invalidArgument('unknown_model', `There is no model "${modelId}".`, { param: 'model_id' });
-    const loading = this.#models.get(manifest.folder) ?? loadModel(manifest);
-    this.#models.set(manifest.folder, loading);
-    const model = await loading.catch((error: unknown) => {
-      this.#models.delete(manifest.folder);
-      throw internal('broken_model', `The files of "${modelId}" cannot be loaded; the log says why.`, { cause: error });
-    });
-    return { model, look: variant.look };
   }
 
   async #preview(manifest: Manifest, { request, index, canvas }: Piece, step: number): Promise<PaintUpdate> {
@@ -123,9 +108,9 @@ function toPlanes(picture: Float32Array, { nativeSidePx }: Manifest): Planes {
   return { widthPx: nativeSidePx, heightPx: nativeSidePx, data: picture.map((value) => (value + 1) / 2) };
 }
 
-const gradeOf = (manifest: Manifest, { style }: PaintRequest) => manifest.styles[style] ?? noGrade;
+export const gradeOf = (manifest: Manifest, { style }: PaintRequest) => manifest.styles[style] ?? noGrade;
 
-function styleNotices(manifest: Manifest, { style }: PaintRequest): EngineNotice[] {
+export function styleNotices(manifest: Manifest, { style }: PaintRequest): EngineNotice[] {
   if (style === '' || style === 'NONE' || style in manifest.styles) return [];
   return [{ kind: 'style_left_out', message: `This model has no style "${style.slice(0, 40)}"; it was left out.` }];
 }

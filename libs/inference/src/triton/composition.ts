@@ -1,0 +1,69 @@
+import path from 'node:path';
+import { cancelled } from '@tessera/platform/errors.js';
+import type { EngineNotice, PaintBatch, PaintRequest } from '../diffusion-engine.js';
+import type { DiffusersManifest, Manifest } from '../manifest.js';
+import { Canvas } from '../onnx/canvas.js';
+import type { LoadedModels } from '../onnx/model.js';
+import { gradeOf, styleNotices } from '../onnx/painter.js';
+import type { PaintTask, Placed } from './contract.js';
+import { RemoteSessions } from './remote-sessions.js';
+import type { BundledTensor } from './tensor-bundle.js';
+import type { TritonClient } from './triton-client.js';
+
+/** A batch as Triton takes it. */
+export type Composition = {
+  readonly task: PaintTask;
+  readonly tensors: ReadonlyMap<string, BundledTensor>;
+  /** Which picture of which request each of the task's pictures is. */
+  readonly pictures: readonly { readonly request: PaintRequest; readonly index: number }[];
+  readonly notices: readonly { readonly requestId: string; readonly notice: EngineNotice }[];
+};
+
+export const placeOf = ({ folder, version }: Manifest | DiffusersManifest): Placed => ({ family: path.basename(folder), version });
+
+const taskOf = (batch: PaintBatch, family: Manifest | DiffusersManifest, adapters: PaintTask['adapters'], pictures: readonly object[]): PaintTask => {
+  const { steps, previewEverySteps, widthPx, heightPx, guidanceScale } = batch;
+  return { task: 'paint', ...placeOf(family), steps, previewEverySteps, widthPx, heightPx, guidanceScale, adapters, pictures };
+};
+
+const picturesOf = ({ requests }: PaintBatch) => requests.flatMap((request) => Array.from({ length: request.images }, (_, index) => ({ request, index })));
+
+/** A diffusers pipeline reads the prompt itself. */
+export function composeForDiffusers(family: DiffusersManifest, batch: PaintBatch): Composition {
+  const pictures = picturesOf(batch);
+  const said = pictures.map(({ request, index }) => ({ prompt: request.prompt, negativePrompt: request.negativePrompt, seed: request.seed + index }));
+  const notices = batch.requests.flatMap(({ requestId, style }) => (style === '' || style === 'NONE' ? [] : [{ requestId, notice: { kind: 'style_left_out', message: `This model has no style "${style.slice(0, 40)}"; it was left out.` } }]));
+  return { task: taskOf(batch, family, adaptersOf(family, batch.modelId), said), tensors: new Map(), pictures, notices };
+}
+
+export function adaptersOf(family: DiffusersManifest, modelId: string): PaintTask['adapters'] {
+  return family.variants.find((variant) => variant.modelId === modelId)?.adapters ?? [];
+}
+
+/**
+ * What a picture of ours shows is decided here, by the very code that the engine in process runs: the prompt, where things stand, their poses, the noise.
+ * Triton gets the tensors that come of it.
+ */
+export async function composeForFlow(client: TritonClient, models: LoadedModels, batch: PaintBatch, signal: AbortSignal): Promise<Composition> {
+  const { model, look } = await models.of(batch.modelId);
+  const { manifest } = model;
+  const notices: { requestId: string; notice: EngineNotice }[] = [];
+  const tensors = new Map<string, BundledTensor>();
+  const plans: object[] = [];
+  const pictures = picturesOf(batch);
+  for (const request of batch.requests) {
+    const reading = model.reader.read(request.prompt, look);
+    for (const notice of [...reading.notices, ...styleNotices(manifest, request)]) notices.push({ requestId: request.requestId, notice });
+    for (let index = 0; index < request.images; index += 1) {
+      if (signal.aborted) throw cancelled('painting_cancelled', 'The painting was cancelled.');
+      const sessions = new RemoteSessions(client, manifest, placeOf(manifest), signal);
+      const canvas = await Canvas.prepare(model, sessions, batch, request, reading, index);
+      const { latent, ...plan } = canvas.plan;
+      const { channels, sidePx } = manifest.latent;
+      tensors.set(`${plans.length}/latent`, { data: latent, dims: [channels, sidePx, sidePx] });
+      for (const [role, tensor] of sessions.conditioning) tensors.set(`${plans.length}/conditioning/${role}`, tensor);
+      plans.push({ ...plan, window: canvas.window, grade: gradeOf(manifest, request) });
+    }
+  }
+  return { task: taskOf(batch, manifest, [], plans), tensors, pictures, notices };
+}
