@@ -14,7 +14,7 @@ export type Account = {
 };
 export type Plans = {
   readonly catalogueVersion: string;
-  readonly plans: readonly { plan: string; priceCents: number; cadence: string; seatTokens: number; seatBankTokens: number; seatsMin: number; hasRelaxedLane: boolean; limits: { concurrentJobs: number }; aliases: readonly string[] }[];
+  readonly plans: readonly { plan: string; priceCents: number; cadence: string; seatTokens: number; seatBankTokens: number; seatsMin: number; hasRelaxedLane: boolean; limits: { concurrentJobs: number }; aliases: readonly string[]; apiTrack: string }[];
   readonly packs: readonly { readonly pack: string; readonly tokens: number; readonly priceCents: number; readonly wallet: string }[];
 };
 export type Position = {
@@ -36,10 +36,10 @@ const money = (cents: number): string => (cents === 0 ? 'free' : `$${(cents / 10
 const cadences: Readonly<Record<string, string>> = { monthly: 'a month', daily: 'a day', once: 'once' };
 
 export function plansText({ catalogueVersion, plans, packs }: Plans): string {
-  const rows = plans.map(({ plan, priceCents, cadence, seatTokens, seatBankTokens, seatsMin, hasRelaxedLane, limits, aliases }) => [
+  const rows = plans.map(({ plan, priceCents, cadence, seatTokens, seatBankTokens, seatsMin, hasRelaxedLane, limits, aliases, apiTrack }) => [
     plan,
     `${money(priceCents)}${seatsMin > 1 ? ` a seat, ${seatsMin}+` : ''}`,
-    `${formatCount(seatTokens)} ${cadences[cadence] ?? cadence}`,
+    apiTrack === 'credits' ? 'API credits' : `${formatCount(seatTokens)} ${cadences[cadence] ?? cadence}`,
     formatCount(seatBankTokens),
     hasRelaxedLane ? 'yes' : 'no',
     String(limits.concurrentJobs),

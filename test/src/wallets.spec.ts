@@ -101,7 +101,7 @@ describe.each(Object.entries(profiles))('Wallets, webhooks and reports, %s', (_n
   });
 
   it('leaves ledger, wallets and jobs in agreement', async () => {
-    expect(await owner.audit()).toMatchObject({ findings: [], summary: { accounts: 3, findings: 0 } });
+    expect(await owner.audit()).toMatchObject({ findings: [], summary: { accounts: 2, creditWallets: 1, grantedCredits: 1_000, findings: 0 } });
     const answer = await fetch(`${server.url}${api}/reconciliation`, { headers: { authorization: `Bearer ${owner.key}` } });
     expect(JSON.parse(await answer.text())).toMatchObject({ summary: { accounts: 2, settlements: 3, findings: 0 } });
   });

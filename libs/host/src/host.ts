@@ -51,7 +51,8 @@ export async function host(services: readonly ServiceDefinition[], config: Confi
     // In a cluster a service may run any number of times: its servers, not a folder, keep the processes apart.
     if (config.profile === 'single') for (const service of services) closers.push(lockFolder(config.dataDir, service.name));
     let url = config.publicUrl ?? `http://${config.httpHost}:${config.httpPort}`;
-    const ports = await openPorts(config, services.map((service) => service.name).join('+'), () => url);
+    const usesEngine = services.some((service) => service.usesEngine);
+    const ports = await openPorts(config, services.map((service) => service.name).join('+'), () => url, usesEngine);
     closers.push(() => ports.close());
     const healthServer = config.healthPort === 0 ? undefined : await serveHealth(config.healthPort, config.httpHost, ports.health);
     closers.push(() => healthServer?.close());

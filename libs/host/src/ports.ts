@@ -7,7 +7,6 @@ import { openDocuments, type OpenClusterDocuments, type OpenDocuments } from '@t
 import { EventBus } from '@tessera/events/event-bus.js';
 import { openEventBus } from '@tessera/events/open-event-bus.js';
 import { DiffusionEngine } from '@tessera/inference/diffusion-engine.js';
-import { openEngine } from '@tessera/inference/open-engine.js';
 import { ObjectStore } from '@tessera/objects/object-store.js';
 import { openObjectStore } from '@tessera/objects/open-object-store.js';
 import { ObservedObjectStore } from '@tessera/objects/observed-object-store.js';
@@ -30,7 +29,7 @@ type Closable = { close(): Promise<void> | void };
 export type Ports = Awaited<ReturnType<typeof openPorts>>;
 
 /** Opens every port for the profile. This is the one place where a profile picks its adapters. What has opened when another refuses is closed again. */
-export async function openPorts(config: Config, name: string, publicUrl: () => string) {
+export async function openPorts(config: Config, name: string, publicUrl: () => string, usesEngine: boolean) {
   const opened: Closable[] = [];
   const close = async () => {
     for (const port of opened.splice(0).reverse()) await port.close();
@@ -45,7 +44,7 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
     const store = keep(await openStore(config, logger));
     const cache = keep(await openCache({ profile: config.profile, redisUrl: config.redisUrl, logger }));
     const objects = keep(await openObjectStore({ profile: config.profile, dataDir: config.dataDir, publicUrl, s3: config.s3, logger }));
-    const engine = keep(await openEngine({ engine: config.engine, modelsDir: config.modelsDir, threads: config.engineThreads, tritonUrl: config.tritonUrl, logger }));
+    const engine = usesEngine ? keep(await openEngineFor(config, logger)) : undefined;
     const { rpc, strategy } = openRpc(addressesOf(config.peers));
     keep(rpc);
     const bus = await openBus(store, config, logger);
@@ -63,6 +62,12 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
 
 /** All services in one process are `tessera`, one alone `tessera-billing`. */
 const serviceNameOf = (name: string): string => (name.includes('+') ? 'tessera' : `tessera-${name}`);
+
+/** Loaded where it is needed: the runtime of the models and the codec of pictures take their time and their memory. */
+async function openEngineFor({ engine, modelsDir, engineThreads, tritonUrl }: Config, logger: Logger): Promise<DiffusionEngine> {
+  const { openEngine } = await import('@tessera/inference/open-engine.js');
+  return openEngine({ engine, modelsDir, threads: engineThreads, tritonUrl, logger });
+}
 
 function openStore({ profile, dataDir, mongoUrl = '' }: Config, logger: Logger): Promise<OpenDocuments | OpenClusterDocuments> {
   return profile === 'cluster' ? openDocuments({ profile, mongoUrl, logger }) : openDocuments({ dataDir, logger });
@@ -85,7 +90,7 @@ export class PortsModule {
       { provide: EventBus, useValue: ports.bus },
       { provide: ObjectStore, useValue: ports.objects },
       { provide: Cache, useValue: ports.cache },
-      { provide: DiffusionEngine, useValue: ports.engine },
+      ...(ports.engine ? [{ provide: DiffusionEngine, useValue: ports.engine }] : []),
       { provide: Rpc, useValue: ports.rpc },
       { provide: HealthChecks, useValue: ports.health },
     ];

@@ -11,7 +11,7 @@ const installWithinMs = 20 * 60_000;
 const lockCheckEveryMs = 500;
 
 /** Read here and nowhere else: these servers belong to tests and to trying things, so the product's settings do not know them. */
-const cacheFolder = () => process.env['TESSERA_CACHE'] ?? path.join(os.homedir(), '.cache', 'tessera', 'servers');
+export const cacheFolder = () => process.env['TESSERA_CACHE'] ?? path.join(os.homedir(), '.cache', 'tessera', 'servers');
 
 /** Where an installation lies, if it has been made. */
 export const installedFolder = (name: string): string => path.join(cacheFolder(), name);

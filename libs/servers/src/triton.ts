@@ -24,6 +24,8 @@ export type TritonOptions = ServerOptions & {
   readonly modelsDir?: string;
   /** For the Python process of the model. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Folders in which the dynamic linker looks first. */
+  readonly libraries?: readonly string[];
 };
 
 type Python = { readonly version: string; readonly libraries: string; readonly isShared: boolean };
@@ -70,7 +72,7 @@ const optionsOf = (launch: Launch, repository: string, backends: string | undefi
 ];
 
 /** NVIDIA's Triton Inference Server 2.51 (24.10) with the python backend. */
-export function tritonRecipe({ repository = path.join(repositoryRoot, 'deploy/triton/repository'), modelsDir = path.join(repositoryRoot, 'models'), env = {} }: TritonOptions = {}): ServerRecipe {
+export function tritonRecipe({ repository = path.join(repositoryRoot, 'deploy/triton/repository'), modelsDir = path.join(repositoryRoot, 'models'), env = {}, libraries = [] }: TritonOptions = {}): ServerRecipe {
   return {
     name: 'triton',
     native: {
@@ -80,7 +82,7 @@ export function tritonRecipe({ repository = path.join(repositoryRoot, 'deploy/tr
       install,
       async command({ installation, ...launch }) {
         const modelEnv = { TESSERA_MODELS: modelsDir, ...env };
-        return { ...(await commandOf(installation, launch, repository)), env: { ...modelEnv, ...(await librariesOf(installation)) } };
+        return { ...(await commandOf(installation, launch, repository)), env: { ...modelEnv, LD_LIBRARY_PATH: [...libraries, ...(await librariesOf(installation))].join(':') } };
       },
     },
     url: (port) => `http://127.0.0.1:${port}`,
@@ -95,11 +97,10 @@ async function commandOf(installation: Installation, launch: Launch, repository:
   return { program: path.join(server, 'bin', 'tritonserver'), args: optionsOf(launch, repository, path.join(server, 'backends')) };
 }
 
-async function librariesOf(installation: Installation): Promise<Record<string, string>> {
-  if ('program' in installation) return {};
+async function librariesOf(installation: Installation): Promise<string[]> {
+  if ('program' in installation) return [];
   const { folder } = installation;
-  const libraries = await fs.readFile(path.join(folder, 'python-libraries'), 'utf8');
-  return { LD_LIBRARY_PATH: [path.join(folder, 'site', 'nvidia_pytriton.libs'), libraries].join(':') };
+  return [path.join(folder, 'site', 'nvidia_pytriton.libs'), await fs.readFile(path.join(folder, 'python-libraries'), 'utf8')];
 }
 
 /** A killed server leaves its shared memory behind. */

@@ -169,6 +169,11 @@ const summaryMessage = (summary: Extract<AuditResult, { summary: unknown }>['sum
       heldTokens: BigInt(summary.held),
       balanceTokens: BigInt(summary.balance),
       expiredTokens: BigInt(summary.expired),
+      creditWallets: BigInt(summary.creditWallets),
+      grantedCredits: BigInt(summary.credits.granted),
+      spentCredits: BigInt(summary.credits.spent),
+      heldCredits: BigInt(summary.credits.held),
+      balanceCredits: BigInt(summary.credits.balance),
     },
   },
 });

@@ -51,6 +51,19 @@ describe('API credits', () => {
     expect(await credits()).toMatchObject({ held: 0, balance: 1_000 });
   });
 
+  it('never hold for a job that the plan holds for at the same moment', async () => {
+    await billing.accounts.topUp('acme', 'order-1', 100_000, 'credits');
+    for (let n = 0; n < 20; n++) {
+      const bills = await Promise.all((['plan', 'credits', 'plan', 'credits'] as const).map((wallet) => reserve(`job-${n}`, wallet)));
+      expect(new Set(bills.map(({ bill }) => bill.wallet)).size).toBe(1);
+    }
+    const { openHolds, credits: bought } = await billing.accounts.get('acme');
+    expect(openHolds + (bought?.openHolds ?? 0)).toBe(20);
+    await Promise.all(Array.from({ length: 20 }, (_, n) => [billing.reservations.settle('acme', `job-${n}`, 2), billing.reservations.settle('acme', `job-${n}`, 2)]).flat());
+    expect((await audited(billing.audit)).findings).toEqual([]);
+    expect((await billing.usage.by('acme', 'job', { fromMs: 0, toMs: 0 })).total.jobs + (await billing.usage.by('acme.credits', 'job', { fromMs: 0, toMs: 0 })).total.jobs).toBe(20);
+  });
+
   it('are all that an account without a plan pays with', async () => {
     await billing.accounts.open('robot', 'api');
     await expect(reserve('job', 'plan', 'robot')).rejects.toEqual(refusal('insufficient_credits'));
@@ -101,7 +114,8 @@ describe('API credits', () => {
     billing.clock.advance(hourMs);
     expect((await billing.usage.by('acme.credits', 'job', { fromMs: 0, toMs: 0 })).total.tokens).toBe(chargedTokens);
     const { findings, summary } = await audited(billing.audit, 'acme');
-    expect([findings, summary.accounts]).toEqual([[], 2]);
+    expect([findings, summary.accounts, summary.creditWallets]).toEqual([[], 1, 1]);
+    expect(summary).toMatchObject({ spent: 0, granted: 25_000, credits: { granted: 1_000, spent: chargedTokens } });
     const results = [];
     for await (const result of billing.reconciliation.run('', new AbortController().signal)) results.push(result);
     expect(results).toEqual([{ summary: { accounts: 1, jobs: 1, settlements: 1, findings: 0 } }]);

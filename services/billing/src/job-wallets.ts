@@ -3,16 +3,20 @@ import { Clock } from '@tessera/platform/clock.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import { AccountStore } from './account.store.js';
 import { PriceList } from './catalogue.js';
-import { insufficientCredits, unknownMember } from './errors.js';
+import { accountBusy, insufficientCredits, unknownMember } from './errors.js';
 import { ledgerIdOf, type Wallet } from './wallets.js';
 
 /** Accounts known to have bought no credits: nearly all of them. Forgetting one costs a read. */
 const withoutCreditsMax = 10_000;
 
+/** Commands of accounts with credits that are on their way; each is a promise. */
+const inHandMax = 20_000;
+
 /** Which wallet pays for a job. A job is in one wallet only, whatever becomes of the account's plan between two deliveries of a command. */
 @Injectable()
 export class JobWallets {
   private readonly withoutCredits = new Set<string>();
+  private readonly inHand = new Map<string, Promise<unknown>>();
 
   constructor(
     private readonly store: AccountStore,
@@ -22,6 +26,21 @@ export class JobWallets {
     store.onEntry(({ kind, accountId }) => {
       if (kind === 'grant') this.withoutCredits.delete(accountId);
     });
+  }
+
+  /** A job's commands one after the other, where two wallets could take them at the same time. With one wallet, its own lane sees to that. */
+  async inTurn<T>(accountId: string, jobId: string, task: () => Promise<T>): Promise<T> {
+    if (!(await this.hasCredits(accountId))) return task();
+    if (this.inHand.size >= inHandMax) throw accountBusy();
+    const key = `${accountId}:${jobId}`;
+    const before = this.inHand.get(key) ?? Promise.resolve();
+    const mine = before.then(task, task);
+    this.inHand.set(key, mine);
+    try {
+      return await mine;
+    } finally {
+      if (this.inHand.get(key) === mine) this.inHand.delete(key);
+    }
   }
 
   /** As asked, or as the account's plan says. */

@@ -90,6 +90,6 @@ describe('a paused plan', () => {
   it('cannot go on before its month has ended', () => {
     const ledger = new LedgerOnPaper();
     ledger.perform(subscribing(artisan));
-    expect(() => ledger.perform(pausing(on(1, 10), on(1, 20)))).toThrow(refusal('invalid_field'));
+    expect(() => ledger.perform(pausing(on(1, 10), on(1, 20)))).toThrow(refusal('resumes_too_early'));
   });
 });

@@ -7,6 +7,7 @@ import { topUpOperation } from './commands.js';
 import { tooManyPayments, unknownProvider } from './errors.js';
 import { checkAccountId, checkPaymentId } from './input.js';
 import { PaymentDocuments } from './payments/payment.documents.js';
+import { sameTerms } from './terms.js';
 import type { Wallet } from './wallets.js';
 import type { PaymentNews, PaymentProvider } from './payments/payment-provider.js';
 
@@ -91,15 +92,25 @@ export class Payments {
   private async subscription(id: string, newsId: string, news: Extract<PaymentNews, { kind: 'subscription' }>): Promise<PaymentOutcome> {
     checkPaymentId(id);
     checkPaymentId(newsId);
-    const { accountId, plan, seats, isActive, occurredMs } = news;
+    const { accountId, isActive, pause, occurredMs } = news;
     checkAccountId(accountId);
     const known = await this.documents.subscription(id);
     if (known?.value.newsId === newsId) return 'repeated';
     if (known && isOlder(news, known.value)) return 'outdated';
-    if (isActive) await unless(['plan_unchanged'], this.accounts.changePlan(accountId, newsId, plan, seats));
+    if (pause) await unless(['nothing_to_pause', 'resumes_too_early'], this.accounts.pause(accountId, newsId, pause.resumesMs));
+    else if (isActive) await this.goesOn(news, newsId, known?.value.isPaused ?? false);
     else if (!(await this.documents.hasOtherActive(accountId, id))) await unless(['nothing_to_cancel'], this.accounts.cancel(accountId, newsId));
-    await this.documents.saveSubscription(id, known, { accountId, isActive, occurredMs, newsId });
+    await this.documents.saveSubscription(id, known, { accountId, isActive, occurredMs, newsId, ...(pause ? { isPaused: true } : {}) });
     return 'applied';
+  }
+
+  /** A pause that the account's owner has asked for here is not the provider's to end. */
+  private async goesOn({ accountId, plan, seats }: Extract<PaymentNews, { kind: 'subscription' }>, newsId: string, wasPaused: boolean): Promise<void> {
+    const { subscription } = await this.accounts.get(accountId);
+    const resting = subscription?.next?.pause ? subscription.terms : subscription?.paused?.terms;
+    if (!wasPaused && resting && sameTerms(resting, this.prices.terms(plan, seats, this.clock.now()))) return;
+    if (wasPaused) await unless(['nothing_to_resume'], this.accounts.resume(accountId, `${newsId}:resume`));
+    await unless(['plan_unchanged'], this.accounts.changePlan(accountId, newsId, plan, seats));
   }
 
   private async oneAtATime<T>(id: string, task: () => Promise<T>): Promise<T> {

@@ -45,8 +45,10 @@ export class Reservations {
     const nowMs = this.clock.now();
     checkWhole('deadline_ms', deadlineMs, 1, nowMs + holdDeadlineAheadMsMax);
     checkCompute(compute);
-    const ledgerId = await this.wallets.paying(accountId, jobId, await this.wallets.wanted(accountId, asked), attribution.memberId);
-    const opening = await this.store.apply(ledgerId, { kind: 'reserve', jobId, compute, quote: this.priced(compute, walletOf(ledgerId)), deadlineMs, ...attribution, nowMs });
+    const { ledgerId, opening } = await this.wallets.inTurn(accountId, jobId, async () => {
+      const payer = await this.wallets.paying(accountId, jobId, await this.wallets.wanted(accountId, asked), attribution.memberId);
+      return { ledgerId: payer, opening: await this.store.apply(payer, { kind: 'reserve', jobId, compute, quote: this.priced(compute, walletOf(payer)), deadlineMs, ...attribution, nowMs }) };
+    });
     const [{ frozenTokens }, { plan }] = [await this.store.summary(ledgerId), await this.store.summary(accountId)];
     return { bill: required(billOf({ opening }), jobId), balanceTokens: Math.max(0, opening.balanceAfterTokens - frozenTokens), limits: this.prices.plan(plan, nowMs).limits };
   }
@@ -57,11 +59,13 @@ export class Reservations {
     checkJobId(jobId);
     checkWhole('images_delivered', imagesDelivered, 0, computeBounds.imagesMax);
     if (imagesDelivered === 0) return this.release(accountId, jobId, releasedWithNothing);
-    const ledgerId = await this.wallets.of(accountId, jobId);
-    const { opening } = await this.store.jobEntries(ledgerId, jobId);
-    const chargedLines = opening?.kind === 'hold' ? this.charge(opening, imagesDelivered) : [];
-    const closing = await this.store.apply(ledgerId, { kind: 'settle', jobId, imagesDelivered, chargedLines, finishedMs, nowMs: this.clock.now() });
-    return required(billOf({ opening, closing }), jobId);
+    return this.wallets.inTurn(accountId, jobId, async () => {
+      const ledgerId = await this.wallets.of(accountId, jobId);
+      const { opening } = await this.store.jobEntries(ledgerId, jobId);
+      const chargedLines = opening?.kind === 'hold' ? this.charge(opening, imagesDelivered) : [];
+      const closing = await this.store.apply(ledgerId, { kind: 'settle', jobId, imagesDelivered, chargedLines, finishedMs, nowMs: this.clock.now() });
+      return required(billOf({ opening, closing }), jobId);
+    });
   }
 
   /** Returns the whole hold. A release without a hold is remembered, so that a reservation that comes after it takes nothing. */
@@ -69,9 +73,11 @@ export class Reservations {
     checkAccountId(accountId);
     checkJobId(jobId);
     checkReason(reason);
-    const ledgerId = await this.wallets.of(accountId, jobId);
-    await this.store.apply(ledgerId, { kind: 'release', jobId, reason, nowMs: this.clock.now() });
-    return required(billOf(await this.store.jobEntries(ledgerId, jobId)), jobId);
+    return this.wallets.inTurn(accountId, jobId, async () => {
+      const ledgerId = await this.wallets.of(accountId, jobId);
+      await this.store.apply(ledgerId, { kind: 'release', jobId, reason, nowMs: this.clock.now() });
+      return required(billOf(await this.store.jobEntries(ledgerId, jobId)), jobId);
+    });
   }
 
   private charge({ jobId, accountId, lane, quote: quoted, compute }: HoldEntry, imagesDelivered: number): readonly QuoteLine[] {

@@ -97,7 +97,7 @@ function BillTable({ api, id }: { api: Api; id: string }) {
       <tfoot>
         <tr>
           <th scope="row">
-            charged{bill.lane && ` (${bill.lane})`}
+            charged{bill.lane && ` (${bill.lane})`}, {bill.wallet === 'credits' ? 'API credits' : 'tokens'}
           </th>
           <td>{bill.chargedTokens}</td>
         </tr>

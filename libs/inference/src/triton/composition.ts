@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { cancelled } from '@tessera/platform/errors.js';
+import { cancelled, invalidArgument } from '@tessera/platform/errors.js';
 import type { EngineNotice, PaintBatch, PaintRequest } from '../diffusion-engine.js';
 import type { DiffusersManifest, Manifest } from '../manifest.js';
 import { Canvas } from '../onnx/canvas.js';
@@ -30,6 +30,7 @@ const picturesOf = ({ requests }: PaintBatch) => requests.flatMap((request) => A
 
 /** A diffusers pipeline reads the prompt itself. */
 export function composeForDiffusers(family: DiffusersManifest, batch: PaintBatch): Composition {
+  if (batch.requests.some(({ initImage }) => initImage)) throw invalidArgument('unsupported_init_image', `${batch.modelId} cannot start from a picture.`, { param: 'init_image' });
   const pictures = picturesOf(batch);
   const said = pictures.map(({ request, index }) => ({ prompt: request.prompt, negativePrompt: request.negativePrompt, seed: request.seed + index }));
   const notices = batch.requests.flatMap(({ requestId, style }) => (style === '' || style === 'NONE' ? [] : [{ requestId, notice: { kind: 'style_left_out', message: `This model has no style "${style.slice(0, 40)}"; it was left out.` } }]));

@@ -6,12 +6,12 @@ import { contractVersion } from './contract.js';
 import { modelName, type TritonClient } from './triton-client.js';
 
 /** Long enough for a server that starts beside us. */
-const startsWithinMs = 30_000;
+export const startsWithinMsDefault = 30_000;
 
 const refuse = (sentence: string, cause?: unknown) => unavailable('engine_unavailable', sentence, { cause });
 
 /** Throws Unavailable with a sentence that says what to do, unless Triton can paint with all of these families. */
-export async function checkTriton(client: TritonClient, families: readonly Family[]): Promise<void> {
+export async function checkTriton(client: TritonClient, families: readonly Family[], startsWithinMs: number): Promise<void> {
   const { url } = client;
   await client.reachable(startsWithinMs).catch((cause: unknown) => {
     throw refuse(`No Triton answers at ${url}: start tritonserver with the repository deploy/triton, or set TESSERA_TRITON_URL to its gRPC address.`, cause);
@@ -26,10 +26,10 @@ export async function checkTriton(client: TritonClient, families: readonly Famil
   if (!isLoaded) throw refuse(`Triton at ${url} has no model "${modelName}" that is ready: start it with --model-repository pointing to deploy/triton/repository, and look into its log.`);
   const { config } = await ask(client.unary(modelConfig, { name: modelName }));
   if (!config?.modelTransactionPolicy?.decoupled) throw refuse(`Triton's model "${modelName}" is not decoupled: it is not the one of deploy/triton/repository.`);
-  await checkContents(client, families);
+  await checkContents(client, families, startsWithinMs);
 }
 
-async function checkContents(client: TritonClient, families: readonly Family[]): Promise<void> {
+async function checkContents(client: TritonClient, families: readonly Family[], startsWithinMs: number): Promise<void> {
   for await (const { event } of client.run({ task: 'describe' }, new Map(), AbortSignal.timeout(startsWithinMs))) {
     if (event.type !== 'described') continue;
     if (event.contract !== contractVersion) throw refuse(`Triton's model "${modelName}" speaks version ${event.contract} of the contract and this worker version ${contractVersion}: deploy both from the same release.`);

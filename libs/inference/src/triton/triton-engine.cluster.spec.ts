@@ -1,11 +1,16 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import fs from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import sharp from 'sharp';
 import type { RunningServer } from '@tessera/servers/running-server.js';
 import { startTriton } from '@tessera/servers/triton.js';
 import { describeDiffusionEngineConformance } from '../diffusion-engine.conformance.js';
 import type { DiffusionEngine, PaintBatch, PaintUpdate } from '../diffusion-engine.js';
+import { loadFamilies } from '../manifest.js';
 import { openEngine } from '../open-engine.js';
+import { TritonEngine } from './triton-engine.js';
 
 const logger = pino({ level: 'silent' });
 const never = new AbortController().signal;
@@ -61,6 +66,33 @@ describe('Triton as an engine', () => {
   it('paints several batches side by side over one connection', async () => {
     const painted = await Promise.all([1, 2, 3].map((seed) => all(engine.paint(batch({ requests: [{ ...batch().requests[0]!, seed, images: 1 }] }), never))));
     expect(painted.map((updates) => updates.filter(({ type }) => type === 'image').length)).toEqual([1, 1, 1]);
+  });
+
+  describe('says what to do', () => {
+    let modelsDir: string;
+    beforeEach(async () => {
+      modelsDir = await fs.mkdtemp(path.join(os.tmpdir(), 'tessera-models-'));
+    });
+    afterEach(() => fs.rm(modelsDir, { recursive: true, force: true }));
+    const warming = async (folder: string, version: string, url: string) => {
+      const manifest = JSON.parse(await fs.readFile(path.resolve(import.meta.dirname, '../../../../models/mosaic/manifest.json'), 'utf8')) as object;
+      await fs.mkdir(path.join(modelsDir, folder));
+      await fs.writeFile(path.join(modelsDir, folder, 'manifest.json'), JSON.stringify({ ...manifest, version }));
+      const other = new TritonEngine(await loadFamilies(modelsDir), url, logger, 1_000);
+      return other.warm('mosaic-3d').finally(() => other.close());
+    };
+
+    it('when no Triton answers', async () => {
+      await expect(warming('mosaic', '1', 'http://127.0.0.1:1')).rejects.toMatchObject({ kind: 'Unavailable', message: expect.stringContaining('set TESSERA_TRITON_URL') });
+    });
+
+    it('when Triton holds another version of the weights', async () => {
+      await expect(warming('mosaic', '9.9.9', triton.url)).rejects.toMatchObject({ kind: 'Unavailable', message: expect.stringContaining('version 9.9.9') });
+    });
+
+    it('when Triton reads another folder of models', async () => {
+      await expect(warming('elsewhere', '1', triton.url)).rejects.toMatchObject({ kind: 'Unavailable', message: expect.stringContaining('no folder "elsewhere"') });
+    });
   });
 
   it('fails what is in flight when Triton is killed, and paints again when it is back', async () => {

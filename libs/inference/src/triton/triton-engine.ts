@@ -9,7 +9,7 @@ import { LoadedModels } from '../onnx/model.js';
 import { encodePngPixels, encodePreviewPixels } from '../onnx/pictures.js';
 import { adaptersOf, composeForDiffusers, composeForFlow, placeOf, type Composition } from './composition.js';
 import { type Answer, TritonClient } from './triton-client.js';
-import { checkTriton } from './triton-check.js';
+import { checkTriton, startsWithinMsDefault } from './triton-check.js';
 
 /** Callers queue jobs themselves; more than this many waiting here means that one of them does not. */
 const openCallsMax = 64;
@@ -31,6 +31,8 @@ export class TritonEngine extends DiffusionEngine {
     private readonly families: readonly Family[],
     url: string,
     private readonly logger: Logger,
+    /** How long a Triton that is not there yet is waited for, when a model is warmed. */
+    private readonly startsWithinMs = startsWithinMsDefault,
   ) {
     super();
     this.#client = new TritonClient(url);
@@ -71,7 +73,7 @@ export class TritonEngine extends DiffusionEngine {
   /** Checks, too, that this Triton is the one that is wanted. */
   override async warm(modelId: string): Promise<void> {
     this.#refuseIfClosed();
-    await checkTriton(this.#client, this.families);
+    await checkTriton(this.#client, this.families, this.startsWithinMs);
     const family = this.#family(modelId);
     const adapters = isFlow(family) ? [] : adaptersOf(family, modelId);
     const stop = AbortSignal.any([AbortSignal.timeout(warmWithinMs), this.#closing.signal]);
