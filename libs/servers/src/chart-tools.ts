@@ -9,6 +9,7 @@ const schemasVersion = '1.37.0';
 
 const helmInstallation = `helm-${helmVersion}`;
 const schemasInstallation = `kubernetes-validate-${schemasVersion}`;
+const helmIn = (folder: string): string => path.join(folder, 'helm');
 const validatorIn = (folder: string): string => path.join(folder, 'bin', 'kubernetes-validate');
 
 /** What the checks of the Helm chart run. */
@@ -16,7 +17,7 @@ export type ChartTools = { readonly helm: string; readonly validator: string };
 
 /** Those that are on this machine; nothing is fetched. */
 export function presentChartTools(): ChartTools | undefined {
-  const helm = programOnPath('helm') ?? path.join(installedFolder(helmInstallation), 'helm');
+  const helm = programOnPath('helm') ?? helmIn(installedFolder(helmInstallation));
   const validator = programOnPath('kubernetes-validate') ?? validatorIn(installedFolder(schemasInstallation));
   return existsSync(helm) && existsSync(validator) ? { helm, validator } : undefined;
 }
@@ -25,15 +26,14 @@ export function presentChartTools(): ChartTools | undefined {
 export async function installChartTools(): Promise<ChartTools | { readonly skipped: string }> {
   const present = presentChartTools();
   if (present) return present;
-  for (const [program, wanted] of [['go', 'Go, which builds Helm (or helm itself)'], ['python3', 'Python 3, which validates against the schemas of Kubernetes']] as const) {
-    if (!programOnPath(program) && !(program === 'go' && programOnPath('helm'))) return { skipped: `this machine lacks ${wanted}` };
-  }
+  if (!programOnPath('helm') && !programOnPath('go')) return { skipped: 'this machine has neither helm nor Go, which builds it' };
+  if (!programOnPath('kubernetes-validate') && !programOnPath('python3')) return { skipped: 'this machine lacks Python 3, which validates against the schemas of Kubernetes' };
   try {
-    const helm = programOnPath('helm') ?? path.join(await installedOnce(helmInstallation, buildHelm), 'helm');
+    const helm = programOnPath('helm') ?? helmIn(await installedOnce(helmInstallation, buildHelm));
     const validator = programOnPath('kubernetes-validate') ?? validatorIn(await installedOnce(schemasInstallation, installSchemas));
     return { helm, validator };
   } catch (error) {
-    return { skipped: `its tools could not be fetched (${error instanceof Error ? error.message : String(error)})` };
+    return { skipped: `its tools could not be fetched: ${error instanceof Error ? error.message : String(error)}` };
   }
 }
 
