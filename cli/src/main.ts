@@ -21,6 +21,7 @@ function createProgram(): Command {
   addEconomy(program);
   addWebhooks(program);
   addKeys(program);
+  addDeadLetters(program);
   addWorkshop(program);
   return program;
 }
@@ -162,6 +163,27 @@ function addKeys(program: Command): void {
     .option(...dataOption)
     .addHelpText('after', '\nExample:\n  tessera keys revoke 0199f3c2-1d5e-7a41-9c1b-2f6d8e0a7b34')
     .action(async (id: string, options) => (await import('./commands/keys.js')).revokeKey(id, options));
+}
+
+function addDeadLetters(program: Command): void {
+  const letters = program.command('dead-letters').description('events that a service has given up after its retries');
+  letters
+    .command('list')
+    .description('list them, newest first')
+    .option('--group <name>', 'of one group, for example billing (default: all)')
+    .option('--json', 'print JSON')
+    .option(...dataOption)
+    .addHelpText('after', '\nExample:\n  tessera dead-letters list --group billing')
+    .action(async (options) => (await import('./commands/dead-letters.js')).listDeadLetters(options));
+  letters
+    .command('redrive')
+    .description('have the service handle it once more, when the cause is gone')
+    .argument('[id]', 'id from `dead-letters list`')
+    .option('--all', 'the newest thousand')
+    .option('--group <name>', 'with --all: of one group only')
+    .option(...dataOption)
+    .addHelpText('after', '\nExamples:\n  tessera dead-letters redrive 0199f3c2-1d5e-7a41-9c1b-2f6d8e0a7b34\n  tessera dead-letters redrive --all --group billing')
+    .action(async (id: string | undefined, options) => (await import('./commands/dead-letters.js')).redriveDeadLetters(id, options));
 }
 
 function addWorkshop(program: Command): void {

@@ -137,6 +137,8 @@ const delivery = z
   })
   .meta({ id: 'Delivery' });
 
+const deadLetter = z.object({ id: z.uuid(), group: z.string(), type: z.string(), key: z.string(), eventId: z.uuid(), attempts: z.int(), error: z.string(), failedAt: time }).meta({ id: 'DeadLetter' });
+
 export const responses = {
   created: z.object({
     sdGenerationJob: z.object({
@@ -173,6 +175,8 @@ export const responses = {
   secretWebhook: z.object({ ...webhookFields, secret: z.string().describe('Signs every delivery; shown here and never again.') }),
   removedWebhook: z.object({ id: z.uuid() }),
   delivery,
+  deadLetters: z.object({ deadLetters: z.array(deadLetter) }),
+  redrivenLetter: z.object({ id: z.uuid() }),
   deliveries: z.object({ deliveries: z.array(delivery), nextPageToken: z.string().optional() }),
   quoted: z.object({ quote }),
   marked: z.object({ id: z.uuid(), accepted: z.boolean() }),
