@@ -47,6 +47,8 @@ function addGenerate(program: Command): void {
     .option('--style <name>', 'preset style, for example VIBRANT')
     .option('--init <file>', 'start from this picture (PNG, JPEG or WebP)')
     .option('--strength <share>', 'how much of the first picture to keep, 0 to 1')
+    .option('--mask <file>', 'repaint only what is white in this picture')
+    .option('--unzoom <factor>', 'lay the first picture smaller into the middle and paint around it; needs --size')
     .option('-o, --out <path>', 'folder or file for the pictures', '.')
     .option('--engine <name>', 'engine of a server started for this command: onnx or noop')
     .option('--dry-run', 'show what it would cost and paint nothing')
@@ -60,6 +62,7 @@ Examples:
   tessera generate "a red apple on a beach at sunset" --images 2 --seed 7
   tessera generate "two cats in the snow" --size 16:9 --style VIBRANT --out pictures/
   tessera generate "the same, at night" --init cats.png --strength 0.4
+  tessera generate "a hat" --init cats.png --mask head.png
   tessera generate "a castle" --dry-run --json | jq .quote.totalTokens
 
 Ctrl-C cancels the job and returns its tokens.`,

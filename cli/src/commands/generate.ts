@@ -12,7 +12,7 @@ import { drawPicture, pictureProtocol } from '../terminal-picture.js';
 import { formatBytes, formatCount } from '../texts.js';
 
 export type GenerateOptions = {
-  readonly [name in 'model' | 'size' | 'images' | 'seed' | 'negative' | 'steps' | 'guidance' | 'style' | 'init' | 'strength' | 'engine' | 'data']?: string;
+  readonly [name in 'model' | 'size' | 'images' | 'seed' | 'negative' | 'steps' | 'guidance' | 'style' | 'init' | 'strength' | 'mask' | 'unzoom' | 'engine' | 'data']?: string;
 } & { readonly out: string; readonly dryRun?: boolean; readonly json?: boolean; readonly quiet?: boolean };
 
 type SavedPicture = { readonly file: string; readonly widthPx: number; readonly heightPx: number; readonly bytes: Uint8Array };
@@ -41,7 +41,20 @@ async function requestOf(prompt: string, options: GenerateOptions, generations: 
     presetStyle: options.style?.toUpperCase().replaceAll('-', '_'),
     init_strength: numberOf('--strength', options.strength),
   };
-  return options.init === undefined ? request : { ...request, init_image_id: await generations.upload(options.init) };
+  return { ...request, ...(await startingPictureOf(options, generations)) };
+}
+
+async function startingPictureOf({ init, mask, unzoom }: GenerateOptions, generations: Generations): Promise<GenerationRequest> {
+  if (init === undefined) {
+    if (mask !== undefined || unzoom !== undefined) throw new CommandFailure(`${mask === undefined ? '--unzoom' : '--mask'} needs a picture: give one with --init.`, exitCodes.refused);
+    return {};
+  }
+  const unzoomAmount = numberOf('--unzoom', unzoom);
+  return {
+    init_image_id: await generations.upload(init),
+    ...(mask === undefined ? {} : { init_mask_id: await generations.upload(mask) }),
+    ...(unzoomAmount === undefined ? {} : { unzoom: true, unzoomAmount }),
+  };
 }
 
 /** Ranges are the server's business; only what is no number at all is refused here. */

@@ -26,7 +26,14 @@ export type InitImageInput = {
   readonly bytes: Uint8Array;
   /** 0 ignores it, 1 keeps it: the share of the noise schedule that is skipped. */
   readonly strength: number;
+  /** An encoded picture of the init image's proportions: white is repainted, black stays to the byte, grey is in between. Absent: all of it is painted. */
+  readonly mask?: Uint8Array;
+  /** Where the init image lies in the delivered picture; what it does not cover is painted. Absent: it fills the picture. */
+  readonly placement?: Placement;
 };
+
+/** A rectangle in pixels of the delivered picture, within it. */
+export type Placement = { readonly leftPx: number; readonly topPx: number; readonly widthPx: number; readonly heightPx: number };
 
 export type PaintRequest = {
   /** Names the request's updates. */
@@ -72,7 +79,8 @@ export abstract class DiffusionEngine {
   abstract describe(): Promise<EngineDescription>;
   /**
    * Yields steps, previews, notices and, in the end, one image for every picture asked for. Aborting the signal stops at the next step with Cancelled.
-   * Errors: InvalidArgument `unknown_model` | `unreadable_init_image` | `unsupported_size`; Unavailable `engine_unavailable` when the engine has died (it restarts by itself).
+   * Errors: InvalidArgument `unknown_model` | `unsupported_size` | `unsupported_init_image` | `unreadable_init_image` | `unreadable_mask` | `mask_proportions` |
+   * `nothing_to_repaint` | `invalid_placement`; Unavailable `engine_unavailable` when the engine has died (it restarts by itself).
    */
   abstract paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate>;
   /** Loads what a model needs, so that its first picture does not pay for it. */

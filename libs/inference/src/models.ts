@@ -1,5 +1,5 @@
 import { invalidArgument } from '@tessera/platform/errors.js';
-import type { EngineDescription, PaintBatch } from './diffusion-engine.js';
+import type { EngineDescription, PaintBatch, Placement } from './diffusion-engine.js';
 import { type Manifest, modelInfos } from './manifest.js';
 
 /** Latents are eight times smaller than pictures. */
@@ -10,7 +10,7 @@ export function describeModels(engine: string, manifests: readonly Manifest[]): 
 }
 
 /** What every engine refuses before it begins. */
-export function refuseUnpaintable(manifests: readonly Manifest[], { modelId, widthPx, heightPx, steps }: PaintBatch): void {
+export function refuseUnpaintable(manifests: readonly Manifest[], { modelId, widthPx, heightPx, steps, requests }: PaintBatch): void {
   const manifest = manifests.find(({ variants }) => variants.some((variant) => variant.modelId === modelId));
   if (!manifest) throw invalidArgument('unknown_model', `There is no model "${modelId}".`, { param: 'model_id' });
   const { minSidePx, maxSidePx, maxSteps } = manifest.limits;
@@ -19,5 +19,16 @@ export function refuseUnpaintable(manifests: readonly Manifest[], { modelId, wid
       throw invalidArgument('unsupported_size', `${param} must be a multiple of ${SIDE_MULTIPLE_PX} from ${minSidePx} to ${maxSidePx}, not ${side}.`, { param });
     }
   }
+  for (const { initImage } of requests) {
+    if (initImage && !manifest.graphs.encoder) throw invalidArgument('unsupported_init_image', `${modelId} cannot start from a picture.`, { param: 'init_image' });
+    if (initImage?.placement) refuseOutside(initImage.placement, widthPx, heightPx);
+  }
   if (!Number.isInteger(steps) || steps < 1 || steps > maxSteps) throw invalidArgument('unsupported_steps', `steps must be a whole number from 1 to ${maxSteps}, not ${steps}.`, { param: 'steps' });
+}
+
+function refuseOutside(placement: Placement, canvasWidthPx: number, canvasHeightPx: number): void {
+  const { leftPx, topPx, widthPx, heightPx } = placement;
+  const fits = (from: number, length: number, whole: number) => Number.isInteger(from) && Number.isInteger(length) && from >= 0 && length >= SIDE_MULTIPLE_PX && from + length <= whole;
+  if (fits(leftPx, widthPx, canvasWidthPx) && fits(topPx, heightPx, canvasHeightPx)) return;
+  throw invalidArgument('invalid_placement', `The init image must lie within the picture of ${canvasWidthPx} x ${canvasHeightPx} pixels and be at least ${SIDE_MULTIPLE_PX} pixels long on each side.`, { param: 'placement' });
 }

@@ -42,6 +42,9 @@ describe('an image request', () => {
     [{ prompt: 'x', style: 'NOT_A_STYLE' }, 'unknown_style', 'presetStyle'],
     [{ prompt: 'x', initImage: { assetId: '../secret', strength: 0.5 } }, 'invalid_init_image', 'init_image_id'],
     [{ prompt: 'x', initImage: { assetId: model.leonardoId, strength: 1.5 } }, 'invalid_init_strength', 'init_strength'],
+    [{ prompt: 'x', initImage: { assetId: model.leonardoId, maskAssetId: '../secret' } }, 'invalid_mask', 'init_mask_id'],
+    [{ prompt: 'x', initImage: { assetId: model.leonardoId, placement: { leftPx: 300, topPx: 0, widthPx: 300, heightPx: 300 } } }, 'invalid_placement', 'init_placement'],
+    [{ prompt: 'x', initImage: { assetId: model.leonardoId, placement: { leftPx: 0, topPx: 0, widthPx: 0, heightPx: 300 } } }, 'invalid_placement', 'init_placement'],
   ] as const)('refuses %j', (asked, reason, param) => {
     expect(refusal(asked)).toEqual({ reason, param });
   });

@@ -5,8 +5,10 @@ import { readInitPicture } from '../init-image.js';
 import { captionWords, encodeCaption, type Caption } from '../prompt/caption.js';
 import type { Relation } from '../prompt/language.js';
 import type { Reading } from '../prompt/prompt-reader.js';
+import type { Repaint } from '../repaint.js';
 import type { Reference } from './concept-bank.js';
-import { type Box, clamp, fitToFormat, placedAside, stacked, type Window } from './layout.js';
+import { KnownPart } from './inpainting.js';
+import { type Box, clamp, fitToFormat, movedInto, placedAside, stacked, type Window } from './layout.js';
 import type { Model } from './model.js';
 import { drawPose, type Pose, upright } from './pose.js';
 import { Random } from './random.js';
@@ -18,6 +20,9 @@ const NOISE_STREAM = 2;
 const POSE_STREAM = 3;
 
 type Thing = { readonly reference: Reference; readonly box: Box | undefined; readonly pose: Pose };
+/** What an init image leaves as it is: its latent, and the noise from which it came back. */
+type Kept = { readonly part: KnownPart; readonly latent: Float32Array; readonly noise: Float32Array };
+type Start = { readonly step: number; readonly latent: Float32Array; readonly kept: Kept | undefined };
 type Conditions = Tensors & Record<'text' | 'references' | 'canvas', Tensors[string]>;
 
 /** One picture while it is painted: its latent and all that stays the same over the steps. */
@@ -37,13 +42,14 @@ export class Canvas {
     /** Steps that an init image makes unnecessary. */
     private readonly firstStep: number,
     private readonly latent: Float32Array,
+    private readonly kept: Kept | undefined,
     window: Window,
   ) {
     this.window = window;
     this.#estimate = latent;
   }
 
-  static async prepare(model: Model, sessions: Sessions, batch: PaintBatch, request: PaintRequest, reading: Reading, index: number): Promise<Canvas> {
+  static async prepare(model: Model, sessions: Sessions, batch: PaintBatch, request: PaintRequest, reading: Reading, repaint: Repaint | undefined, index: number): Promise<Canvas> {
     const { manifest, language, concepts } = model;
     const seed = request.seed + index;
     const caption = encodeCaption(captionWords(reading, language, manifest.slots, manifest.text.tokens), model.vocabulary, manifest.slots, manifest.text);
@@ -53,15 +59,17 @@ export class Canvas {
     const isFlat = language.looks[reading.look]?.isFlat === true;
     const boxes = await sampleBoxes(manifest, sessions, caption, references, isFlat, reading.relation, new Random(seed, LAYOUT_STREAM));
     const format = fitToFormat(boxes, references, manifest.nativeSidePx, batch.widthPx, batch.heightPx);
+    const part = repaint && (await KnownPart.of(repaint, manifest.nativeSidePx, manifest.latent.sidePx, format.window));
+    const placed = part ? intoRoom(part, format.boxes, references, manifest.nativeSidePx) : format.boxes;
     const random = new Random(seed, POSE_STREAM);
-    const things = references.map((reference, k) => ({ reference, box: format.boxes[k], pose: manifest.poses ? drawPose(manifest.poses, reference.canMirror, random) : upright }));
+    const things = references.map((reference, k) => ({ reference, box: placed[k], pose: manifest.poses ? drawPose(manifest.poses, reference.canMirror, random) : upright }));
     const conditions = await condition(manifest, sessions, caption, negative, things, concepts.sidePx);
     const { channels, sidePx } = manifest.latent;
     const noise = new Random(seed, NOISE_STREAM).normals(channels * sidePx * sidePx);
     const sampler = samplerFor(manifest, batch.steps);
     const times = stepTimes(batch.steps, sampler);
-    const start = await startOf(model, sessions, request, format.window, times, noise);
-    return new Canvas(model, sessions, times, sampler.order === 2, modelGuidance(manifest, batch.guidanceScale), conditions, start.step, start.latent, format.window);
+    const start = await startOf(model, sessions, request, part, format.window, times, noise);
+    return new Canvas(model, sessions, times, sampler.order === 2, modelGuidance(manifest, batch.guidanceScale), conditions, start.step, start.latent, start.kept, format.window);
   }
 
   /** From noise at time 1 to the picture at 0, with classifier-free guidance. */
@@ -88,6 +96,7 @@ export class Canvas {
     this.#estimate = estimate;
     const done = { velocity: velocityHere, length: time - (this.times[step + 1] ?? 0) };
     advance(this.latent, done, this.#before);
+    this.kept?.part.restore(this.latent, this.kept.latent, this.kept.noise, this.times[step + 1] ?? 0);
     this.#before = this.isSecondOrder ? done : undefined;
   }
 
@@ -172,16 +181,20 @@ async function condition(manifest: Manifest, sessions: Sessions, caption: Captio
 }
 
 /** Noise; or, with an init image, the point of the straight path between its latent and the noise from which the remaining steps lead. */
-async function startOf(model: Model, sessions: Sessions, request: PaintRequest, window: Window, times: readonly number[], noise: Float32Array): Promise<{ step: number; latent: Float32Array }> {
-  const { manifest } = model;
-  const { encoder } = manifest.graphs;
-  if (!request.initImage || !encoder) return { step: 0, latent: noise };
-  const native = manifest.nativeSidePx;
-  const picture = await readInitPicture(request.initImage.bytes, native, window);
-  const step = stepAfter(times, clamp(request.initImage.strength, 0, 1));
-  if (step === 0) return { step, latent: noise };
-  const { latent } = await sessions.run(path.join(manifest.folder, encoder.file), encoder, { picture: floats(picture, 1, 3, native, native) });
-  const known = numbers(latent);
+async function startOf(model: Model, sessions: Sessions, { initImage }: PaintRequest, part: KnownPart | undefined, window: Window, times: readonly number[], noise: Float32Array): Promise<Start> {
+  const { folder, nativeSidePx, graphs } = model.manifest;
+  if (!initImage || !graphs.encoder) return { step: 0, latent: noise, kept: undefined };
+  const step = stepAfter(times, clamp(initImage.strength, 0, 1));
+  const picture = part?.picture ?? (await readInitPicture(initImage.bytes, nativeSidePx, window));
+  if (step === 0 && !part) return { step, latent: noise, kept: undefined };
+  const encoded = await sessions.run(path.join(folder, graphs.encoder.file), graphs.encoder, { picture: floats(picture, 1, 3, nativeSidePx, nativeSidePx) });
+  const known = numbers(encoded.latent);
   const time = times[step] ?? 0;
-  return { step, latent: noise.map((value, k) => time * value + (1 - time) * (known[k] ?? 0)) };
+  const latent = noise.map((value, k) => time * value + (1 - time) * (known[k] ?? 0));
+  return { step, latent, kept: part && { part, latent: known, noise } };
+}
+
+function intoRoom(part: KnownPart, boxes: readonly Box[], references: readonly Reference[], nativePx: number): Box[] {
+  const { rectangle, isSmall } = part.room();
+  return movedInto(boxes, references, rectangle, nativePx, isSmall);
 }

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { cancelled, internal, invalidArgument } from '@tessera/platform/errors.js';
 import type { EngineNotice, PaintBatch, PaintRequest, PaintUpdate } from '../diffusion-engine.js';
 import type { Manifest } from '../manifest.js';
+import { readRepaint, type Repaint } from '../repaint.js';
 import { Canvas } from './canvas.js';
 import { loadModel, type Model } from './model.js';
 import { cut, encodePng, encodePreview, enlarge, noGrade, type Planes } from './pictures.js';
@@ -13,7 +14,7 @@ export type Job = {
   readonly isCancelled: () => boolean;
 };
 
-type Piece = { readonly request: PaintRequest; readonly index: number; readonly canvas: Canvas };
+type Piece = { readonly request: PaintRequest; readonly index: number; readonly canvas: Canvas; readonly repaint: Repaint | undefined };
 
 /** Paints batches, one after the other, wherever it is called: see `onnx.worker.ts` for where that is. */
 export class Painter {
@@ -40,9 +41,10 @@ export class Painter {
     for (const request of batch.requests) {
       const reading = model.reader.read(request.prompt, look);
       for (const notice of [...reading.notices, ...styleNotices(model.manifest, request)]) emit({ type: 'notice', requestId: request.requestId, notice });
+      const repaint = request.initImage && (await readRepaint(request.initImage, batch.widthPx, batch.heightPx));
       for (let index = 0; index < request.images; index += 1) {
         refuseIfCancelled();
-        pieces.push({ request, index, canvas: await Canvas.prepare(model, this.#sessions, batch, request, reading, index) });
+        pieces.push({ request, index, repaint, canvas: await Canvas.prepare(model, this.#sessions, batch, request, reading, repaint, index) });
       }
     }
     for (let step = 0; step < batch.steps; step += 1) {
@@ -90,9 +92,9 @@ export class Painter {
     return { type: 'preview', requestId: request.requestId, index, step, image: await encodePreview(planes, gradeOf(manifest, request)) };
   }
 
-  async #finish(manifest: Manifest, batch: PaintBatch, { request, index, canvas }: Piece): Promise<PaintUpdate> {
+  async #finish(manifest: Manifest, batch: PaintBatch, { request, index, canvas, repaint }: Piece): Promise<PaintUpdate> {
     const planes = await enlarge(toPlanes(await canvas.picture(), manifest), canvas.window, batch, manifest, this.#sessions);
-    return { type: 'image', requestId: request.requestId, index, image: await encodePng(planes, gradeOf(manifest, request), batch.widthPx, batch.heightPx) };
+    return { type: 'image', requestId: request.requestId, index, image: await encodePng(planes, gradeOf(manifest, request), batch, repaint) };
   }
 }
 
