@@ -1,3 +1,5 @@
+import type { GuidanceKind } from './guidance.js';
+
 /** What a model can do, as the operator's manifest beside its weights says. */
 export type ModelInfo = {
   readonly modelId: string;
@@ -17,6 +19,8 @@ export type ModelInfo = {
   readonly maxSteps: number;
   readonly defaultGuidanceScale: number;
   readonly supportsInitImage: boolean;
+  /** In which ways pictures can guide it; absent: in none. */
+  readonly guidanceKinds?: readonly GuidanceKind[];
 };
 
 export type EngineDescription = { readonly engine: string; readonly models: readonly ModelInfo[] };
@@ -35,6 +39,16 @@ export type InitImageInput = {
 /** A rectangle in pixels of the delivered picture, within it. */
 export type Placement = { readonly leftPx: number; readonly topPx: number; readonly widthPx: number; readonly heightPx: number };
 
+/** A picture that guides, an encoded PNG, JPEG or WebP. */
+export type GuidanceInput = {
+  readonly kind: GuidanceKind;
+  readonly bytes: Uint8Array;
+  /** 0 ignores it, 1 follows it. */
+  readonly strength: number;
+  /** Of a character: the word of the prompt that it stands for; absent or empty: the first thing. Several with one word are views of the same. */
+  readonly subject?: string;
+};
+
 export type PaintRequest = {
   /** Names the request's updates. */
   readonly requestId: string;
@@ -46,6 +60,8 @@ export type PaintRequest = {
   /** Preset style, upper case; "NONE" for none. */
   readonly style: string;
   readonly initImage?: InitImageInput;
+  /** At most five. */
+  readonly guidance?: readonly GuidanceInput[];
 };
 
 /** Requests that agree on everything the denoiser must agree on. */
@@ -80,7 +96,7 @@ export abstract class DiffusionEngine {
   /**
    * Yields steps, previews, notices and, in the end, one image for every picture asked for. Aborting the signal stops at the next step with Cancelled.
    * Errors: InvalidArgument `unknown_model` | `unsupported_size` | `unsupported_init_image` | `unreadable_init_image` | `unreadable_mask` | `mask_proportions` |
-   * `nothing_to_repaint` | `invalid_placement`; Unavailable `engine_unavailable` when the engine has died (it restarts by itself).
+   * `nothing_to_repaint` | `invalid_placement` | `unsupported_guidance` and its like (`guidance.ts`) | `unreadable_guidance` | `character_not_cut_out` | `empty_character` | `unknown_subject`; Unavailable `engine_unavailable` when the engine has died (it restarts by itself).
    */
   abstract paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate>;
   /** Loads what a model needs, so that its first picture does not pay for it. */

@@ -2,16 +2,33 @@ import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import type { ModelInfo } from './diffusion-engine.js';
+import { type GuidanceKind, guidanceKinds } from './guidance.js';
 
 const file = z.string().min(1);
 const ioNames = <Key extends string>(...keys: readonly Key[]) => z.strictObject(Object.fromEntries(keys.map((key) => [key, z.string().min(1)])) as Record<Key, z.ZodString>);
 const graph = <In extends string, Out extends string>(inputs: readonly In[], outputs: readonly Out[]) =>
   z.strictObject({ file, inputs: ioNames(...inputs), outputs: ioNames(...outputs) });
 
-/** `poses` may be missing: such a graph shows things as their pictures do. */
+const optionalName = z.string().min(1).optional();
+
+/**
+ * What may be missing, and what its absence means. `poses`: things look as in their pictures. `views`, `viewWeights`: one picture shows a thing, others do not help.
+ * The others: pictures cannot guide in that way.
+ */
 const conditioningGraph = z.strictObject({
   file,
-  inputs: ioNames('tokens', 'slots', 'references', 'boxes', 'dropped').extend({ poses: z.string().min(1).optional() }),
+  inputs: ioNames('tokens', 'slots', 'references', 'boxes', 'dropped').extend({
+    poses: optionalName,
+    views: optionalName,
+    viewWeights: optionalName,
+    /** Edges and nearness. */
+    guides: optionalName,
+    guideStrengths: optionalName,
+    content: optionalName,
+    contentStrength: optionalName,
+    style: optionalName,
+    styleStrength: optionalName,
+  }),
   outputs: ioNames('text', 'references', 'canvas'),
 });
 
@@ -60,6 +77,8 @@ const schema = z.strictObject({
     defaultGuidanceScale: z.number().positive(),
   }),
   nativeSidePx: z.int().positive(),
+  /** Of the square that a style reference is squeezed into. */
+  styleSidePx: z.int().positive().default(64),
   latent: z.strictObject({ channels: z.int().positive(), sidePx: z.int().positive() }),
   text: z.strictObject({ vocabulary: file, tokens: z.int().positive(), padToken: z.string() }),
   /** Words of the vocabulary that stand for the first, second … concept. */
@@ -81,6 +100,8 @@ const schema = z.strictObject({
     decoder: graph(['latent'], ['picture']),
     /** Absent: the model paints from noise only. */
     encoder: graph(['picture'], ['latent']).optional(),
+    /** Absent: pictures must come with their background cut away. */
+    matting: graph(['picture'], ['alpha', 'nearness']).optional(),
   }),
   /** Rising by `fromSteps`, beginning with 1. */
   samplers: z.array(sampler).min(1),
@@ -169,7 +190,21 @@ export function modelInfos(manifest: Manifest): ModelInfo[] {
     nativeWidthPx: manifest.nativeSidePx,
     nativeHeightPx: manifest.nativeSidePx,
     supportsInitImage: manifest.graphs.encoder !== undefined,
+    guidanceKinds: guidanceKindsOf(manifest),
   }));
+}
+
+/** A character takes a thing's place, which every model of this pipeline has. */
+export function guidanceKindsOf({ graphs: { conditioning, encoder } }: Manifest): GuidanceKind[] {
+  const { guides, guideStrengths, content, contentStrength, style, styleStrength } = conditioning.inputs;
+  const has: Record<GuidanceKind, boolean> = {
+    edges: guides !== undefined && guideStrengths !== undefined,
+    depth: guides !== undefined && guideStrengths !== undefined,
+    style: style !== undefined && styleStrength !== undefined,
+    content: content !== undefined && contentStrength !== undefined && encoder !== undefined,
+    character: true,
+  };
+  return guidanceKinds.filter((kind) => has[kind]);
 }
 
 export function samplerFor({ samplers }: Manifest, steps: number): Sampler {

@@ -1,6 +1,7 @@
 import { invalidArgument } from '@tessera/platform/errors.js';
 import type { EngineDescription, PaintBatch, Placement } from './diffusion-engine.js';
-import { type Manifest, modelInfos } from './manifest.js';
+import { refuseUnguidable } from './guidance.js';
+import { guidanceKindsOf, type Manifest, modelInfos } from './manifest.js';
 
 /** Latents are eight times smaller than pictures. */
 const SIDE_MULTIPLE_PX = 8;
@@ -19,7 +20,8 @@ export function refuseUnpaintable(manifests: readonly Manifest[], { modelId, wid
       throw invalidArgument('unsupported_size', `${param} must be a multiple of ${SIDE_MULTIPLE_PX} from ${minSidePx} to ${maxSidePx}, not ${side}.`, { param });
     }
   }
-  for (const { initImage } of requests) {
+  for (const { initImage, guidance = [] } of requests) {
+    refuseUnguidable(guidance, guidanceKindsOf(manifest), modelId);
     if (initImage && !manifest.graphs.encoder) throw invalidArgument('unsupported_init_image', `${modelId} cannot start from a picture.`, { param: 'init_image' });
     if (initImage?.placement) refuseOutside(initImage.placement, widthPx, heightPx);
   }

@@ -1,6 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { DiffusionEngine, EncodedImage, EngineNotice, InitImageInput, PaintBatch, PaintRequest, PaintUpdate } from '@tessera/inference/diffusion-engine.js';
-import type { ImageRequest, InitImage, Job, JobPreviewSchema, Lease } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import type { DiffusionEngine, EncodedImage, EngineNotice, GuidanceInput, InitImageInput, PaintBatch, PaintRequest, PaintUpdate } from '@tessera/inference/diffusion-engine.js';
+import type { Guidance, ImageRequest, InitImage, Job, JobPreviewSchema, Lease } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { isGuidanceKind } from '@tessera/inference/guidance.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { Heartbeats } from './heartbeats.js';
@@ -190,12 +191,18 @@ function paintRequestOf({ job, request }: Piece, inputs: InputPictures): PaintRe
     images: request.images,
     style: request.style,
     ...(request.initImage ? { initImage: initImageOf(request.initImage, inputs) } : {}),
+    ...(request.guidance.length > 0 ? { guidance: request.guidance.flatMap((guidance) => guidanceOf(guidance, inputs)) } : {}),
   };
 }
 
 function initImageOf({ assetId, strength, maskAssetId, placement }: InitImage, inputs: InputPictures): InitImageInput {
   const mask = inputs.get(maskAssetId);
   return { bytes: inputs.get(assetId) ?? new Uint8Array(), strength, ...(mask ? { mask } : {}), ...(placement ? { placement } : {}) };
+}
+
+/** What this worker's version does not know was refused when the job was accepted. */
+function guidanceOf({ kind, assetId, strength, subject }: Guidance, inputs: InputPictures): GuidanceInput[] {
+  return isGuidanceKind(kind) ? [{ kind, bytes: inputs.get(assetId) ?? new Uint8Array(), strength, subject }] : [];
 }
 
 const previewOf = (update: Extract<PaintUpdate, { type: 'preview' }>): MessageInitShape<typeof JobPreviewSchema> => ({

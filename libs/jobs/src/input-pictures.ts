@@ -10,11 +10,11 @@ export type InputPictures = ReadonlyMap<string, Uint8Array>;
 
 export const noInputPictures: InputPictures = new Map();
 
-const assetIdsOf = ({ initImage }: ImageRequest): string[] => [initImage?.assetId, initImage?.maskAssetId].filter((id) => id !== undefined && id !== '') as string[];
+const assetIdsOf = ({ initImage, guidance }: ImageRequest): ReadonlySet<string> => new Set([...(initImage ? [initImage.assetId, initImage.maskAssetId] : []), ...guidance.map(({ assetId }) => assetId)].filter((id) => id !== ''));
 
 export async function readInputPictures(pictures: PictureClient, accountId: string, request: ImageRequest, signal: AbortSignal): Promise<InputPictures> {
   const read = new Map<string, Uint8Array>();
-  for (const assetId of assetIdsOf(request)) if (!read.has(assetId)) read.set(assetId, await readPicture(pictures, accountId, assetId, signal));
+  for (const assetId of assetIdsOf(request)) read.set(assetId, await readPicture(pictures, accountId, assetId, signal));
   return read;
 }
 

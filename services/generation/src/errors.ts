@@ -17,6 +17,8 @@ export const invalidInitImage = (message: string): TesseraError => invalidArgume
 
 export const invalidMask = (message: string): TesseraError => invalidArgument('invalid_mask', message, { param: 'init_mask_id' });
 
+export const invalidGuidance = (message: string): TesseraError => invalidArgument('invalid_guidance', message, { param: 'guidance' });
+
 /** The refusal of an earlier submission with the same key. */
 export const refusedBefore = (reason: string, message: string): TesseraError => failedPrecondition(reason, message);
 

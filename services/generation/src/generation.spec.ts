@@ -108,6 +108,19 @@ describe('a job', () => {
     const theirs = { ...initImage, maskAssetId: model.leonardoId };
     await expect(generation.client.submit({ accountId, request: { ...request, initImage: theirs } })).rejects.toMatchObject({ reason: 'invalid_mask', param: 'init_mask_id' });
   });
+
+  it('is guided by pictures of the same account only', async () => {
+    const [image] = (await ended((await submit()).jobId)).images;
+    const guidance = [{ kind: 'edges', assetId: image!.imageId, strength: 0.7 }, { kind: 'character', assetId: image!.imageId, strength: 1, subject: 'dog' }];
+    const job = (await generation.client.submit({ accountId, request: { ...request, guidance } })).job!;
+    expect(job.request?.guidance).toMatchObject(guidance);
+    expect(await ended(job.jobId)).toMatchObject({ state: JobState.SUCCEEDED });
+    expect(generation.engine.batches.at(-1)?.requests[0]?.guidance).toEqual([
+      { kind: 'edges', bytes: expect.any(Uint8Array), strength: 0.7, subject: '' },
+      { kind: 'character', bytes: expect.any(Uint8Array), strength: 1, subject: 'dog' },
+    ]);
+    await expect(generation.client.submit({ accountId: 'other', request: { ...request, guidance } })).rejects.toMatchObject({ reason: 'invalid_guidance', param: 'guidance' });
+  });
 });
 
 describe('a submission', () => {

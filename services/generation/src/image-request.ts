@@ -1,11 +1,14 @@
 import type { ModelInfo, Placement } from '@tessera/inference/diffusion-engine.js';
 import type { ImageRequest } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { refuseUnguidable } from '@tessera/inference/guidance.js';
 import { invalidArgument } from '@tessera/platform/errors.js';
 import { isUuid } from '@tessera/platform/ids.js';
-import { invalidInitImage, invalidMask } from './errors.js';
+import { invalidGuidance, invalidInitImage, invalidMask } from './errors.js';
 
 /** A picture to start from; `maskAssetId` says what of it is repainted, `placement` where it lies in the painted one. */
 export type InitImageUse = { readonly assetId: string; readonly strength: number; readonly maskAssetId?: string; readonly placement?: Placement };
+
+export type GuidanceUse = { readonly kind: string; readonly assetId: string; readonly strength: number; readonly subject: string };
 
 /** A request with nothing left open: what is stored, priced and painted. */
 export type FullImageRequest = {
@@ -20,6 +23,7 @@ export type FullImageRequest = {
   readonly seed: number;
   readonly style: string;
   readonly initImage?: InitImageUse;
+  readonly guidance?: readonly GuidanceUse[];
   readonly isPublic: boolean;
 };
 
@@ -34,6 +38,8 @@ export const imagesMax = 8;
 const largeSidePx = 768;
 const largeImagesMax = 4;
 const guidanceMax = 20;
+/** A word or two. */
+const subjectCharactersMax = 60;
 /** What a picture measures when nobody said; a model that natively paints larger ones paints its own size. */
 const defaultSidePx = 512;
 
@@ -49,6 +55,7 @@ export function fullImageRequest(request: ImageRequest, model: ModelInfo, drawSe
   const widthPx = sideOf(request.widthPx, 'width', model.nativeWidthPx, model);
   const heightPx = sideOf(request.heightPx, 'height', model.nativeHeightPx, model);
   const initImage = initImageOf(request, model, widthPx, heightPx);
+  const guidance = guidesOf(request, model);
   return {
     prompt: promptOf(request.prompt),
     negativePrompt: negativePromptOf(request.negativePrompt),
@@ -61,6 +68,7 @@ export function fullImageRequest(request: ImageRequest, model: ModelInfo, drawSe
     seed: seedOf(request.seed, drawSeed),
     style: styleOf(request.style),
     ...(initImage ? { initImage } : {}),
+    ...(guidance.length > 0 ? { guidance } : {}),
     isPublic: request.isPublic,
   };
 }
@@ -144,6 +152,16 @@ function initImageOf({ initImage }: ImageRequest, model: ModelInfo, canvasWidthP
     ...(maskAssetId === '' ? {} : { maskAssetId: maskAssetId.toLowerCase() }),
     ...(placement ? { placement: placementOf(placement, canvasWidthPx, canvasHeightPx) } : {}),
   };
+}
+
+function guidesOf({ guidance }: ImageRequest, model: ModelInfo): GuidanceUse[] {
+  refuseUnguidable(guidance, model.guidanceKinds ?? [], model.modelId);
+  return guidance.map(({ kind, assetId, strength, subject }) => {
+    if (!isUuid(assetId)) throw invalidGuidance('The id of a picture that guides is not an id.');
+    const word = printable(subject);
+    if (word.length > subjectCharactersMax) throw invalidGuidance(`The word for a character has at most ${subjectCharactersMax} letters.`);
+    return { kind, assetId: assetId.toLowerCase(), strength, subject: word };
+  });
 }
 
 function placementOf({ leftPx, topPx, widthPx, heightPx }: Placement, canvasWidthPx: number, canvasHeightPx: number): Placement {

@@ -8,7 +8,7 @@ import type { ModelInfo } from '@tessera/inference/diffusion-engine.js';
 import { invalidArgument, TesseraError } from '@tessera/platform/errors.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { computeSpecOf } from './compute.js';
-import { invalidInitImage, invalidMask } from './errors.js';
+import { invalidGuidance, invalidInitImage, invalidMask } from './errors.js';
 import { fullImageRequest, seedMax, type FullImageRequest } from './image-request.js';
 import { Models } from './models.js';
 
@@ -35,6 +35,7 @@ export class Requests {
     const { initImage } = request;
     if (initImage) await this.#demandPicture(accountId, initImage.assetId, invalidInitImage('There is no such picture to start from.'));
     if (initImage?.maskAssetId !== undefined) await this.#demandPicture(accountId, initImage.maskAssetId, invalidMask('There is no such picture to use as a mask.'));
+    for (const { assetId } of request.guidance ?? []) await this.#demandPicture(accountId, assetId, invalidGuidance('There is no such picture to be guided by.'));
     return { request, model };
   }
 

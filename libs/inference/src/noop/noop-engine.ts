@@ -2,6 +2,7 @@ import { cancelled, unavailable } from '@tessera/platform/errors.js';
 import { DiffusionEngine, type EncodedImage, type EngineDescription, type InitImageInput, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
 import { decodeInitImage } from '../init-image.js';
 import type { Manifest } from '../manifest.js';
+import { readGuidance } from '../read-guidance.js';
 import { describeModels, refuseUnpaintable } from '../models.js';
 import { readRepaint } from '../repaint.js';
 
@@ -28,7 +29,10 @@ export class NoopEngine extends DiffusionEngine {
       if (signal.aborted) throw cancelled('painting_cancelled', 'The painting was cancelled.');
     };
     refuseIfCancelled();
-    for (const { initImage } of batch.requests) if (initImage) await refuseUnreadable(initImage, batch);
+    for (const { initImage, guidance = [] } of batch.requests) {
+      if (initImage) await refuseUnreadable(initImage, batch);
+      for (const input of guidance) await readGuidance(input, (picture) => picture.resize(TINY_SIDE_PX, TINY_SIDE_PX).raw().toBuffer());
+    }
     for (let step = 1; step <= batch.steps; step += 1) {
       refuseIfCancelled();
       yield { type: 'step', step, steps: batch.steps };

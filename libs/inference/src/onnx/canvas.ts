@@ -6,24 +6,28 @@ import { captionWords, encodeCaption, type Caption } from '../prompt/caption.js'
 import type { Relation } from '../prompt/language.js';
 import type { Reading } from '../prompt/prompt-reader.js';
 import type { Repaint } from '../repaint.js';
-import type { Reference } from './concept-bank.js';
+import type { Role } from './cast.js';
+import { actorOf, condition, type Conditions } from './conditioning.js';
+import type { Guides } from './guides.js';
 import { KnownPart } from './inpainting.js';
 import { type Box, clamp, fitToFormat, movedInto, placedAside, stacked, type Window } from './layout.js';
 import type { Model } from './model.js';
-import { drawPose, type Pose, upright } from './pose.js';
+import { drawPose, upright } from './pose.js';
+import type { Reference } from './reference.js';
 import { Random } from './random.js';
 import { advance, stepAfter, stepTimes } from './sampler.js';
-import { floats, integers, numbers, type Sessions, type Tensors } from './sessions.js';
+import { floats, integers, numbers, type Sessions } from './sessions.js';
 
 const LAYOUT_STREAM = 1;
 const NOISE_STREAM = 2;
 const POSE_STREAM = 3;
 
-type Thing = { readonly reference: Reference; readonly box: Box | undefined; readonly pose: Pose };
+/** What a request is read as, once for all of its pictures. */
+export type Scene = { readonly reading: Reading; readonly roles: readonly Role[]; readonly guides: Guides; readonly repaint: Repaint | undefined };
+
 /** What an init image leaves as it is: its latent, and the noise from which it came back. */
 type Kept = { readonly part: KnownPart; readonly latent: Float32Array; readonly noise: Float32Array };
 type Start = { readonly step: number; readonly latent: Float32Array; readonly kept: Kept | undefined };
-type Conditions = Tensors & Record<'text' | 'references' | 'canvas', Tensors[string]>;
 
 /** One picture while it is painted: its latent and all that stays the same over the steps. */
 export class Canvas {
@@ -49,21 +53,22 @@ export class Canvas {
     this.#estimate = latent;
   }
 
-  static async prepare(model: Model, sessions: Sessions, batch: PaintBatch, request: PaintRequest, reading: Reading, repaint: Repaint | undefined, index: number): Promise<Canvas> {
-    const { manifest, language, concepts } = model;
+  static async prepare(model: Model, sessions: Sessions, batch: PaintBatch, request: PaintRequest, scene: Scene, index: number): Promise<Canvas> {
+    const { manifest, language } = model;
+    const { reading, roles, guides, repaint } = scene;
     const seed = request.seed + index;
-    const caption = encodeCaption(captionWords(reading, language, manifest.slots, manifest.text.tokens), model.vocabulary, manifest.slots, manifest.text);
+    const caption = encodeCaption(captionWords({ ...reading, subjects: roles.map(({ subject }) => subject) }, language, manifest.slots, manifest.text.tokens), model.vocabulary, manifest.slots, manifest.text);
     const negative = encodeCaption(model.reader.readNegative(request.negativePrompt), model.vocabulary, [], manifest.text);
-    const pictures = language.looks[reading.look]?.within ?? reading.look;
-    const references = await Promise.all(reading.subjects.map(({ concept, colour }) => concepts.reference(concept, pictures, colour === undefined ? undefined : language.paints[colour])));
+    const actors = await Promise.all(roles.map((role) => actorOf(role, model, reading.look)));
+    const references = actors.map(({ reference }) => reference);
     const isFlat = language.looks[reading.look]?.isFlat === true;
     const boxes = await sampleBoxes(manifest, sessions, caption, references, isFlat, reading.relation, new Random(seed, LAYOUT_STREAM));
     const format = fitToFormat(boxes, references, manifest.nativeSidePx, batch.widthPx, batch.heightPx);
     const part = repaint && (await KnownPart.of(repaint, manifest.nativeSidePx, manifest.latent.sidePx, format.window));
     const placed = part ? intoRoom(part, format.boxes, references, manifest.nativeSidePx) : format.boxes;
     const random = new Random(seed, POSE_STREAM);
-    const things = references.map((reference, k) => ({ reference, box: placed[k], pose: manifest.poses ? drawPose(manifest.poses, reference.canMirror, random) : upright }));
-    const conditions = await condition(manifest, sessions, caption, negative, things, concepts.sidePx);
+    const things = actors.map((actor, k) => ({ ...actor, box: placed[k], pose: manifest.poses ? drawPose(manifest.poses, actor.reference.canMirror, random) : upright }));
+    const conditions = await condition(model, sessions, { caption, negative, things, guides, window: format.window });
     const { channels, sidePx } = manifest.latent;
     const noise = new Random(seed, NOISE_STREAM).normals(channels * sidePx * sidePx);
     const sampler = samplerFor(manifest, batch.steps);
@@ -142,42 +147,6 @@ async function sampleBoxes(manifest: Manifest, sessions: Sessions, caption: Capt
   if (relation?.overlap !== undefined) return stacked(boxes, references, relation.overlap, marginPx);
   if (relation?.aside !== undefined) return placedAside(boxes, references, relation.aside * native, random.uniform() < 0.5 ? -1 : 1, native, marginPx);
   return boxes;
-}
-
-/** Row 0 of each tensor is what was asked for; row 1 is what guidance leads away from: the negative prompt, and no thing at all. */
-async function condition(manifest: Manifest, sessions: Sessions, caption: Caption, negative: Caption, things: readonly Thing[], sidePx: number): Promise<Conditions> {
-  const slots = Math.max(1, things.length);
-  const graph = manifest.graphs.conditioning;
-  const planes = 4 * sidePx * sidePx;
-  const pictures = new Float32Array(2 * slots * planes);
-  const places = new Float32Array(2 * slots * 3).fill(-1);
-  const dropped = new Float32Array(2 * slots).fill(1);
-  const at = new BigInt64Array(2 * slots);
-  const poses = Float32Array.from(Array.from({ length: 2 * slots }, () => upright).flat());
-  things.forEach(({ reference, box, pose }, slot) => {
-    pictures.set(reference.planes, slot * planes);
-    poses.set(pose, slot * upright.length);
-    if (box) places.set([box.x, box.y, box.side], slot * 3);
-    dropped[slot] = 0;
-    at[slot] = BigInt(caption.slotPositions[slot] ?? 0);
-  });
-  if (things.length === 0) {
-    // A scene alone: a transparent thing. With nothing at all in the slot, the model makes something up.
-    places.set([manifest.nativeSidePx / 2, manifest.nativeSidePx / 2, manifest.box.emptySidePx]);
-    dropped[0] = 0;
-  }
-  const tokens = caption.tokens.length;
-  const both = new BigInt64Array(2 * tokens);
-  both.set(caption.tokens);
-  both.set(negative.tokens, tokens);
-  return sessions.run(path.join(manifest.folder, graph.file), graph, {
-    tokens: integers(both, 2, tokens),
-    slots: integers(at, 2, slots),
-    references: floats(pictures, 2, slots, 4, sidePx, sidePx),
-    boxes: floats(places, 2, slots, 3),
-    dropped: floats(dropped, 2, slots),
-    poses: floats(poses, 2, slots, 2, 2),
-  });
 }
 
 /** Noise; or, with an init image, the point of the straight path between its latent and the noise from which the remaining steps lead. */

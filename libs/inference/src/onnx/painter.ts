@@ -3,7 +3,9 @@ import { cancelled, internal, invalidArgument } from '@tessera/platform/errors.j
 import type { EngineNotice, PaintBatch, PaintRequest, PaintUpdate } from '../diffusion-engine.js';
 import type { Manifest } from '../manifest.js';
 import { readRepaint, type Repaint } from '../repaint.js';
-import { Canvas } from './canvas.js';
+import { Canvas, type Scene } from './canvas.js';
+import { castIn, readCharacters } from './cast.js';
+import { readGuides } from './guides.js';
 import { loadModel, type Model } from './model.js';
 import { cut, encodePng, encodePreview, enlarge, noGrade, type Planes } from './pictures.js';
 import { Sessions } from './sessions.js';
@@ -39,12 +41,11 @@ export class Painter {
     };
     const pieces: Piece[] = [];
     for (const request of batch.requests) {
-      const reading = model.reader.read(request.prompt, look);
-      for (const notice of [...reading.notices, ...styleNotices(model.manifest, request)]) emit({ type: 'notice', requestId: request.requestId, notice });
-      const repaint = request.initImage && (await readRepaint(request.initImage, batch.widthPx, batch.heightPx));
+      const { scene, notices } = await this.#read(model, look, batch, request);
+      for (const notice of notices) emit({ type: 'notice', requestId: request.requestId, notice });
       for (let index = 0; index < request.images; index += 1) {
         refuseIfCancelled();
-        pieces.push({ request, index, repaint, canvas: await Canvas.prepare(model, this.#sessions, batch, request, reading, repaint, index) });
+        pieces.push({ request, index, repaint: scene.repaint, canvas: await Canvas.prepare(model, this.#sessions, batch, request, scene, index) });
       }
     }
     for (let step = 0; step < batch.steps; step += 1) {
@@ -60,6 +61,17 @@ export class Painter {
       refuseIfCancelled();
       emit(await this.#finish(model.manifest, batch, piece));
     }
+  }
+
+  /** The words, and the pictures that come with them. */
+  async #read(model: Model, look: string, batch: PaintBatch, request: PaintRequest): Promise<{ scene: Scene; notices: readonly EngineNotice[] }> {
+    const guidance = request.guidance ?? [];
+    const characters = await readCharacters(guidance, model, this.#sessions);
+    const reading = model.reader.read(request.prompt, look, characters.map(({ subject }) => subject).filter((subject) => subject !== ''));
+    const { roles, notices } = castIn(reading, characters, model);
+    const guides = await readGuides(guidance, model.manifest, batch);
+    const repaint = request.initImage && (await readRepaint(request.initImage, batch.widthPx, batch.heightPx));
+    return { scene: { reading, roles, guides, repaint }, notices: [...reading.notices, ...notices, ...styleNotices(model.manifest, request)] };
   }
 
   async warm(modelId: string): Promise<void> {

@@ -107,6 +107,7 @@ export const modelWire = (model: ModelDescription) => ({
     defaultGuidanceScale: model.defaultGuidanceScale,
     maxImages: model.maxImages,
     supportsInitImage: model.supportsInitImage,
+    guidanceKinds: model.guidanceKinds,
   },
 });
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { unsupportedFeature } from '../../errors.js';
 import type { ImageRequestInit } from '../../generations.js';
+import { controlnets, guidanceOf } from './controlnets.js';
 import { presetByStyleUuid, presetStyles, pricingServices, schedulers, sdVersions } from './leonardo-enums.js';
 import { initImageOf, placement } from './starting-picture.js';
 import { text } from './text.js';
@@ -64,7 +65,7 @@ export const createGenerationBody = z
     unzoomAmount: z.number().gt(1).max(4).nullish().describe('How much wider the view becomes; default 1.5.'),
     controlNet: switched.describe(refused),
     controlNetType: z.enum(['POSE', 'CANNY', 'DEPTH']).nullish().describe(accepted),
-    controlnets: z.array(z.unknown()).nullish().describe(refused),
+    controlnets: controlnets.nullish().describe('At most five pictures that guide the one to paint.'),
     elements: z.array(z.unknown()).nullish().describe(refused),
     userElements: z.array(z.unknown()).nullish().describe(refused),
     imagePrompts: z.array(z.unknown()).nullish().describe(refused),
@@ -75,7 +76,7 @@ export const createGenerationBody = z
 
 export type CreateGenerationBody = z.infer<typeof createGenerationBody>;
 
-const absentOnes = ['controlNet', 'controlnets', 'elements', 'userElements', 'imagePrompts', 'upscaleRatio'] as const;
+const absentOnes = ['controlNet', 'elements', 'userElements', 'imagePrompts', 'upscaleRatio'] as const;
 
 const isSwitchedOn = (value: unknown): boolean => (Array.isArray(value) ? value.length > 0 : value !== undefined && value !== null && value !== false && value !== '');
 
@@ -96,6 +97,7 @@ export function imageRequestOf(body: CreateGenerationBody): ImageRequestInit {
     ...(typeof body.seed === 'number' ? { seed: BigInt(body.seed) } : {}),
     style: styleOf(body),
     ...(initImage ? { initImage } : {}),
+    guidance: guidanceOf(body.controlnets),
     isPublic: body.public ?? false,
   };
 }
