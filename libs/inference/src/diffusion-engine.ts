@@ -21,6 +21,8 @@ export type ModelInfo = {
   readonly supportsInitImage: boolean;
   /** In which ways pictures can guide it; absent: in none. */
   readonly guidanceKinds?: readonly GuidanceKind[];
+  /** Absent: it does not. */
+  readonly supportsAdapters?: boolean;
 };
 
 export type EngineDescription = { readonly engine: string; readonly models: readonly ModelInfo[] };
@@ -49,6 +51,16 @@ export type GuidanceInput = {
   readonly subject?: string;
 };
 
+/** A fine-tuned adapter (LoRA). */
+export type AdapterInput = {
+  /** Of one that comes with the model, when there are no bytes. */
+  readonly id: string;
+  /** A safetensors file. */
+  readonly bytes?: Uint8Array;
+  /** 0 ignores it, 1 is what it was trained for; from -2 to 2. */
+  readonly weight: number;
+};
+
 export type PaintRequest = {
   /** Names the request's updates. */
   readonly requestId: string;
@@ -74,6 +86,8 @@ export type PaintBatch = {
   readonly guidanceScale: number;
   /** Emit a preview every so many steps; 0 for none. */
   readonly previewEverySteps: number;
+  /** They change the denoiser itself; at most four. */
+  readonly adapters?: readonly AdapterInput[];
   readonly requests: readonly PaintRequest[];
 };
 
@@ -96,7 +110,8 @@ export abstract class DiffusionEngine {
   /**
    * Yields steps, previews, notices and, in the end, one image for every picture asked for. Aborting the signal stops at the next step with Cancelled.
    * Errors: InvalidArgument `unknown_model` | `unsupported_size` | `unsupported_init_image` | `unreadable_init_image` | `unreadable_mask` | `mask_proportions` |
-   * `nothing_to_repaint` | `invalid_placement` | `unsupported_guidance` and its like (`guidance.ts`) | `unreadable_guidance` | `character_not_cut_out` | `empty_character` | `unknown_subject`; Unavailable `engine_unavailable` when the engine has died (it restarts by itself).
+   * `nothing_to_repaint` | `invalid_placement` | `unsupported_guidance` and its like (`guidance.ts`) | `unreadable_guidance` | `character_not_cut_out` | `empty_character` | `unknown_subject` |
+   * `unsupported_adapters` | `too_many_adapters` | `unknown_adapter` | `invalid_adapter_weight` | `unreadable_adapter` | `foreign_adapter`; Unavailable `engine_unavailable` when the engine has died (it restarts by itself).
    */
   abstract paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate>;
   /** Loads what a model needs, so that its first picture does not pay for it. */

@@ -61,6 +61,8 @@ const variant = z.strictObject({
   look: z.string().min(1),
   /** Where it differs from the family's. */
   defaultSteps: z.int().positive().optional(),
+  /** A variant that was taught to need few steps: by an adapter of `adapters.files`, without the unguided twin (guidance is folded in), with steps of its own. */
+  distilled: z.strictObject({ adapter: z.string().min(1), sampler: sampler.omit({ fromSteps: true }) }).optional(),
 });
 
 const schema = z.strictObject({
@@ -92,6 +94,15 @@ const schema = z.strictObject({
     marginPx: z.number().min(0),
     spread: z.number().min(0),
   }),
+  /** Layers of the denoiser that adapters change, in each of its blocks: its graph takes `down.<name>` and `up.<name>`. Absent: it takes no adapters. */
+  adapters: z
+    .strictObject({
+      blocks: z.int().positive(),
+      layers: z.array(z.strictObject({ name: z.string().min(1), inputs: z.int().positive(), outputs: z.int().positive() })).min(1),
+      /** Adapters that come with the model, by their id. */
+      files: z.record(z.string(), file).default({}),
+    })
+    .optional(),
   graphs: z.strictObject({
     /** These two take any number of filled slots, from one to all. */
     layout: graph(['tokens', 'slots', 'shapes'], ['mean', 'logDeviation']),
@@ -115,7 +126,7 @@ const schema = z.strictObject({
   styles: z.record(z.string().regex(/^[A-Z0-9_]+$/, 'upper case'), grade),
 });
 
-export type Sampler = z.infer<typeof sampler>;
+export type Sampler = Omit<z.infer<typeof sampler>, 'fromSteps'>;
 export type Poses = z.infer<typeof poses>;
 export type Grade = z.infer<typeof grade>;
 export type Variant = z.infer<typeof variant>;
@@ -128,7 +139,9 @@ export type Manifest = z.infer<typeof schema> & {
 export function parseManifest(json: string, manifestPath: string): Manifest {
   const manifest = { ...parseFile(schema, json, manifestPath), folder: path.dirname(manifestPath) };
   const refuse = (sentence: string) => new Error(`${manifestPath}: ${sentence}`);
-  const { guidance, samplers } = manifest;
+  const { guidance, samplers, variants, adapters } = manifest;
+  const stranger = variants.find(({ distilled }) => distilled && !(distilled.adapter in (adapters?.files ?? {})));
+  if (stranger) throw refuse(`${stranger.modelId} needs the adapter "${stranger.distilled?.adapter}", which adapters.files does not name`);
   if (samplers[0]?.fromSteps !== 1 || samplers.some(({ fromSteps }, k) => fromSteps <= (samplers[k - 1]?.fromSteps ?? 0))) throw refuse('samplers must begin with 1 and rise');
   for (const [k, [from, to]] of guidance.points.entries()) {
     const before = guidance.points[k - 1];
@@ -182,7 +195,7 @@ function refuseAmbiguity(modelsDir: string, manifests: readonly Manifest[]): voi
 }
 
 export function modelInfos(manifest: Manifest): ModelInfo[] {
-  return manifest.variants.map(({ look: _look, defaultSteps = manifest.limits.defaultSteps, ...variantInfo }) => ({
+  return manifest.variants.map(({ look: _look, distilled: _distilled, defaultSteps = manifest.limits.defaultSteps, ...variantInfo }) => ({
     ...variantInfo,
     ...manifest.limits,
     defaultSteps,
@@ -191,6 +204,7 @@ export function modelInfos(manifest: Manifest): ModelInfo[] {
     nativeHeightPx: manifest.nativeSidePx,
     supportsInitImage: manifest.graphs.encoder !== undefined,
     guidanceKinds: guidanceKindsOf(manifest),
+    supportsAdapters: manifest.adapters !== undefined,
   }));
 }
 
@@ -207,8 +221,8 @@ export function guidanceKindsOf({ graphs: { conditioning, encoder } }: Manifest)
   return guidanceKinds.filter((kind) => has[kind]);
 }
 
-export function samplerFor({ samplers }: Manifest, steps: number): Sampler {
-  return samplers.findLast(({ fromSteps }) => fromSteps <= steps) ?? { fromSteps: 1, shift: 1, order: 1 };
+export function samplerFor({ samplers }: Manifest, { distilled }: Variant, steps: number): Sampler {
+  return distilled?.sampler ?? samplers.findLast(({ fromSteps }) => fromSteps <= steps) ?? { shift: 1, order: 1 };
 }
 
 /** The scale the denoiser understands; ends are held. */

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { PaintBatch, PaintRequest } from '../diffusion-engine.js';
-import { modelGuidance, type Manifest, samplerFor } from '../manifest.js';
+import { modelGuidance, type Manifest, samplerFor, type Variant } from '../manifest.js';
 import { readInitPicture } from '../init-image.js';
 import { captionWords, encodeCaption, type Caption } from '../prompt/caption.js';
 import type { Relation } from '../prompt/language.js';
@@ -16,14 +16,14 @@ import { drawPose, upright } from './pose.js';
 import type { Reference } from './reference.js';
 import { Random } from './random.js';
 import { advance, stepAfter, stepTimes } from './sampler.js';
-import { floats, integers, numbers, type Sessions } from './sessions.js';
+import { floats, integers, numbers, type Sessions, type Tensors } from './sessions.js';
 
 const LAYOUT_STREAM = 1;
 const NOISE_STREAM = 2;
 const POSE_STREAM = 3;
 
 /** What a request is read as, once for all of its pictures. */
-export type Scene = { readonly reading: Reading; readonly roles: readonly Role[]; readonly guides: Guides; readonly repaint: Repaint | undefined };
+export type Scene = { readonly reading: Reading; readonly roles: readonly Role[]; readonly guides: Guides; readonly repaint: Repaint | undefined; readonly variant: Variant; /** The denoiser's inputs for them. */ readonly adapters: Tensors };
 
 /** What an init image leaves as it is: its latent, and the noise from which it came back. */
 type Kept = { readonly part: KnownPart; readonly latent: Float32Array; readonly noise: Float32Array };
@@ -41,7 +41,9 @@ export class Canvas {
     /** When each step begins, and the end. */
     private readonly times: readonly number[],
     private readonly isSecondOrder: boolean,
-    private readonly guidance: number,
+    /** Undefined: the model was taught to do without the unguided twin. */
+    private readonly guidance: number | undefined,
+    private readonly adapters: Tensors,
     private readonly conditions: Conditions,
     /** Steps that an init image makes unnecessary. */
     private readonly firstStep: number,
@@ -55,7 +57,7 @@ export class Canvas {
 
   static async prepare(model: Model, sessions: Sessions, batch: PaintBatch, request: PaintRequest, scene: Scene, index: number): Promise<Canvas> {
     const { manifest, language } = model;
-    const { reading, roles, guides, repaint } = scene;
+    const { reading, roles, guides, repaint, variant, adapters } = scene;
     const seed = request.seed + index;
     const caption = encodeCaption(captionWords({ ...reading, subjects: roles.map(({ subject }) => subject) }, language, manifest.slots, manifest.text.tokens), model.vocabulary, manifest.slots, manifest.text);
     const negative = encodeCaption(model.reader.readNegative(request.negativePrompt), model.vocabulary, [], manifest.text);
@@ -68,13 +70,13 @@ export class Canvas {
     const placed = part ? intoRoom(part, format.boxes, references, manifest.nativeSidePx) : format.boxes;
     const random = new Random(seed, POSE_STREAM);
     const things = actors.map((actor, k) => ({ ...actor, box: placed[k], pose: manifest.poses ? drawPose(manifest.poses, actor.reference.canMirror, random) : upright }));
-    const conditions = await condition(model, sessions, { caption, negative, things, guides, window: format.window });
+    const conditions = await condition(model, sessions, { caption, negative, things, guides, window: format.window, rows: variant.distilled ? 1 : 2 });
     const { channels, sidePx } = manifest.latent;
     const noise = new Random(seed, NOISE_STREAM).normals(channels * sidePx * sidePx);
-    const sampler = samplerFor(manifest, batch.steps);
+    const sampler = samplerFor(manifest, variant, batch.steps);
     const times = stepTimes(batch.steps, sampler);
     const start = await startOf(model, sessions, request, part, format.window, times, noise);
-    return new Canvas(model, sessions, times, sampler.order === 2, modelGuidance(manifest, batch.guidanceScale), conditions, start.step, start.latent, start.kept, format.window);
+    return new Canvas(model, sessions, times, sampler.order === 2, variant.distilled ? undefined : modelGuidance(manifest, batch.guidanceScale), adapters, conditions, start.step, start.latent, start.kept, format.window);
   }
 
   /** From noise at time 1 to the picture at 0, with classifier-free guidance. */
@@ -84,17 +86,17 @@ export class Canvas {
     const { channels, sidePx } = this.model.manifest.latent;
     const time = this.times[step] ?? 0;
     const size = this.latent.length;
-    const both = new Float32Array(2 * size);
-    both.set(this.latent);
-    both.set(this.latent, size);
-    const inputs = { latent: floats(both, 2, channels, sidePx, sidePx), time: floats(Float32Array.of(time, time), 2), ...this.conditions };
-    const { velocity } = await this.sessions.run(path.join(this.model.manifest.folder, denoiser.file), denoiser, inputs);
+    const rows = this.guidance === undefined ? 1 : 2;
+    const latents = new Float32Array(rows * size);
+    for (let row = 0; row < rows; row += 1) latents.set(this.latent, row * size);
+    const inputs = { latent: floats(latents, rows, channels, sidePx, sidePx), time: floats(new Float32Array(rows).fill(time), rows), ...this.conditions };
+    const { velocity } = await this.sessions.run(path.join(this.model.manifest.folder, denoiser.file), denoiser, inputs, this.adapters);
     const v = numbers(velocity);
     const velocityHere = new Float32Array(size);
     const estimate = new Float32Array(size);
     for (let k = 0; k < size; k += 1) {
       const unguided = v[size + k] ?? 0;
-      const guided = unguided + this.guidance * ((v[k] ?? 0) - unguided);
+      const guided = this.guidance === undefined ? (v[k] ?? 0) : unguided + this.guidance * ((v[k] ?? 0) - unguided);
       velocityHere[k] = guided;
       estimate[k] = (this.latent[k] ?? 0) - time * guided;
     }

@@ -19,7 +19,7 @@ export type Actor = {
 export type Thing = Actor & { readonly box: Box | undefined; readonly pose: Pose };
 export type Conditions = Tensors & Record<'text' | 'references' | 'canvas', Tensors[string]>;
 
-type Given = { readonly caption: Caption; readonly negative: Caption; readonly things: readonly Thing[]; readonly guides: Guides; readonly window: Window };
+type Given = { readonly caption: Caption; readonly negative: Caption; readonly things: readonly Thing[]; readonly guides: Guides; readonly window: Window; /** 1 without the unguided twin, else 2. */ readonly rows: number };
 
 export async function actorOf({ subject: { concept, colour, name }, character }: Role, { language, concepts }: Model, look: string): Promise<Actor> {
   const pictures = language.looks[look]?.within ?? look;
@@ -49,21 +49,21 @@ export async function condition(model: Model, sessions: Sessions, given: Given):
   return { text: between('text'), references: between('references'), canvas: between('canvas') };
 }
 
-/** Row 0 of each tensor is what was asked for; row 1 is what guidance leads away from: the negative prompt, and no thing at all. */
-async function run(model: Model, sessions: Sessions, { caption, negative, things, guides, window }: Given): Promise<Conditions> {
+/** Row 0 of each tensor is what was asked for; row 1, if there is one, is what guidance leads away from: the negative prompt, and no thing at all. */
+async function run(model: Model, sessions: Sessions, { caption, negative, things, guides, window, rows }: Given): Promise<Conditions> {
   const { manifest, concepts } = model;
   const sidePx = concepts.sidePx;
   const slots = Math.max(1, things.length);
   const graph = manifest.graphs.conditioning;
   const planes = 4 * sidePx * sidePx;
-  const pictures = new Float32Array(2 * slots * planes);
-  const places = new Float32Array(2 * slots * 3).fill(-1);
-  const dropped = new Float32Array(2 * slots).fill(1);
-  const at = new BigInt64Array(2 * slots);
-  const poses = Float32Array.from(Array.from({ length: 2 * slots }, () => upright).flat());
+  const pictures = new Float32Array(rows * slots * planes);
+  const places = new Float32Array(rows * slots * 3).fill(-1);
+  const dropped = new Float32Array(rows * slots).fill(1);
+  const at = new BigInt64Array(rows * slots);
+  const poses = Float32Array.from(Array.from({ length: rows * slots }, () => upright).flat());
   const viewCount = Math.max(1, ...things.map(({ views }) => views.length));
-  const views = new Float32Array(2 * slots * viewCount * planes);
-  const viewWeights = new Float32Array(2 * slots * viewCount);
+  const views = new Float32Array(rows * slots * viewCount * planes);
+  const viewWeights = new Float32Array(rows * slots * viewCount);
   things.forEach((thing, slot) => {
     pictures.set(thing.reference.planes, slot * planes);
     poses.set(thing.pose, slot * upright.length);
@@ -81,18 +81,18 @@ async function run(model: Model, sessions: Sessions, { caption, negative, things
     dropped[0] = 0;
   }
   const tokens = caption.tokens.length;
-  const both = new BigInt64Array(2 * tokens);
+  const both = new BigInt64Array(rows * tokens);
   both.set(caption.tokens);
-  both.set(negative.tokens, tokens);
+  if (rows > 1) both.set(negative.tokens, tokens);
   return sessions.run(path.join(manifest.folder, graph.file), graph, {
-    tokens: integers(both, 2, tokens),
-    slots: integers(at, 2, slots),
-    references: floats(pictures, 2, slots, 4, sidePx, sidePx),
-    boxes: floats(places, 2, slots, 3),
-    dropped: floats(dropped, 2, slots),
-    poses: floats(poses, 2, slots, 2, 2),
-    views: floats(views, 2, slots, viewCount, 4, sidePx, sidePx),
-    viewWeights: floats(viewWeights, 2, slots, viewCount),
-    ...(await guideTensors(guides, manifest, sessions, window)),
+    tokens: integers(both, rows, tokens),
+    slots: integers(at, rows, slots),
+    references: floats(pictures, rows, slots, 4, sidePx, sidePx),
+    boxes: floats(places, rows, slots, 3),
+    dropped: floats(dropped, rows, slots),
+    poses: floats(poses, rows, slots, 2, 2),
+    views: floats(views, rows, slots, viewCount, 4, sidePx, sidePx),
+    viewWeights: floats(viewWeights, rows, slots, viewCount),
+    ...(await guideTensors(guides, manifest, sessions, window, rows)),
   });
 }

@@ -113,8 +113,8 @@ function intoSquare(planes: Float32Array, { widthPx, heightPx }: Picture, native
   });
 }
 
-/** The guides as the conditioning graph takes them, the same for both rows: guidance leads away from the words, not from the pictures. */
-export async function guideTensors(guides: Guides, manifest: Manifest, sessions: Sessions, window: Window) {
+/** The guides as the conditioning graph takes them, the same for every row: guidance leads away from the words, not from the pictures. */
+export async function guideTensors(guides: Guides, manifest: Manifest, sessions: Sessions, window: Window, rows: number) {
   const { nativeSidePx: native, latent, styleSidePx } = manifest;
   const { edges, depth, content, style } = guides;
   const area = native * native;
@@ -124,12 +124,12 @@ export async function guideTensors(guides: Guides, manifest: Manifest, sessions:
   const arrangement = content ? await encode(intoSquare(signed(content.picture.planes), content.picture, native, window, 'edge'), manifest, sessions) : new Float32Array(latent.channels * latent.sidePx ** 2);
   const manner = style?.planes ?? new Float32Array(3 * styleSidePx * styleSidePx);
   return {
-    guides: floats(twice(maps), 2, 2, native, native),
-    guideStrengths: floats(twice(Float32Array.of(edges?.strength ?? 0, depth?.strength ?? 0)), 2, 2),
-    content: floats(twice(arrangement), 2, latent.channels, latent.sidePx, latent.sidePx),
-    contentStrength: floats(twice(Float32Array.of(content?.strength ?? 0)), 2),
-    style: floats(twice(manner), 2, 3, styleSidePx, styleSidePx),
-    styleStrength: floats(twice(Float32Array.of(style?.strength ?? 0)), 2),
+    guides: floats(repeated(maps, rows), rows, 2, native, native),
+    guideStrengths: floats(repeated([edges?.strength ?? 0, depth?.strength ?? 0], rows), rows, 2),
+    content: floats(repeated(arrangement, rows), rows, latent.channels, latent.sidePx, latent.sidePx),
+    contentStrength: floats(repeated([content?.strength ?? 0], rows), rows),
+    style: floats(repeated(manner, rows), rows, 3, styleSidePx, styleSidePx),
+    styleStrength: floats(repeated([style?.strength ?? 0], rows), rows),
   };
 }
 
@@ -139,9 +139,8 @@ async function encode(picture: Float32Array, { folder, graphs: { encoder }, nati
   return numbers(encoded.latent);
 }
 
-function twice(values: Float32Array): Float32Array {
-  const both = new Float32Array(2 * values.length);
-  both.set(values);
-  both.set(values, values.length);
-  return both;
+function repeated(values: ArrayLike<number>, rows: number): Float32Array {
+  const all = new Float32Array(rows * values.length);
+  for (let row = 0; row < rows; row += 1) all.set(values, row * values.length);
+  return all;
 }

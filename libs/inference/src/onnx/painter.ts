@@ -1,14 +1,15 @@
 import path from 'node:path';
 import { cancelled, internal, invalidArgument } from '@tessera/platform/errors.js';
 import type { EngineNotice, PaintBatch, PaintRequest, PaintUpdate } from '../diffusion-engine.js';
-import type { Manifest } from '../manifest.js';
+import type { Manifest, Variant } from '../manifest.js';
 import { readRepaint, type Repaint } from '../repaint.js';
+import { adapterTensors } from './adapting.js';
 import { Canvas, type Scene } from './canvas.js';
 import { castIn, readCharacters } from './cast.js';
 import { readGuides } from './guides.js';
 import { loadModel, type Model } from './model.js';
 import { cut, encodePng, encodePreview, enlarge, noGrade, type Planes } from './pictures.js';
-import { Sessions } from './sessions.js';
+import { Sessions, type Tensors } from './sessions.js';
 
 export type Job = {
   readonly batch: PaintBatch;
@@ -35,13 +36,14 @@ export class Painter {
    * unguided twin), so batch-mates cannot change a single bit of a picture, and progress is even.
    */
   async paint({ batch, emit, isCancelled }: Job): Promise<void> {
-    const { model, look } = await this.#model(batch.modelId);
+    const { model, variant } = await this.#model(batch.modelId);
+    const adapters = await adapterTensors(model, variant, batch.adapters ?? []);
     const refuseIfCancelled = () => {
       if (isCancelled()) throw cancelled('painting_cancelled', 'The painting was cancelled.');
     };
     const pieces: Piece[] = [];
     for (const request of batch.requests) {
-      const { scene, notices } = await this.#read(model, look, batch, request);
+      const { scene, notices } = await this.#read(model, variant, adapters, batch, request);
       for (const notice of notices) emit({ type: 'notice', requestId: request.requestId, notice });
       for (let index = 0; index < request.images; index += 1) {
         refuseIfCancelled();
@@ -64,14 +66,14 @@ export class Painter {
   }
 
   /** The words, and the pictures that come with them. */
-  async #read(model: Model, look: string, batch: PaintBatch, request: PaintRequest): Promise<{ scene: Scene; notices: readonly EngineNotice[] }> {
+  async #read(model: Model, variant: Variant, adapters: Tensors, batch: PaintBatch, request: PaintRequest): Promise<{ scene: Scene; notices: readonly EngineNotice[] }> {
     const guidance = request.guidance ?? [];
     const characters = await readCharacters(guidance, model, this.#sessions);
-    const reading = model.reader.read(request.prompt, look, characters.map(({ subject }) => subject).filter((subject) => subject !== ''));
+    const reading = model.reader.read(request.prompt, variant.look, characters.map(({ subject }) => subject).filter((subject) => subject !== ''));
     const { roles, notices } = castIn(reading, characters, model);
     const guides = await readGuides(guidance, model.manifest, batch);
     const repaint = request.initImage && (await readRepaint(request.initImage, batch.widthPx, batch.heightPx));
-    return { scene: { reading, roles, guides, repaint }, notices: [...reading.notices, ...notices, ...styleNotices(model.manifest, request)] };
+    return { scene: { reading, roles, guides, repaint, variant, adapters }, notices: [...reading.notices, ...notices, ...styleNotices(model.manifest, request)] };
   }
 
   async warm(modelId: string): Promise<void> {
@@ -86,7 +88,7 @@ export class Painter {
     return this.#sessions.release();
   }
 
-  async #model(modelId: string): Promise<{ model: Model; look: string }> {
+  async #model(modelId: string): Promise<{ model: Model; variant: Variant }> {
     const manifest = this.manifests.find(({ variants }) => variants.some((variant) => variant.modelId === modelId));
     const variant = manifest?.variants.find((each) => each.modelId === modelId);
     if (!manifest || !variant) throw invalidArgument('unknown_model', `There is no model "${modelId}".`, { param: 'model_id' });
@@ -96,7 +98,7 @@ export class Painter {
       this.#models.delete(manifest.folder);
       throw internal('broken_model', `The files of "${modelId}" cannot be loaded; the log says why.`, { cause: error });
     });
-    return { model, look: variant.look };
+    return { model, variant };
   }
 
   async #preview(manifest: Manifest, { request, index, canvas }: Piece, step: number): Promise<PaintUpdate> {
