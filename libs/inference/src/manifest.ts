@@ -111,6 +111,8 @@ const schema = z.strictObject({
     decoder: graph(['latent'], ['picture']),
     /** Absent: the model paints from noise only. */
     encoder: graph(['picture'], ['latent']).optional(),
+    /** Loss, and its gradients for the adapter's matrices as `grad.<name>`. Its batch and its rank are fixed. Absent: nothing can be taught. */
+    trainStep: graph(['latent', 'noise', 'time', 'weight', 'text', 'references', 'canvas'], ['loss']).extend({ rows: z.int().positive(), rank: z.int().positive() }).optional(),
     /** Absent: pictures must come with their background cut away. */
     matting: graph(['picture'], ['alpha', 'nearness']).optional(),
   }),

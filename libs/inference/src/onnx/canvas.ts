@@ -2,21 +2,21 @@ import path from 'node:path';
 import type { PaintBatch, PaintRequest } from '../diffusion-engine.js';
 import { modelGuidance, type Manifest, samplerFor, type Variant } from '../manifest.js';
 import { readInitPicture } from '../init-image.js';
-import { captionWords, encodeCaption, type Caption } from '../prompt/caption.js';
-import type { Relation } from '../prompt/language.js';
+import { captionWords, encodeCaption } from '../prompt/caption.js';
 import type { Reading } from '../prompt/prompt-reader.js';
 import type { Repaint } from '../repaint.js';
 import type { Role } from './cast.js';
-import { actorOf, condition, type Conditions } from './conditioning.js';
+import { type Actor, actorOf, condition, type Conditions } from './conditioning.js';
 import type { Guides } from './guides.js';
+import { sampleBoxes } from './boxes.js';
 import { KnownPart } from './inpainting.js';
-import { type Box, clamp, fitToFormat, movedInto, placedAside, stacked, type Window } from './layout.js';
+import { type Box, clamp, fitToFormat, movedInto, type Window } from './layout.js';
 import type { Model } from './model.js';
-import { drawPose, upright } from './pose.js';
+import { drawPose, nowhere, upright } from './pose.js';
 import type { Reference } from './reference.js';
 import { Random } from './random.js';
 import { advance, stepAfter, stepTimes } from './sampler.js';
-import { floats, integers, numbers, type Sessions, type Tensors } from './sessions.js';
+import { floats, numbers, type Sessions, type Tensors } from './sessions.js';
 
 const LAYOUT_STREAM = 1;
 const NOISE_STREAM = 2;
@@ -67,9 +67,10 @@ export class Canvas {
     const boxes = await sampleBoxes(manifest, sessions, caption, references, isFlat, reading.relation, new Random(seed, LAYOUT_STREAM));
     const format = fitToFormat(boxes, references, manifest.nativeSidePx, batch.widthPx, batch.heightPx);
     const part = repaint && (await KnownPart.of(repaint, manifest.nativeSidePx, manifest.latent.sidePx, format.window));
-    const placed = part ? intoRoom(part, format.boxes, references, manifest.nativeSidePx) : format.boxes;
+    const placed = placedBy(part, guides, format, references, manifest.nativeSidePx);
     const random = new Random(seed, POSE_STREAM);
-    const things = actors.map((actor, k) => ({ ...actor, box: placed[k], pose: manifest.poses ? drawPose(manifest.poses, actor.reference.canMirror, random) : upright }));
+    const poseOf = ({ reference }: Actor) => (manifest.poses ? drawPose(manifest.poses, reference.canMirror, random) : upright);
+    const things = actors.map((actor, k) => ({ ...actor, box: placed[k], pose: guides.leads ? nowhere : poseOf(actor) }));
     const conditions = await condition(model, sessions, { caption, negative, things, guides, window: format.window, rows: variant.distilled ? 1 : 2 });
     const { channels, sidePx } = manifest.latent;
     const noise = new Random(seed, NOISE_STREAM).normals(channels * sidePx * sidePx);
@@ -123,34 +124,6 @@ async function decodeLatent({ folder, graphs: { decoder }, latent: { channels, s
   return numbers(picture);
 }
 
-/**
- * Where each thing stands: a Gaussian that the layout graph predicts over centre (in quarters of the picture) and logarithm of the side.
- * It knows each one's deviation by itself, so that one thing on another is moved there.
- */
-async function sampleBoxes(manifest: Manifest, sessions: Sessions, caption: Caption, references: readonly Reference[], isFlat: boolean, relation: Relation | undefined, random: Random): Promise<Box[]> {
-  const graph = manifest.graphs.layout;
-  const count = references.length;
-  if (count === 0) return [];
-  const shapes = references.flatMap(({ aspectWidth, aspectHeight, floats: hangs }) => [aspectWidth, aspectHeight, Number(hangs), Number(isFlat), count - 1]);
-  const { mean, logDeviation } = await sessions.run(path.join(manifest.folder, graph.file), graph, {
-    tokens: integers(caption.tokens, 1, caption.tokens.length),
-    slots: integers(BigInt64Array.from(caption.slotPositions, BigInt), 1, count),
-    shapes: floats(Float32Array.from(shapes), 1, count, shapes.length / count),
-  });
-  const { spread, minSidePx, maxSidePx, marginPx } = manifest.box;
-  const native = manifest.nativeSidePx;
-  const boxes = references.map(({ aspectWidth, aspectHeight }, slot) => {
-    const drawn = [0, 1, 2].map((k) => (numbers(mean)[slot * 3 + k] ?? 0) + Math.exp(numbers(logDeviation)[slot * 3 + k] ?? 0) * random.normal() * spread);
-    const [x = 0, y = 0, logSide = 0] = drawn;
-    const side = clamp(Math.exp(logSide / 2) * (native / 2), minSidePx, maxSidePx);
-    const within = (centre: number, half: number) => clamp((centre / 4 + 0.5) * native, marginPx + half, native - marginPx - half);
-    return { x: within(x, (side * aspectWidth) / 2), y: within(y, (side * aspectHeight) / 2), side };
-  });
-  if (relation?.overlap !== undefined) return stacked(boxes, references, relation.overlap, marginPx);
-  if (relation?.aside !== undefined) return placedAside(boxes, references, relation.aside * native, random.uniform() < 0.5 ? -1 : 1, native, marginPx);
-  return boxes;
-}
-
 /** Noise; or, with an init image, the point of the straight path between its latent and the noise from which the remaining steps lead. */
 async function startOf(model: Model, sessions: Sessions, { initImage }: PaintRequest, part: KnownPart | undefined, window: Window, times: readonly number[], noise: Float32Array): Promise<Start> {
   const { folder, nativeSidePx, graphs } = model.manifest;
@@ -165,7 +138,11 @@ async function startOf(model: Model, sessions: Sessions, { initImage }: PaintReq
   return { step, latent, kept: part && { part, latent: known, noise } };
 }
 
-function intoRoom(part: KnownPart, boxes: readonly Box[], references: readonly Reference[], nativePx: number): Box[] {
-  const { rectangle, isSmall } = part.room();
-  return movedInto(boxes, references, rectangle, nativePx, isSmall);
+/** What is to be repainted decides where the things go; else a guide that shows them; else the layout. */
+function placedBy(part: KnownPart | undefined, { place }: Guides, { boxes, window }: { boxes: Box[]; window: Window }, references: readonly Reference[], nativePx: number): Box[] {
+  if (part) {
+    const { rectangle, isSmall } = part.room();
+    return movedInto(boxes, references, rectangle, nativePx, isSmall);
+  }
+  return place ? movedInto(boxes, references, { ...place, left: window.left + place.left, top: window.top + place.top }, nativePx, true, 1) : boxes;
 }

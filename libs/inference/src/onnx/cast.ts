@@ -1,13 +1,13 @@
-import path from 'node:path';
 import sharp from 'sharp';
 import { invalidArgument } from '@tessera/platform/errors.js';
 import type { EngineNotice, GuidanceInput } from '../diffusion-engine.js';
 import { phraseOf } from '../prompt/phrases.js';
 import type { Reading, Subject } from '../prompt/prompt-reader.js';
 import { readGuidance } from '../read-guidance.js';
+import { boundsOfLevels, matteOf } from './matting.js';
 import type { Model } from './model.js';
 import { type Reference, referencePlanes } from './reference.js';
-import { floats, numbers, type Sessions } from './sessions.js';
+import type { Sessions } from './sessions.js';
 
 /** Larger cut-outs show no more once they are 96 pixels small. */
 const CUT_OUT_SIDE_PX = 512;
@@ -70,7 +70,7 @@ async function readCutOut(input: GuidanceInput, model: Model, sessions: Sessions
   const { data, info } = await readGuidance(input, (picture) => picture.ensureAlpha().resize(CUT_OUT_SIDE_PX, CUT_OUT_SIDE_PX, { fit: 'inside', withoutEnlargement: true }).raw().toBuffer({ resolveWithObject: true }));
   const { width, height } = info;
   if (!isCutOut(data)) await cutOut(data, width, height, model, sessions);
-  const bounds = opaqueBounds(data, width, height);
+  const bounds = boundsOfLevels(alphaOf(data), width, OPAQUE_FROM);
   if (!bounds) throw invalidArgument('empty_character', 'There is nothing to be seen in the picture of the character.', { param: 'guidance' });
   const cropped = await sharp(data, { raw: { width, height, channels: 4 } }).extract(bounds).raw().toBuffer();
   const sidePx = model.concepts.sidePx;
@@ -90,29 +90,11 @@ function isCutOut(rgba: Uint8Array): boolean {
 }
 
 /** Writes the matting head's alpha into RGBA pixels. */
-async function cutOut(rgba: Buffer, width: number, height: number, { manifest }: Model, sessions: Sessions): Promise<void> {
-  const { matting } = manifest.graphs;
-  if (!matting) throw invalidArgument('character_not_cut_out', 'The character must stand before a transparent background: this model cannot cut it out.', { param: 'guidance' });
-  const side = manifest.nativeSidePx;
-  const pixels = await sharp(rgba, { raw: { width, height, channels: 4 } }).removeAlpha().resize(side, side, { fit: 'fill' }).raw().toBuffer();
-  const area = side * side;
-  const picture = Float32Array.from({ length: 3 * area }, (_, at) => (pixels[(at % area) * 3 + Math.floor(at / area)] ?? 0) / 127.5 - 1);
-  const { alpha } = await sessions.run(path.join(manifest.folder, matting.file), matting, { picture: floats(picture, 1, 3, side, side) });
-  const mask = Buffer.from(Array.from(numbers(alpha), (value) => Math.round(255 * Math.min(1, Math.max(0, value)))));
-  const sized = await sharp(mask, { raw: { width: side, height: side, channels: 1 } }).resize(width, height, { fit: 'fill', kernel: 'cubic' }).extractChannel(0).raw().toBuffer();
-  sized.forEach((value, pixel) => (rgba[pixel * 4 + 3] = value));
+async function cutOut(rgba: Buffer, widthPx: number, heightPx: number, { manifest }: Model, sessions: Sessions): Promise<void> {
+  const data = await sharp(rgba, { raw: { width: widthPx, height: heightPx, channels: 4 } }).removeAlpha().raw().toBuffer();
+  const matte = await matteOf({ data, widthPx, heightPx }, manifest, sessions);
+  if (!matte) throw invalidArgument('character_not_cut_out', 'The character must stand before a transparent background: this model cannot cut it out.', { param: 'guidance' });
+  matte.forEach((level, pixel) => (rgba[pixel * 4 + 3] = level));
 }
 
-function opaqueBounds(rgba: Uint8Array, widthPx: number, heightPx: number): { left: number; top: number; width: number; height: number } | undefined {
-  let [left, top, right, bottom] = [widthPx, heightPx, 0, 0];
-  for (let pixel = 0; pixel < widthPx * heightPx; pixel += 1) {
-    if ((rgba[pixel * 4 + 3] ?? 0) < OPAQUE_FROM) continue;
-    const x = pixel % widthPx;
-    const y = Math.floor(pixel / widthPx);
-    left = Math.min(left, x);
-    top = Math.min(top, y);
-    right = Math.max(right, x + 1);
-    bottom = Math.max(bottom, y + 1);
-  }
-  return right > left && bottom > top ? { left, top, width: right - left, height: bottom - top } : undefined;
-}
+const alphaOf = (rgba: Uint8Array): Uint8Array => Uint8Array.from({ length: rgba.length / 4 }, (_, pixel) => rgba[pixel * 4 + 3] ?? 0);

@@ -2,7 +2,8 @@ import path from 'node:path';
 import type { GuidanceInput } from '../diffusion-engine.js';
 import type { Manifest } from '../manifest.js';
 import { readGuidance } from '../read-guidance.js';
-import type { Window } from './layout.js';
+import type { Rectangle, Window } from './layout.js';
+import { boundsOfLevels, matteOf } from './matting.js';
 import { floats, numbers, type Sessions } from './sessions.js';
 
 /** Pictures are read at so many times the native size and averaged: that keeps thin lines, as the training did. */
@@ -12,6 +13,12 @@ const EDGE_FROM = 0.05;
 const EDGE_OVER = 0.2;
 /** Two filters of three pixels one after the other look this far. */
 const EDGE_REACH_PX = 2;
+/** A guide of this strength says where things are; the training empties the canvas at the same. */
+const LEADS_FROM = 0.5;
+/** Matte from which a pixel belongs to the thing. */
+const SUBJECT_FROM = 128;
+/** Edges that are far from the others, at either end, are the background's. */
+const OUTLYING_SHARE = 0.1;
 
 export type Picture = { readonly widthPx: number; readonly heightPx: number; /** `[3, height, width]` in 0..1. */ readonly planes: Float32Array };
 type Guide = { readonly picture: Picture; readonly strength: number };
@@ -22,11 +29,17 @@ export type Guides = {
   readonly depth: Guide | undefined;
   readonly content: Guide | undefined;
   readonly style: { readonly planes: Float32Array; readonly strength: number } | undefined;
+  /** A guide says where the things are: the layout's boxes and poses would contradict it. */
+  readonly leads: boolean;
+  /** Where it shows them, as far as that can be told, in native pixels of the window. */
+  readonly place: Rectangle | undefined;
 };
 
-export const noGuides: Guides = { edges: undefined, depth: undefined, content: undefined, style: undefined };
+export const noGuides: Guides = { edges: undefined, depth: undefined, content: undefined, style: undefined, leads: false, place: undefined };
 
-export async function readGuides(guidance: readonly GuidanceInput[], { nativeSidePx, styleSidePx }: Manifest, { widthPx, heightPx }: { widthPx: number; heightPx: number }): Promise<Guides> {
+export async function readGuides(guidance: readonly GuidanceInput[], manifest: Manifest, sessions: Sessions, { widthPx, heightPx }: { widthPx: number; heightPx: number }): Promise<Guides> {
+  if (guidance.length === 0) return noGuides;
+  const { nativeSidePx, styleSidePx } = manifest;
   const scale = nativeSidePx / Math.max(widthPx, heightPx);
   const [width, height] = [Math.max(1, Math.round(widthPx * scale)), Math.max(1, Math.round(heightPx * scale))];
   const read = async (kind: GuidanceInput['kind']): Promise<Guide | undefined> => {
@@ -34,10 +47,14 @@ export async function readGuides(guidance: readonly GuidanceInput[], { nativeSid
     return input && { picture: await readAveraged(input, width, height), strength: input.strength };
   };
   const style = guidance.find(({ kind, strength }) => kind === 'style' && strength > 0);
+  const [edges, depth, content] = await Promise.all([read('edges'), read('depth'), read('content')]);
+  const leading = [depth, edges, content].find((guide) => guide && guide.strength >= LEADS_FROM);
   return {
-    edges: await read('edges'),
-    depth: await read('depth'),
-    content: await read('content'),
+    edges,
+    depth,
+    content,
+    leads: leading !== undefined,
+    place: leading && (leading === depth ? nearPart(leading.picture) : await subjectOf(leading.picture, manifest, sessions)),
     style: style && { planes: signed((await readAveraged(style, styleSidePx, styleSidePx, 'fill')).planes), strength: style.strength },
   };
 }
@@ -96,6 +113,41 @@ const filtered = (from: Float32Array, stride: number, [before, here, after]: Ker
 function nearnessOf({ planes }: Picture): Float32Array {
   const area = planes.length / 3;
   return Float32Array.from({ length: area }, (_, pixel) => ((planes[pixel] ?? 0) + (planes[area + pixel] ?? 0) + (planes[2 * area + pixel] ?? 0)) / 3);
+}
+
+/** Half as near as the nearest, or nearer. */
+function nearPart(picture: Picture): Rectangle | undefined {
+  const nearness = nearnessOf(picture);
+  const nearest = nearness.reduce((most, value) => Math.max(most, value), 0);
+  return nearest > 0 ? boundsOfLevels(nearness, picture.widthPx, nearest / 2) : undefined;
+}
+
+/** By the matting head; without one, where most of the edges are. */
+async function subjectOf(picture: Picture, manifest: Manifest, sessions: Sessions): Promise<Rectangle | undefined> {
+  const { widthPx, heightPx, planes } = picture;
+  const area = widthPx * heightPx;
+  const data = Uint8Array.from({ length: 3 * area }, (_, at) => Math.round(255 * (planes[(at % 3) * area + Math.floor(at / 3)] ?? 0)));
+  const matte = await matteOf({ data, widthPx, heightPx }, manifest, sessions);
+  if (matte) return boundsOfLevels(matte, widthPx, SUBJECT_FROM);
+  const edges = edgesOf(picture);
+  const [left, right] = middleOf(Float64Array.from({ length: widthPx }, (_, x) => sumOf(heightPx, (y) => edges[y * widthPx + x] ?? 0)));
+  const [top, bottom] = middleOf(Float64Array.from({ length: heightPx }, (_, y) => sumOf(widthPx, (x) => edges[y * widthPx + x] ?? 0)));
+  return right > left && bottom > top ? { left, top, width: right - left, height: bottom - top } : undefined;
+}
+
+const sumOf = (count: number, value: (k: number) => number): number => Array.from({ length: count }, (_, k) => value(k)).reduce((sum, each) => sum + each, 0);
+
+/** Between which places most of a mass lies. */
+function middleOf(mass: Float64Array): [number, number] {
+  const whole = mass.reduce((sum, value) => sum + value, 0);
+  let before = 0;
+  let [from, to] = [0, 0];
+  mass.forEach((value, k) => {
+    if (before <= whole * OUTLYING_SHARE) from = k;
+    before += value;
+    if (before <= whole * (1 - OUTLYING_SHARE)) to = k + 1;
+  });
+  return whole > 0 ? [from, to] : [0, 0];
 }
 
 /** Lays planes of the window's size into the native square; outside of it, the edge goes on or nothing is. */

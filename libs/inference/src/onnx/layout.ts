@@ -32,9 +32,9 @@ export function fitToFormat(boxes: readonly Box[], shapes: readonly Shape[], nat
 }
 
 /** Moves things, together, into a part of the picture: `fills` makes them as large as it allows, else they only shrink when they must. */
-export function movedInto(boxes: readonly Box[], shapes: readonly Shape[], { left, top, width, height }: Rectangle, nativePx: number, fills: boolean): Box[] {
+export function movedInto(boxes: readonly Box[], shapes: readonly Shape[], { left, top, width, height }: Rectangle, nativePx: number, fills: boolean, share = FILLED_SHARE): Box[] {
   const union = unionOf(boxes, shapes, nativePx);
-  const fitting = Math.min((width * FILLED_SHARE) / union.width, (height * FILLED_SHARE) / union.height);
+  const fitting = Math.min((width * share) / union.width, (height * share) / union.height);
   const scale = fills ? fitting : Math.min(1, fitting);
   const [halfWidth, halfHeight] = [(union.width * scale) / 2, (union.height * scale) / 2];
   const from = { x: union.left + union.width / 2, y: union.top + union.height / 2 };

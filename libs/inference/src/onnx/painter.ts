@@ -71,7 +71,7 @@ export class Painter {
     const characters = await readCharacters(guidance, model, this.#sessions);
     const reading = model.reader.read(request.prompt, variant.look, characters.map(({ subject }) => subject).filter((subject) => subject !== ''));
     const { roles, notices } = castIn(reading, characters, model);
-    const guides = await readGuides(guidance, model.manifest, batch);
+    const guides = await readGuides(guidance, model.manifest, this.#sessions, batch);
     const repaint = request.initImage && (await readRepaint(request.initImage, batch.widthPx, batch.heightPx));
     return { scene: { reading, roles, guides, repaint, variant, adapters }, notices: [...reading.notices, ...notices, ...styleNotices(model.manifest, request)] };
   }
