@@ -91,20 +91,22 @@ function addServer(program: Command): void {
     .option('--public-url <url>', 'how clients reach the server; links begin with it')
     .option('--engine <name>', 'onnx paints; noop answers with a tiny picture at once, for load tests')
     .option('--log-level <level>', 'silent, fatal, error, warn, info, debug or trace (default: warn)')
+    .option('--cluster', 'a process for each service, on Kafka, MongoDB, Redis and S3 servers of their own, which are fetched when missing')
     .option(...dataOption)
     .addHelpText(
       'after',
       `
 Examples:
   tessera up
+  tessera up --cluster
   tessera up --host 0.0.0.0 --public-url https://images.example.org
   tessera up --port 0 --engine noop --data /tmp/scratch
 
 Ctrl-C stops it cleanly; a second one at once. Jobs that were running are taken up again at the next start.`,
     )
     .action(async (options) => {
-      const { up } = await import('./commands/up.js');
-      await up(options);
+      if (options.cluster) return (await import('./commands/up-cluster.js')).upCluster(options);
+      return (await import('./commands/up.js')).up(options);
     });
 }
 
