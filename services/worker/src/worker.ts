@@ -7,7 +7,7 @@ import { openEngine } from '@tessera/inference/open-engine.js';
 import { WorkerLoop, type WorkerOptions } from '@tessera/jobs/worker-loop.js';
 import type { Config } from '@tessera/platform/config.js';
 import { createLogger, type Logger } from '@tessera/platform/logger.js';
-import { openRpc } from '@tessera/rpc/open-rpc.js';
+import { openRemoteRpc } from '@tessera/rpc/open-remote-rpc.js';
 import { Canary } from './canary.js';
 import { serveHealth } from './health-server.js';
 import { podAccess, PodDeletionCost } from './pod.js';
@@ -40,7 +40,7 @@ export async function startWorker(config: Config): Promise<Worker> {
     const first = models.find(({ isDefault }) => isDefault) ?? models[0];
     if (!first) throw new Error('There is no model to paint with: see TESSERA_MODELS.');
     await engine.warm(first.modelId);
-    const { rpc } = openRpc(addresses);
+    const rpc = openRemoteRpc(addresses);
     closers.push(() => rpc.close());
     const parts = await openParts(config, engine, models, first, logger, closers);
     const loop = new WorkerLoop(rpc.client(WorkerService), rpc.client(StorageService), engine, logger, { workerId, ...parts.options });
