@@ -53,7 +53,7 @@ async function startOneProcess({ dataDir, engine = 'noop' }: StartOptions): Prom
 /** Whatever the person who runs the tests has set for their own server stays out. */
 export function environment(): NodeJS.ProcessEnv {
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TESSERA_')));
-  return { ...inherited, TESSERA_API_KEY: apiKey };
+  return { ...inherited, TESSERA_API_KEY: apiKey, TESSERA_WEBHOOK_PRIVATE_NETWORKS: 'true' };
 }
 
 async function startOnServers(options: StartOptions): Promise<Running> {

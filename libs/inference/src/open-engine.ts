@@ -3,8 +3,6 @@ import type { Logger } from '@tessera/platform/logger.js';
 import type { DiffusionEngine } from './diffusion-engine.js';
 import { isFlow, loadFamilies } from './manifest.js';
 import { NoopEngine } from './noop/noop-engine.js';
-import { OnnxEngine } from './onnx/onnx-engine.js';
-import { TritonEngine } from './triton/triton-engine.js';
 
 /** The weights that come with Tessera. */
 const bundledModelsDir = path.resolve(import.meta.dirname, '../../../models');
@@ -23,8 +21,11 @@ export async function openEngine({ engine, modelsDir = bundledModelsDir, threads
   if (engine === 'noop') return new NoopEngine(families);
   if (engine === 'triton') {
     if (tritonUrl === undefined) throw new Error('The engine "triton" needs an address: set TESSERA_TRITON_URL, for example to http://127.0.0.1:8001.');
+    const { TritonEngine } = await import('./triton/triton-engine.js');
     return new TritonEngine(families, tritonUrl, logger);
   }
   for (const { folder } of families.filter((family) => !isFlow(family))) logger.warn({ folder }, 'left out: a diffusers pipeline needs TESSERA_ENGINE=triton');
+  // Loaded where it is needed: a process that does not paint is spared the runtime.
+  const { OnnxEngine } = await import('./onnx/onnx-engine.js');
   return new OnnxEngine(families.filter(isFlow), threads, logger);
 }

@@ -3,10 +3,14 @@ import type { DiffusionEngine, EncodedImage, EngineNotice, PaintBatch, PaintRequ
 import type { ImageRequest, Job, JobPreviewSchema, Lease } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
+import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
+import { withTraceparent } from '@tessera/platform/trace.js';
+import { jobTrace, PaintingSpans, type JobTrace } from './batch-spans.js';
 import type { DeviceTime } from './device-time.js';
 import type { EngineHealth } from './engine-health.js';
 import { Heartbeats } from './heartbeats.js';
 import { readInitImage } from './init-image.js';
+import { storing } from './engine-metrics.js';
 import type { Slots } from './slots.js';
 import type { PictureClient, WorkerClient } from './worker-clients.js';
 
@@ -34,6 +38,7 @@ type Piece = {
   readonly imageIds: readonly string[];
   readonly images: Map<number, EncodedImage>;
   readonly notices: EngineNotice[];
+  readonly trace: JobTrace;
   isDropped: boolean;
 };
 type Failure = { readonly reason: string; readonly message: string; readonly retryable: boolean };
@@ -49,13 +54,14 @@ export class BatchRun {
   readonly #pieces: Map<string, Piece>;
   readonly #stop = new AbortController();
   readonly #heartbeats: Heartbeats;
+  readonly #spans = new PaintingSpans();
   #isHandedBack = false;
 
   constructor(
     leases: readonly Lease[],
     private readonly tools: BatchTools,
   ) {
-    this.#pieces = new Map(leases.flatMap((lease) => pieceOf(lease)).map((piece) => [piece.job.jobId, piece]));
+    this.#pieces = new Map(leases.flatMap((lease) => pieceOf(lease, tools.workerId)).map((piece) => [piece.job.jobId, piece]));
     this.#heartbeats = new Heartbeats(tools.worker, tools.workerId, () => this.#held(), (jobIds) => this.#drop(jobIds), tools.logger);
   }
 
@@ -69,18 +75,25 @@ export class BatchRun {
     this.#heartbeats.start();
     try {
       const initImages = await this.#readInitImages();
+      const waitingFromMs = spanTimeMs();
       await this.tools.painting.take();
+      this.#spans.waited(this.#traces(), waitingFromMs);
       const startedMs = performance.now();
       const failure = await this.#paint(initImages).finally(() => this.tools.painting.giveBack());
       const deviceSeconds = this.tools.device.taken(startedMs, performance.now());
       await this.#deliver(deviceSeconds * 1_000, failure);
     } finally {
       await this.#heartbeats.stop();
+      for (const { trace } of this.#pieces.values()) trace.span.end();
     }
   }
 
   #held(): { jobId: string; leaseId: string }[] {
     return this.#left().map(({ job, leaseId }) => ({ jobId: job.jobId, leaseId }));
+  }
+
+  #traces(): JobTrace[] {
+    return this.#left().map(({ trace }) => trace);
   }
 
   #left(): Piece[] {
@@ -101,7 +114,7 @@ export class BatchRun {
       const { initImage } = piece.request;
       if (!initImage) continue;
       try {
-        initImages.set(piece.job.jobId, await readInitImage(this.tools.pictures, piece.job.accountId, initImage.assetId, this.#stop.signal));
+        initImages.set(piece.job.jobId, await withTraceparent(piece.trace.traceparent, () => readInitImage(this.tools.pictures, piece.job.accountId, initImage.assetId, this.#stop.signal)));
       } catch (error) {
         await this.#fail(piece, failureOf(error, true), 0);
       }
@@ -119,7 +132,10 @@ export class BatchRun {
     const requests = pieces.map((piece) => paintRequestOf(piece, initImages.get(piece.job.jobId)));
     const batch: PaintBatch = { modelId, widthPx, heightPx, steps, guidanceScale, previewEverySteps: this.tools.previewEverySteps, requests };
     try {
-      for await (const update of this.tools.engine.paint(batch, this.#stop.signal)) this.#take(update);
+      const images = requests.reduce((sum, request) => sum + request.images, 0);
+      await this.#spans.around(this.#traces(), { ...batch, images }, async () => {
+        for await (const update of this.tools.engine.paint(batch, this.#stop.signal)) this.#take(update);
+      });
       return undefined;
     } catch (error) {
       if (this.#isHandedBack) return handedBack;
@@ -129,7 +145,11 @@ export class BatchRun {
   }
 
   #take(update: PaintUpdate): void {
-    if (update.type === 'step') return this.#heartbeats.step(update.step, update.steps);
+    if (update.type === 'phase') return this.#spans.phase(update);
+    if (update.type === 'step') {
+      this.#spans.step(update.step);
+      return this.#heartbeats.step(update.step, update.steps);
+    }
     const piece = this.#pieces.get(update.requestId);
     if (!piece) return;
     if (update.type === 'notice') piece.notices.push(update.notice);
@@ -147,7 +167,7 @@ export class BatchRun {
           return this.#fail(piece, { reason: 'engine_error', message: 'The engine ended without all pictures.', retryable: true }, gpuSeconds);
         }
         try {
-          await this.#storeAndComplete(piece, paintedMs, gpuSeconds);
+          await withTraceparent(piece.trace.traceparent, () => this.#storeAndComplete(piece, paintedMs, gpuSeconds));
         } catch (error) {
           if ((error as { reason?: string }).reason === 'lease_lost') return;
           await this.#fail(piece, { reason: 'storage_error', message: 'The pictures could not be stored.', retryable: true }, gpuSeconds);
@@ -173,14 +193,17 @@ export class BatchRun {
       storingMs: BigInt(Math.round(performance.now() - storingFromMs)),
       gpuSeconds,
     };
+    storing.observe(Number(completion.storingMs) / 1_000);
     await deliver(() => worker.complete(completion));
     piece.isDropped = true;
+    piece.trace.span.end();
   }
 
   async #fail(piece: Piece, { reason, message, retryable }: Failure, gpuSeconds: number): Promise<void> {
     piece.isDropped = true;
+    piece.trace.span.fail({ reason, message });
     try {
-      await deliver(() => this.tools.worker.fail({ jobId: piece.job.jobId, leaseId: piece.leaseId, failure: { reason, message }, retryable, gpuSeconds }));
+      await withTraceparent(piece.trace.traceparent, () => deliver(() => this.tools.worker.fail({ jobId: piece.job.jobId, leaseId: piece.leaseId, failure: { reason, message }, retryable, gpuSeconds })));
     } catch (error) {
       // The lease runs out and says the same.
       if ((error as { reason?: string }).reason !== 'lease_lost') this.tools.logger.warn({ err: error, jobId: piece.job.jobId }, 'a failure could not be reported');
@@ -188,9 +211,10 @@ export class BatchRun {
   }
 }
 
-function pieceOf({ job, leaseId, imageIds }: Lease): Piece[] {
+function pieceOf(lease: Lease, workerId: string): Piece[] {
+  const { job, leaseId, imageIds } = lease;
   if (!job?.request) return [];
-  return [{ job, request: job.request, leaseId, imageIds, images: new Map(), notices: [], isDropped: false }];
+  return [{ job, request: job.request, leaseId, imageIds, images: new Map(), notices: [], trace: jobTrace(lease, workerId), isDropped: false }];
 }
 
 function paintRequestOf({ job, request }: Piece, initImage: Uint8Array | undefined): PaintRequest {

@@ -6,6 +6,7 @@ import { attemptsThroughRestartsMax, type Queued } from './job-life.js';
 import type { StoredJob } from './job.store.js';
 import { lanes, type Lane } from './lanes.js';
 import type { Pool } from './pools.js';
+import { claimDuration } from './queue-metrics.js';
 
 /** How long a worker may be silent before its jobs go to others. */
 export const leaseMs = 30_000;
@@ -128,8 +129,10 @@ export class Claims<P extends object> {
   }
 
   async #lease(pool: Pool, { workerId }: ClaimRequest, batch: readonly StoredJob<P>[]): Promise<StoredJob<P>[]> {
+    const startedMs = performance.now();
     const expiresMs = this.queue.options.clock.now() + leaseMs;
     const claimed = await this.queue.claim(batch.map((job) => ({ job, lease: { leaseId: newId(), workerId, expiresMs } })));
+    claimDuration.observe((performance.now() - startedMs) / 1_000, { pool: pool.name });
     for (const job of batch) pool.fair.served(queuedLife(job).lane, queuedLife(job).tag, job.value.work.gpuSecondsEstimated);
     return claimed;
   }

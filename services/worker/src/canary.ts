@@ -1,5 +1,7 @@
 import type { DiffusionEngine, PaintBatch } from '@tessera/inference/diffusion-engine.js';
 import type { EngineHealth } from '@tessera/jobs/engine-health.js';
+import { canaryPictures } from '@tessera/jobs/engine-metrics.js';
+import { unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 
 /** A tiny picture takes a fraction of a second; a cold pipeline of billions of weights is loaded from a network disk first. */
@@ -30,6 +32,11 @@ export class Canary implements EngineHealth {
 
   get isFit(): boolean {
     return this.#isFit;
+  }
+
+  /** For readiness: Unavailable `engine_unavailable` while it is not fit. */
+  demandFit(): void {
+    if (!this.#isFit) throw unavailable('engine_unavailable', 'The engine cannot paint.');
   }
 
   start(): void {
@@ -88,6 +95,7 @@ export class Canary implements EngineHealth {
   }
 
   #found(painted: boolean): void {
+    if (!this.#closing.signal.aborted) canaryPictures.inc({ outcome: painted ? 'painted' : 'failed' });
     if (painted && !this.#isFit) this.options.logger.warn('the engine paints again');
     this.#retryMs = painted ? firstRetryMs : Math.min(longestRetryMs, this.#retryMs * 2);
     this.#isFit = painted;

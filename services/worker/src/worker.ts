@@ -1,15 +1,18 @@
 import os from 'node:os';
 import { WorkerService } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
+import { serveHealth } from '@tessera/host/health-server.js';
 import { addressesOf } from '@tessera/host/peers.js';
+import { observeProcess } from '@tessera/host/port-metrics.js';
 import type { DiffusionEngine, ModelInfo, PaintBatch } from '@tessera/inference/diffusion-engine.js';
 import { openEngine } from '@tessera/inference/open-engine.js';
 import { WorkerLoop, type WorkerOptions } from '@tessera/jobs/worker-loop.js';
 import type { Config } from '@tessera/platform/config.js';
+import { HealthChecks } from '@tessera/platform/health.js';
 import { createLogger, type Logger } from '@tessera/platform/logger.js';
+import { startTelemetry } from '@tessera/platform/telemetry/start-telemetry.js';
 import { openRemoteRpc } from '@tessera/rpc/open-remote-rpc.js';
 import { Canary } from './canary.js';
-import { serveHealth } from './health-server.js';
 import { podAccess, PodDeletionCost } from './pod.js';
 
 const canarySecondsDefault = 60;
@@ -32,6 +35,8 @@ export async function startWorker(config: Config): Promise<Worker> {
   const workerId = config.workerId ?? `${os.hostname()}-${process.pid}`;
   const logger = createLogger(config.logLevel, workerId);
   try {
+    const telemetry = await startTelemetry(config.telemetry, 'tessera-worker', logger);
+    closers.push(() => telemetry.close());
     const addresses = addressesOf(config.peers);
     for (const contract of [WorkerService, StorageService]) if (!addresses.has(contract.typeName)) throw new Error('A worker needs the generation and the storage service: set TESSERA_PEERS, for example to generation=127.0.0.1:9003,storage=127.0.0.1:9002.');
     const engine = await openEngine({ engine: config.engine, modelsDir: config.modelsDir, threads: config.engineThreads, tritonUrl: config.tritonUrl, logger });
@@ -46,6 +51,7 @@ export async function startWorker(config: Config): Promise<Worker> {
     const loop = new WorkerLoop(rpc.client(WorkerService), rpc.client(StorageService), engine, logger, { workerId, ...parts.options });
     loop.start();
     closers.push(() => loop.stop());
+    closers.push(() => parts.stopping());
     return { workerId, healthUrl: parts.healthUrl, close };
   } catch (error) {
     await close();
@@ -62,8 +68,11 @@ async function openParts(config: Config, engine: DiffusionEngine, models: readon
   const access = await podAccess();
   const deletionCost = access && new PodDeletionCost(access, logger);
   if (deletionCost) closers.push(() => deletionCost.close());
-  const health = config.healthPort > 0 ? await serveHealth(config.httpHost, config.healthPort, () => canary.isFit) : undefined;
-  if (health) closers.push(() => health.close());
+  const health = new HealthChecks({ engine: async () => canary.demandFit() });
+  observeProcess(health);
+  const healthServer = config.healthPort > 0 ? await serveHealth(config.healthPort, config.httpHost, health) : undefined;
+  healthServer?.started();
+  closers.push(() => healthServer?.close());
   const onHeld = (jobs: number) => {
     heldJobs = jobs;
     deletionCost?.holds(jobs);
@@ -71,7 +80,7 @@ async function openParts(config: Config, engine: DiffusionEngine, models: readon
   deletionCost?.holds(0);
   const modelVersions = new Map(models.map(({ modelId, version }) => [modelId, version]));
   const options = { pool: config.pool, modelVersions, drainMs: config.drainSeconds * 1_000, warmModelsMax: 1, health: canary, onHeld, ...capacityOf[config.engine] };
-  return { options, healthUrl: health && `http://${config.httpHost}:${health.port}` };
+  return { options, stopping: () => healthServer?.stopping(), healthUrl: healthServer && `http://${config.httpHost}:${config.healthPort}` };
 }
 
 const tinyBatch = ({ modelId, minSidePx, defaultGuidanceScale }: ModelInfo): PaintBatch => ({

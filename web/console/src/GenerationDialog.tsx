@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'react';
 import { messageOf, type Api } from './api.js';
-import type { Bill, Generation } from './wire.js';
+import type { Bill, Generation, Picture } from './wire.js';
 
 type Props = { readonly api: Api; readonly generation: Generation; readonly onClose: () => void; readonly onDelete: (id: string) => Promise<void> };
 
@@ -14,9 +14,12 @@ export function GenerationDialog({ api, generation, onClose, onDelete }: Props) 
       <div className="dialog">
         <div className="large" data-count={generation.generated_images.length}>
           {generation.generated_images.map((image, at) => (
-            <a key={image.id} href={image.url} download={`${generation.id}-${at + 1}.png`} title="Save this picture">
-              <img src={image.url} alt={generation.prompt} />
-            </a>
+            <figure key={image.id}>
+              <a href={image.url} download={`${generation.id}-${at + 1}.png`} title="Save this picture">
+                <img src={image.url} alt={generation.prompt} />
+              </a>
+              <Acceptance api={api} picture={image} />
+            </figure>
           ))}
         </div>
         <div className="details">
@@ -50,6 +53,27 @@ export function GenerationDialog({ api, generation, onClose, onDelete }: Props) 
   );
 }
 
+/** Whether the picture is used: reports tell what a used one costs. */
+function Acceptance({ api, picture }: { api: Api; picture: Picture }) {
+  const [isAccepted, setAccepted] = useState(picture.tessera.isAccepted);
+  const [refusal, setRefusal] = useState('');
+  const mark = (accepted: boolean) => {
+    setAccepted(accepted);
+    api.accept(picture.id, accepted).then(
+      () => setRefusal(''),
+      (error: unknown) => {
+        setAccepted(!accepted);
+        setRefusal(messageOf(error));
+      },
+    );
+  };
+  return (
+    <label className="quiet">
+      <input type="checkbox" checked={isAccepted} onChange={(event) => mark(event.target.checked)} /> accepted {refusal}
+    </label>
+  );
+}
+
 /** Line by line; the lines add up to what left the account. */
 function BillTable({ api, id }: { api: Api; id: string }) {
   const [bill, setBill] = useState<Bill>();
@@ -73,7 +97,7 @@ function BillTable({ api, id }: { api: Api; id: string }) {
       <tfoot>
         <tr>
           <th scope="row">
-            charged{bill.lane && ` (${bill.lane})`}
+            charged{bill.lane && ` (${bill.lane})`}, {bill.wallet === 'credits' ? 'API credits' : 'tokens'}
           </th>
           <td>{bill.chargedTokens}</td>
         </tr>

@@ -24,6 +24,10 @@ export class LoadedModels {
 
   constructor(private readonly manifests: readonly Manifest[]) {}
 
+  get size(): number {
+    return this.#models.size;
+  }
+
   async of(modelId: string): Promise<{ model: Model; look: string }> {
     const manifest = this.manifests.find(({ variants }) => variants.some((variant) => variant.modelId === modelId));
     const variant = manifest?.variants.find((each) => each.modelId === modelId);

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { cancelled, resourceExhausted, TesseraError, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
+import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
 import { DiffusionEngine, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
 import type { Manifest } from '../manifest.js';
 import { describeModels, refuseUnpaintable } from '../models.js';
@@ -62,7 +63,7 @@ export class OnnxEngine extends DiffusionEngine {
     };
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      this.#post({ type: 'paint', callId, batch, cancelFlag });
+      this.#post({ type: 'paint', callId, askedMs: spanTimeMs(), batch, cancelFlag });
       for (;;) {
         if (signal.aborted) throw stopped();
         const update = updates.shift();

@@ -30,7 +30,7 @@ async function handle(message: ToWorker): Promise<void> {
     if (message.type === 'warm') await painter.warm(message.modelId);
     else {
       const flag = new Int32Array(message.cancelFlag);
-      await painter.paint({ batch: message.batch, emit: (update) => sendUpdate(callId, update), isCancelled: () => Atomics.load(flag, 0) !== 0 });
+      await painter.paint({ batch: message.batch, askedMs: message.askedMs, emit: (update) => sendUpdate(callId, update), isCancelled: () => Atomics.load(flag, 0) !== 0 });
     }
     send({ type: 'done', callId });
   } catch (error) {

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { cancelled } from '@tessera/platform/errors.js';
-import type { EngineNotice, PaintBatch, PaintRequest, PaintUpdate } from '../diffusion-engine.js';
+import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
+import type { EngineNotice, PaintBatch, PaintPhase, PaintRequest, PaintUpdate } from '../diffusion-engine.js';
 import type { Manifest } from '../manifest.js';
 import { Canvas } from './canvas.js';
 import { LoadedModels } from './model.js';
@@ -9,6 +10,8 @@ import { LocalSessions } from './sessions.js';
 
 export type Job = {
   readonly batch: PaintBatch;
+  /** When it was asked for, milliseconds since 1970. */
+  readonly askedMs: number;
   readonly emit: (update: PaintUpdate) => void;
   readonly isCancelled: () => boolean;
 };
@@ -29,20 +32,32 @@ export class Painter {
    * Pictures of a batch go through the denoiser one by one, each step for all of them before the next: the graphs have a fixed shape (a picture and its
    * unguided twin), so batch-mates cannot change a single bit of a picture, and progress is even.
    */
-  async paint({ batch, emit, isCancelled }: Job): Promise<void> {
+  async paint({ batch, askedMs, emit, isCancelled }: Job): Promise<void> {
+    const modelsHeld = this.#models.size;
     const { model, look } = await this.#models.of(batch.modelId);
+    if (this.#models.size > modelsHeld) emit({ type: 'phase', phase: 'load', startMs: askedMs, endMs: spanTimeMs() });
     const refuseIfCancelled = () => {
       if (isCancelled()) throw cancelled('painting_cancelled', 'The painting was cancelled.');
     };
     const pieces: Piece[] = [];
     for (const request of batch.requests) {
-      const reading = model.reader.read(request.prompt, look);
-      for (const notice of [...reading.notices, ...styleNotices(model.manifest, request)]) emit({ type: 'notice', requestId: request.requestId, notice });
+      const { requestId } = request;
+      const reading = await phased(emit, 'read_prompt', { requestId }, async () => model.reader.read(request.prompt, look));
+      for (const notice of [...reading.notices, ...styleNotices(model.manifest, request)]) emit({ type: 'notice', requestId, notice });
       for (let index = 0; index < request.images; index += 1) {
         refuseIfCancelled();
-        pieces.push({ request, index, canvas: await Canvas.prepare(model, this.#sessions, batch, request, reading, index) });
+        const canvas = await phased(emit, 'conditioning', { requestId, index }, () => Canvas.prepare(model, this.#sessions, batch, request, reading, index));
+        pieces.push({ request, index, canvas });
       }
     }
+    await phased(emit, 'denoise', {}, () => this.#denoise(model.manifest, batch, emit, pieces, refuseIfCancelled));
+    for (const piece of pieces) {
+      refuseIfCancelled();
+      emit(await this.#finish(model.manifest, batch, piece, emit));
+    }
+  }
+
+  async #denoise(manifest: Manifest, batch: PaintBatch, emit: Job['emit'], pieces: readonly Piece[], refuseIfCancelled: () => void): Promise<void> {
     for (let step = 0; step < batch.steps; step += 1) {
       for (const { canvas } of pieces) {
         refuseIfCancelled();
@@ -50,11 +65,7 @@ export class Painter {
       }
       emit({ type: 'step', step: step + 1, steps: batch.steps });
       const isPreviewDue = batch.previewEverySteps > 0 && (step + 1) % batch.previewEverySteps === 0 && step + 1 < batch.steps;
-      if (isPreviewDue) for (const piece of pieces) emit(await this.#preview(model.manifest, piece, step + 1));
-    }
-    for (const piece of pieces) {
-      refuseIfCancelled();
-      emit(await this.#finish(model.manifest, batch, piece));
+      if (isPreviewDue) for (const piece of pieces) emit(await this.#preview(manifest, piece, step + 1));
     }
   }
 
@@ -75,10 +86,22 @@ export class Painter {
     return { type: 'preview', requestId: request.requestId, index, step, image: await encodePreview(planes, gradeOf(manifest, request)) };
   }
 
-  async #finish(manifest: Manifest, batch: PaintBatch, { request, index, canvas }: Piece): Promise<PaintUpdate> {
-    const planes = await enlarge(toPlanes(await canvas.picture(), manifest), canvas.window, batch, manifest, this.#sessions);
-    return { type: 'image', requestId: request.requestId, index, image: await encodePng(planes, gradeOf(manifest, request), batch.widthPx, batch.heightPx) };
+  async #finish(manifest: Manifest, batch: PaintBatch, { request, index, canvas }: Piece, emit: Job['emit']): Promise<PaintUpdate> {
+    const { requestId } = request;
+    const picture = { requestId, index };
+    const decoded = await phased(emit, 'decode', picture, async () => toPlanes(await canvas.picture(), manifest));
+    const planes = await phased(emit, 'super_resolution', picture, () => enlarge(decoded, canvas.window, batch, manifest, this.#sessions));
+    const image = await phased(emit, 'encode', picture, () => encodePng(planes, gradeOf(manifest, request), batch.widthPx, batch.heightPx));
+    return { type: 'image', requestId, index, image };
   }
+}
+
+/** Tells how long a phase took, when it has not failed. */
+async function phased<T>(emit: Job['emit'], phase: PaintPhase, of: { requestId?: string; index?: number }, run: () => Promise<T>): Promise<T> {
+  const startMs = spanTimeMs();
+  const made = await run();
+  emit({ type: 'phase', phase, startMs, endMs: spanTimeMs(), ...of });
+  return made;
 }
 
 function toPlanes(picture: Float32Array, { nativeSidePx }: Manifest): Planes {

@@ -1,7 +1,9 @@
 import { create, fromBinary, toBinary, type DescMessage, type DescMethodUnary, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
-import { Client, credentials, status, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
+import { Client, credentials, Metadata, status, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
 import { GRPCInferenceService, ModelInferRequestSchema, ModelStreamInferResponseSchema, type ModelInferResponse, type ModelInferRequest, type ModelStreamInferResponse } from '@tessera/contracts/inference/grpc_service_pb.js';
 import { cancelled, internal, TesseraError, unavailable, type ErrorKind } from '@tessera/platform/errors.js';
+import { startSpan } from '@tessera/platform/telemetry/span.js';
+import { currentTraceparent } from '@tessera/platform/trace.js';
 import { engineEvent, type EngineEvent, type Task } from './contract.js';
 import { packTensors, type Bundle } from './tensor-bundle.js';
 
@@ -52,10 +54,12 @@ export class TritonClient {
     const stopped = () => cancelled('painting_cancelled', 'The painting was cancelled.');
     if (signal.aborted) throw stopped();
     const { modelStreamInfer } = GRPCInferenceService.method;
+    const span = startSpan(pathOf(modelStreamInfer).slice(1), { kind: 'client', attributes: { 'rpc.system.name': 'grpc', 'rpc.method': pathOf(modelStreamInfer).slice(1), 'server.address': this.url, 'tessera.triton.task': task.task } });
     const stream = this.#client.makeBidiStreamRequest(
       pathOf(modelStreamInfer),
       (request: ModelInferRequest) => Buffer.from(toBinary(ModelInferRequestSchema, request)),
       (wire) => fromBinary(ModelStreamInferResponseSchema, wire),
+      traced(span.traceparent ?? currentTraceparent()),
     );
     const onAbort = () => stream.cancel();
     signal.addEventListener('abort', onAbort, { once: true });
@@ -72,12 +76,14 @@ export class TritonClient {
         if (answer && answer.event.type !== 'alive') yield answer;
       }
     } catch (error) {
+      span.fail(error);
       if (signal.aborted) throw stopped();
       throw error instanceof TesseraError ? error : this.#lost(error, silence.wasTooLong);
     } finally {
       signal.removeEventListener('abort', onAbort);
       silence.end();
       stream.cancel();
+      span.end();
     }
   }
 
@@ -113,6 +119,13 @@ class Silence {
   end(): void {
     clearTimeout(this.#timer);
   }
+}
+
+/** Triton's own spans (`--trace-config mode=opentelemetry`) continue the job's trace. */
+function traced(traceparent: string | undefined): Metadata {
+  const metadata = new Metadata();
+  if (traceparent) metadata.set('traceparent', traceparent);
+  return metadata;
 }
 
 const pathOf = ({ parent, name }: { parent: { typeName: string }; name: string }) => `/${parent.typeName}/${name}`;

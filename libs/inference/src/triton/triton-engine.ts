@@ -1,6 +1,7 @@
 import { Counter, register } from 'prom-client';
 import { cancelled, internal, resourceExhausted, TesseraError, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
+import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
 import { DiffusionEngine, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
 import { type Family, isFlow } from '../manifest.js';
 import { describeModels, familyOf, refuseUnpaintable } from '../models.js';
@@ -51,10 +52,15 @@ export class TritonEngine extends DiffusionEngine {
     this.#openCalls += 1;
     try {
       const stop = AbortSignal.any([signal, this.#closing.signal]);
+      const askedMs = spanTimeMs();
       const composition = await this.#compose(batch, stop);
+      const phases = new AnswerPhases();
+      yield { type: 'phase', phase: 'conditioning', startMs: askedMs, endMs: spanTimeMs() };
       for (const notice of composition.notices) yield { type: 'notice', ...notice };
       for await (const answer of this.#client.run(composition.task, composition.tensors, stop)) {
+        yield* phases.arrived(answer);
         const update = await updateOf(answer, composition, batch);
+        if (update?.type === 'image') yield phases.encoded(update);
         if (update) yield update;
       }
     } catch (error) {
@@ -100,6 +106,28 @@ export class TritonEngine extends DiffusionEngine {
     else if (this.#closing.signal.aborted) return unavailable('engine_unavailable', 'The engine has been closed.');
     if (error instanceof TesseraError && error.kind === 'Unavailable') this.logger.warn({ err: error, triton: this.#client.url }, 'Triton is not available');
     return error;
+  }
+}
+
+/** What can be told of the phases in Triton from when its answers come: steps until the last one, then decoding (and enlarging) until the first picture. */
+class AnswerPhases {
+  readonly #sentMs = spanTimeMs();
+  #lastMs = this.#sentMs;
+  #hasPicture = false;
+
+  *arrived({ event }: Answer): Iterable<PaintUpdate> {
+    const nowMs = spanTimeMs();
+    if (event.type === 'image' && !this.#hasPicture) {
+      this.#hasPicture = true;
+      yield { type: 'phase', phase: 'denoise', startMs: this.#sentMs, endMs: this.#lastMs };
+      yield { type: 'phase', phase: 'decode', startMs: this.#lastMs, endMs: nowMs };
+    }
+    this.#lastMs = nowMs;
+  }
+
+  /** Of a picture that has just become a file. */
+  encoded({ requestId, index }: { requestId: string; index: number }): PaintUpdate {
+    return { type: 'phase', phase: 'encode', startMs: this.#lastMs, endMs: spanTimeMs(), requestId, index };
   }
 }
 
