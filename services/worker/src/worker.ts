@@ -41,9 +41,9 @@ export async function startWorker(config: Config): Promise<Worker> {
     for (const contract of [WorkerService, StorageService]) if (!addresses.has(contract.typeName)) throw new Error('A worker needs the generation and the storage service: set TESSERA_PEERS, for example to generation=127.0.0.1:9003,storage=127.0.0.1:9002.');
     const engine = await openEngine({ engine: config.engine, modelsDir: config.modelsDir, threads: config.engineThreads, tritonUrl: config.tritonUrl, logger });
     closers.push(() => engine.close());
-    const { models } = await engine.describe();
+    const models = modelsOf(config, (await engine.describe()).models);
     const first = models.find(({ isDefault }) => isDefault) ?? models[0];
-    if (!first) throw new Error('There is no model to paint with: see TESSERA_MODELS.');
+    if (!first) throw new Error(`There is no model to paint with in the pool "${config.pool}": see TESSERA_MODELS, TESSERA_POOL and TESSERA_MODEL_POOLS.`);
     await engine.warm(first.modelId);
     const rpc = openRemoteRpc(addresses);
     closers.push(() => rpc.close());
@@ -57,6 +57,11 @@ export async function startWorker(config: Config): Promise<Worker> {
     await close();
     throw error;
   }
+}
+
+/** Those of its pool; where nothing is said of pools, all that it holds. */
+function modelsOf({ pool, modelPools }: Config, held: readonly ModelInfo[]): readonly ModelInfo[] {
+  return Object.keys(modelPools).length === 0 ? held : held.filter(({ modelId }) => (modelPools[modelId] ?? 'default') === pool);
 }
 
 async function openParts(config: Config, engine: DiffusionEngine, models: readonly ModelInfo[], first: ModelInfo, logger: Logger, closers: (() => Promise<void> | void)[]) {
