@@ -11,7 +11,7 @@ import type { Config } from '@tessera/platform/config.js';
 import { HealthChecks } from '@tessera/platform/health.js';
 import { createLogger, type Logger } from '@tessera/platform/logger.js';
 import { startTelemetry } from '@tessera/platform/telemetry/start-telemetry.js';
-import { openRpc } from '@tessera/rpc/open-rpc.js';
+import { openRemoteRpc } from '@tessera/rpc/open-remote-rpc.js';
 import { Canary } from './canary.js';
 import { podAccess, PodDeletionCost } from './pod.js';
 
@@ -41,11 +41,11 @@ export async function startWorker(config: Config): Promise<Worker> {
     for (const contract of [WorkerService, StorageService]) if (!addresses.has(contract.typeName)) throw new Error('A worker needs the generation and the storage service: set TESSERA_PEERS, for example to generation=127.0.0.1:9003,storage=127.0.0.1:9002.');
     const engine = await openEngine({ engine: config.engine, modelsDir: config.modelsDir, threads: config.engineThreads, tritonUrl: config.tritonUrl, logger });
     closers.push(() => engine.close());
-    const { models } = await engine.describe();
+    const models = modelsOf(config, (await engine.describe()).models);
     const first = models.find(({ isDefault }) => isDefault) ?? models[0];
-    if (!first) throw new Error('There is no model to paint with: see TESSERA_MODELS.');
+    if (!first) throw new Error(`There is no model to paint with in the pool "${config.pool}": see TESSERA_MODELS, TESSERA_POOL and TESSERA_MODEL_POOLS.`);
     await engine.warm(first.modelId);
-    const { rpc } = openRpc(addresses);
+    const rpc = openRemoteRpc(addresses);
     closers.push(() => rpc.close());
     const parts = await openParts(config, engine, models, first, logger, closers);
     const loop = new WorkerLoop(rpc.client(WorkerService), rpc.client(StorageService), engine, logger, { workerId, ...parts.options });
@@ -57,6 +57,11 @@ export async function startWorker(config: Config): Promise<Worker> {
     await close();
     throw error;
   }
+}
+
+/** Those of its pool; where nothing is said of pools, all that it holds. */
+function modelsOf({ pool, modelPools }: Config, held: readonly ModelInfo[]): readonly ModelInfo[] {
+  return Object.keys(modelPools).length === 0 ? held : held.filter(({ modelId }) => (modelPools[modelId] ?? 'default') === pool);
 }
 
 async function openParts(config: Config, engine: DiffusionEngine, models: readonly ModelInfo[], first: ModelInfo, logger: Logger, closers: (() => Promise<void> | void)[]) {
