@@ -23,10 +23,10 @@ const POSE_STREAM = 3;
 
 /** What an init image leaves as it is: its latent, and the noise from which it came back. */
 type Kept = { readonly part: KnownPart; readonly latent: Float32Array; readonly noise: Float32Array };
-type Steers = Steering & { readonly content: Steer | undefined; readonly style: Steer | undefined; readonly noise: Float32Array };
+export type Steers = Steering & { readonly content: Steer | undefined; readonly style: Steer | undefined; readonly noise: Float32Array };
 type Start = { readonly step: number; readonly latent: Float32Array; readonly kept: Kept | undefined };
 
-export type CanvasPlan = { readonly times: readonly number[]; readonly isSecondOrder: boolean; /** Undefined: without the unguided twin. */ readonly guidance: number | undefined; readonly firstStep: number; readonly latent: Float32Array; readonly kept: KeptPlan | undefined };
+export type CanvasPlan = { readonly times: readonly number[]; readonly isSecondOrder: boolean; /** Undefined: without the unguided twin. */ readonly guidance: number | undefined; readonly firstStep: number; readonly latent: Float32Array; readonly kept: KeptPlan | undefined; readonly steers: Steers | undefined };
 /** What an init image leaves as it is, as tensors of the latent's shape; `repainted` is 1 where it may change. */
 export type KeptPlan = { readonly repainted: Float32Array; readonly latent: Float32Array; readonly noise: Float32Array };
 
@@ -85,7 +85,7 @@ export class Canvas {
 
   /** What somebody else needs to paint it, beside what its conditions are made from. */
   get plan(): CanvasPlan {
-    return { times: this.times, isSecondOrder: this.isSecondOrder, guidance: this.guidance, firstStep: this.firstStep, latent: this.latent, kept: this.kept && { repainted: this.kept.part.repainted(this.latent.length), latent: this.kept.latent, noise: this.kept.noise } };
+    return { times: this.times, isSecondOrder: this.isSecondOrder, guidance: this.guidance, firstStep: this.firstStep, latent: this.latent, kept: this.kept && { repainted: this.kept.part.repainted(this.latent.length), latent: this.kept.latent, noise: this.kept.noise }, steers: this.steers };
   }
 
   /** From noise at time 1 to the picture at 0, with classifier-free guidance. */

@@ -3,7 +3,7 @@ import { cancelled, invalidArgument } from '@tessera/platform/errors.js';
 import type { EngineNotice, PaintBatch, PaintRequest } from '../diffusion-engine.js';
 import type { DiffusersManifest, Manifest } from '../manifest.js';
 import { adapterTensors } from '../onnx/adapting.js';
-import { Canvas } from '../onnx/canvas.js';
+import { Canvas, type Steers } from '../onnx/canvas.js';
 import type { LoadedModels } from '../onnx/model.js';
 import { gradeOf, styleNotices } from '../onnx/painter.js';
 import { readScene } from '../onnx/scene.js';
@@ -30,6 +30,13 @@ const taskOf = (batch: PaintBatch, family: Manifest | DiffusersManifest, adapter
 };
 
 const picturesOf = ({ requests }: PaintBatch) => requests.flatMap((request) => Array.from({ length: request.images }, (_, index) => ({ request, index })));
+
+/** The pictures that steer the latent; none: nothing to send. */
+const steeringTensors = (steers: Steers | undefined): Record<string, Float32Array> =>
+  steers && (steers.content || steers.style) ? { ...(steers.content ? { content: steers.content.latent } : {}), ...(steers.style ? { style: steers.style.latent } : {}), noise: steers.noise } : {};
+
+const steeringPlan = (steers: Steers | undefined) =>
+  steers && { contentUntil: steers.contentUntil, contentCells: steers.contentCells, styleUntil: steers.styleUntil, contentStrength: steers.content?.strength ?? 0, styleStrength: steers.style?.strength ?? 0 };
 
 /** A diffusers pipeline reads the prompt itself. */
 export function composeForDiffusers(family: DiffusersManifest, batch: PaintBatch): Composition {
@@ -64,15 +71,16 @@ export async function composeForFlow(client: TritonClient, models: LoadedModels,
       if (signal.aborted) throw cancelled('painting_cancelled', 'The painting was cancelled.');
       const sessions = new RemoteSessions(client, manifest, placeOf(manifest), signal);
       const canvas = await Canvas.prepare(model, sessions, batch, request, scene, index);
-      const { latent, kept, guidance = null, ...plan } = canvas.plan;
+      const { latent, kept, steers, guidance = null, ...plan } = canvas.plan;
       const dims = [manifest.latent.channels, manifest.latent.sidePx, manifest.latent.sidePx];
       const name = plans.length;
       tensors.set(`${name}/latent`, { data: latent, dims });
       for (const [part, data] of Object.entries(kept ?? {})) tensors.set(`${name}/kept/${part}`, { data, dims });
+      for (const [part, data] of Object.entries(steeringTensors(steers))) tensors.set(`${name}/steers/${part}`, { data, dims });
       for (const [input, tensor] of Object.entries(adapters)) tensors.set(`${name}/denoiser/${input}`, bundled(tensor));
       pictures.push({ request, index, repaint: scene.repaint });
       for (const [role, tensor] of sessions.conditioning) tensors.set(`${name}/conditioning/${role}`, tensor);
-      plans.push({ ...plan, guidance, window: canvas.window, grade: gradeOf(manifest, request) });
+      plans.push({ ...plan, guidance, steering: steeringPlan(steers), window: canvas.window, grade: gradeOf(manifest, request) });
     }
   }
   return { task: taskOf(batch, manifest, [], plans), tensors, pictures, notices };

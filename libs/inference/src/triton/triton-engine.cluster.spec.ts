@@ -66,6 +66,21 @@ describe('Triton as an engine', () => {
     }
   });
 
+  it.each(['content', 'style'] as const)('follows a reference of %s as the engine in process does', async (kind) => {
+    const bytes = await sharp({ create: { width: 96, height: 64, channels: 3, background: '#d04020' } }).png().toBuffer();
+    const guided = batch({ previewEverySteps: 0, requests: [{ ...batch().requests[0]!, images: 1, guidance: [{ kind, bytes, strength: 0.7 }] }] });
+    const inProcess = await openEngine({ engine: 'onnx', threads: 2, logger });
+    try {
+      const [ours, theirs, plain] = [await shown(inProcess.paint(guided, never)), await shown(engine.paint(guided, never)), await shown(engine.paint(batch({ previewEverySteps: 0, requests: [{ ...batch().requests[0]!, images: 1 }] }), never))];
+      const [here, there, unguided] = [await pixelsOf(ours.at(-1)), await pixelsOf(theirs.at(-1)), await pixelsOf(plain.at(-1))];
+      const distance = (a: Buffer, b: Buffer) => a.reduce((sum, value, at) => sum + Math.abs(value - b[at]!), 0) / a.length;
+      expect(distance(here, there)).toBeLessThan(0.5);
+      expect(distance(here, unguided)).toBeGreaterThan(3);
+    } finally {
+      await inProcess.close();
+    }
+  });
+
   it('paints several batches side by side over one connection', async () => {
     const painted = await Promise.all([1, 2, 3].map((seed) => all(engine.paint(batch({ requests: [{ ...batch().requests[0]!, seed, images: 1 }] }), never))));
     expect(painted.map((updates) => updates.filter(({ type }) => type === 'image').length)).toEqual([1, 1, 1]);

@@ -11,6 +11,7 @@ import numpy as np
 from .families import Family
 from .graphs import Graphs
 from .pictures import Emit, cut, emit_pixels, enlarged, graded
+from .steering import drawn_towards, share_of_step, styled
 
 
 class Canvas:
@@ -25,6 +26,7 @@ class Canvas:
         self.constant = self._run("conditioning", within(tensors, "conditioning"))
         self.adapters = within(tensors, "denoiser")
         self.kept = within(tensors, "kept")
+        self.steers = within(tensors, "steers")
 
     def step(self, number: int) -> None:
         if number < self.plan["firstStep"]:
@@ -34,6 +36,8 @@ class Canvas:
         self.estimate = (self.latent - time * guided).astype(np.float32)
         velocity = guided.astype(np.float32)
         self._advance(velocity, length)
+        if self.steers:
+            self._steer(self.times[number + 1])
         if self.kept:
             self._restore(self.times[number + 1])
         self.before = (velocity, length) if self.plan["isSecondOrder"] else None
@@ -62,6 +66,15 @@ class Canvas:
         past, past_length = self.before
         lean = 0.5 * length / past_length
         self.latent = (self.latent - length * (now + lean * (now - past))).astype(np.float32)
+
+    def _steer(self, time: float) -> None:
+        plan, steps = self.plan["steering"], len(self.times) - 1
+        if "style" in self.steers and time >= plan["styleUntil"]:
+            share = share_of_step(plan["styleStrength"], steps)
+            self.latent = styled(self.latent, self.estimate, self.steers["style"], share, time)
+        if "content" in self.steers and time >= plan["contentUntil"]:
+            share = share_of_step(plan["contentStrength"], steps)
+            self.latent = drawn_towards(self.latent, self.steers["content"], self.steers["noise"], share, time, plan["contentCells"])
 
     def _restore(self, time: float) -> None:
         """Where an init picture stays, the latent is that picture's on its own way from the noise."""
