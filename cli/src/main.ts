@@ -21,6 +21,7 @@ function createProgram(): Command {
   addEconomy(program);
   addWebhooks(program);
   addKeys(program);
+  addDeadLetters(program);
   addWorkshop(program);
   return program;
 }
@@ -33,6 +34,8 @@ Examples:
 
 Commands talk to TESSERA_URL when it is set, else to a server that runs on the data folder, else they start one for as long as they need it.
 Environment: TESSERA_URL, TESSERA_API_KEY, TESSERA_DATA.  Exit codes: 0 done, 1 failed, 2 refused or misused, 130 interrupted.`;
+
+const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
 
 function addGenerate(program: Command): void {
   program
@@ -49,6 +52,13 @@ function addGenerate(program: Command): void {
     .option('--style <name>', 'preset style, for example VIBRANT')
     .option('--init <file>', 'start from this picture (PNG, JPEG or WebP)')
     .option('--strength <share>', 'how much of the first picture to keep, 0 to 1')
+    .option('--mask <file>', 'repaint only what is white in this picture')
+    .option('--unzoom <factor>', 'lay the first picture smaller into the middle and paint around it; needs --size')
+    .option('--edges <file[:strength]>', 'follow the outlines of this picture', collect, [])
+    .option('--depth <file[:strength]>', 'follow this depth map: white is near', collect, [])
+    .option('--style-from <file[:strength]>', 'take colours and manner from this picture', collect, [])
+    .option('--content <file[:strength]>', 'take the arrangement from this picture', collect, [])
+    .option('--character <file[:strength[:word]]>', 'show this thing in place of a word of the prompt (default: the first thing); again for more views', collect, [])
     .option('-o, --out <path>', 'folder or file for the pictures', '.')
     .option('--engine <name>', 'engine of a server started for this command: onnx, noop or triton')
     .option('--dry-run', 'show what it would cost and paint nothing')
@@ -62,6 +72,8 @@ Examples:
   tessera generate "a red apple on a beach at sunset" --images 2 --seed 7
   tessera generate "two cats in the snow" --size 16:9 --style VIBRANT --out pictures/
   tessera generate "the same, at night" --init cats.png --strength 0.4
+  tessera generate "a hat" --init cats.png --mask head.png
+  tessera generate "a dog on the moon" --character rex.png:1:dog --edges sketch.png:0.7
   tessera generate "a castle" --dry-run --json | jq .quote.totalTokens
 
 Ctrl-C cancels the job and returns its tokens.`,
@@ -162,6 +174,27 @@ function addKeys(program: Command): void {
     .option(...dataOption)
     .addHelpText('after', '\nExample:\n  tessera keys revoke 0199f3c2-1d5e-7a41-9c1b-2f6d8e0a7b34')
     .action(async (id: string, options) => (await import('./commands/keys.js')).revokeKey(id, options));
+}
+
+function addDeadLetters(program: Command): void {
+  const letters = program.command('dead-letters').description('events that a service has given up after its retries');
+  letters
+    .command('list')
+    .description('list them, newest first')
+    .option('--group <name>', 'of one group, for example billing (default: all)')
+    .option('--json', 'print JSON')
+    .option(...dataOption)
+    .addHelpText('after', '\nExample:\n  tessera dead-letters list --group billing')
+    .action(async (options) => (await import('./commands/dead-letters.js')).listDeadLetters(options));
+  letters
+    .command('redrive')
+    .description('have the service handle it once more, when the cause is gone')
+    .argument('[id]', 'id from `dead-letters list`')
+    .option('--all', 'the newest thousand')
+    .option('--group <name>', 'with --all: of one group only')
+    .option(...dataOption)
+    .addHelpText('after', '\nExamples:\n  tessera dead-letters redrive 0199f3c2-1d5e-7a41-9c1b-2f6d8e0a7b34\n  tessera dead-letters redrive --all --group billing')
+    .action(async (id: string | undefined, options) => (await import('./commands/dead-letters.js')).redriveDeadLetters(id, options));
 }
 
 function addWorkshop(program: Command): void {

@@ -42,7 +42,7 @@ describe('the values of the chart', () => {
     await expect(template(...variants.least, '--set', setting)).rejects.toMatchObject({ stderr: expect.stringContaining(words) });
   });
 
-  it.each(['secrets.apiKey', 'secrets.mongodb', 'secrets.redis', 'secrets.s3'])('are refused without %s, with a sentence that says what to do', async (name) => {
+  it.each(['secrets.apiKey', 'secrets.sealing', 'secrets.mongodb', 'secrets.redis', 'secrets.s3'])('are refused without %s, with a sentence that says what to do', async (name) => {
     await expect(template(...variants.least, '--set', `${name}.existingSecret=`)).rejects.toMatchObject({ stderr: expect.stringContaining(`Set ${name}.existingSecret to a Secret`) });
   });
 

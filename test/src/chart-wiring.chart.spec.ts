@@ -17,7 +17,7 @@ const madeUp: Record<string, string> = {
   TESSERA_MONGO_URL: 'mongodb://mongodb:27017/tessera?replicaSet=rs0',
   TESSERA_REDIS_URL: 'redis://redis:6379',
 };
-const secretValue = (variable: string) => madeUp[variable] ?? 'made-up-secret-value';
+const secretValue = (variable: string) => madeUp[variable] ?? 'a-made-up-secret-value-of-some-length';
 const settingsOf = (variant: Variant, container: Container) => environmentOf(manifestsOf(variant), container, secretValue);
 
 /** Read by Node, by the C library and by the SDK of OpenTelemetry, and told to the worker by Kubernetes. */
@@ -88,6 +88,9 @@ describe.each(variantNames)('the processes of the chart with %s values', (varian
 
   it('get their secrets by reference', () => {
     const secret = /MONGO_URL|REDIS_URL|SECRET|ACCESS_KEY|API_KEY|HEADERS/;
+    // What a process would mint for itself, each of them another, and lose with its pod.
+    const gateway = ownContainers(manifestsOf(variant)).find(({ container }) => container.name === 'gateway')!;
+    for (const name of ['TESSERA_API_KEY', 'TESSERA_SECRETS_KEY']) expect(gateway.container.env).toContainEqual({ name, valueFrom: { secretKeyRef: expect.anything() } });
     for (const { container } of ownContainers(manifestsOf(variant))) {
       const given = container.env!.filter(({ name }) => secret.test(name));
       const ofStores = ['TESSERA_MONGO_URL', 'TESSERA_REDIS_URL', 'TESSERA_S3_ACCESS_KEY_ID', 'TESSERA_S3_SECRET_ACCESS_KEY'];

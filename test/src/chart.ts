@@ -54,7 +54,7 @@ export const validate = (...args: readonly string[]): Promise<{ stdout: string; 
 /** The ways in which the chart is checked: the least that must be said, everything brought along, every switch on. */
 export const variants = {
   least: [
-    '--set', 'secrets.apiKey.existingSecret=owner,secrets.mongodb.existingSecret=stores,secrets.redis.existingSecret=stores,secrets.s3.existingSecret=s3',
+    '--set', 'secrets.apiKey.existingSecret=owner,secrets.sealing.existingSecret=owner,secrets.mongodb.existingSecret=stores,secrets.redis.existingSecret=stores,secrets.s3.existingSecret=s3',
     '--set', 'kafka.brokers={kafka:9092},s3.endpoint=https://s3.example.com,s3.bucket=pictures',
   ],
   dev: ['--values', path.join(chartFolder, 'values-dev.yaml')],

@@ -19,7 +19,7 @@ export class DeadLetters {
   private readonly letters: Collection<DeadLetterDocument>;
 
   constructor(private readonly documents: Documents) {
-    this.letters = documents.collection({ name: 'events.dead_letters', indexes: [{ name: 'byGroup', fields: ['group', 'failedMs'] }] });
+    this.letters = documents.collection({ name: 'events.dead_letters', indexes: [{ name: 'byGroup', fields: ['group', 'failedMs'] }, { name: 'byTime', fields: ['failedMs'] }] });
     observeDeadLetters(() => this.letters.count());
   }
 
@@ -36,9 +36,9 @@ export class DeadLetters {
     eventsGivenUp.inc({ group });
   }
 
-  async list(group: string, limit: number): Promise<DeadLetter[]> {
-    const { items } = await this.letters.find({ where: { group }, sort: [['failedMs', 'desc']], limit });
-    return items.map(({ id, value: { type, key, eventId, attempts, error, failedMs } }) => ({ deadLetterId: id, group, type, key, eventId, attempts, error, failedMs }));
+  async list(group: string | undefined, limit: number): Promise<DeadLetter[]> {
+    const { items } = await this.letters.find({ ...(group === undefined ? {} : { where: { group } }), sort: [['failedMs', 'desc']], limit });
+    return items.map(({ id, value: { group: of, type, key, eventId, attempts, error, failedMs } }) => ({ deadLetterId: id, group: of, type, key, eventId, attempts, error, failedMs }));
   }
 
   /** Runs the handler of the letter's group once more; the letter goes when it succeeds, and notes another attempt when it fails. */

@@ -93,6 +93,7 @@ export function describeFailureConformance(name: string, install: () => Promise<
       expect(gateway).toEqual(['a']);
       expect(await here.bus.deadLetters('billing', 10)).toHaveLength(1);
       expect(await here.bus.deadLetters('gateway', 10)).toEqual([]);
+      expect(await here.bus.deadLetters(undefined, 10)).toMatchObject([{ group: 'billing' }]);
     });
 
     it('redrives a dead letter, which leaves the list when its handler succeeds', async () => {

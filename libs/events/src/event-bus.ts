@@ -37,8 +37,8 @@ export abstract class EventBus {
   abstract stop(): Promise<void>;
   /** Resolves when every group has handled all that was committed before the call; for tests and orderly shutdown. */
   abstract drain(): Promise<void>;
-  /** Newest first, at most `limit` (1..1000). */
-  abstract deadLetters(group: string, limit: number): Promise<DeadLetter[]>;
+  /** Newest first, at most `limit` (1..1000); of all groups when none is named. */
+  abstract deadLetters(group: string | undefined, limit: number): Promise<DeadLetter[]>;
   /** Delivers a dead letter again; it leaves the list when its handler succeeds. NotFound `unknown_dead_letter`. */
   abstract redrive(deadLetterId: string): Promise<void>;
   /** Events committed and not yet handled, by group. */

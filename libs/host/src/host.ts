@@ -16,6 +16,7 @@ import { lockFolder } from './folder-lock.js';
 import { HealthController } from './health.controller.js';
 import { serveHealth } from './health-server.js';
 import { NestLogs } from './nest-logs.js';
+import { redriveWhenAsked } from './redrives.js';
 import { openPorts, PortsModule, type Ports } from './ports.js';
 import { addReflectionAndHealth } from './public-grpc.js';
 import type { ServiceDefinition } from './service-definition.js';
@@ -64,6 +65,7 @@ export async function host(services: readonly ServiceDefinition[], config: Confi
     await app.listen(config.httpPort, config.httpHost);
     app.useLogger(new NestLogs(ports.logger));
     url = config.publicUrl ?? listeningUrl(app, config);
+    redriveWhenAsked(ports.bus, services.map(({ name }) => name).join('+'), ports.logger);
     await ports.bus.start();
     healthServer?.started();
     closers.push(() => healthServer?.stopping());

@@ -3,16 +3,33 @@ import path from 'node:path';
 import { z } from 'zod';
 import { diffusersSchema } from './diffusers-manifest.js';
 import type { ModelInfo } from './diffusion-engine.js';
+import { type GuidanceKind, guidanceKinds } from './guidance.js';
 
 const file = z.string().min(1);
 const ioNames = <Key extends string>(...keys: readonly Key[]) => z.strictObject(Object.fromEntries(keys.map((key) => [key, z.string().min(1)])) as Record<Key, z.ZodString>);
 const graph = <In extends string, Out extends string>(inputs: readonly In[], outputs: readonly Out[]) =>
   z.strictObject({ file, inputs: ioNames(...inputs), outputs: ioNames(...outputs) });
 
-/** `poses` may be missing: such a graph shows things as their pictures do. */
+const optionalName = z.string().min(1).optional();
+
+/**
+ * What may be missing, and what its absence means. `poses`: things look as in their pictures. `views`, `viewWeights`: one picture shows a thing, others do not help.
+ * The others: pictures cannot guide in that way.
+ */
 const conditioningGraph = z.strictObject({
   file,
-  inputs: ioNames('tokens', 'slots', 'references', 'boxes', 'dropped').extend({ poses: z.string().min(1).optional() }),
+  inputs: ioNames('tokens', 'slots', 'references', 'boxes', 'dropped').extend({
+    poses: optionalName,
+    views: optionalName,
+    viewWeights: optionalName,
+    /** Edges and nearness. */
+    guides: optionalName,
+    guideStrengths: optionalName,
+    content: optionalName,
+    contentStrength: optionalName,
+    style: optionalName,
+    styleStrength: optionalName,
+  }),
   outputs: ioNames('text', 'references', 'canvas'),
 });
 
@@ -48,6 +65,8 @@ const variantOfAny = z.strictObject({
 const variant = variantOfAny.extend({
   /** Key of `looks` in the language file. */
   look: z.string().min(1),
+  /** A variant that was taught to need few steps: by an adapter of `adapters.files`, without the unguided twin (guidance is folded in), with steps of its own. */
+  distilled: z.strictObject({ adapter: z.string().min(1), sampler: sampler.omit({ fromSteps: true }) }).optional(),
 });
 
 const limits = z.strictObject({
@@ -66,6 +85,8 @@ const schema = z.strictObject({
   variants: z.array(variant).min(1),
   limits,
   nativeSidePx: z.int().positive(),
+  /** Of the square that a style reference is squeezed into. */
+  styleSidePx: z.int().positive().default(64),
   latent: z.strictObject({ channels: z.int().positive(), sidePx: z.int().positive() }),
   text: z.strictObject({ vocabulary: file, tokens: z.int().positive(), padToken: z.string() }),
   /** Words of the vocabulary that stand for the first, second … concept. */
@@ -79,6 +100,15 @@ const schema = z.strictObject({
     marginPx: z.number().min(0),
     spread: z.number().min(0),
   }),
+  /** Layers of the denoiser that adapters change, in each of its blocks: its graph takes `down.<name>` and `up.<name>`. Absent: it takes no adapters. */
+  adapters: z
+    .strictObject({
+      blocks: z.int().positive(),
+      layers: z.array(z.strictObject({ name: z.string().min(1), inputs: z.int().positive(), outputs: z.int().positive() })).min(1),
+      /** Adapters that come with the model, by their id. */
+      files: z.record(z.string(), file).default({}),
+    })
+    .optional(),
   graphs: z.strictObject({
     /** These two take any number of filled slots, from one to all. */
     layout: graph(['tokens', 'slots', 'shapes'], ['mean', 'logDeviation']),
@@ -87,6 +117,10 @@ const schema = z.strictObject({
     decoder: graph(['latent'], ['picture']),
     /** Absent: the model paints from noise only. */
     encoder: graph(['picture'], ['latent']).optional(),
+    /** Loss, and its gradients for the adapter's matrices as `grad.<name>`. Its batch and its rank are fixed. Absent: nothing can be taught. */
+    trainStep: graph(['latent', 'noise', 'time', 'weight', 'text', 'references', 'canvas'], ['loss']).extend({ rows: z.int().positive(), rank: z.int().positive() }).optional(),
+    /** Absent: pictures must come with their background cut away. */
+    matting: graph(['picture'], ['alpha', 'nearness']).optional(),
   }),
   /** Rising by `fromSteps`, beginning with 1. */
   samplers: z.array(sampler).min(1),
@@ -100,7 +134,7 @@ const schema = z.strictObject({
   styles: z.record(z.string().regex(/^[A-Z0-9_]+$/, 'upper case'), grade),
 });
 
-export type Sampler = z.infer<typeof sampler>;
+export type Sampler = Omit<z.infer<typeof sampler>, 'fromSteps'>;
 export type Poses = z.infer<typeof poses>;
 export type Grade = z.infer<typeof grade>;
 export type Variant = z.infer<typeof variant>;
@@ -125,7 +159,9 @@ function parseFamily(json: string, manifestPath: string): Family {
 export function parseManifest(json: string, manifestPath: string): Manifest {
   const manifest = { ...parseFile(schema, json, manifestPath), folder: path.dirname(manifestPath) };
   const refuse = (sentence: string) => new Error(`${manifestPath}: ${sentence}`);
-  const { guidance, samplers } = manifest;
+  const { guidance, samplers, variants, adapters } = manifest;
+  const stranger = variants.find(({ distilled }) => distilled && !(distilled.adapter in (adapters?.files ?? {})));
+  if (stranger) throw refuse(`${stranger.modelId} needs the adapter "${stranger.distilled?.adapter}", which adapters.files does not name`);
   if (samplers[0]?.fromSteps !== 1 || samplers.some(({ fromSteps }, k) => fromSteps <= (samplers[k - 1]?.fromSteps ?? 0))) throw refuse('samplers must begin with 1 and rise');
   for (const [k, [from, to]] of guidance.points.entries()) {
     const before = guidance.points[k - 1];
@@ -193,11 +229,31 @@ export function modelInfos(family: Family): ModelInfo[] {
     nativeWidthPx: nativeSidePx,
     nativeHeightPx: nativeSidePx,
     supportsInitImage: isFlow(family) && family.graphs.encoder !== undefined,
+    ...(isFlow(family) ? { guidanceKinds: guidanceKindsOf(family), ...adapterIdsOf(family) } : {}),
   }));
 }
 
-export function samplerFor({ samplers }: Manifest, steps: number): Sampler {
-  return samplers.findLast(({ fromSteps }) => fromSteps <= steps) ?? { fromSteps: 1, shift: 1, order: 1 };
+/** Those that a request may name: not what makes a distilled variant what it is. */
+function adapterIdsOf({ adapters, variants }: Manifest): Pick<ModelInfo, 'adapterIds'> {
+  if (!adapters) return {};
+  return { adapterIds: Object.keys(adapters.files).filter((id) => !variants.some(({ distilled }) => distilled?.adapter === id)) };
+}
+
+/** A character takes a thing's place, which every model of this pipeline has. */
+export function guidanceKindsOf({ graphs: { conditioning, encoder } }: Manifest): GuidanceKind[] {
+  const { guides, guideStrengths, content, contentStrength, style, styleStrength } = conditioning.inputs;
+  const has: Record<GuidanceKind, boolean> = {
+    edges: guides !== undefined && guideStrengths !== undefined,
+    depth: guides !== undefined && guideStrengths !== undefined,
+    style: style !== undefined && styleStrength !== undefined,
+    content: content !== undefined && contentStrength !== undefined && encoder !== undefined,
+    character: true,
+  };
+  return guidanceKinds.filter((kind) => has[kind]);
+}
+
+export function samplerFor({ samplers }: Manifest, { distilled }: Variant, steps: number): Sampler {
+  return distilled?.sampler ?? samplers.findLast(({ fromSteps }) => fromSteps <= steps) ?? { shift: 1, order: 1 };
 }
 
 /** The scale the denoiser understands; ends are held. */

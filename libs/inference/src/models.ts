@@ -1,6 +1,8 @@
 import { invalidArgument } from '@tessera/platform/errors.js';
-import type { EngineDescription, PaintBatch } from './diffusion-engine.js';
-import { type Family, modelInfos } from './manifest.js';
+import type { EngineDescription, PaintBatch, Placement } from './diffusion-engine.js';
+import { refuseUnadaptable } from './adapters/adapter-use.js';
+import { refuseUnguidable } from './guidance.js';
+import { type Family, guidanceKindsOf, isFlow, modelInfos } from './manifest.js';
 
 /** Latents are eight times smaller than pictures. */
 const SIDE_MULTIPLE_PX = 8;
@@ -10,7 +12,7 @@ export function describeModels(engine: string, manifests: readonly Family[]): En
 }
 
 /** What every engine refuses before it begins. */
-export function refuseUnpaintable(manifests: readonly Family[], { modelId, widthPx, heightPx, steps }: PaintBatch): void {
+export function refuseUnpaintable(manifests: readonly Family[], { modelId, widthPx, heightPx, steps, requests, adapters = [] }: PaintBatch): void {
   const manifest = familyOf(manifests, modelId);
   if (!manifest) throw invalidArgument('unknown_model', `There is no model "${modelId}".`, { param: 'model_id' });
   const { minSidePx, maxSidePx, maxSteps } = manifest.limits;
@@ -19,7 +21,21 @@ export function refuseUnpaintable(manifests: readonly Family[], { modelId, width
       throw invalidArgument('unsupported_size', `${param} must be a multiple of ${SIDE_MULTIPLE_PX} from ${minSidePx} to ${maxSidePx}, not ${side}.`, { param });
     }
   }
+  const flow = isFlow(manifest) ? manifest : undefined;
+  refuseUnadaptable(adapters, flow?.adapters && Object.keys(flow.adapters.files), modelId);
+  for (const { initImage, guidance = [] } of requests) {
+    refuseUnguidable(guidance, flow ? guidanceKindsOf(flow) : [], modelId);
+    if (initImage && !flow?.graphs.encoder) throw invalidArgument('unsupported_init_image', `${modelId} cannot start from a picture.`, { param: 'init_image' });
+    if (initImage?.placement) refuseOutside(initImage.placement, widthPx, heightPx);
+  }
   if (!Number.isInteger(steps) || steps < 1 || steps > maxSteps) throw invalidArgument('unsupported_steps', `steps must be a whole number from 1 to ${maxSteps}, not ${steps}.`, { param: 'steps' });
 }
 
 export const familyOf = (families: readonly Family[], modelId: string): Family | undefined => families.find(({ variants }) => variants.some((variant) => variant.modelId === modelId));
+
+function refuseOutside(placement: Placement, canvasWidthPx: number, canvasHeightPx: number): void {
+  const { leftPx, topPx, widthPx, heightPx } = placement;
+  const fits = (from: number, length: number, whole: number) => Number.isInteger(from) && Number.isInteger(length) && from >= 0 && length >= SIDE_MULTIPLE_PX && from + length <= whole;
+  if (fits(leftPx, widthPx, canvasWidthPx) && fits(topPx, heightPx, canvasHeightPx)) return;
+  throw invalidArgument('invalid_placement', `The init image must lie within the picture of ${canvasWidthPx} x ${canvasHeightPx} pixels and be at least ${SIDE_MULTIPLE_PX} pixels long on each side.`, { param: 'placement' });
+}

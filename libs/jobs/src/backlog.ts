@@ -7,7 +7,7 @@ const headsMax = 64;
 const ranges = 8;
 const samplesPerRange = 32;
 /** Counting further costs more and changes nothing: no pool has the workers for a range of so many jobs. What is told is then less than there is. */
-const countedPerRangeMax = 25_000;
+const countedPerRangeMax = 10_000;
 /** Jobs in the hands of a pool's workers: hundreds of workers with a batch each. */
 const runningMax = 1_000;
 
@@ -24,8 +24,8 @@ export type Backlog = {
 type Jobs = JobStore<object>;
 
 /**
- * The work before a pool's workers, measured at its store: true for any number of processes and after any crash. It costs the same with a hundred thousand jobs as with
- * a million. Jobs parked at their account's limit are not counted: more workers would not run them.
+ * The work before a pool's workers, measured at its store: true for any number of processes and after any crash. It costs the same with some hundred thousand jobs
+ * as with a million. Jobs parked at their account's limit are not counted: more workers would not run them.
  */
 export async function measureBacklog(store: Jobs, pool: string, nowMs: number): Promise<Backlog> {
   const [running, ...queued] = await Promise.all([store.running(pool, runningMax), ...lanes.map((lane) => measureLane(store, pool, lane))]);

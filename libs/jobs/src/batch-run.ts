@@ -1,6 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { DiffusionEngine, EncodedImage, EngineNotice, PaintBatch, PaintRequest, PaintUpdate } from '@tessera/inference/diffusion-engine.js';
-import type { ImageRequest, Job, JobPreviewSchema, Lease } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import type { DiffusionEngine, EncodedImage, EngineNotice, GuidanceInput, InitImageInput, PaintBatch, PaintRequest, PaintUpdate } from '@tessera/inference/diffusion-engine.js';
+import type { Guidance, ImageRequest, InitImage, Job, JobPreviewSchema, Lease } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { isGuidanceKind } from '@tessera/inference/guidance.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
@@ -9,7 +10,7 @@ import { jobTrace, PaintingSpans, type JobTrace } from './batch-spans.js';
 import type { DeviceTime } from './device-time.js';
 import type { EngineHealth } from './engine-health.js';
 import { Heartbeats } from './heartbeats.js';
-import { readInitImage } from './init-image.js';
+import { noInputPictures, readInputPictures, type InputPictures } from './input-pictures.js';
 import { storing } from './engine-metrics.js';
 import type { Slots } from './slots.js';
 import type { PictureClient, WorkerClient } from './worker-clients.js';
@@ -74,12 +75,12 @@ export class BatchRun {
   async finished(): Promise<void> {
     this.#heartbeats.start();
     try {
-      const initImages = await this.#readInitImages();
+      const inputs = await this.#readInputs();
       const waitingFromMs = spanTimeMs();
       await this.tools.painting.take();
       this.#spans.waited(this.#traces(), waitingFromMs);
       const startedMs = performance.now();
-      const failure = await this.#paint(initImages).finally(() => this.tools.painting.giveBack());
+      const failure = await this.#paint(inputs).finally(() => this.tools.painting.giveBack());
       const deviceSeconds = this.tools.device.taken(startedMs, performance.now());
       await this.#deliver(deviceSeconds * 1_000, failure);
     } finally {
@@ -108,29 +109,29 @@ export class BatchRun {
     if (this.#left().length === 0) this.#stop.abort();
   }
 
-  async #readInitImages(): Promise<Map<string, Uint8Array>> {
-    const initImages = new Map<string, Uint8Array>();
+  async #readInputs(): Promise<Map<string, InputPictures>> {
+    const inputs = new Map<string, InputPictures>();
     for (const piece of this.#left()) {
-      const { initImage } = piece.request;
-      if (!initImage) continue;
       try {
-        initImages.set(piece.job.jobId, await withTraceparent(piece.trace.traceparent, () => readInitImage(this.tools.pictures, piece.job.accountId, initImage.assetId, this.#stop.signal)));
+        inputs.set(piece.job.jobId, await withTraceparent(piece.trace.traceparent, () => readInputPictures(this.tools.pictures, piece.job.accountId, piece.request, this.#stop.signal)));
       } catch (error) {
         await this.#fail(piece, failureOf(error, true), 0);
       }
     }
-    return initImages;
+    return inputs;
   }
 
   /** Answers why the batch failed, or nothing when it did not. */
-  async #paint(initImages: Map<string, Uint8Array>): Promise<Failure | undefined> {
+  async #paint(inputs: Map<string, InputPictures>): Promise<Failure | undefined> {
     const pieces = this.#left();
     const [first] = pieces;
     if (!first) return undefined;
     if (this.#stop.signal.aborted) return handedBack;
     const { modelId, widthPx, heightPx, steps, guidanceScale } = first.request;
-    const requests = pieces.map((piece) => paintRequestOf(piece, initImages.get(piece.job.jobId)));
-    const batch: PaintBatch = { modelId, widthPx, heightPx, steps, guidanceScale, previewEverySteps: this.tools.previewEverySteps, requests };
+    // The queue puts only such jobs together as agree on them.
+    const adapters = first.request.adapters.map(({ adapterId, weight }) => ({ id: adapterId, weight }));
+    const requests = pieces.map((piece) => paintRequestOf(piece, inputs.get(piece.job.jobId) ?? noInputPictures));
+    const batch: PaintBatch = { modelId, widthPx, heightPx, steps, guidanceScale, previewEverySteps: this.tools.previewEverySteps, requests, ...(adapters.length > 0 ? { adapters } : {}) };
     try {
       const images = requests.reduce((sum, request) => sum + request.images, 0);
       await this.#spans.around(this.#traces(), { ...batch, images }, async () => {
@@ -217,7 +218,7 @@ function pieceOf(lease: Lease, workerId: string): Piece[] {
   return [{ job, request: job.request, leaseId, imageIds, images: new Map(), notices: [], trace: jobTrace(lease, workerId), isDropped: false }];
 }
 
-function paintRequestOf({ job, request }: Piece, initImage: Uint8Array | undefined): PaintRequest {
+function paintRequestOf({ job, request }: Piece, inputs: InputPictures): PaintRequest {
   return {
     requestId: job.jobId,
     prompt: request.prompt,
@@ -225,8 +226,19 @@ function paintRequestOf({ job, request }: Piece, initImage: Uint8Array | undefin
     seed: Number(request.seed ?? 0n),
     images: request.images,
     style: request.style,
-    ...(initImage ? { initImage: { bytes: initImage, strength: request.initImage?.strength ?? 0 } } : {}),
+    ...(request.initImage ? { initImage: initImageOf(request.initImage, inputs) } : {}),
+    ...(request.guidance.length > 0 ? { guidance: request.guidance.flatMap((guidance) => guidanceOf(guidance, inputs)) } : {}),
   };
+}
+
+function initImageOf({ assetId, strength, maskAssetId, placement }: InitImage, inputs: InputPictures): InitImageInput {
+  const mask = inputs.get(maskAssetId);
+  return { bytes: inputs.get(assetId) ?? new Uint8Array(), strength, ...(mask ? { mask } : {}), ...(placement ? { placement } : {}) };
+}
+
+/** What this worker's version does not know was refused when the job was accepted. */
+function guidanceOf({ kind, assetId, strength, subject }: Guidance, inputs: InputPictures): GuidanceInput[] {
+  return isGuidanceKind(kind) ? [{ kind, bytes: inputs.get(assetId) ?? new Uint8Array(), strength, subject }] : [];
 }
 
 const previewOf = (update: Extract<PaintUpdate, { type: 'preview' }>): MessageInitShape<typeof JobPreviewSchema> => ({

@@ -7,12 +7,14 @@ import { Accounts } from './account.js';
 import { Bootstrap } from './bootstrap.js';
 import { Callers } from './callers.js';
 import { Catalogues } from './catalogues.js';
+import { DeadLetterBox } from './dead-letters.js';
 import { EconomyGrpcController } from './economy.grpc.controller.js';
 import { Economy } from './economy.js';
 import { Generations } from './generations.js';
 import { AccountController } from './http/account.controller.js';
 import { CatalogueController } from './http/catalogue.controller.js';
 import { configureHttp } from './http/configure-http.js';
+import { DeadLettersController } from './http/dead-letters.controller.js';
 import { EconomyController } from './http/economy.controller.js';
 import { EventsController } from './http/events.controller.js';
 import { GenerationsController } from './http/generations.controller.js';
@@ -49,6 +51,7 @@ import { WebhooksGrpcController } from './webhooks.grpc.controller.js';
     UploadsController,
     CatalogueController,
     AccountController,
+    DeadLettersController,
     EconomyController,
     KeysController,
     OpenAiController,
@@ -62,7 +65,7 @@ import { WebhooksGrpcController } from './webhooks.grpc.controller.js';
     WebhooksController,
     WebhooksGrpcController,
   ],
-  providers: [Bootstrap, Installation, KeyStore, Keys, Callers, Generations, Uploads, OpenAiImages, Accounts, Economy, Catalogues, Models, Readiness, HttpErrors, SecretBox, WebhookStore, DeliveryWorker, Subscriptions, WebhookEvents, Webhooks],
+  providers: [Bootstrap, Installation, KeyStore, Keys, Callers, Generations, Uploads, OpenAiImages, Accounts, Economy, Catalogues, DeadLetterBox, Models, Readiness, HttpErrors, SecretBox, WebhookStore, DeliveryWorker, Subscriptions, WebhookEvents, Webhooks],
 })
 export class GatewayModule {}
 

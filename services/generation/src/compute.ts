@@ -14,19 +14,19 @@ export function computeSpecOf(request: FullImageRequest, model: ModelInfo): Mess
     steps: request.steps,
     images: request.images,
     superResolution: request.widthPx > model.nativeWidthPx || request.heightPx > model.nativeHeightPx,
-    surcharges: request.initImage ? ['init_image'] : [],
+    surcharges: [...(request.initImage ? ['init_image'] : []), ...(request.guidance?.some(({ kind }) => kind === 'character') ? ['character_reference'] : [])],
   };
 }
 
 /** What the queue must know to order, batch and estimate it. */
 export function workOf(request: FullImageRequest, pool: string, gpuTime: GpuTime): Work {
-  const { modelId, widthPx, heightPx, steps, guidanceScale, images, initImage } = request;
+  const { modelId, widthPx, heightPx, steps, guidanceScale, images, initImage, adapters = [] } = request;
   const workUnits = ((widthPx * heightPx) / 1_000_000) * steps * images;
   return {
     pool,
     modelId,
-    // A batch must agree on the noise schedule, and the strength of an init image cuts into it.
-    affinity: [modelId, widthPx, heightPx, steps, guidanceScale, initImage ? `init ${initImage.strength}` : 'text'].join('/'),
+    // A batch must agree on the noise schedule, and the strength of an init image cuts into it; adapters change the model itself.
+    affinity: [modelId, widthPx, heightPx, steps, guidanceScale, initImage ? `init ${initImage.strength}` : 'text', ...adapters.map(({ adapterId, weight }) => `${adapterId} ${weight}`)].join('/'),
     images,
     workUnits,
     gpuSecondsEstimated: gpuTime.estimate(modelId, workUnits),

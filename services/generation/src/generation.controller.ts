@@ -112,9 +112,11 @@ export class GenerationController {
   }
 }
 
-const modelMessage = ({ aliases, minSidePx: _, ...model }: ModelInfo, pool: string): MessageInitShape<typeof ModelDescriptionSchema> => ({
+const modelMessage = ({ aliases, guidanceKinds = [], adapterIds = [], minSidePx: _, ...model }: ModelInfo, pool: string): MessageInitShape<typeof ModelDescriptionSchema> => ({
   ...model,
   aliases: [...aliases],
+  guidanceKinds: [...guidanceKinds],
+  adapterIds: [...adapterIds],
   pool,
   maxImages: imagesMax,
 });

@@ -11,6 +11,7 @@ import { EmbeddedWorker } from './embedded-worker.js';
 import { generation } from './generation.module.js';
 import { ImageQueue } from './image-queue.js';
 import type { ImageJob, ImageJobPayload } from './job.documents.js';
+import { Scaler } from './scaler.js';
 import { defaultPool } from './models.js';
 
 // As KEDA calls it: the contract read from its file by another library than ours, over the wire.
@@ -107,6 +108,20 @@ describe('the scaler', () => {
     expect(await isActive()).toBe(true);
     await queue.jobs.cancel(running!);
     expect(await isActive()).toBe(false);
+  });
+
+  it('does not measure a very long queue anew for everyone who asks', async () => {
+    const measured = hosted.app.get(Scaler, { strict: false });
+    expect(await measured.measure(defaultPool)).not.toBe(await measured.measure(defaultPool));
+    const waiting = (n: number) => ({
+      accountId: 'account', createdMs: 1, payload,
+      work: { pool: defaultPool, modelId: 'mosaic-3d', affinity: 'x', images: 1, workUnits: 1, gpuSecondsEstimated: 2 },
+      life: { state: 'queued', lane: 'fast', tag: n + 1, isParked: false, enqueuedMs: Date.now(), startDeadlineMs: Date.now() + 3_600_000, concurrentJobsMax: 0, attempt: 1 } as const,
+    });
+    for (let n = 0; n < 10_000; n += 1_000) await queue.store.commit(Array.from({ length: 1_000 }, (_, at) => queue.store.insertion(newId(), waiting(n + at))));
+    const first = await measured.measure(defaultPool);
+    expect(first).toMatchObject({ queuedJobs: { fast: 10_000 }, queuedGpuSeconds: 20_000 });
+    expect(await measured.measure(defaultPool)).toBe(first);
   });
 
   it('answers that it has no stream of targets, so that they are asked for', async () => {

@@ -5,6 +5,10 @@ import { ImageQueue } from './image-queue.js';
 import { Models } from './models.js';
 import { PoolNews } from './pool-news.js';
 
+/** Measuring a backlog of so many jobs takes the store a while, and within seconds it does not change by much: the answer stands for all who ask meanwhile. */
+const longBacklogJobs = 10_000;
+const longBacklogStandsMs = 5_000;
+
 /** What an autoscaler is told to aim at, for one pool. */
 export type ScalingTarget = {
   readonly pool: string;
@@ -20,8 +24,8 @@ export type ScalingMetric = { readonly name: string; readonly target: number; re
 /** What the number of workers of a pool should follow; the metrics of the queue say the same. */
 @Injectable()
 export class Scaler {
-  /** Measurements under way: who asks meanwhile gets the same answer, so there is never more than one for each pool. */
-  readonly #measuring = new Map<string, Promise<Backlog>>();
+  /** The newest measurement of each pool, and until when it stands: while it is under way in any case, so there is never more than one at a time. */
+  readonly #measured = new Map<string, { readonly backlog: Promise<Backlog>; untilMs: number }>();
 
   constructor(
     private readonly queue: ImageQueue,
@@ -52,13 +56,18 @@ export class Scaler {
   }
 
   measure(pool: string): Promise<Backlog> {
-    const known = this.#measuring.get(pool);
-    if (known) return known;
-    const measuring = measureBacklog(this.queue.store, pool, this.queue.clock.now()).finally(() => this.#measuring.delete(pool));
-    this.#measuring.set(pool, measuring);
-    return measuring;
+    const { store, clock } = this.queue;
+    const known = this.#measured.get(pool);
+    if (known && clock.now() < known.untilMs) return known.backlog;
+    const measured = { backlog: measureBacklog(store, pool, clock.now()), untilMs: Number.POSITIVE_INFINITY };
+    this.#measured.set(pool, measured);
+    const expire = (standsMs: number) => (measured.untilMs = clock.now() + standsMs);
+    measured.backlog.then((backlog) => expire(isLong(backlog) ? longBacklogStandsMs : 0), () => expire(0));
+    return measured.backlog;
   }
 }
+
+const isLong = ({ queuedJobs }: Backlog): boolean => Object.values(queuedJobs).reduce((total, jobs) => total + jobs, 0) >= longBacklogJobs;
 
 /** The metrics of a target. Their names are part of what operators see, in the autoscaler and in its events. */
 export function scalingMetrics({ backlogSecondsPerWorker, waitSecondsPerWorker }: ScalingTarget): readonly ScalingMetric[] {

@@ -1,11 +1,12 @@
 import { useEffect, useRef, useState } from 'react';
 import { messageOf, type Api } from './api.js';
+import { startFrom, type Start } from './StartingPicture.js';
 import type { Bill, Generation, Picture } from './wire.js';
 
-type Props = { readonly api: Api; readonly generation: Generation; readonly onClose: () => void; readonly onDelete: (id: string) => Promise<void> };
+type Props = { readonly api: Api; readonly generation: Generation; readonly onClose: () => void; readonly onDelete: (id: string) => Promise<void>; readonly onStart: (start: Start) => void };
 
 /** One job at full size, with what was asked and what it cost. */
-export function GenerationDialog({ api, generation, onClose, onDelete }: Props) {
+export function GenerationDialog({ api, generation, onClose, onDelete, onStart }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
   const { tessera } = generation;
@@ -18,7 +19,12 @@ export function GenerationDialog({ api, generation, onClose, onDelete }: Props) 
               <a href={image.url} download={`${generation.id}-${at + 1}.png`} title="Save this picture">
                 <img src={image.url} alt={generation.prompt} />
               </a>
-              <Acceptance api={api} picture={image} />
+              <figcaption>
+                <Acceptance api={api} picture={image} />
+                <button type="button" className="plain" onClick={() => onStart(startFrom(image.id, image.url, generation.imageWidth, generation.imageHeight))}>
+                  Edit this picture
+                </button>
+              </figcaption>
             </figure>
           ))}
         </div>

@@ -15,7 +15,7 @@ export type Model = {
   readonly id: string;
   readonly name: string;
   readonly description: string;
-  readonly tessera: { readonly model: string; readonly isDefault: boolean; readonly maxImages: number; readonly maxSide: number; readonly defaultSteps: number; readonly maxSteps: number };
+  readonly tessera: { readonly model: string; readonly isDefault: boolean; readonly maxImages: number; readonly maxSide: number; readonly defaultSteps: number; readonly maxSteps: number; readonly guidanceKinds: readonly string[] };
 };
 export type Picture = { readonly id: string; readonly url: string; readonly tessera: { readonly isAccepted: boolean } };
 export type Generation = {
@@ -51,6 +51,7 @@ export type Bill = {
   readonly returnedTokens: number;
   readonly balanceTokens: number;
 };
+export type Upload = { readonly id: string; readonly url: string; readonly tessera: { readonly width: number; readonly height: number } };
 export type Request = {
   readonly prompt: string;
   readonly negative_prompt?: string;
@@ -59,6 +60,10 @@ export type Request = {
   readonly height: number;
   readonly num_images: number;
   readonly num_inference_steps?: number;
+  readonly init_image_id?: string;
+  readonly init_mask_id?: string;
+  readonly init_strength?: number;
+  readonly controlnets?: readonly { readonly initImageId: string; readonly preprocessorId: string; readonly weight: number; readonly subject?: string }[];
   readonly seed?: number;
   readonly presetStyle: string;
 };

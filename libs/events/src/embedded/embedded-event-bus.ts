@@ -78,7 +78,7 @@ export class EmbeddedEventBus extends EventBus {
     await Promise.all([...this.groups.values()].map((group) => group.handledUpTo(newest)));
   }
 
-  async deadLetters(group: string, limit: number): Promise<DeadLetter[]> {
+  async deadLetters(group: string | undefined, limit: number): Promise<DeadLetter[]> {
     return this.letters.list(group, limit);
   }
 

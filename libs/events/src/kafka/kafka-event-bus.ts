@@ -87,7 +87,7 @@ export class KafkaEventBus extends EventBus {
     }
   }
 
-  async deadLetters(group: string, limit: number): Promise<DeadLetter[]> {
+  async deadLetters(group: string | undefined, limit: number): Promise<DeadLetter[]> {
     return this.letters.list(group, limit);
   }
 

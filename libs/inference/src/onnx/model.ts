@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { internal, invalidArgument } from '@tessera/platform/errors.js';
-import { type Manifest, parseFile } from '../manifest.js';
+import type { Adapter } from '../adapters/adapter.js';
+import { type Manifest, parseFile, type Variant } from '../manifest.js';
 import type { Vocabulary } from '../prompt/caption.js';
 import { type Language, languageSchema } from '../prompt/language.js';
 import { Lexicon } from '../prompt/lexicon.js';
@@ -16,6 +17,8 @@ export type Model = {
   readonly vocabulary: Vocabulary;
   readonly concepts: ConceptBank;
   readonly reader: PromptReader;
+  /** Adapters that come with it, once they have been used; as many as the manifest names. */
+  readonly bundled: Map<string, Promise<Adapter>>;
 };
 
 /** Models by the ids of their variants, each family read once, when it is first asked for. */
@@ -28,7 +31,7 @@ export class LoadedModels {
     return this.#models.size;
   }
 
-  async of(modelId: string): Promise<{ model: Model; look: string }> {
+  async of(modelId: string): Promise<{ model: Model; variant: Variant }> {
     const manifest = this.manifests.find(({ variants }) => variants.some((variant) => variant.modelId === modelId));
     const variant = manifest?.variants.find((each) => each.modelId === modelId);
     if (!manifest || !variant) throw invalidArgument('unknown_model', `There is no model "${modelId}".`, { param: 'model_id' });
@@ -38,7 +41,7 @@ export class LoadedModels {
       this.#models.delete(manifest.folder);
       throw internal('broken_model', `The files of "${modelId}" cannot be loaded; the log says why.`, { cause: error });
     });
-    return { model, look: variant.look };
+    return { model, variant };
   }
 }
 
@@ -52,7 +55,7 @@ export async function loadModel(manifest: Manifest): Promise<Model> {
   const vocabulary = new Map(words.map((word, number) => [word, number]));
   refuseUnknownWords(manifest, language, vocabulary);
   const reader = new PromptReader(language, new Lexicon(language, concepts.words), manifest.slots.length);
-  return { manifest, language, vocabulary, concepts, reader };
+  return { manifest, language, vocabulary, concepts, reader, bundled: new Map() };
 }
 
 /** A caption word that the text encoder does not know would be dropped without a sound. */

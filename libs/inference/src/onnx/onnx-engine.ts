@@ -1,11 +1,12 @@
 import { Worker } from 'node:worker_threads';
-import { cancelled, resourceExhausted, TesseraError, unavailable } from '@tessera/platform/errors.js';
+import { cancelled, internal, resourceExhausted, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
-import { DiffusionEngine, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
+import { DiffusionEngine, type EncodedImage, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
 import type { Manifest } from '../manifest.js';
 import { describeModels, refuseUnpaintable } from '../models.js';
-import type { ErrorFields, FromWorker, ToWorker, WorkerSetup } from './worker-protocol.js';
+import { fromFields } from './worker-errors.js';
+import type { FromWorker, ToWorker, WorkerSetup } from './worker-protocol.js';
 
 /** Callers queue jobs themselves; more than this many waiting here means that one of them does not. */
 const MAX_OPEN_CALLS = 64;
@@ -38,6 +39,15 @@ export class OnnxEngine extends DiffusionEngine {
 
   override async *paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate> {
     refuseUnpaintable(this.manifests, batch);
+    yield* this.#updates((callId, cancelFlag) => ({ type: 'paint', callId, askedMs: spanTimeMs(), batch, cancelFlag }), signal);
+  }
+
+  override async removeBackground(modelId: string, picture: Uint8Array, signal: AbortSignal): Promise<EncodedImage> {
+    for await (const update of this.#updates((callId, cancelFlag) => ({ type: 'cutOut', callId, modelId, picture, cancelFlag }), signal)) if (update.type === 'image') return update.image;
+    throw internal('painting_failed', 'The picture could not be cut out.');
+  }
+
+  async *#updates(messageOf: (callId: number, cancelFlag: SharedArrayBuffer) => ToWorker, signal: AbortSignal): AsyncIterable<PaintUpdate> {
     const stopped = () => cancelled('painting_cancelled', 'The painting was cancelled.');
     if (signal.aborted) throw stopped();
     const cancelFlag = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
@@ -63,7 +73,7 @@ export class OnnxEngine extends DiffusionEngine {
     };
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      this.#post({ type: 'paint', callId, askedMs: spanTimeMs(), batch, cancelFlag });
+      this.#post(messageOf(callId, cancelFlag));
       for (;;) {
         if (signal.aborted) throw stopped();
         const update = updates.shift();
@@ -152,8 +162,4 @@ export class OnnxEngine extends DiffusionEngine {
   #failAll(error: Error): void {
     for (const call of this.#calls.values()) call.settle(error);
   }
-}
-
-function fromFields({ kind, reason, message, param }: ErrorFields): TesseraError {
-  return new TesseraError(kind, reason, message, param === undefined ? {} : { param });
 }

@@ -3,9 +3,13 @@ import { cancelled } from '@tessera/platform/errors.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
 import type { EngineNotice, PaintBatch, PaintPhase, PaintRequest, PaintUpdate } from '../diffusion-engine.js';
 import type { Manifest } from '../manifest.js';
+import type { Repaint } from '../repaint.js';
+import { adapterTensors } from './adapting.js';
 import { Canvas } from './canvas.js';
+import { withoutBackground } from './matting.js';
 import { LoadedModels } from './model.js';
 import { cut, encodePng, encodePreview, enlarge, noGrade, type Planes } from './pictures.js';
+import { readScene } from './scene.js';
 import { LocalSessions } from './sessions.js';
 
 export type Job = {
@@ -16,7 +20,7 @@ export type Job = {
   readonly isCancelled: () => boolean;
 };
 
-type Piece = { readonly request: PaintRequest; readonly index: number; readonly canvas: Canvas };
+type Piece = { readonly request: PaintRequest; readonly index: number; readonly canvas: Canvas; readonly repaint: Repaint | undefined };
 
 /** Paints batches, one after the other, wherever it is called: see `onnx.worker.ts` for where that is. */
 export class Painter {
@@ -34,20 +38,21 @@ export class Painter {
    */
   async paint({ batch, askedMs, emit, isCancelled }: Job): Promise<void> {
     const modelsHeld = this.#models.size;
-    const { model, look } = await this.#models.of(batch.modelId);
+    const { model, variant } = await this.#models.of(batch.modelId);
     if (this.#models.size > modelsHeld) emit({ type: 'phase', phase: 'load', startMs: askedMs, endMs: spanTimeMs() });
+    const adapters = await adapterTensors(model, variant, batch.adapters ?? []);
     const refuseIfCancelled = () => {
       if (isCancelled()) throw cancelled('painting_cancelled', 'The painting was cancelled.');
     };
     const pieces: Piece[] = [];
     for (const request of batch.requests) {
       const { requestId } = request;
-      const reading = await phased(emit, 'read_prompt', { requestId }, async () => model.reader.read(request.prompt, look));
-      for (const notice of [...reading.notices, ...styleNotices(model.manifest, request)]) emit({ type: 'notice', requestId, notice });
+      const { scene, notices } = await phased(emit, 'read_prompt', { requestId }, () => readScene(model, variant, adapters, this.#sessions, batch, request));
+      for (const notice of [...notices, ...styleNotices(model.manifest, request)]) emit({ type: 'notice', requestId, notice });
       for (let index = 0; index < request.images; index += 1) {
         refuseIfCancelled();
-        const canvas = await phased(emit, 'conditioning', { requestId, index }, () => Canvas.prepare(model, this.#sessions, batch, request, reading, index));
-        pieces.push({ request, index, canvas });
+        const canvas = await phased(emit, 'conditioning', { requestId, index }, () => Canvas.prepare(model, this.#sessions, batch, request, scene, index));
+        pieces.push({ request, index, repaint: scene.repaint, canvas });
       }
     }
     await phased(emit, 'denoise', {}, () => this.#denoise(model.manifest, batch, emit, pieces, refuseIfCancelled));
@@ -77,6 +82,11 @@ export class Painter {
     await Promise.all(first.map((file) => this.#sessions.load(path.join(manifest.folder, file))));
   }
 
+  async cutOut(modelId: string, picture: Uint8Array): Promise<PaintUpdate> {
+    const { model } = await this.#models.of(modelId);
+    return { type: 'image', requestId: '', index: 0, image: await withoutBackground(picture, modelId, model.manifest, this.#sessions) };
+  }
+
   release(): Promise<void> {
     return this.#sessions.release();
   }
@@ -86,12 +96,12 @@ export class Painter {
     return { type: 'preview', requestId: request.requestId, index, step, image: await encodePreview(planes, gradeOf(manifest, request)) };
   }
 
-  async #finish(manifest: Manifest, batch: PaintBatch, { request, index, canvas }: Piece, emit: Job['emit']): Promise<PaintUpdate> {
+  async #finish(manifest: Manifest, batch: PaintBatch, { request, index, canvas, repaint }: Piece, emit: Job['emit']): Promise<PaintUpdate> {
     const { requestId } = request;
     const picture = { requestId, index };
     const decoded = await phased(emit, 'decode', picture, async () => toPlanes(await canvas.picture(), manifest));
     const planes = await phased(emit, 'super_resolution', picture, () => enlarge(decoded, canvas.window, batch, manifest, this.#sessions));
-    const image = await phased(emit, 'encode', picture, () => encodePng(planes, gradeOf(manifest, request), batch.widthPx, batch.heightPx));
+    const image = await phased(emit, 'encode', picture, () => encodePng(planes, gradeOf(manifest, request), batch, repaint));
     return { type: 'image', requestId, index, image };
   }
 }

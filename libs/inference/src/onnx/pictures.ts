@@ -1,7 +1,9 @@
 import path from 'node:path';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import type { EncodedImage } from '../diffusion-engine.js';
 import type { Grade, Manifest } from '../manifest.js';
+import { keepKnown, type Repaint } from '../repaint.js';
+import { matchTone } from '../tone.js';
 import type { Window } from './layout.js';
 import { floats, numbers, type Sessions } from './sessions.js';
 
@@ -61,15 +63,24 @@ function toPixels({ widthPx, heightPx, data }: Planes, { saturation, brightness,
 export const noGrade: Grade = { saturation: 1, brightness: 1, contrast: 1, tint: [1, 1, 1] };
 
 /** PNG of exactly the size asked for, without metadata: the same pixels give the same bytes. */
-export function encodePng(planes: Planes, grade: Grade, widthPx: number, heightPx: number): Promise<EncodedImage> {
-  return encodePngPixels({ widthPx: planes.widthPx, heightPx: planes.heightPx, data: toPixels(planes, grade) }, widthPx, heightPx);
+export function encodePng(planes: Planes, grade: Grade, size: { widthPx: number; heightPx: number }, repaint: Repaint | undefined): Promise<EncodedImage> {
+  return encodePngPixels({ widthPx: planes.widthPx, heightPx: planes.heightPx, data: toPixels(planes, grade) }, size, repaint);
 }
 
-export async function encodePngPixels(painted: Pixels, widthPx: number, heightPx: number): Promise<EncodedImage> {
-  const picture = sharp(painted.data, { raw: { width: painted.widthPx, height: painted.heightPx, channels: 3 } });
-  const sized = painted.widthPx === widthPx && painted.heightPx === heightPx ? picture : picture.resize(widthPx, heightPx, { fit: 'fill', kernel: 'lanczos3' });
-  const bytes = await sized.png({ compressionLevel: 6, adaptiveFiltering: true, palette: false }).toBuffer();
+export async function encodePngPixels(painted: Pixels, { widthPx, heightPx }: { widthPx: number; heightPx: number }, repaint: Repaint | undefined): Promise<EncodedImage> {
+  const asPainted = sharp(painted.data, { raw: { width: painted.widthPx, height: painted.heightPx, channels: 3 } });
+  const isSized = painted.widthPx === widthPx && painted.heightPx === heightPx;
+  const sized = isSized ? asPainted : asPainted.resize(widthPx, heightPx, { fit: 'fill', kernel: 'lanczos3' });
+  const picture = repaint ? await withKnown(sized, repaint) : sized;
+  const bytes = await picture.png({ compressionLevel: 6, adaptiveFiltering: true, palette: false }).toBuffer();
   return { widthPx, heightPx, contentType: 'image/png', bytes: new Uint8Array(bytes) };
+}
+
+async function withKnown(picture: Sharp, repaint: Repaint): Promise<Sharp> {
+  const pixels = await picture.raw().toBuffer();
+  matchTone(pixels, repaint);
+  keepKnown(pixels, repaint);
+  return sharp(pixels, { raw: { width: repaint.widthPx, height: repaint.heightPx, channels: 3 } });
 }
 
 /** Small and quick: looked at for a moment. */

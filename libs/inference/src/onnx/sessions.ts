@@ -16,9 +16,9 @@ export const integers = (data: BigInt64Array, ...dims: number[]): ort.Tensor => 
 
 type Names<In extends string, Out extends string> = { readonly inputs: { readonly [Role in In]?: string | undefined }; readonly outputs: Readonly<Record<Out, string>> };
 
-/** Whoever runs graphs. `names` maps what the pipeline calls its tensors to what the graph calls them, and leaves out what the graph does not take. */
+/** Whoever runs graphs. `names` maps what the pipeline calls its tensors to what the graph calls them, and leaves out what the graph does not take; `others` go by the graph's own names. */
 export abstract class Sessions {
-  abstract run<In extends string, Out extends string>(file: string, names: Names<In, Out>, inputs: Readonly<Record<NoInfer<In>, ort.Tensor>>): Promise<Record<Out, ort.Tensor>>;
+  abstract run<In extends string, Out extends string>(file: string, names: Names<In, Out>, inputs: Readonly<Record<NoInfer<In>, ort.Tensor>>, others?: Tensors): Promise<Record<Out, ort.Tensor>>;
 }
 
 /** In this thread. Graphs are loaded when first run and kept; the least recently used goes when there are too many. */
@@ -43,10 +43,10 @@ export class LocalSessions extends Sessions {
     return session;
   }
 
-  override async run<In extends string, Out extends string>(file: string, names: Names<In, Out>, inputs: Readonly<Record<NoInfer<In>, ort.Tensor>>): Promise<Record<Out, ort.Tensor>> {
+  override async run<In extends string, Out extends string>(file: string, names: Names<In, Out>, inputs: Readonly<Record<NoInfer<In>, ort.Tensor>>, others: Tensors = {}): Promise<Record<Out, ort.Tensor>> {
     const session = await this.load(file);
     const taken = Object.entries<string | undefined>(names.inputs).flatMap(([role, name]) => (name === undefined ? [] : [[name, inputs[role as In]] as const]));
-    const feeds = Object.fromEntries(taken);
+    const feeds = { ...others, ...Object.fromEntries(taken) };
     const results = await session.run(feeds);
     return Object.fromEntries(
       Object.entries<string>(names.outputs).map(([role, name]) => {

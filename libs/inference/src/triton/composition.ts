@@ -2,11 +2,14 @@ import path from 'node:path';
 import { cancelled, invalidArgument } from '@tessera/platform/errors.js';
 import type { EngineNotice, PaintBatch, PaintRequest } from '../diffusion-engine.js';
 import type { DiffusersManifest, Manifest } from '../manifest.js';
+import { adapterTensors } from '../onnx/adapting.js';
 import { Canvas } from '../onnx/canvas.js';
 import type { LoadedModels } from '../onnx/model.js';
 import { gradeOf, styleNotices } from '../onnx/painter.js';
+import { readScene } from '../onnx/scene.js';
+import type { Repaint } from '../repaint.js';
 import type { PaintTask, Placed } from './contract.js';
-import { RemoteSessions } from './remote-sessions.js';
+import { bundled, RemoteSessions } from './remote-sessions.js';
 import type { BundledTensor } from './tensor-bundle.js';
 import type { TritonClient } from './triton-client.js';
 
@@ -15,7 +18,7 @@ export type Composition = {
   readonly task: PaintTask;
   readonly tensors: ReadonlyMap<string, BundledTensor>;
   /** Which picture of which request each of the task's pictures is. */
-  readonly pictures: readonly { readonly request: PaintRequest; readonly index: number }[];
+  readonly pictures: readonly { readonly request: PaintRequest; readonly index: number; readonly repaint?: Repaint | undefined }[];
   readonly notices: readonly { readonly requestId: string; readonly notice: EngineNotice }[];
 };
 
@@ -46,24 +49,30 @@ export function adaptersOf(family: DiffusersManifest, modelId: string): PaintTas
  * Triton gets the tensors that come of it.
  */
 export async function composeForFlow(client: TritonClient, models: LoadedModels, batch: PaintBatch, signal: AbortSignal): Promise<Composition> {
-  const { model, look } = await models.of(batch.modelId);
+  const { model, variant } = await models.of(batch.modelId);
   const { manifest } = model;
   const notices: { requestId: string; notice: EngineNotice }[] = [];
   const tensors = new Map<string, BundledTensor>();
   const plans: object[] = [];
-  const pictures = picturesOf(batch);
+  const pictures: { request: PaintRequest; index: number; repaint: Repaint | undefined }[] = [];
+  const adapters = await adapterTensors(model, variant, batch.adapters ?? []);
   for (const request of batch.requests) {
-    const reading = model.reader.read(request.prompt, look);
-    for (const notice of [...reading.notices, ...styleNotices(manifest, request)]) notices.push({ requestId: request.requestId, notice });
+    const sight = new RemoteSessions(client, manifest, placeOf(manifest), signal);
+    const { scene, notices: said } = await readScene(model, variant, adapters, sight, batch, request);
+    for (const notice of [...said, ...styleNotices(manifest, request)]) notices.push({ requestId: request.requestId, notice });
     for (let index = 0; index < request.images; index += 1) {
       if (signal.aborted) throw cancelled('painting_cancelled', 'The painting was cancelled.');
       const sessions = new RemoteSessions(client, manifest, placeOf(manifest), signal);
-      const canvas = await Canvas.prepare(model, sessions, batch, request, reading, index);
-      const { latent, ...plan } = canvas.plan;
-      const { channels, sidePx } = manifest.latent;
-      tensors.set(`${plans.length}/latent`, { data: latent, dims: [channels, sidePx, sidePx] });
-      for (const [role, tensor] of sessions.conditioning) tensors.set(`${plans.length}/conditioning/${role}`, tensor);
-      plans.push({ ...plan, window: canvas.window, grade: gradeOf(manifest, request) });
+      const canvas = await Canvas.prepare(model, sessions, batch, request, scene, index);
+      const { latent, kept, guidance = null, ...plan } = canvas.plan;
+      const dims = [manifest.latent.channels, manifest.latent.sidePx, manifest.latent.sidePx];
+      const name = plans.length;
+      tensors.set(`${name}/latent`, { data: latent, dims });
+      for (const [part, data] of Object.entries(kept ?? {})) tensors.set(`${name}/kept/${part}`, { data, dims });
+      for (const [input, tensor] of Object.entries(adapters)) tensors.set(`${name}/denoiser/${input}`, bundled(tensor));
+      pictures.push({ request, index, repaint: scene.repaint });
+      for (const [role, tensor] of sessions.conditioning) tensors.set(`${name}/conditioning/${role}`, tensor);
+      plans.push({ ...plan, guidance, window: canvas.window, grade: gradeOf(manifest, request) });
     }
   }
   return { task: taskOf(batch, manifest, [], plans), tensors, pictures, notices };

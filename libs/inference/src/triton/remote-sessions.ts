@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { internal } from '@tessera/platform/errors.js';
+import { internal, invalidArgument } from '@tessera/platform/errors.js';
 import type { Manifest } from '../manifest.js';
 import { floats, Sessions } from '../onnx/sessions.js';
 import type { Placed } from './contract.js';
@@ -38,6 +38,8 @@ export class RemoteSessions extends Sessions {
 
   /** Nobody here looks at the conditions. */
   #keep(bundle: Bundle): (role: string) => Tensor {
+    // Asked a second time, they would have to be mixed here.
+    if (this.conditioning.size > 0) throw invalidArgument('unsupported_guidance', 'A character is followed wholly or not at all where Triton paints: use strength 1.', { param: 'guidance' });
     for (const [role, tensor] of bundle) this.conditioning.set(role, tensor);
     return () => floats(new Float32Array(), 0);
   }
@@ -56,7 +58,7 @@ export class RemoteSessions extends Sessions {
   }
 }
 
-function bundled({ data, dims, type }: Tensor): BundledTensor {
+export function bundled({ data, dims, type }: Tensor): BundledTensor {
   if (data instanceof Float32Array || data instanceof BigInt64Array || data instanceof Uint8Array) return { data, dims };
   throw internal('painting_failed', `Tensors of ${type} are not sent.`);
 }

@@ -140,5 +140,5 @@ async function updateOf({ event, payload }: Answer, { pictures }: Composition, {
   const pixels = { widthPx: event.widthPx, heightPx: event.heightPx, data: payload };
   const named = { requestId: picture.request.requestId, index: picture.index };
   if (event.type === 'preview') return { type: 'preview', ...named, step: event.step, image: await encodePreviewPixels(pixels) };
-  return { type: 'image', ...named, image: await encodePngPixels(pixels, widthPx, heightPx) };
+  return { type: 'image', ...named, image: await encodePngPixels(pixels, { widthPx, heightPx }, picture.repaint) };
 }

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { createGenerationBody, pricingBody, uploadInitImageBody } from '../schemas/leonardo.js';
+import { createGenerationBody, pricingBody, uploadCanvasInitImageBody, uploadInitImageBody } from '../schemas/leonardo.js';
 import { imagesBody } from '../schemas/openai.js';
 import { responses } from '../schemas/responses.js';
 import {
@@ -8,6 +8,7 @@ import {
   createKeyBody,
   createQuery,
   createWebhookBody,
+  deadLettersQuery,
   deliveriesQuery,
   entriesQuery,
   eventsQuery,
@@ -70,6 +71,7 @@ export const operations: readonly Operation[] = [
   { id: 'getBill', method: 'get', path: `${api}/generations/{id}/bill`, tag: 'Generations', summary: 'What a generation costs, line by line. `wait` waits for the bill to be closed.', query: waitQuery, answer: responses.bill, errors: [404] },
   { id: 'markPicture', method: 'put', path: `${api}/pictures/{id}`, tag: 'Generations', summary: 'Mark a picture as accepted, or take the mark back: usage reports tell what an accepted picture costs.', body: markBody, answer: responses.marked, errors: [404], example: { accepted: true } },
   { id: 'uploadInitImage', method: 'post', path: `${api}/init-image`, tag: 'Init images', summary: 'A form to post a picture with (send its fields first, then `file`). Multipart with a `file` uploads at once.', body: uploadInitImageBody, answer: responses.upload, example: { extension: 'png' } },
+  { id: 'uploadCanvasInitImage', method: 'post', path: `${api}/canvas-init-image`, tag: 'Init images', summary: 'Two forms: one for a picture, one for a mask that shows white what is to be repainted.', body: uploadCanvasInitImageBody, answer: responses.canvasUpload, example: { initExtension: 'png', maskExtension: 'png' } },
   { id: 'getInitImageById', method: 'get', path: `${api}/init-image/{id}`, tag: 'Init images', summary: 'One uploaded picture.', answer: responses.initImage, errors: [404] },
   { id: 'deleteInitImageById', method: 'delete', path: `${api}/init-image/{id}`, tag: 'Init images', summary: 'Remove an uploaded picture.', answer: responses.deletedInitImage, errors: [404] },
   { id: 'listPlatformModels', method: 'get', path: `${api}/platformModels`, tag: 'Models and prices', summary: 'The models of this server.', answer: responses.models },
@@ -116,6 +118,8 @@ export const operations: readonly Operation[] = [
   { id: 'redeliver', method: 'post', path: `${api}/webhook-deliveries/{id}/redeliver`, tag: 'Webhooks', summary: 'Send it again, with the same id.', headers: ['Tessera-Account'], answer: responses.delivery, errors: [404] },
   { id: 'createImage', method: 'post', path: '/v1/images/generations', tag: 'OpenAI Images', summary: "OpenAI's Images API: from words to pictures in one call (waits up to two minutes).", body: imagesBody, headers: ['Idempotency-Key'], answer: responses.openAiImages, errors: [402, 409], example: { prompt: 'a red apple on a beach at sunset', size: '512x512', response_format: 'url' } },
   { id: 'listOpenAiModels', method: 'get', path: '/v1/models', tag: 'OpenAI Images', summary: 'The models of this server by name.', answer: responses.openAiModels },
+  { id: 'listDeadLetters', method: 'get', path: `${api}/dead-letters`, tag: 'Server', summary: 'Events that a service has given up after its retries, newest first. Owner only.', query: deadLettersQuery, answer: responses.deadLetters },
+  { id: 'redriveDeadLetter', method: 'post', path: `${api}/dead-letters/{id}/redrive`, tag: 'Server', summary: 'Have its service handle it once more, soon: the letter goes when that succeeds, and counts another attempt when not. Owner only.', answer: responses.redrivenLetter, errors: [404] },
   { id: 'healthz', method: 'get', path: '/healthz', tag: 'Server', summary: 'Alive.', answer: responses.health, isPublic: true },
   { id: 'readyz', method: 'get', path: '/readyz', tag: 'Server', summary: 'Whether the store and the other services answer; 503 when not.', answer: responses.readiness, isPublic: true },
   { id: 'metrics', method: 'get', path: '/metrics', tag: 'Server', summary: 'Prometheus metrics.', contentType: 'text/plain', isPublic: true },

@@ -58,6 +58,8 @@ export const createQuery = z.object({ dryRun: z.enum(['true', 'false']).default(
 export const listQuery = z.object({ limit: whole(100).default(10), offset: whole(10_000).default(0) });
 export const entriesQuery = z.object({ pageSize: z.coerce.number().int().min(1).max(500).default(50), pageToken: z.string().max(500).default(''), wallet });
 
+export const deadLettersQuery = z.object({ group: z.string().max(100).default('').describe('Default: of all groups.'), limit: z.coerce.number().int().min(1).max(1000).default(100) });
+
 export const deliveriesQuery = z.object({ webhookId: z.union([z.uuid(), z.literal('')]).default('').describe('Default: of all webhooks.'), pageSize: z.coerce.number().int().min(1).max(100).default(50), pageToken: z.string().max(500).default('') });
 
 const instant = z

@@ -22,7 +22,8 @@ class Canvas:
         self.latent = tensors["latent"]
         self.estimate = self.latent
         self.before: tuple[np.ndarray, float] | None = None
-        self.constant = {**self._run("conditioning", within(tensors, "conditioning")), **within(tensors, "denoiser")}
+        self.constant = self._run("conditioning", within(tensors, "conditioning"))
+        self.adapters = within(tensors, "denoiser")
         self.kept = within(tensors, "kept")
 
     def step(self, number: int) -> None:
@@ -49,7 +50,7 @@ class Canvas:
         guidance = self.plan["guidance"]
         rows = 1 if guidance is None else 2
         inputs = {"latent": np.stack([self.latent] * rows), "time": np.full(rows, time, np.float32), **self.constant}
-        velocity = self._run("denoiser", inputs)["velocity"].astype(np.float64)
+        velocity = self._run("denoiser", inputs, self.adapters)["velocity"].astype(np.float64)
         return velocity[0] if guidance is None else velocity[1] + guidance * (velocity[0] - velocity[1])
 
     def _advance(self, velocity: np.ndarray, length: float) -> None:
@@ -71,9 +72,9 @@ class Canvas:
         picture = self._run("decoder", {"latent": latent[None]})["picture"][0]
         return ((picture.astype(np.float64) + 1) / 2).astype(np.float32)
 
-    def _run(self, graph: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def _run(self, graph: str, inputs: dict[str, np.ndarray], others: dict[str, np.ndarray] = {}) -> dict[str, np.ndarray]:
         names = self.family.manifest["graphs"][graph]
-        return self.graphs.run(self.family.file(names["file"]), names, inputs)
+        return self.graphs.run(self.family.file(names["file"]), names, inputs, others)
 
 
 def within(tensors: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
