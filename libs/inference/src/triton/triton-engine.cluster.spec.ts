@@ -49,10 +49,26 @@ describe('Triton as an engine', () => {
 
   describeDiffusionEngineConformance('triton', open);
 
-  it('paints the pictures that the engine in process paints', async () => {
+  const painted = async () => (await sharp({ create: { width: 160, height: 100, channels: 3, background: '#c63' } }).png().toBuffer());
+  const cutOut = async () => {
+    const disc = Buffer.from('<svg width="90" height="90"><circle cx="45" cy="45" r="36" fill="#2a7"/></svg>');
+    return sharp(disc).png().toBuffer();
+  };
+  const half = async () => {
+    const white = await sharp({ create: { width: 80, height: 100, channels: 3, background: '#fff' } }).png().toBuffer();
+    return sharp({ create: { width: 160, height: 100, channels: 3, background: '#000' } }).composite([{ input: white, left: 0, top: 0 }]).png().toBuffer();
+  };
+
+  it.each([
+    ['from a prompt', async () => ({})],
+    ['from another picture', async () => ({ initImage: { bytes: await painted(), strength: 0.4 } })],
+    ['into a part of another picture', async () => ({ initImage: { bytes: await painted(), strength: 0.2, mask: await half() } })],
+    ['with a character, followed in part only', async () => ({ guidance: [{ kind: 'character' as const, bytes: await cutOut(), strength: 0.6, subject: 'cat' }] })],
+  ])('paints the pictures that the engine in process paints: %s', async (_what, more) => {
     const inProcess = await openEngine({ engine: 'onnx', threads: 2, logger });
     try {
-      const [ours, theirs] = [await shown(inProcess.paint(batch(), never)), await shown(engine.paint(batch(), never))];
+      const asked = batch({ requests: [{ ...batch().requests[0]!, ...(await more()) }] });
+      const [ours, theirs] = [await shown(inProcess.paint(asked, never)), await shown(engine.paint(asked, never))];
       expect(theirs.map(({ type }) => type)).toEqual(ours.map(({ type }) => type));
       for (const [index, update] of ours.entries()) {
         if (!('image' in update)) continue;
