@@ -63,11 +63,30 @@ def store_half(path, external=None):
         onnx.save(model, path)
 
 
+def name_weights(path, state):
+    """Matrices that the exporter transposed or cut out under a number get their parameter's name back, so that training can begin with a graph."""
+    known = {}
+    for name, value in state.items():
+        parts = {f'{name}.{k}': part for k, part in enumerate(value)} if name.endswith('gain') else {f'{name}.T': value.T} if value.ndim == 2 else {}
+        known |= {(tuple(part.shape), part.contiguous().numpy().tobytes()): part_name for part_name, part in parts.items()}
+    model = onnx.load(path)
+    names = {}
+    for tensor in model.graph.initializer:
+        if tensor.name.startswith('onnx::'):
+            names[tensor.name] = known.get((tuple(tensor.dims), numpy_helper.to_array(tensor).tobytes()), tensor.name)
+            tensor.name = names[tensor.name]
+    for node in model.graph.node:
+        for k, name in enumerate(node.input):
+            node.input[k] = names.get(name, name)
+    onnx.save(model, path)
+
+
 def write(module, examples, name, inputs, outputs, dynamic=None, external=None):
     """Exports with the first of the example arguments, stores as fp16, and prints how far onnxruntime is from PyTorch on any of them."""
     path = EXPORT / f'{name}.onnx'
     module.eval()
     to_onnx(module, examples[0], path, inputs, outputs, dynamic)
+    name_weights(path, module.state_dict())
     store_half(path, external)
     compare(path, module, examples, inputs)
 

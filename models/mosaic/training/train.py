@@ -17,14 +17,14 @@ import torch
 
 from dataset import Dataset
 from export import load_vae
-from model import Painter
+from model import Painter, load_extended
 from muon import Muon
 from vocabulary import Vocabulary
 from warm_start import load_painter_graphs
 from workplace import CHECKPOINTS, save_atomically
 
 CHECKPOINT = CHECKPOINTS / 'painter.pt'
-SAVE_EVERY_S, LOOK_FOR_SHARDS_EVERY = 300, 40
+SAVE_EVERY_S, LOOK_FOR_SHARDS_EVERY = 300, 30
 LONGEST_STEP_COUNTED_S = 30
 OBJECT_CYCLE = (1, 2, 1, 2, 1, 3, 1, 2)
 WARM_UP_STEPS, HOLD_SHARE, LAST_RATE = 12, .45, .02
@@ -46,7 +46,7 @@ def times(n, device):
 def flow_error(model, batch, t, noise):
     """Squared velocity error [n, 16, 16], averaged over channels."""
     share = t[:, None, None, None]
-    context, references, conditions = model.prepare(batch['tokens'], batch['at'], batch['reference'], batch['box'], batch['drop'], batch['pose'])
+    context, references, conditions = model.prepare(batch['tokens'], batch['at'], batch['reference'], batch['box'], batch['drop'], batch['pose'], **batch['given'])
     x = ((1 - share) * batch['latent'] + share * noise).contiguous(memory_format=torch.channels_last)
     velocity = model.denoiser(x, t, context, references, conditions.contiguous(memory_format=torch.channels_last))
     return (velocity.float() - (noise - batch['latent'])).pow(2).mean(1)
@@ -73,7 +73,7 @@ class Run:
         if state is None and args.start:
             load_painter_graphs(self.model, args.start)
         if state:
-            self.model.load_state_dict(state['model'])
+            load_extended(self.model, state['model'])
         self.model = self.model.to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         inner, rest = split_parameters(self.model)
@@ -83,10 +83,11 @@ class Run:
             self.resume(state)
 
     def resume(self, state):
-        self.average.load_state_dict(state['average'])
-        self.adam.load_state_dict(state['adam'])
-        for own, saved in zip(self.muon.velocity, state['muon']):
-            own.copy_(saved)
+        load_extended(self.average, state['average'])
+        if set(state['model']) == set(self.model.state_dict()):   # else it was a painter with fewer conditions: its momentum does not fit
+            self.adam.load_state_dict(state['adam'])
+            for own, saved in zip(self.muon.velocity, state['muon']):
+                own.copy_(saved)
         self.step, self.seen, self.worked_s = state['step'], state['seen'], state['worked_s']
         self.schedule_s = 0. if self.args.restart_schedule else state['schedule_s']
 
@@ -131,7 +132,7 @@ class Run:
             spent, last = min(now - last, LONGEST_STEP_COUNTED_S), now
             self.worked_s, self.schedule_s = self.worked_s + spent, self.schedule_s + spent
             if here % LOOK_FOR_SHARDS_EVERY == 0:
-                self.data.take_new_shards(at_most=2)
+                self.data.take_new_shards(at_most=1)
                 whole, objects = np.mean(history[-LOOK_FOR_SHARDS_EVERY:], 0)
                 print(f'step {self.step} seen {self.seen} worked {self.worked_s:.0f} s error {whole:.4f} objects {objects:.4f} shards {len(self.data.seen)}', flush=True)
             if now - saved > SAVE_EVERY_S:
