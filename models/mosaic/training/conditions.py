@@ -8,10 +8,11 @@ import torch.nn.functional as F
 
 from layers import WIDTH, Linear, layer_norm
 
-LATENT_SIDE, GUIDE_KINDS, GUIDE_HIDDEN, GUIDE_CHANNELS, CONTENT_CHANNELS = 16, 2, 64, 32, 8
-EXTRA_CHANNELS = GUIDE_KINDS * GUIDE_CHANNELS + CONTENT_CHANNELS + GUIDE_KINDS + 1
+LATENT_SIDE, LATENT_CHANNELS, GUIDE_KINDS, GUIDE_HIDDEN = 16, 8, 2, 48
+STEM = 96                                        # channels of the denoiser's finer level, to which guides add
+EXTRA_CHANNELS = STEM + WIDTH // 4               # and to its tokens, which lie 2 x 2 coarser
 STYLE_PX, STYLE_CHANNELS = 64, 64
-VIEW_HEADS, VIEW_KEY, VIEW_VALUE = 4, 16, 32
+VIEW_HEADS, VIEW_KEY, VIEW_VALUE = 4, 16, 16
 ABSENT = 1e-6
 
 
@@ -19,21 +20,38 @@ def blurred(latent, strength):
     """A weak content reference is blurred to 4 x 4 places, a strong one to 8 x 8: [n, 8, 16, 16]."""
     at = lambda stride: F.interpolate(F.avg_pool2d(latent, stride), size=(LATENT_SIDE, LATENT_SIDE), mode='bilinear', align_corners=False)
     share = strength[:, None, None, None]
-    return (at(4) * (1 - share) + at(2) * share) * share
+    return at(4) * (1 - share) + at(2) * share
+
+
+class Guide(nn.Module):
+    """One kind of map -> what is added to the denoiser's finer level and to its tokens, times the strength: [n, 160, 16, 16]."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.first, self.second = nn.Conv2d(channels + 1, GUIDE_HIDDEN, 1), nn.Conv2d(GUIDE_HIDDEN, GUIDE_HIDDEN, 3, padding=1)
+        self.fine, self.coarse = nn.Conv2d(GUIDE_HIDDEN, STEM, 1), Linear(GUIDE_HIDDEN, WIDTH, 0.)
+        nn.init.zeros_(self.fine.weight)
+        nn.init.zeros_(self.fine.bias)
+
+    def forward(self, maps, strength):
+        share = strength[:, None, None, None]
+        hidden = F.silu(self.first(torch.cat([maps, share.expand(-1, -1, LATENT_SIDE, LATENT_SIDE)], 1)))
+        hidden = F.silu(self.second(hidden))
+        coarse = self.coarse(F.avg_pool2d(hidden, 2).flatten(2).transpose(1, 2)).transpose(1, 2)
+        coarse = F.pixel_shuffle(coarse.reshape(-1, WIDTH, LATENT_SIDE // 2, LATENT_SIDE // 2), 2)
+        return torch.cat([self.fine(hidden), coarse], 1) * share
 
 
 class Guides(nn.Module):
-    """guide [n, 2, 128, 128] in 0..1 (edges, nearness), content [n, 8, 16, 16] -> further channels of the denoiser's input."""
+    """guide [n, 2, 128, 128] in 0..1 (edges, nearness), content [n, 8, 16, 16] -> further channels of the denoiser's conditions."""
 
     def __init__(self):
         super().__init__()
-        encoder = lambda: nn.Sequential(nn.PixelUnshuffle(8), nn.Conv2d(64, GUIDE_HIDDEN, 1), nn.SiLU(), nn.Conv2d(GUIDE_HIDDEN, GUIDE_CHANNELS, 3, padding=1))
-        self.encoders = nn.ModuleList([encoder() for _ in range(GUIDE_KINDS)])
+        self.kinds, self.content = nn.ModuleList([Guide(64) for _ in range(GUIDE_KINDS)]), Guide(LATENT_CHANNELS)
 
     def forward(self, guide, guide_strength, content, content_strength):
-        features = [encoder(guide[:, k:k + 1] * 2 - 1) * guide_strength[:, k, None, None, None] for k, encoder in enumerate(self.encoders)]
-        strengths = torch.cat([guide_strength, content_strength[:, None]], 1)[:, :, None, None].expand(-1, -1, LATENT_SIDE, LATENT_SIDE)
-        return torch.cat([*features, blurred(content, content_strength), strengths], 1)
+        found = [kind(F.pixel_unshuffle(guide[:, k:k + 1] * 2 - 1, 8), guide_strength[:, k]) for k, kind in enumerate(self.kinds)]
+        return sum(found) + self.content(blurred(content, content_strength), content_strength)
 
 
 class Style(nn.Module):

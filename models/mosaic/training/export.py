@@ -56,6 +56,7 @@ def store_half(path, external=None):
     nodes = casts + list(graph.node)
     del graph.node[:]
     graph.node.extend(nodes)
+    shortened(model)
     if external:
         Path(path).with_name(external).unlink(missing_ok=True)
         onnx.save(model, path, save_as_external_data=True, location=external, size_threshold=2 * STORED_WHOLE_BELOW)
@@ -79,6 +80,19 @@ def name_weights(path, state):
         for k, name in enumerate(node.input):
             node.input[k] = names.get(name, name)
     onnx.save(model, path)
+
+
+def shortened(model):
+    """Without names that only people read: a third of a graph whose weights lie elsewhere."""
+    graph = model.graph
+    fixed = {value.name for values in (graph.input, graph.output, graph.initializer) for value in values}
+    short = {}
+    rename = lambda name: name if name in fixed or not name else short.setdefault(name, f'v{len(short):x}')
+    for node in graph.node:
+        node.name, node.doc_string = '', ''
+        node.input[:], node.output[:] = [rename(name) for name in node.input], [rename(name) for name in node.output]
+    del graph.value_info[:]
+    return model
 
 
 def write(module, examples, name, inputs, outputs, dynamic=None, external=None):
@@ -227,7 +241,7 @@ def export_train_step(painter):
     step, arguments, path = training_step(painter.denoiser), train_step_arguments(painter), EXPORT / 'train-step.onnx'
     inputs = ['latent', 'noise', 't', 'weight', 'ctx', 'reftok', 'cond', *ADAPTER_INPUTS]
     to_onnx(traced(step, arguments), arguments, path, inputs, ['loss', *(f'grad.{name}' for name in ADAPTER_INPUTS)], folding=False)
-    onnx.save(share_weights(path, EXPORT / 'denoiser.onnx'), path)
+    onnx.save(shortened(share_weights(path, EXPORT / 'denoiser.onnx')), path)
     with torch.enable_grad():
         compare(path, torch.enable_grad()(step), [arguments], inputs)
 

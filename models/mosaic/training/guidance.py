@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from conditions import STYLE_PX
 from guides import edges
 
-EDGES_SHARE, NEARNESS_SHARE, CONTENT_SHARE, STYLE_SHARE, VIEWS_SHARE = .28, .22, .18, .45, .3
+EDGES_SHARE, NEARNESS_SHARE, CONTENT_SHARE, STYLE_SHARE, VIEWS_SHARE = .42, .36, .25, .5, .3
 FULL_STRENGTH_SHARE, LEAST_STRENGTH = .45, .15
 LOOSE_SHIFT, LOOSE_SCALE = .14, .12      # how far a guide of strength 0 would be from the picture, as shares of its side
 DRAWN_SHARE = .4                         # edges as someone draws them: black and white

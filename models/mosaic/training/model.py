@@ -9,13 +9,13 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from conditions import EXTRA_CHANNELS, LATENT_SIDE, Guides, Style, Views
+from conditions import EXTRA_CHANNELS, LATENT_SIDE, STEM, Guides, Style, Views
 from layers import ADAPTED, NO_ADAPTERS, WIDTH, Exporting, JointBlock, Linear, Residual, TextBlock, grid_positions, layer_norm, position_norm
 from vae import LATENT_CHANNELS
 from vocabulary import MAX_TOKENS
 
 PICTURE_PX, REFERENCE_PX = 128, 96
-STEM, SLOT_CHANNELS, CANVAS_CHANNELS, GEOMETRY_CHANNELS = 96, 32, 64, 9
+SLOT_CHANNELS, CANVAS_CHANNELS, GEOMETRY_CHANNELS = 32, 64, 9
 BLOCKS, BLOCKS_READING_REFERENCES, TEXT_BLOCKS = 5, (1, 3), 2
 TOKENS_EACH, MAX_SLOTS = 64, 3
 SHARPEST_BOX_PX, SOFTEST_BOX_PX = 68, 44   # between these, a small object fades over to the half-size reference, against aliasing
@@ -110,7 +110,7 @@ class ReferenceEncoder(nn.Module):
 class Denoiser(nn.Module):
     def __init__(self):
         super().__init__()
-        inputs = LATENT_CHANNELS + SLOT_CHANNELS + GEOMETRY_CHANNELS + CANVAS_CHANNELS + EXTRA_CHANNELS
+        inputs = LATENT_CHANNELS + SLOT_CHANNELS + GEOMETRY_CHANNELS + CANVAS_CHANNELS
         self.canvas_in = nn.Conv2d(4, CANVAS_CHANNELS, 8, 8)
         self.slot_in = Linear(WIDTH, SLOT_CHANNELS)
         self.stem = nn.Conv2d(inputs, STEM, 3, padding=1)
@@ -125,8 +125,6 @@ class Denoiser(nn.Module):
         self.skip = nn.Conv2d(2 * STEM, STEM, 1)
         self.up_residuals = nn.ModuleList([Residual(STEM), Residual(STEM)])
         self.out = nn.Conv2d(STEM, LATENT_CHANNELS, 3, padding=1)
-        with torch.no_grad():
-            self.stem.weight[:, -EXTRA_CHANNELS:] = 0
         self.register_buffer('frequency', torch.exp(-math.log(1000.) * torch.arange(WIDTH // 2) / (WIDTH // 2)))
 
     def conditions(self, slot_vectors, canvas, frames):
@@ -145,11 +143,13 @@ class Denoiser(nn.Module):
         angles = t[:, None] * 1000. * self.frequency
         time = self.time2(F.silu(self.time1(torch.cat([angles.sin(), angles.cos()], -1))))
         condition = F.silu(time + self.pooled(context.mean(1)))
-        hidden = self.stem(torch.cat([x, conditions], 1)) + self.fine_position
+        known, fine, coarse = conditions.split([conditions.shape[1] - EXTRA_CHANNELS, STEM, EXTRA_CHANNELS - STEM], 1)
+        hidden = self.stem(torch.cat([x, known], 1)) + self.fine_position + fine
         for residual in self.down_residuals:
             hidden = residual(hidden, condition)
         kept = hidden
         tokens = self.down(F.pixel_unshuffle(position_norm(hidden), 2).flatten(2).transpose(1, 2)) + self.position
+        tokens = tokens + F.pixel_unshuffle(coarse, 2).flatten(2).transpose(1, 2)
         tokens = torch.cat([tokens, context], 1)
         modulation = self.modulation(condition).reshape(n, 6, WIDTH)
         for k, block in enumerate(self.blocks):
@@ -178,7 +178,7 @@ class Painter(nn.Module):
 
     def prepare(self, tokens, at, reference, box, drop, pose=None, views=None, view_weight=None,
                 guide=None, guide_strength=None, content=None, content_strength=None, style=None, style_strength=None):
-        """-> context [n, 16, 256], reference tokens [n, 64 s, 256], conditions [n, 180, 16, 16]: once per picture, before the steps."""
+        """-> context [n, 16, 256], reference tokens [n, 64 s, 256], conditions [n, 265, 16, 16]: once per picture, before the steps."""
         context = self.text(tokens)
         slots = self.slot_vectors(context, tokens, at)
         canvas, frames = canvas_and_frames(reference, box, pose)
@@ -191,10 +191,7 @@ class Painter(nn.Module):
 
 def load_extended(painter, state):
     """Weights of a painter that had fewer conditions: what it lacks stays at its start, where it adds nothing."""
-    own = painter.state_dict()
-    for name, value in state.items():
-        own[name][tuple(slice(length) for length in value.shape)] = value
-    painter.load_state_dict(own)
+    painter.load_state_dict(painter.state_dict() | state)
 
 
 def no_adapters(rank=1):

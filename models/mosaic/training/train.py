@@ -28,13 +28,16 @@ SAVE_EVERY_S, LOOK_FOR_SHARDS_EVERY = 300, 30
 LONGEST_STEP_COUNTED_S = 30
 OBJECT_CYCLE = (1, 2, 1, 2, 1, 3, 1, 2)
 WARM_UP_STEPS, HOLD_SHARE, LAST_RATE = 12, .45, .02
+CONDITION_GROUPS = ('guides.', 'style.', '.views.')   # what joined late: a rate of its own, or trained alone
 MUON_GROUPS = ('.blocks.', '.down_residuals.', '.up_residuals.', 'references.residuals.')
 
 
 def split_parameters(model):
     inner = [p for name, p in model.named_parameters() if name.endswith('weight') and p.ndim in (2, 4) and any(g in name for g in MUON_GROUPS)]
     taken = {id(p) for p in inner}
-    return inner, [p for p in model.parameters() if id(p) not in taken]
+    rest = [(name, p) for name, p in model.named_parameters() if id(p) not in taken]
+    young = [p for name, p in rest if any(g in name for g in CONDITION_GROUPS)]
+    return inner, [p for name, p in rest if not any(g in name for g in CONDITION_GROUPS)], young
 
 
 def times(n, device):
@@ -76,15 +79,19 @@ class Run:
             load_extended(self.model, state['model'])
         self.model = self.model.to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
-        inner, rest = split_parameters(self.model)
-        self.muon, self.adam = Muon(inner), torch.optim.AdamW(rest, lr=1e-3, betas=(.9, .98), weight_decay=.01, foreach=True)
+        inner, rest, young = split_parameters(self.model)
+        if args.only_conditions:   # everything else keeps its weights, and what is painted without guidance stays the same
+            for parameter in inner + rest:
+                parameter.requires_grad_(False)
+            inner, rest = [], []
+        self.muon, self.adam = Muon(inner), torch.optim.AdamW([{'params': rest}, {'params': young}], lr=1e-3, betas=(.9, .98), weight_decay=.01, foreach=True)
         self.step, self.seen, self.worked_s, self.schedule_s = 0, 0, 0., 0.
         if state:
             self.resume(state)
 
     def resume(self, state):
         load_extended(self.average, state['average'])
-        if set(state['model']) == set(self.model.state_dict()):   # else it was a painter with fewer conditions: its momentum does not fit
+        if len(self.adam.state_dict()['param_groups'][1]['params']) == len(state['adam']['param_groups'][-1]['params']):   # else other weights were trained then
             self.adam.load_state_dict(state['adam'])
             for own, saved in zip(self.muon.velocity, state['muon']):
                 own.copy_(saved)
@@ -111,8 +118,8 @@ class Run:
             parameter.grad = None
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.)
-        for group in self.adam.param_groups:
-            group['lr'] = self.args.adam_rate * rate
+        for group, peak in zip(self.adam.param_groups, (self.args.adam_rate, self.args.condition_rate)):
+            group['lr'] = peak * rate
         self.muon.step(self.args.muon_rate * rate)
         self.adam.step()
         keep = min(self.args.average, 1 - 1 / (steps_here * .1 + 8))
@@ -151,6 +158,8 @@ if __name__ == '__main__':
     parser.add_argument('--batch', type=int, default=64)
     parser.add_argument('--muon-rate', type=float, default=3e-3)
     parser.add_argument('--adam-rate', type=float, default=1.2e-3)
+    parser.add_argument('--only-conditions', action='store_true', help='trains what guides beside words and references, and leaves the rest as it is')
+    parser.add_argument('--condition-rate', type=float, default=1.2e-3)
     parser.add_argument('--average', type=float, default=.995, help='how much of the average stays at each step: .998 for runs of ten thousand steps')
     parser.add_argument('--half', action=argparse.BooleanOptionalAction, default=True, help='bfloat16 products: twice as fast where the processor has them')
     parser.add_argument('--threads', type=int, default=2)
