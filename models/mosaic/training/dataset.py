@@ -85,7 +85,7 @@ class Dataset:
             shown_box[..., :2] += torch.randn(n, slots, 2) * .7
             shown_box[..., 2] *= 1 + .015 * torch.randn(n, slots)
             given = guidance(shard, rows, self.random)
-            astray = ((given['guide_strength'] > 0).any(1) & (torch.rand(n) < GUIDED_ASTRAY_SHARE))[:, None]
+            astray = (((given['guide_strength'] > 0).any(1) | (given['content_strength'] > 0)) & (torch.rand(n) < GUIDED_ASTRAY_SHARE))[:, None]
             shown_box[..., :2] += torch.randn(n, slots, 2) * ASTRAY_PX * astray[..., None]
             off = (torch.rand(n, slots) < NO_CANVAS_SHARE) | astray
             pose = torch.where(off[..., None, None], torch.eye(2) * OFF_CANVAS, pose)

@@ -76,7 +76,7 @@ class Run:
         if state is None and args.start:
             load_painter_graphs(self.model, args.start)
         if state:
-            load_extended(self.model, state['model'])
+            load_extended(self.model, state['average' if args.only_conditions else 'model'])
         self.model = self.model.to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         inner, rest, young = split_parameters(self.model)

@@ -134,11 +134,12 @@ if __name__ == '__main__':
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--minutes', type=float, default=15)
     parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--painter', default=str(CHECKPOINTS / 'painter.pt'))
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.set_flush_denormal(True)
     torch.manual_seed(8)
-    teacher, autoencoder = load_painter(CHECKPOINTS / 'painter.pt').requires_grad_(False), load_vae(CHECKPOINTS / 'vae.pt')
+    teacher, autoencoder = load_painter(arguments.painter).requires_grad_(False), load_vae(CHECKPOINTS / 'vae.pt')
     learned = train(teacher, autoencoder, Dataset(autoencoder, torch.device('cpu'), 8), arguments.minutes, random.Random(8))
     named = {f'{side}.{name}': matrix.half().numpy() for name, pair in learned.items() for side, matrix in zip(('down', 'up'), pair)}
     write_safetensors(EXPORT / 'adapters' / 'turbo.safetensors', named, {'steps': str(STEPS), 'guidance': '1', 'shift': str(EULER_SHIFT), 'rank': str(RANK)})
