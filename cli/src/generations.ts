@@ -30,7 +30,7 @@ export type Bill = {
   readonly balanceTokens: number;
 };
 
-export type GenerationRequest = Readonly<Record<string, string | number | undefined>>;
+export type GenerationRequest = Readonly<Record<string, string | number | boolean | readonly object[] | undefined>>;
 export type JobUpdate = { readonly type: 'state'; readonly state: string; readonly queuePosition: number } | { readonly type: 'progress'; readonly step: number; readonly steps: number };
 
 const base = '/api/rest/v1';

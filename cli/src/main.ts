@@ -32,6 +32,8 @@ Examples:
 Commands talk to TESSERA_URL when it is set, else to a server that runs on the data folder, else they start one for as long as they need it.
 Environment: TESSERA_URL, TESSERA_API_KEY, TESSERA_DATA.  Exit codes: 0 done, 1 failed, 2 refused or misused, 130 interrupted.`;
 
+const collect = (value: string, before: readonly string[]): readonly string[] => [...before, value];
+
 function addGenerate(program: Command): void {
   program
     .command('generate')
@@ -47,6 +49,13 @@ function addGenerate(program: Command): void {
     .option('--style <name>', 'preset style, for example VIBRANT')
     .option('--init <file>', 'start from this picture (PNG, JPEG or WebP)')
     .option('--strength <share>', 'how much of the first picture to keep, 0 to 1')
+    .option('--mask <file>', 'repaint only what is white in this picture')
+    .option('--unzoom <factor>', 'lay the first picture smaller into the middle and paint around it; needs --size')
+    .option('--edges <file[:strength]>', 'follow the outlines of this picture', collect, [])
+    .option('--depth <file[:strength]>', 'follow this depth map: white is near', collect, [])
+    .option('--style-from <file[:strength]>', 'take colours and manner from this picture', collect, [])
+    .option('--content <file[:strength]>', 'take the arrangement from this picture', collect, [])
+    .option('--character <file[:strength[:word]]>', 'show this thing in place of a word of the prompt (default: the first thing); again for more views', collect, [])
     .option('-o, --out <path>', 'folder or file for the pictures', '.')
     .option('--engine <name>', 'engine of a server started for this command: onnx or noop')
     .option('--dry-run', 'show what it would cost and paint nothing')
@@ -60,6 +69,8 @@ Examples:
   tessera generate "a red apple on a beach at sunset" --images 2 --seed 7
   tessera generate "two cats in the snow" --size 16:9 --style VIBRANT --out pictures/
   tessera generate "the same, at night" --init cats.png --strength 0.4
+  tessera generate "a hat" --init cats.png --mask head.png
+  tessera generate "a dog on the moon" --character rex.png:1:dog --edges sketch.png:0.7
   tessera generate "a castle" --dry-run --json | jq .quote.totalTokens
 
 Ctrl-C cancels the job and returns its tokens.`,
@@ -80,20 +91,22 @@ function addServer(program: Command): void {
     .option('--public-url <url>', 'how clients reach the server; links begin with it')
     .option('--engine <name>', 'onnx paints; noop answers with a tiny picture at once, for load tests')
     .option('--log-level <level>', 'silent, fatal, error, warn, info, debug or trace (default: warn)')
+    .option('--cluster', 'a process for each service, on Kafka, MongoDB, Redis and S3 servers of their own, which are fetched when missing')
     .option(...dataOption)
     .addHelpText(
       'after',
       `
 Examples:
   tessera up
+  tessera up --cluster
   tessera up --host 0.0.0.0 --public-url https://images.example.org
   tessera up --port 0 --engine noop --data /tmp/scratch
 
 Ctrl-C stops it cleanly; a second one at once. Jobs that were running are taken up again at the next start.`,
     )
     .action(async (options) => {
-      const { up } = await import('./commands/up.js');
-      await up(options);
+      if (options.cluster) return (await import('./commands/up-cluster.js')).upCluster(options);
+      return (await import('./commands/up.js')).up(options);
     });
 }
 

@@ -12,8 +12,8 @@ import { drawPicture, pictureProtocol } from '../terminal-picture.js';
 import { formatBytes, formatCount } from '../texts.js';
 
 export type GenerateOptions = {
-  readonly [name in 'model' | 'size' | 'images' | 'seed' | 'negative' | 'steps' | 'guidance' | 'style' | 'init' | 'strength' | 'engine' | 'data']?: string;
-} & { readonly out: string; readonly dryRun?: boolean; readonly json?: boolean; readonly quiet?: boolean };
+  readonly [name in 'model' | 'size' | 'images' | 'seed' | 'negative' | 'steps' | 'guidance' | 'style' | 'init' | 'strength' | 'mask' | 'unzoom' | 'engine' | 'data']?: string;
+} & { readonly [kind in GuidanceKind]?: readonly string[] } & { readonly out: string; readonly dryRun?: boolean; readonly json?: boolean; readonly quiet?: boolean };
 
 type SavedPicture = { readonly file: string; readonly widthPx: number; readonly heightPx: number; readonly bytes: Uint8Array };
 
@@ -41,7 +41,41 @@ async function requestOf(prompt: string, options: GenerateOptions, generations: 
     presetStyle: options.style?.toUpperCase().replaceAll('-', '_'),
     init_strength: numberOf('--strength', options.strength),
   };
-  return options.init === undefined ? request : { ...request, init_image_id: await generations.upload(options.init) };
+  const controlnets = await controlnetsOf(options, generations);
+  return { ...request, ...(await startingPictureOf(options, generations)), ...(controlnets.length > 0 ? { controlnets } : {}) };
+}
+
+async function startingPictureOf({ init, mask, unzoom }: GenerateOptions, generations: Generations): Promise<GenerationRequest> {
+  if (init === undefined) {
+    if (mask !== undefined || unzoom !== undefined) throw new CommandFailure(`${mask === undefined ? '--unzoom' : '--mask'} needs a picture: give one with --init.`, exitCodes.refused);
+    return {};
+  }
+  const unzoomAmount = numberOf('--unzoom', unzoom);
+  return {
+    init_image_id: await generations.upload(init),
+    ...(mask === undefined ? {} : { init_mask_id: await generations.upload(mask) }),
+    ...(unzoomAmount === undefined ? {} : { unzoom: true, unzoomAmount }),
+  };
+}
+
+const guidanceKinds = ['edges', 'depth', 'style-from', 'content', 'character'] as const;
+type GuidanceKind = 'edges' | 'depth' | 'styleFrom' | 'content' | 'character';
+
+/** A file, then perhaps a strength, then perhaps a word; what does not look like the latter two belongs to the file's name. */
+const guidePattern = /^(?<file>.+?)(?::(?<strength>\d*\.?\d+))?(?::(?<subject>[\p{L}\p{N} '-]+))?$/u;
+/** Leonardo's weights go from 0 to 2. */
+const weightPerStrength = 2;
+
+async function controlnetsOf(options: GenerateOptions, generations: Generations): Promise<object[]> {
+  const controlnets: object[] = [];
+  for (const kind of guidanceKinds) {
+    for (const text of options[kind === 'style-from' ? 'styleFrom' : kind] ?? []) {
+      const { file = text, strength, subject } = existsSync(text) ? {} : (guidePattern.exec(text)?.groups ?? {});
+      const weight = strength === undefined ? undefined : Number(strength) * weightPerStrength;
+      controlnets.push({ initImageId: await generations.upload(file), preprocessorId: kind === 'style-from' ? 'style' : kind, weight, subject });
+    }
+  }
+  return controlnets;
 }
 
 /** Ranges are the server's business; only what is no number at all is refused here. */

@@ -3,6 +3,7 @@ import { startSingleNode } from '@tessera/host/single-node.js';
 import { CommandFailure, exitCodes } from '../failure.js';
 import { checkoutSettings, dataFolder } from '../places.js';
 import { announceServer, withdrawServer } from '../server-file.js';
+import { stopOnSignal } from '../stop-on-signal.js';
 import { formatSeconds } from '../texts.js';
 
 export type UpOptions = {
@@ -13,6 +14,8 @@ export type UpOptions = {
   readonly engine?: string;
   readonly logLevel?: string;
   readonly data?: string;
+  /** Every service as a process of its own, on real servers. */
+  readonly cluster?: boolean;
 };
 
 /** Runs until it is told to stop. */
@@ -62,23 +65,4 @@ function greeting(server: { url: string; grpcUrl: string; installation: { minted
     'Ctrl-C stops it.',
   ];
   return `${lines.join('\n')}\n`;
-}
-
-/** The first signal drains, the second does not wait: what is unfinished is taken up again at the next start. */
-function stopOnSignal(stop: () => Promise<void>): void {
-  let isStopping = false;
-  const onSignal = (signal: NodeJS.Signals) => {
-    if (isStopping) process.exit(exitCodes.interrupted);
-    isStopping = true;
-    if (process.stderr.isTTY) process.stderr.write(`\nStopping (${signal}); once more to stop at once…\n`);
-    stop().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        process.stderr.write(`tessera: ${error instanceof Error ? error.message : String(error)}\n`);
-        process.exit(exitCodes.failed);
-      },
-    );
-  };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
 }

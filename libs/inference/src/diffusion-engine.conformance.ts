@@ -112,6 +112,39 @@ export function describeDiffusionEngineConformance(name: string, open: () => Pro
       }),
     );
 
+    const square = (sidePx: number, background: string) => sharp({ create: { width: sidePx, height: sidePx, channels: 3, background } }).png().toBuffer();
+
+    it.each([
+      ['is no picture', async () => Buffer.from('not a picture'), 'unreadable_mask'],
+      ['is half a picture', async () => Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAgAAAAI', 'base64'), 'unreadable_mask'],
+      ['is black everywhere', () => square(64, '#000000'), 'nothing_to_repaint'],
+      ['has other proportions', () => sharp({ create: { width: 64, height: 40, channels: 3, background: '#ffffff' } }).png().toBuffer(), 'mask_proportions'],
+    ])('refuses a mask that %s', (_what, mask, reason) =>
+      withEngine(async (engine, batch) => {
+        const requests = [request({ initImage: { bytes: await square(128, '#808080'), strength: 0, mask: await mask() } })];
+        await expect(all(engine.paint(batch({ requests }), never))).rejects.toMatchObject({ kind: 'InvalidArgument', reason, param: 'mask' });
+      }),
+    );
+
+    it('takes a mask of another size than its picture', () =>
+      withEngine(async (engine, batch) => {
+        const requests = [request({ initImage: { bytes: await square(128, '#808080'), strength: 0, mask: await square(40, '#ffffff') } })];
+        expect(imagesOf(await all(engine.paint(batch({ requests }), never)))).toHaveLength(1);
+      }));
+
+    it.each([[64, 64, 65, 64], [-8, 0, 64, 64], [0, 0, 4, 64], [0, 0.5, 64, 64], [0, 0, 128, 136]])('refuses a picture that is placed at %d, %d and measures %d x %d', (leftPx, topPx, widthPx, heightPx) =>
+      withEngine(async (engine, batch) => {
+        const requests = [request({ initImage: { bytes: await square(128, '#808080'), strength: 0, placement: { leftPx, topPx, widthPx, heightPx } } })];
+        await expect(all(engine.paint(batch({ requests }), never))).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'invalid_placement', param: 'placement' });
+      }),
+    );
+
+    it('refuses a picture that is placed over everything, with nothing left to paint', () =>
+      withEngine(async (engine, batch) => {
+        const requests = [request({ initImage: { bytes: await square(128, '#808080'), strength: 0, placement: { leftPx: 0, topPx: 0, widthPx: 128, heightPx: 128 } } })];
+        await expect(all(engine.paint(batch({ requests }), never))).rejects.toMatchObject({ reason: 'nothing_to_repaint' });
+      }));
+
     it('is unavailable once closed, and can be closed twice', () =>
       withEngine(async (engine, batch) => {
         await engine.close();

@@ -1,3 +1,5 @@
+import type { GuidanceKind } from './guidance.js';
+
 /** What a model can do, as the operator's manifest beside its weights says. */
 export type ModelInfo = {
   readonly modelId: string;
@@ -17,6 +19,10 @@ export type ModelInfo = {
   readonly maxSteps: number;
   readonly defaultGuidanceScale: number;
   readonly supportsInitImage: boolean;
+  /** In which ways pictures can guide it; absent: in none. */
+  readonly guidanceKinds?: readonly GuidanceKind[];
+  /** Absent: it does not. */
+  readonly supportsAdapters?: boolean;
 };
 
 export type EngineDescription = { readonly engine: string; readonly models: readonly ModelInfo[] };
@@ -26,6 +32,33 @@ export type InitImageInput = {
   readonly bytes: Uint8Array;
   /** 0 ignores it, 1 keeps it: the share of the noise schedule that is skipped. */
   readonly strength: number;
+  /** An encoded picture of the init image's proportions: white is repainted, black stays to the byte, grey is in between. Absent: all of it is painted. */
+  readonly mask?: Uint8Array;
+  /** Where the init image lies in the delivered picture; what it does not cover is painted. Absent: it fills the picture. */
+  readonly placement?: Placement;
+};
+
+/** A rectangle in pixels of the delivered picture, within it. */
+export type Placement = { readonly leftPx: number; readonly topPx: number; readonly widthPx: number; readonly heightPx: number };
+
+/** A picture that guides, an encoded PNG, JPEG or WebP. */
+export type GuidanceInput = {
+  readonly kind: GuidanceKind;
+  readonly bytes: Uint8Array;
+  /** 0 ignores it, 1 follows it. */
+  readonly strength: number;
+  /** Of a character: the word of the prompt that it stands for; absent or empty: the first thing. Several with one word are views of the same. */
+  readonly subject?: string;
+};
+
+/** A fine-tuned adapter (LoRA). */
+export type AdapterInput = {
+  /** Of one that comes with the model, when there are no bytes. */
+  readonly id: string;
+  /** A safetensors file. */
+  readonly bytes?: Uint8Array;
+  /** 0 ignores it, 1 is what it was trained for; from -2 to 2. */
+  readonly weight: number;
 };
 
 export type PaintRequest = {
@@ -39,6 +72,8 @@ export type PaintRequest = {
   /** Preset style, upper case; "NONE" for none. */
   readonly style: string;
   readonly initImage?: InitImageInput;
+  /** At most five. */
+  readonly guidance?: readonly GuidanceInput[];
 };
 
 /** Requests that agree on everything the denoiser must agree on. */
@@ -51,6 +86,8 @@ export type PaintBatch = {
   readonly guidanceScale: number;
   /** Emit a preview every so many steps; 0 for none. */
   readonly previewEverySteps: number;
+  /** They change the denoiser itself; at most four. */
+  readonly adapters?: readonly AdapterInput[];
   readonly requests: readonly PaintRequest[];
 };
 
@@ -72,7 +109,9 @@ export abstract class DiffusionEngine {
   abstract describe(): Promise<EngineDescription>;
   /**
    * Yields steps, previews, notices and, in the end, one image for every picture asked for. Aborting the signal stops at the next step with Cancelled.
-   * Errors: InvalidArgument `unknown_model` | `unreadable_init_image` | `unsupported_size`; Unavailable `engine_unavailable` when the engine has died (it restarts by itself).
+   * Errors: InvalidArgument `unknown_model` | `unsupported_size` | `unsupported_init_image` | `unreadable_init_image` | `unreadable_mask` | `mask_proportions` |
+   * `nothing_to_repaint` | `invalid_placement` | `unsupported_guidance` and its like (`guidance.ts`) | `unreadable_guidance` | `character_not_cut_out` | `empty_character` | `unknown_subject` |
+   * `unsupported_adapters` | `too_many_adapters` | `unknown_adapter` | `invalid_adapter_weight` | `unreadable_adapter` | `foreign_adapter`; Unavailable `engine_unavailable` when the engine has died (it restarts by itself).
    */
   abstract paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate>;
   /** Loads what a model needs, so that its first picture does not pay for it. */

@@ -2,16 +2,33 @@ import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import type { ModelInfo } from './diffusion-engine.js';
+import { type GuidanceKind, guidanceKinds } from './guidance.js';
 
 const file = z.string().min(1);
 const ioNames = <Key extends string>(...keys: readonly Key[]) => z.strictObject(Object.fromEntries(keys.map((key) => [key, z.string().min(1)])) as Record<Key, z.ZodString>);
 const graph = <In extends string, Out extends string>(inputs: readonly In[], outputs: readonly Out[]) =>
   z.strictObject({ file, inputs: ioNames(...inputs), outputs: ioNames(...outputs) });
 
-/** `poses` may be missing: such a graph shows things as their pictures do. */
+const optionalName = z.string().min(1).optional();
+
+/**
+ * What may be missing, and what its absence means. `poses`: things look as in their pictures. `views`, `viewWeights`: one picture shows a thing, others do not help.
+ * The others: pictures cannot guide in that way.
+ */
 const conditioningGraph = z.strictObject({
   file,
-  inputs: ioNames('tokens', 'slots', 'references', 'boxes', 'dropped').extend({ poses: z.string().min(1).optional() }),
+  inputs: ioNames('tokens', 'slots', 'references', 'boxes', 'dropped').extend({
+    poses: optionalName,
+    views: optionalName,
+    viewWeights: optionalName,
+    /** Edges and nearness. */
+    guides: optionalName,
+    guideStrengths: optionalName,
+    content: optionalName,
+    contentStrength: optionalName,
+    style: optionalName,
+    styleStrength: optionalName,
+  }),
   outputs: ioNames('text', 'references', 'canvas'),
 });
 
@@ -44,6 +61,8 @@ const variant = z.strictObject({
   look: z.string().min(1),
   /** Where it differs from the family's. */
   defaultSteps: z.int().positive().optional(),
+  /** A variant that was taught to need few steps: by an adapter of `adapters.files`, without the unguided twin (guidance is folded in), with steps of its own. */
+  distilled: z.strictObject({ adapter: z.string().min(1), sampler: sampler.omit({ fromSteps: true }) }).optional(),
 });
 
 const schema = z.strictObject({
@@ -60,6 +79,8 @@ const schema = z.strictObject({
     defaultGuidanceScale: z.number().positive(),
   }),
   nativeSidePx: z.int().positive(),
+  /** Of the square that a style reference is squeezed into. */
+  styleSidePx: z.int().positive().default(64),
   latent: z.strictObject({ channels: z.int().positive(), sidePx: z.int().positive() }),
   text: z.strictObject({ vocabulary: file, tokens: z.int().positive(), padToken: z.string() }),
   /** Words of the vocabulary that stand for the first, second … concept. */
@@ -73,6 +94,15 @@ const schema = z.strictObject({
     marginPx: z.number().min(0),
     spread: z.number().min(0),
   }),
+  /** Layers of the denoiser that adapters change, in each of its blocks: its graph takes `down.<name>` and `up.<name>`. Absent: it takes no adapters. */
+  adapters: z
+    .strictObject({
+      blocks: z.int().positive(),
+      layers: z.array(z.strictObject({ name: z.string().min(1), inputs: z.int().positive(), outputs: z.int().positive() })).min(1),
+      /** Adapters that come with the model, by their id. */
+      files: z.record(z.string(), file).default({}),
+    })
+    .optional(),
   graphs: z.strictObject({
     /** These two take any number of filled slots, from one to all. */
     layout: graph(['tokens', 'slots', 'shapes'], ['mean', 'logDeviation']),
@@ -81,6 +111,10 @@ const schema = z.strictObject({
     decoder: graph(['latent'], ['picture']),
     /** Absent: the model paints from noise only. */
     encoder: graph(['picture'], ['latent']).optional(),
+    /** Loss, and its gradients for the adapter's matrices as `grad.<name>`. Its batch and its rank are fixed. Absent: nothing can be taught. */
+    trainStep: graph(['latent', 'noise', 'time', 'weight', 'text', 'references', 'canvas'], ['loss']).extend({ rows: z.int().positive(), rank: z.int().positive() }).optional(),
+    /** Absent: pictures must come with their background cut away. */
+    matting: graph(['picture'], ['alpha', 'nearness']).optional(),
   }),
   /** Rising by `fromSteps`, beginning with 1. */
   samplers: z.array(sampler).min(1),
@@ -94,7 +128,7 @@ const schema = z.strictObject({
   styles: z.record(z.string().regex(/^[A-Z0-9_]+$/, 'upper case'), grade),
 });
 
-export type Sampler = z.infer<typeof sampler>;
+export type Sampler = Omit<z.infer<typeof sampler>, 'fromSteps'>;
 export type Poses = z.infer<typeof poses>;
 export type Grade = z.infer<typeof grade>;
 export type Variant = z.infer<typeof variant>;
@@ -107,7 +141,9 @@ export type Manifest = z.infer<typeof schema> & {
 export function parseManifest(json: string, manifestPath: string): Manifest {
   const manifest = { ...parseFile(schema, json, manifestPath), folder: path.dirname(manifestPath) };
   const refuse = (sentence: string) => new Error(`${manifestPath}: ${sentence}`);
-  const { guidance, samplers } = manifest;
+  const { guidance, samplers, variants, adapters } = manifest;
+  const stranger = variants.find(({ distilled }) => distilled && !(distilled.adapter in (adapters?.files ?? {})));
+  if (stranger) throw refuse(`${stranger.modelId} needs the adapter "${stranger.distilled?.adapter}", which adapters.files does not name`);
   if (samplers[0]?.fromSteps !== 1 || samplers.some(({ fromSteps }, k) => fromSteps <= (samplers[k - 1]?.fromSteps ?? 0))) throw refuse('samplers must begin with 1 and rise');
   for (const [k, [from, to]] of guidance.points.entries()) {
     const before = guidance.points[k - 1];
@@ -161,7 +197,7 @@ function refuseAmbiguity(modelsDir: string, manifests: readonly Manifest[]): voi
 }
 
 export function modelInfos(manifest: Manifest): ModelInfo[] {
-  return manifest.variants.map(({ look: _look, defaultSteps = manifest.limits.defaultSteps, ...variantInfo }) => ({
+  return manifest.variants.map(({ look: _look, distilled: _distilled, defaultSteps = manifest.limits.defaultSteps, ...variantInfo }) => ({
     ...variantInfo,
     ...manifest.limits,
     defaultSteps,
@@ -169,11 +205,26 @@ export function modelInfos(manifest: Manifest): ModelInfo[] {
     nativeWidthPx: manifest.nativeSidePx,
     nativeHeightPx: manifest.nativeSidePx,
     supportsInitImage: manifest.graphs.encoder !== undefined,
+    guidanceKinds: guidanceKindsOf(manifest),
+    supportsAdapters: manifest.adapters !== undefined,
   }));
 }
 
-export function samplerFor({ samplers }: Manifest, steps: number): Sampler {
-  return samplers.findLast(({ fromSteps }) => fromSteps <= steps) ?? { fromSteps: 1, shift: 1, order: 1 };
+/** A character takes a thing's place, which every model of this pipeline has. */
+export function guidanceKindsOf({ graphs: { conditioning, encoder } }: Manifest): GuidanceKind[] {
+  const { guides, guideStrengths, content, contentStrength, style, styleStrength } = conditioning.inputs;
+  const has: Record<GuidanceKind, boolean> = {
+    edges: guides !== undefined && guideStrengths !== undefined,
+    depth: guides !== undefined && guideStrengths !== undefined,
+    style: style !== undefined && styleStrength !== undefined,
+    content: content !== undefined && contentStrength !== undefined && encoder !== undefined,
+    character: true,
+  };
+  return guidanceKinds.filter((kind) => has[kind]);
+}
+
+export function samplerFor({ samplers }: Manifest, { distilled }: Variant, steps: number): Sampler {
+  return distilled?.sampler ?? samplers.findLast(({ fromSteps }) => fromSteps <= steps) ?? { shift: 1, order: 1 };
 }
 
 /** The scale the denoiser understands; ends are held. */

@@ -1,10 +1,11 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { DiffusionEngine, EncodedImage, EngineNotice, PaintBatch, PaintRequest, PaintUpdate } from '@tessera/inference/diffusion-engine.js';
-import type { ImageRequest, Job, JobPreviewSchema, Lease } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import type { DiffusionEngine, EncodedImage, EngineNotice, GuidanceInput, InitImageInput, PaintBatch, PaintRequest, PaintUpdate } from '@tessera/inference/diffusion-engine.js';
+import type { Guidance, ImageRequest, InitImage, Job, JobPreviewSchema, Lease } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { isGuidanceKind } from '@tessera/inference/guidance.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { Heartbeats } from './heartbeats.js';
-import { readInitImage } from './init-image.js';
+import { noInputPictures, readInputPictures, type InputPictures } from './input-pictures.js';
 import type { Slots } from './slots.js';
 import type { PictureClient, WorkerClient } from './worker-clients.js';
 
@@ -61,10 +62,10 @@ export class BatchRun {
   async finished(): Promise<void> {
     this.#heartbeats.start();
     try {
-      const initImages = await this.#readInitImages();
+      const inputs = await this.#readInputs();
       await this.tools.painting.take();
       const startedMs = performance.now();
-      const failure = await this.#paint(initImages).finally(() => this.tools.painting.giveBack());
+      const failure = await this.#paint(inputs).finally(() => this.tools.painting.giveBack());
       await this.#deliver(performance.now() - startedMs, failure);
     } finally {
       await this.#heartbeats.stop();
@@ -87,28 +88,26 @@ export class BatchRun {
     if (this.#left().length === 0) this.#stop.abort();
   }
 
-  async #readInitImages(): Promise<Map<string, Uint8Array>> {
-    const initImages = new Map<string, Uint8Array>();
+  async #readInputs(): Promise<Map<string, InputPictures>> {
+    const inputs = new Map<string, InputPictures>();
     for (const piece of this.#left()) {
-      const { initImage } = piece.request;
-      if (!initImage) continue;
       try {
-        initImages.set(piece.job.jobId, await readInitImage(this.tools.pictures, piece.job.accountId, initImage.assetId, this.#stop.signal));
+        inputs.set(piece.job.jobId, await readInputPictures(this.tools.pictures, piece.job.accountId, piece.request, this.#stop.signal));
       } catch (error) {
         await this.#fail(piece, failureOf(error, true), 0);
       }
     }
-    return initImages;
+    return inputs;
   }
 
   /** Answers why the batch failed, or nothing when it did not. */
-  async #paint(initImages: Map<string, Uint8Array>): Promise<Failure | undefined> {
+  async #paint(inputs: Map<string, InputPictures>): Promise<Failure | undefined> {
     const pieces = this.#left();
     const [first] = pieces;
     if (!first) return undefined;
     if (this.#stop.signal.aborted) return handedBack;
     const { modelId, widthPx, heightPx, steps, guidanceScale } = first.request;
-    const requests = pieces.map((piece) => paintRequestOf(piece, initImages.get(piece.job.jobId)));
+    const requests = pieces.map((piece) => paintRequestOf(piece, inputs.get(piece.job.jobId) ?? noInputPictures));
     const batch: PaintBatch = { modelId, widthPx, heightPx, steps, guidanceScale, previewEverySteps: this.tools.previewEverySteps, requests };
     try {
       for await (const update of this.tools.engine.paint(batch, this.#stop.signal)) this.#take(update);
@@ -183,7 +182,7 @@ function pieceOf({ job, leaseId, imageIds }: Lease): Piece[] {
   return [{ job, request: job.request, leaseId, imageIds, images: new Map(), notices: [], isDropped: false }];
 }
 
-function paintRequestOf({ job, request }: Piece, initImage: Uint8Array | undefined): PaintRequest {
+function paintRequestOf({ job, request }: Piece, inputs: InputPictures): PaintRequest {
   return {
     requestId: job.jobId,
     prompt: request.prompt,
@@ -191,8 +190,19 @@ function paintRequestOf({ job, request }: Piece, initImage: Uint8Array | undefin
     seed: Number(request.seed ?? 0n),
     images: request.images,
     style: request.style,
-    ...(initImage ? { initImage: { bytes: initImage, strength: request.initImage?.strength ?? 0 } } : {}),
+    ...(request.initImage ? { initImage: initImageOf(request.initImage, inputs) } : {}),
+    ...(request.guidance.length > 0 ? { guidance: request.guidance.flatMap((guidance) => guidanceOf(guidance, inputs)) } : {}),
   };
+}
+
+function initImageOf({ assetId, strength, maskAssetId, placement }: InitImage, inputs: InputPictures): InitImageInput {
+  const mask = inputs.get(maskAssetId);
+  return { bytes: inputs.get(assetId) ?? new Uint8Array(), strength, ...(mask ? { mask } : {}), ...(placement ? { placement } : {}) };
+}
+
+/** What this worker's version does not know was refused when the job was accepted. */
+function guidanceOf({ kind, assetId, strength, subject }: Guidance, inputs: InputPictures): GuidanceInput[] {
+  return isGuidanceKind(kind) ? [{ kind, bytes: inputs.get(assetId) ?? new Uint8Array(), strength, subject }] : [];
 }
 
 const previewOf = (update: Extract<PaintUpdate, { type: 'preview' }>): MessageInitShape<typeof JobPreviewSchema> => ({

@@ -5,13 +5,18 @@ import { until } from './loopback.js';
 import type { Engine } from './native-server.js';
 import type { Launch, ServerRecipe } from './running-server.js';
 
+/** A recipe that says how it runs in a container. */
+export type DockerRecipe = ServerRecipe & { readonly docker: NonNullable<ServerRecipe['docker']> };
+
+export const hasImage = (recipe: ServerRecipe): recipe is DockerRecipe => recipe.docker !== undefined;
+
 const startWithinMs = 5 * 60_000;
 
 /** testcontainers is a package for development: an installation without it, or without an engine that answers, runs the servers natively. */
 let engine: Promise<typeof Testcontainers | undefined> | undefined;
 
 /** The engine, with the recipe's image in it; none when no engine answers, or it cannot get the image. */
-export async function dockerWith({ name, docker }: ServerRecipe): Promise<typeof Testcontainers | undefined> {
+export async function dockerWith({ name, docker }: DockerRecipe): Promise<typeof Testcontainers | undefined> {
   engine ??= connect().catch(() => undefined);
   const testcontainers = await engine;
   if (testcontainers === undefined) return undefined;
@@ -40,7 +45,7 @@ export class DockerServer implements Engine {
 
   constructor(
     private readonly testcontainers: typeof Testcontainers,
-    private readonly recipe: ServerRecipe,
+    private readonly recipe: DockerRecipe,
     private readonly launch: Launch,
   ) {}
 
@@ -54,6 +59,14 @@ export class DockerServer implements Engine {
     if (this.container === undefined) return;
     const handle = await this.handle(this.container);
     if ((await handle.inspect()).State.Running) await handle.kill({ signal: 'SIGKILL' });
+  }
+
+  async pause(): Promise<void> {
+    if (this.container !== undefined) await (await this.handle(this.container)).pause();
+  }
+
+  async resume(): Promise<void> {
+    if (this.container !== undefined) await (await this.handle(this.container)).unpause();
   }
 
   async remove(): Promise<void> {

@@ -72,12 +72,12 @@ async function format(installation: Installation, properties: string): Promise<v
   await runProgram(program, all);
 }
 
-async function command({ installation, dataDir, port }: Launch & { readonly installation: Installation }): Promise<Command> {
+async function command({ installation, dataDir, port }: Launch & { readonly installation: Installation }, advertisedPort = port): Promise<Command> {
   const broker = `127.0.0.1:${port}`;
   const controller = `127.0.0.1:${await freeLoopbackPort()}`;
   const logDir = path.join(dataDir, 'logs');
   const properties = path.join(dataDir, 'server.properties');
-  const lines = Object.entries(settings({ broker, advertised: broker, controller, voter: controller }, logDir)).map(([name, value]) => `${name}=${value}\n`);
+  const lines = Object.entries(settings({ broker, advertised: `127.0.0.1:${advertisedPort}`, controller, voter: controller }, logDir)).map(([name, value]) => `${name}=${value}\n`);
   await fs.writeFile(properties, lines.join(''));
   if (!existsSync(path.join(logDir, 'meta.properties'))) await format(installation, properties);
   return starting(installation, properties);
@@ -93,7 +93,7 @@ const variables = ({ port }: Launch): Record<string, string> =>
 const apiVersions = { question: '\0\0\0\x0b\0\x12\0\0\0\0\0\x01\0\x01t', answer: '\0\0\0\x01\0\0' };
 
 /** Apache Kafka 4, one node. */
-export const kafkaRecipe: ServerRecipe = {
+export const kafkaRecipe = {
   name: 'kafka',
   native: {
     installation: `kafka-${kafkaVersion}-1`,
@@ -105,12 +105,17 @@ export const kafkaRecipe: ServerRecipe = {
       await runProgram('java', ['-version']);
       await runProgram('mvn', ['-q', '-B', '-ntp', '-f', path.join(folder, 'pom.xml'), 'dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${path.join(folder, 'libs')}`]);
     },
-    command,
+    command: (launch) => command(launch),
   },
   docker: { image: 'apache/kafka:4.1.1', command: () => ['/etc/kafka/docker/run'], env: variables },
   /** No scheme: clients take `host:port`. */
   url: (port) => `127.0.0.1:${port}`,
   isReady: (port) => answers(port, apiVersions.question, apiVersions.answer),
-};
+} satisfies ServerRecipe;
 
-export const startKafka = (options?: ServerOptions): Promise<RunningServer> => startServer(kafkaRecipe, options);
+/** @param advertisedPort clients are sent there, to a proxy, once they have asked the broker where it is; absent: to itself. Native only. */
+export function startKafka({ advertisedPort, ...options }: ServerOptions & { readonly advertisedPort?: number } = {}): Promise<RunningServer> {
+  if (advertisedPort === undefined) return startServer(kafkaRecipe, options);
+  const { docker: _docker, ...recipe } = kafkaRecipe;
+  return startServer({ ...recipe, native: { ...recipe.native, command: (launch) => command(launch, advertisedPort) } }, options);
+}

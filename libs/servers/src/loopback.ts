@@ -18,7 +18,7 @@ export async function freeLoopbackPort(): Promise<number> {
   throw new Error(`No free port was found between ${lowestPort} and ${highestPort}.`);
 }
 
-function canListen(port: number): Promise<boolean> {
+export function canListen(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = net.createServer();
     probe.once('error', () => resolve(false));

@@ -38,7 +38,7 @@ async function initiate(port: number): Promise<void> {
 }
 
 /** MongoDB 6, a replica set of one. */
-export const mongoRecipe: ServerRecipe = {
+export const mongoRecipe = {
   name: 'mongo',
   native: {
     installation: 'mongodb-6.0.5-1',
@@ -58,6 +58,6 @@ export const mongoRecipe: ServerRecipe = {
   url: (port) => `mongodb://127.0.0.1:${port}/tessera?replicaSet=rs0`,
   isReady: (port) => hello(port).then((answer) => answer['isWritablePrimary'] === true || answer['setName'] === undefined, () => false),
   prepare: initiate,
-};
+} satisfies ServerRecipe;
 
 export const startMongo = (given?: ServerOptions): Promise<RunningServer> => startServer(mongoRecipe, given);

@@ -2,9 +2,9 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import fs from 'node:fs/promises';
-import type { Socket } from 'node:net';
 import path from 'node:path';
 import { installedOnce, lastLine, programOnPath } from './installations.js';
+import { Keeper } from './keeper.js';
 import { until } from './loopback.js';
 import type { Command, Installation, Launch, ServerRecipe } from './running-server.js';
 
@@ -12,7 +12,7 @@ import type { Command, Installation, Launch, ServerRecipe } from './running-serv
 const readyWithinMs = 60_000;
 
 /** What `startServer` turns into a running server: one that can be started again on the same data and port. */
-export type Engine = { start(): Promise<void>; kill(): Promise<void>; remove(): Promise<void> };
+export type Engine = { start(): Promise<void>; kill(): Promise<void>; pause(): Promise<void>; resume(): Promise<void>; remove(): Promise<void> };
 
 /** Fetches the programs if they are not there yet. */
 export async function installNatively({ name, native }: ServerRecipe): Promise<Installation> {
@@ -40,7 +40,7 @@ export class NativeServer implements Engine {
   ) {}
 
   async start(): Promise<void> {
-    this.keeper ??= new Keeper(this.isTemporary ? this.launch.dataDir : '');
+    this.keeper ??= new Keeper(this.isTemporary ? this.launch.dataDir : undefined);
     const command = await this.recipe.native.command({ ...this.launch, installation: this.installation });
     const log = path.join(this.launch.dataDir, `${this.recipe.name}.log`);
     this.child = await spawnServer(command, log);
@@ -57,6 +57,14 @@ export class NativeServer implements Engine {
     child.kill('SIGKILL');
     await ended;
     this.keeper?.watchOver(undefined);
+  }
+
+  async pause(): Promise<void> {
+    this.child?.kill('SIGSTOP');
+  }
+
+  async resume(): Promise<void> {
+    this.child?.kill('SIGCONT');
   }
 
   /** After `kill`, when it will not be started again. */
@@ -86,30 +94,5 @@ async function spawnServer({ program, args, env = {} }: Command, log: string): P
     return child;
   } finally {
     closeSync(output);
-  }
-}
-
-/**
- * A shell that reads process ids from a pipe of ours. However this process ends, kill -9 included, the pipe closes, and the keeper kills the server that it was told of last
- * and removes the temporary folder. Works on every system with a shell, unlike a parent-death signal.
- */
-class Keeper {
-  private static readonly script = 'while read -r next; do pid=$next; done; [ -z "$pid" ] || { kill -9 "$pid" 2>/dev/null; sleep 0.2; }; [ -z "$1" ] || rm -rf "$1"';
-  private readonly shell: ChildProcess;
-
-  constructor(temporaryFolder: string) {
-    this.shell = spawn('/bin/sh', ['-c', Keeper.script, 'tessera-server-keeper', temporaryFolder], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
-    this.shell.unref();
-    // Writing to a keeper that is gone already is no failure of the server's.
-    this.shell.stdin?.on('error', () => undefined);
-    (this.shell.stdin as Socket | null)?.unref();
-  }
-
-  watchOver(pid: number | undefined): void {
-    this.shell.stdin?.write(`${pid ?? ''}\n`);
-  }
-
-  dismiss(): void {
-    this.shell.kill('SIGKILL');
   }
 }

@@ -11,7 +11,7 @@ const options = ({ port }: Launch, dir: string, bind: string) =>
   ['--bind', bind, '--port', String(port), '--dir', dir, '--appendonly', 'yes', '--appendfsync', 'everysec', '--save', '', '--protected-mode', 'no'];
 
 /** Redis 7, alone, with an append-only file. */
-export const redisRecipe: ServerRecipe = {
+export const redisRecipe = {
   name: 'redis',
   native: {
     installation: 'redis-debian-1',
@@ -28,6 +28,6 @@ export const redisRecipe: ServerRecipe = {
   docker: { image: 'redis:7.2-alpine', command: (launch) => ['redis-server', ...options(launch, '/data', '0.0.0.0')] },
   url: (port) => `redis://127.0.0.1:${port}`,
   isReady: (port) => answers(port, 'PING\r\n', '+PONG'),
-};
+} satisfies ServerRecipe;
 
 export const startRedis = (options?: ServerOptions): Promise<RunningServer> => startServer(redisRecipe, options);

@@ -6,12 +6,15 @@ export type RunningServer = {
   kill(): Promise<void>;
   /** Kills it if it runs, and starts it again on the same data and port. */
   restart(): Promise<void>;
+  /** It keeps its connections and answers nothing, as a machine does that swaps or hangs. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
   /** For good; a data folder that was made for it goes, too. */
   stop(): Promise<void>;
 };
 
 export type ServerOptions = {
-  /** Where the data lie and stay. Absent: a temporary folder that lives as long as the server. */
+  /** Where the data lie and stay, together with the port: a replica set knows itself by its address. Absent: a temporary folder that lives as long as the server. */
   readonly dataDir?: string;
 };
 
@@ -39,7 +42,8 @@ export type ServerRecipe = {
     /** What a person installs so that `install` can work, as the end of a sentence: `apt-get, or redis-server itself`. */
     readonly needs: string;
   };
-  readonly docker: {
+  /** Absent: it runs natively only. */
+  readonly docker?: {
     readonly image: string;
     /** The server listens on the port of the launch inside the container, too, and has its data in `/data`. */
     command(launch: Launch): readonly string[];

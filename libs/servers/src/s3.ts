@@ -14,7 +14,7 @@ const options = ({ port }: Launch, host: string, folder: string) =>
   ['--port', `${host}:${port}`, '--region', s3Access.region, '--cors-allow-origin', '*', '--keep-alive', '--quiet', 'posix', folder];
 
 /** Versity's S3 gateway over a folder, with one empty bucket. Its description of an object lies in the file's extended attributes, so the data folder's file system must have them. */
-export const s3Recipe: ServerRecipe = {
+export const s3Recipe = {
   name: 's3',
   native: {
     installation: `versitygw-${version}`,
@@ -38,7 +38,7 @@ export const s3Recipe: ServerRecipe = {
     () => false,
   ),
   prepare: (port) => createBucket(`http://127.0.0.1:${port}`),
-};
+} satisfies ServerRecipe;
 
 async function createBucket(endpoint: string): Promise<void> {
   const client = new S3Client({ endpoint, region: s3Access.region, forcePathStyle: true, credentials: s3Access });

@@ -15,7 +15,7 @@ export function computeSpecOf(request: FullImageRequest, model: ModelInfo): Mess
     steps: request.steps,
     images: request.images,
     superResolution: request.widthPx > model.nativeWidthPx || request.heightPx > model.nativeHeightPx,
-    surcharges: request.initImage ? ['init_image'] : [],
+    surcharges: [...(request.initImage ? ['init_image'] : []), ...(request.guidance?.some(({ kind }) => kind === 'character') ? ['character_reference'] : [])],
   };
 }
 

@@ -15,6 +15,10 @@ export const noModels = (): TesseraError => unavailable('no_models', 'No model i
 
 export const invalidInitImage = (message: string): TesseraError => invalidArgument('invalid_init_image', message, { param: 'init_image_id' });
 
+export const invalidMask = (message: string): TesseraError => invalidArgument('invalid_mask', message, { param: 'init_mask_id' });
+
+export const invalidGuidance = (message: string): TesseraError => invalidArgument('invalid_guidance', message, { param: 'guidance' });
+
 /** The refusal of an earlier submission with the same key. */
 export const refusedBefore = (reason: string, message: string): TesseraError => failedPrecondition(reason, message);
 

@@ -112,9 +112,10 @@ export class GenerationController {
   }
 }
 
-const modelMessage = ({ aliases, minSidePx: _, ...model }: ModelInfo): MessageInitShape<typeof ModelDescriptionSchema> => ({
+const modelMessage = ({ aliases, guidanceKinds = [], minSidePx: _, ...model }: ModelInfo): MessageInitShape<typeof ModelDescriptionSchema> => ({
   ...model,
   aliases: [...aliases],
+  guidanceKinds: [...guidanceKinds],
   pool: defaultPool,
   maxImages: imagesMax,
 });

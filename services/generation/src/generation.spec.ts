@@ -95,6 +95,32 @@ describe('a job', () => {
     expect(generation.engine.batches.at(-1)?.requests[0]?.initImage).toMatchObject({ strength: 0.5 });
     await expect(generation.client.submit({ accountId: 'other', request: { ...request, initImage } })).rejects.toMatchObject({ reason: 'invalid_init_image', param: 'init_image_id' });
   });
+
+  it('repaints by a mask of the same account only, and where it was told', async () => {
+    const [image] = (await ended((await submit()).jobId)).images;
+    generation.pictures.stored.set(model.leonardoId, { ...generation.pictures.stored.get(image!.imageId)!, accountId: 'other' });
+    const placement = { leftPx: 64, topPx: 0, widthPx: 128, heightPx: 128 };
+    const initImage = { assetId: image!.imageId, strength: 0, maskAssetId: image!.imageId, placement };
+    const job = (await generation.client.submit({ accountId, request: { ...request, initImage } })).job!;
+    expect(job.request?.initImage).toMatchObject({ maskAssetId: image!.imageId, placement });
+    expect(await ended(job.jobId)).toMatchObject({ state: JobState.SUCCEEDED });
+    expect(generation.engine.batches.at(-1)?.requests[0]?.initImage).toMatchObject({ mask: expect.any(Uint8Array), placement });
+    const theirs = { ...initImage, maskAssetId: model.leonardoId };
+    await expect(generation.client.submit({ accountId, request: { ...request, initImage: theirs } })).rejects.toMatchObject({ reason: 'invalid_mask', param: 'init_mask_id' });
+  });
+
+  it('is guided by pictures of the same account only', async () => {
+    const [image] = (await ended((await submit()).jobId)).images;
+    const guidance = [{ kind: 'edges', assetId: image!.imageId, strength: 0.7 }, { kind: 'character', assetId: image!.imageId, strength: 1, subject: 'dog' }];
+    const job = (await generation.client.submit({ accountId, request: { ...request, guidance } })).job!;
+    expect(job.request?.guidance).toMatchObject(guidance);
+    expect(await ended(job.jobId)).toMatchObject({ state: JobState.SUCCEEDED });
+    expect(generation.engine.batches.at(-1)?.requests[0]?.guidance).toEqual([
+      { kind: 'edges', bytes: expect.any(Uint8Array), strength: 0.7, subject: '' },
+      { kind: 'character', bytes: expect.any(Uint8Array), strength: 1, subject: 'dog' },
+    ]);
+    await expect(generation.client.submit({ accountId: 'other', request: { ...request, guidance } })).rejects.toMatchObject({ reason: 'invalid_guidance', param: 'guidance' });
+  });
 });
 
 describe('a submission', () => {

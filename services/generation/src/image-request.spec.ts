@@ -42,7 +42,17 @@ describe('an image request', () => {
     [{ prompt: 'x', style: 'NOT_A_STYLE' }, 'unknown_style', 'presetStyle'],
     [{ prompt: 'x', initImage: { assetId: '../secret', strength: 0.5 } }, 'invalid_init_image', 'init_image_id'],
     [{ prompt: 'x', initImage: { assetId: model.leonardoId, strength: 1.5 } }, 'invalid_init_strength', 'init_strength'],
-  ] as const)('refuses %j', (asked, reason, param) => {
+    [{ prompt: 'x', guidance: [{ kind: 'edges', assetId: '../secret', strength: 1 }] }, 'invalid_guidance', 'guidance'],
+    [{ prompt: 'x', guidance: [{ kind: 'depth', assetId: model.leonardoId, strength: 1 }] }, 'unsupported_guidance', 'guidance'],
+    [{ prompt: 'x', guidance: [{ kind: 'smell', assetId: model.leonardoId, strength: 1 }] }, 'unknown_guidance', 'guidance'],
+    [{ prompt: 'x', guidance: [{ kind: 'edges', assetId: model.leonardoId, strength: Number.NaN }] }, 'invalid_guidance_strength', 'guidance'],
+    [{ prompt: 'x', guidance: [1, 2].map(() => ({ kind: 'edges', assetId: model.leonardoId, strength: 1 })) }, 'guidance_repeated', 'guidance'],
+    [{ prompt: 'x', guidance: Array.from({ length: 6 }, () => ({ kind: 'character', assetId: model.leonardoId, strength: 1 })) }, 'too_many_guides', 'guidance'],
+    [{ prompt: 'x', guidance: [{ kind: 'character', assetId: model.leonardoId, strength: 1, subject: 'x'.repeat(61) }] }, 'invalid_guidance', 'guidance'],
+    [{ prompt: 'x', initImage: { assetId: model.leonardoId, maskAssetId: '../secret' } }, 'invalid_mask', 'init_mask_id'],
+    [{ prompt: 'x', initImage: { assetId: model.leonardoId, placement: { leftPx: 300, topPx: 0, widthPx: 300, heightPx: 300 } } }, 'invalid_placement', 'init_placement'],
+    [{ prompt: 'x', initImage: { assetId: model.leonardoId, placement: { leftPx: 0, topPx: 0, widthPx: 0, heightPx: 300 } } }, 'invalid_placement', 'init_placement'],
+  ] satisfies [Asked, string, string][])('refuses %j', (asked, reason, param) => {
     expect(refusal(asked)).toEqual({ reason, param });
   });
 

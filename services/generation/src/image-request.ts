@@ -1,8 +1,14 @@
-import type { ModelInfo } from '@tessera/inference/diffusion-engine.js';
+import type { ModelInfo, Placement } from '@tessera/inference/diffusion-engine.js';
 import type { ImageRequest } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { refuseUnguidable } from '@tessera/inference/guidance.js';
 import { invalidArgument } from '@tessera/platform/errors.js';
 import { isUuid } from '@tessera/platform/ids.js';
-import { invalidInitImage } from './errors.js';
+import { invalidGuidance, invalidInitImage, invalidMask } from './errors.js';
+
+/** A picture to start from; `maskAssetId` says what of it is repainted, `placement` where it lies in the painted one. */
+export type InitImageUse = { readonly assetId: string; readonly strength: number; readonly maskAssetId?: string; readonly placement?: Placement };
+
+export type GuidanceUse = { readonly kind: string; readonly assetId: string; readonly strength: number; readonly subject: string };
 
 /** A request with nothing left open: what is stored, priced and painted. */
 export type FullImageRequest = {
@@ -16,7 +22,8 @@ export type FullImageRequest = {
   readonly guidanceScale: number;
   readonly seed: number;
   readonly style: string;
-  readonly initImage?: { readonly assetId: string; readonly strength: number };
+  readonly initImage?: InitImageUse;
+  readonly guidance?: readonly GuidanceUse[];
   readonly isPublic: boolean;
 };
 
@@ -31,6 +38,8 @@ export const imagesMax = 8;
 const largeSidePx = 768;
 const largeImagesMax = 4;
 const guidanceMax = 20;
+/** A word or two. */
+const subjectCharactersMax = 60;
 /** What a picture measures when nobody said; a model that natively paints larger ones paints its own size. */
 const defaultSidePx = 512;
 
@@ -45,7 +54,8 @@ export const styles: ReadonlySet<string> = new Set([
 export function fullImageRequest(request: ImageRequest, model: ModelInfo, drawSeed: () => number): FullImageRequest {
   const widthPx = sideOf(request.widthPx, 'width', model.nativeWidthPx, model);
   const heightPx = sideOf(request.heightPx, 'height', model.nativeHeightPx, model);
-  const initImage = initImageOf(request, model);
+  const initImage = initImageOf(request, model, widthPx, heightPx);
+  const guidance = guidesOf(request, model);
   return {
     prompt: promptOf(request.prompt),
     negativePrompt: negativePromptOf(request.negativePrompt),
@@ -58,6 +68,7 @@ export function fullImageRequest(request: ImageRequest, model: ModelInfo, drawSe
     seed: seedOf(request.seed, drawSeed),
     style: styleOf(request.style),
     ...(initImage ? { initImage } : {}),
+    ...(guidance.length > 0 ? { guidance } : {}),
     isPublic: request.isPublic,
   };
 }
@@ -128,11 +139,33 @@ function styleOf(style: string): string {
   return known;
 }
 
-function initImageOf({ initImage }: ImageRequest, model: ModelInfo): FullImageRequest['initImage'] {
+function initImageOf({ initImage }: ImageRequest, model: ModelInfo, canvasWidthPx: number, canvasHeightPx: number): InitImageUse | undefined {
   if (!initImage) return undefined;
   if (!model.supportsInitImage) throw invalidInitImage(`${model.modelId} cannot start from a picture.`);
-  if (!isUuid(initImage.assetId)) throw invalidInitImage('The id of the init image is not an id.');
-  const { assetId, strength } = initImage;
+  const { assetId, strength, maskAssetId, placement } = initImage;
+  if (!isUuid(assetId)) throw invalidInitImage('The id of the init image is not an id.');
+  if (maskAssetId !== '' && !isUuid(maskAssetId)) throw invalidMask('The id of the mask is not an id.');
   if (!(strength >= 0 && strength <= 1)) throw invalidArgument('invalid_init_strength', 'The strength of an init image is from 0 to 1.', { param: 'init_strength' });
-  return { assetId: assetId.toLowerCase(), strength };
+  return {
+    assetId: assetId.toLowerCase(),
+    strength,
+    ...(maskAssetId === '' ? {} : { maskAssetId: maskAssetId.toLowerCase() }),
+    ...(placement ? { placement: placementOf(placement, canvasWidthPx, canvasHeightPx) } : {}),
+  };
+}
+
+function guidesOf({ guidance }: ImageRequest, model: ModelInfo): GuidanceUse[] {
+  refuseUnguidable(guidance, model.guidanceKinds ?? [], model.modelId);
+  return guidance.map(({ kind, assetId, strength, subject }) => {
+    if (!isUuid(assetId)) throw invalidGuidance('The id of a picture that guides is not an id.');
+    const word = printable(subject);
+    if (word.length > subjectCharactersMax) throw invalidGuidance(`The word for a character has at most ${subjectCharactersMax} letters.`);
+    return { kind, assetId: assetId.toLowerCase(), strength, subject: word };
+  });
+}
+
+function placementOf({ leftPx, topPx, widthPx, heightPx }: Placement, canvasWidthPx: number, canvasHeightPx: number): Placement {
+  const isWithin = leftPx + widthPx <= canvasWidthPx && topPx + heightPx <= canvasHeightPx && widthPx >= sideStepPx && heightPx >= sideStepPx;
+  if (isWithin) return { leftPx, topPx, widthPx, heightPx };
+  throw invalidArgument('invalid_placement', `The init image must lie within the picture of ${canvasWidthPx} x ${canvasHeightPx} pixels and be at least ${sideStepPx} pixels long on each side.`, { param: 'init_placement' });
 }

@@ -8,7 +8,7 @@ import type { ModelInfo } from '@tessera/inference/diffusion-engine.js';
 import { invalidArgument, TesseraError } from '@tessera/platform/errors.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { computeSpecOf } from './compute.js';
-import { invalidInitImage } from './errors.js';
+import { invalidGuidance, invalidInitImage, invalidMask } from './errors.js';
 import { fullImageRequest, seedMax, type FullImageRequest } from './image-request.js';
 import { Models } from './models.js';
 
@@ -32,7 +32,10 @@ export class Requests {
     if (!asked) throw invalidArgument('prompt_empty', 'A request says at least what to paint.', { param: 'prompt' });
     const model = await this.models.named(asked.modelId);
     const request = fullImageRequest(asked, model, () => randomInt(seedMax + 1));
-    if (request.initImage) await this.#checkInitImage(accountId, request.initImage.assetId);
+    const { initImage } = request;
+    if (initImage) await this.#demandPicture(accountId, initImage.assetId, invalidInitImage('There is no such picture to start from.'));
+    if (initImage?.maskAssetId !== undefined) await this.#demandPicture(accountId, initImage.maskAssetId, invalidMask('There is no such picture to use as a mask.'));
+    for (const { assetId } of request.guidance ?? []) await this.#demandPicture(accountId, assetId, invalidGuidance('There is no such picture to be guided by.'));
     return { request, model };
   }
 
@@ -43,11 +46,11 @@ export class Requests {
     return { request, quote };
   }
 
-  async #checkInitImage(accountId: string, assetId: string): Promise<void> {
+  async #demandPicture(accountId: string, assetId: string, refusal: TesseraError): Promise<void> {
     try {
       await this.#storage.getAsset({ accountId, assetId });
     } catch (error) {
-      if (error instanceof TesseraError && error.kind === 'NotFound') throw invalidInitImage('There is no such picture to start from.');
+      if (error instanceof TesseraError && error.kind === 'NotFound') throw refusal;
       throw error;
     }
   }

@@ -1,11 +1,12 @@
 import { useEffect, useRef, useState } from 'react';
 import { messageOf, type Api } from './api.js';
+import { startFrom, type Start } from './StartingPicture.js';
 import type { Bill, Generation } from './wire.js';
 
-type Props = { readonly api: Api; readonly generation: Generation; readonly onClose: () => void; readonly onDelete: (id: string) => Promise<void> };
+type Props = { readonly api: Api; readonly generation: Generation; readonly onClose: () => void; readonly onDelete: (id: string) => Promise<void>; readonly onStart: (start: Start) => void };
 
 /** One job at full size, with what was asked and what it cost. */
-export function GenerationDialog({ api, generation, onClose, onDelete }: Props) {
+export function GenerationDialog({ api, generation, onClose, onDelete, onStart }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => dialog.current?.showModal(), []);
   const { tessera } = generation;
@@ -14,9 +15,16 @@ export function GenerationDialog({ api, generation, onClose, onDelete }: Props) 
       <div className="dialog">
         <div className="large" data-count={generation.generated_images.length}>
           {generation.generated_images.map((image, at) => (
-            <a key={image.id} href={image.url} download={`${generation.id}-${at + 1}.png`} title="Save this picture">
-              <img src={image.url} alt={generation.prompt} />
-            </a>
+            <figure key={image.id}>
+              <a href={image.url} download={`${generation.id}-${at + 1}.png`} title="Save this picture">
+                <img src={image.url} alt={generation.prompt} />
+              </a>
+              <figcaption>
+                <button type="button" className="plain" onClick={() => onStart(startFrom(image.id, image.url, generation.imageWidth, generation.imageHeight))}>
+                  Edit this picture
+                </button>
+              </figcaption>
+            </figure>
           ))}
         </div>
         <div className="details">

@@ -1,8 +1,11 @@
-import { useEffect, useRef, useState, type FormEvent, type KeyboardEvent } from 'react';
+import { useEffect, useRef, useState, type FormEvent, type KeyboardEvent, type RefObject } from 'react';
 import { messageOf, type Api } from './api.js';
+import type { MaskHandle } from './MaskCanvas.js';
+import { StartingPicture, type Start } from './StartingPicture.js';
 import type { Model, Quote, Request } from './wire.js';
 
-const sizes = ['512x512', '512x384', '384x512', '512x288', '288x512'];
+const defaultSize = '512x512';
+const sizes = [defaultSize, '512x384', '384x512', '512x288', '288x512'];
 const styles = ['NONE', 'CINEMATIC', 'VIBRANT', 'MONOCHROME', 'ILLUSTRATION', 'RENDER_3D'];
 /** A price is asked for when typing pauses. */
 const quoteDelayMs = 350;
@@ -10,10 +13,19 @@ const quoteDelayMs = 350;
 const titled = (name: string) => name.charAt(0) + name.slice(1).toLowerCase().replaceAll('_', ' ');
 
 type Draft = { prompt: string; negative: string; model: string; size: string; images: string; seed: string; style: string };
-const empty: Draft = { prompt: '', negative: '', model: '', size: '512x512', images: '1', seed: '', style: 'NONE' };
+const empty: Draft = { prompt: '', negative: '', model: '', size: '', images: '1', seed: '', style: 'NONE' };
 
-function requestOf(draft: Draft): Request {
-  const [width = 512, height = 512] = draft.size.split('x').map(Number);
+/** The size whose proportions come nearest. */
+function sizeLike({ widthPx, heightPx }: Start): string {
+  const distance = (size: string) => {
+    const [width = 1, height = 1] = size.split('x').map(Number);
+    return Math.abs(Math.log((width / height) * (heightPx / widthPx)));
+  };
+  return sizes.toSorted((a, b) => distance(a) - distance(b))[0] ?? defaultSize;
+}
+
+function requestOf(draft: Draft, start: Start | undefined): Request {
+  const [width = 512, height = 512] = (draft.size || (start ? sizeLike(start) : defaultSize)).split('x').map(Number);
   return {
     prompt: draft.prompt.trim(),
     width,
@@ -23,34 +35,32 @@ function requestOf(draft: Draft): Request {
     ...(draft.negative.trim() === '' ? {} : { negative_prompt: draft.negative.trim() }),
     ...(draft.model === '' ? {} : { modelId: draft.model }),
     ...(draft.seed.trim() === '' ? {} : { seed: Number(draft.seed) }),
+    ...(start ? { init_image_id: start.imageId, init_strength: start.strength } : {}),
   };
 }
 
+type Props = { readonly api: Api; readonly models: readonly Model[]; readonly start: Start | undefined; readonly onStart: (start: Start | undefined) => void; readonly onCreate: (request: () => Promise<Request>) => Promise<void> };
+
 /** The words and the few choices around them, with the price on the button. */
-export function PromptForm({ api, models, onCreate }: { api: Api; models: readonly Model[]; onCreate: (request: Request) => Promise<void> }) {
+export function PromptForm({ api, models, start, onStart, onCreate }: Props) {
   const [draft, setDraft] = useState(empty);
   const [isSending, setSending] = useState(false);
   const prompt = useRef<HTMLTextAreaElement>(null);
-  const { quote, objection } = useQuote(api, draft);
+  const mask = useRef<MaskHandle>(null);
+  const { quote, objection } = useQuote(api, draft, start);
   const set = (change: Partial<Draft>) => setDraft((before) => ({ ...before, ...change }));
   const model = models.find(({ id }) => id === draft.model) ?? models.find(({ tessera }) => tessera.isDefault);
 
-  useEffect(() => {
-    prompt.current?.focus();
-    const focusPrompt = (event: globalThis.KeyboardEvent) => {
-      if (event.key !== '/' || (event.target instanceof HTMLElement && event.target.closest('input, textarea, select, dialog'))) return;
-      event.preventDefault();
-      prompt.current?.focus();
-    };
-    document.addEventListener('keydown', focusPrompt);
-    return () => document.removeEventListener('keydown', focusPrompt);
-  }, []);
+  useFocusKey(prompt);
 
   const submit = async (event?: FormEvent) => {
     event?.preventDefault();
     if (draft.prompt.trim() === '' || isSending) return;
     setSending(true);
-    await onCreate(requestOf(draft));
+    await onCreate(async () => {
+      const png = start?.isMasked ? await mask.current?.toPng() : undefined;
+      return { ...requestOf(draft, start), ...(png ? { init_mask_id: (await api.upload(png)).id } : {}) };
+    });
     setSending(false);
   };
   const submitOnEnter = (event: KeyboardEvent) => {
@@ -74,7 +84,8 @@ export function PromptForm({ api, models, onCreate }: { api: Api; models: readon
         onKeyDown={submitOnEnter}
         aria-describedby="price"
       />
-      <Options draft={draft} set={set} models={models} maxImages={model?.tessera.maxImages ?? 4} />
+      <StartingPicture api={api} start={start} onChange={onStart} mask={mask} />
+      <Options draft={draft} automatic={start ? 'Like the picture' : 'Automatic'} set={set} models={models} maxImages={model?.tessera.maxImages ?? 4} />
       <div className="send">
         <output id="price" className={objection ? 'refusal' : 'quiet'} aria-live="polite">
           {objection || (quote ? quote.lines.map(({ description, tokens }) => `${description}: ${tokens}`).join(' · ') : 'Enter paints, Shift+Enter starts a new line, / comes back here.')}
@@ -87,11 +98,11 @@ export function PromptForm({ api, models, onCreate }: { api: Api; models: readon
   );
 }
 
-function Options({ draft, set, models, maxImages }: { draft: Draft; set: (change: Partial<Draft>) => void; models: readonly Model[]; maxImages: number }) {
+function Options({ draft, set, models, maxImages, automatic }: { draft: Draft; automatic: string; set: (change: Partial<Draft>) => void; models: readonly Model[]; maxImages: number }) {
   return (
     <div className="options">
       <Choice label="Model" value={draft.model} onChange={(model) => set({ model })} options={[['', 'Default'], ...models.map(({ id, name }): [string, string] => [id, name])]} />
-      <Choice label="Size" value={draft.size} onChange={(size) => set({ size })} options={sizes.map((size) => [size, size.replace('x', ' × ')])} />
+      <Choice label="Size" value={draft.size} onChange={(size) => set({ size })} options={[['', automatic], ...sizes.map((size): [string, string] => [size, size.replace('x', ' × ')])]} />
       <Choice label="Images" value={draft.images} onChange={(images) => set({ images })} options={Array.from({ length: maxImages }, (_, at) => [String(at + 1), String(at + 1)])} />
       <Choice label="Style" value={draft.style} onChange={(style) => set({ style })} options={styles.map((style) => [style, titled(style)])} />
       <label>
@@ -121,14 +132,28 @@ function Choice({ label, value, onChange, options }: { label: string; value: str
   );
 }
 
+/** The prompt has the focus at first, and again when `/` is typed elsewhere. */
+function useFocusKey(prompt: RefObject<HTMLTextAreaElement | null>): void {
+  useEffect(() => {
+    prompt.current?.focus();
+    const focusPrompt = (event: globalThis.KeyboardEvent) => {
+      if (event.key !== '/' || (event.target instanceof HTMLElement && event.target.closest('input, textarea, select, dialog'))) return;
+      event.preventDefault();
+      prompt.current?.focus();
+    };
+    document.addEventListener('keydown', focusPrompt);
+    return () => document.removeEventListener('keydown', focusPrompt);
+  }, [prompt]);
+}
+
 /** What the draft would cost, or why it would be refused. */
-function useQuote(api: Api, draft: Draft): { quote?: Quote; objection?: string } {
+function useQuote(api: Api, draft: Draft, start: Start | undefined): { quote?: Quote; objection?: string } {
   const [answer, setAnswer] = useState<{ quote?: Quote; objection?: string }>({});
   useEffect(() => {
     if (draft.prompt.trim() === '') return undefined;
     const abort = new AbortController();
     const timer = setTimeout(() => {
-      api.quote(requestOf(draft), abort.signal).then(
+      api.quote(requestOf(draft, start), abort.signal).then(
         (quote) => setAnswer({ quote }),
         (error: unknown) => {
           if (!abort.signal.aborted) setAnswer({ objection: messageOf(error) });
@@ -139,6 +164,6 @@ function useQuote(api: Api, draft: Draft): { quote?: Quote; objection?: string }
       clearTimeout(timer);
       abort.abort();
     };
-  }, [api, draft]);
+  }, [api, draft, start]);
   return draft.prompt.trim() === '' ? {} : answer;
 }

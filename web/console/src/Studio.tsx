@@ -4,6 +4,7 @@ import { GenerationDialog } from './GenerationDialog.js';
 import { JobCard } from './JobCard.js';
 import { Logo } from './Logo.js';
 import { PromptForm } from './PromptForm.js';
+import type { Start } from './StartingPicture.js';
 import { useStudio } from './use-studio.js';
 import { isFinal } from './watch.js';
 import type { Account, Generation, Queue } from './wire.js';
@@ -14,7 +15,13 @@ const number = new Intl.NumberFormat('en-US');
 export function Studio({ api, onLeave }: { api: Api; onLeave: () => void }) {
   const { account, queue, models, generations, refusal, refuse, create, replace, remove } = useStudio(api, onLeave);
   const [opened, setOpened] = useState<Generation>();
+  const [start, setStart] = useState<Start>();
   const close = () => setOpened(undefined);
+  const startFromOpened = (chosen: Start) => {
+    close();
+    setStart(chosen);
+    window.scrollTo({ top: 0 });
+  };
   const removeOpened = (id: string) => {
     close();
     return remove(id);
@@ -35,7 +42,7 @@ export function Studio({ api, onLeave }: { api: Api; onLeave: () => void }) {
         </nav>
       </header>
       <main>
-        <PromptForm api={api} models={models} onCreate={create} />
+        <PromptForm api={api} models={models} start={start} onStart={setStart} onCreate={create} />
         {refusal && (
           <p className="refusal" role="alert">
             {refusal}
@@ -48,7 +55,7 @@ export function Studio({ api, onLeave }: { api: Api; onLeave: () => void }) {
           {generations.length === 0 && account && <p className="quiet empty">Nothing painted yet. Describe a picture above.</p>}
         </section>
       </main>
-      {opened && isFinal(opened.tessera.state) && <GenerationDialog api={api} generation={opened} onClose={close} onDelete={removeOpened} />}
+      {opened && isFinal(opened.tessera.state) && <GenerationDialog api={api} generation={opened} onClose={close} onDelete={removeOpened} onStart={startFromOpened} />}
     </>
   );
 }

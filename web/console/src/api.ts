@@ -1,4 +1,4 @@
-import type { Account, Bill, Generation, Model, Queue, Quote, Request } from './wire.js';
+import type { Account, Bill, Generation, Model, Queue, Quote, Request, Upload } from './wire.js';
 
 const base = '/api/rest/v1';
 const galleryCount = 24;
@@ -44,6 +44,13 @@ export class Api {
     return (await this.#json<{ sdGenerationJob: { generationId: string } }>('POST', '/generations', { body: request, headers })).sdGenerationJob.generationId;
   }
 
+  /** Brings a picture of one's own. */
+  async upload(file: Blob, name = 'name' in file ? String(file.name) : 'mask.png'): Promise<Upload> {
+    const form = new FormData();
+    form.set('file', file, name);
+    return (await this.#json<{ init_images_by_pk: Upload }>('POST', '/init-image', { form })).init_images_by_pk;
+  }
+
   /** A stream of server-sent events; `EventSource` cannot send the key. */
   events(id: string, after: string, signal: AbortSignal): Promise<Response> {
     return this.#open('GET', `/generations/${id}/events${after ? `?after=${encodeURIComponent(after)}` : ''}`, { signal });
@@ -53,11 +60,12 @@ export class Api {
     return (await (await this.#open(method, path, options)).json()) as T;
   }
 
-  async #open(method: string, path: string, { body, headers = {}, signal }: CallOptions): Promise<Response> {
+  async #open(method: string, path: string, { body, form, headers = {}, signal }: CallOptions): Promise<Response> {
     const answer = await fetch(base + path, {
       method,
       headers: { authorization: `Bearer ${this.key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(form ? { body: form } : {}),
       ...(signal ? { signal } : {}),
     });
     if (answer.ok) return answer;
@@ -66,6 +74,6 @@ export class Api {
   }
 }
 
-type CallOptions = { readonly body?: unknown; readonly headers?: Record<string, string>; readonly signal?: AbortSignal };
+type CallOptions = { readonly body?: unknown; readonly form?: FormData; readonly headers?: Record<string, string>; readonly signal?: AbortSignal };
 
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

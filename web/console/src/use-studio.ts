@@ -32,10 +32,10 @@ export function useStudio(api: Api, onLeave: () => void) {
     load().catch(refuse);
   }, [api, refresh, refuse]);
 
-  const create = async (request: Request) => {
+  const create = async (request: () => Promise<Request>) => {
     setRefusal('');
     try {
-      const generation = await api.generation(await api.create(request));
+      const generation = await api.generation(await api.create(await request()));
       setGenerations((others) => [generation, ...others]);
       await refresh();
     } catch (error) {

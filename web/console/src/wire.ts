@@ -49,6 +49,7 @@ export type Bill = {
   readonly returnedTokens: number;
   readonly balanceTokens: number;
 };
+export type Upload = { readonly id: string; readonly url: string; readonly tessera: { readonly width: number; readonly height: number } };
 export type Request = {
   readonly prompt: string;
   readonly negative_prompt?: string;
@@ -57,6 +58,9 @@ export type Request = {
   readonly height: number;
   readonly num_images: number;
   readonly num_inference_steps?: number;
+  readonly init_image_id?: string;
+  readonly init_mask_id?: string;
+  readonly init_strength?: number;
   readonly seed?: number;
   readonly presetStyle: string;
 };

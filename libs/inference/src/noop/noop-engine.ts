@@ -1,8 +1,10 @@
 import { cancelled, unavailable } from '@tessera/platform/errors.js';
-import { DiffusionEngine, type EncodedImage, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
+import { DiffusionEngine, type EncodedImage, type EngineDescription, type InitImageInput, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
 import { decodeInitImage } from '../init-image.js';
 import type { Manifest } from '../manifest.js';
+import { readGuidance } from '../read-guidance.js';
 import { describeModels, refuseUnpaintable } from '../models.js';
+import { readRepaint } from '../repaint.js';
 
 /** A grey 8 x 8 picture, precomputed: encoding one would be most of what this engine does. */
 const tinyPng = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAMAAADz0U65AAAAA1BMVEWwtLwgWlfRAAAACXBIWXMAAAPoAAAD6AG1e1JrAAAADElEQVQImWNgoA4AAABIAAF7pRHIAAAAAElFTkSuQmCC', 'base64');
@@ -27,7 +29,10 @@ export class NoopEngine extends DiffusionEngine {
       if (signal.aborted) throw cancelled('painting_cancelled', 'The painting was cancelled.');
     };
     refuseIfCancelled();
-    for (const { initImage } of batch.requests) if (initImage) await decodeInitImage(initImage.bytes, (picture) => picture.resize(TINY_SIDE_PX, TINY_SIDE_PX).raw().toBuffer());
+    for (const { initImage, guidance = [] } of batch.requests) {
+      if (initImage) await refuseUnreadable(initImage, batch);
+      for (const input of guidance) await readGuidance(input, (picture) => picture.resize(TINY_SIDE_PX, TINY_SIDE_PX).raw().toBuffer());
+    }
     for (let step = 1; step <= batch.steps; step += 1) {
       refuseIfCancelled();
       yield { type: 'step', step, steps: batch.steps };
@@ -42,6 +47,11 @@ export class NoopEngine extends DiffusionEngine {
   override async close(): Promise<void> {
     this.#isClosed = true;
   }
+}
+
+async function refuseUnreadable(initImage: InitImageInput, { widthPx, heightPx }: PaintBatch): Promise<void> {
+  await decodeInitImage(initImage.bytes, (picture) => picture.resize(TINY_SIDE_PX, TINY_SIDE_PX).raw().toBuffer());
+  await readRepaint(initImage, widthPx, heightPx);
 }
 
 function* pictures(batch: PaintBatch, update: (requestId: string, index: number, image: EncodedImage) => PaintUpdate): Iterable<PaintUpdate> {

@@ -1,24 +1,33 @@
 import path from 'node:path';
 import type { PaintBatch, PaintRequest } from '../diffusion-engine.js';
-import { modelGuidance, type Manifest, samplerFor } from '../manifest.js';
+import { modelGuidance, type Manifest, samplerFor, type Variant } from '../manifest.js';
 import { readInitPicture } from '../init-image.js';
-import { captionWords, encodeCaption, type Caption } from '../prompt/caption.js';
-import type { Relation } from '../prompt/language.js';
+import { captionWords, encodeCaption } from '../prompt/caption.js';
 import type { Reading } from '../prompt/prompt-reader.js';
-import type { Reference } from './concept-bank.js';
-import { type Box, clamp, fitToFormat, placedAside, stacked, type Window } from './layout.js';
+import type { Repaint } from '../repaint.js';
+import type { Role } from './cast.js';
+import { type Actor, actorOf, condition, type Conditions } from './conditioning.js';
+import type { Guides } from './guides.js';
+import { sampleBoxes } from './boxes.js';
+import { KnownPart } from './inpainting.js';
+import { type Box, clamp, fitToFormat, movedInto, type Window } from './layout.js';
 import type { Model } from './model.js';
-import { drawPose, type Pose, upright } from './pose.js';
+import { drawPose, nowhere, upright } from './pose.js';
+import type { Reference } from './reference.js';
 import { Random } from './random.js';
 import { advance, stepAfter, stepTimes } from './sampler.js';
-import { floats, integers, numbers, type Sessions, type Tensors } from './sessions.js';
+import { floats, numbers, type Sessions, type Tensors } from './sessions.js';
 
 const LAYOUT_STREAM = 1;
 const NOISE_STREAM = 2;
 const POSE_STREAM = 3;
 
-type Thing = { readonly reference: Reference; readonly box: Box | undefined; readonly pose: Pose };
-type Conditions = Tensors & Record<'text' | 'references' | 'canvas', Tensors[string]>;
+/** What a request is read as, once for all of its pictures. */
+export type Scene = { readonly reading: Reading; readonly roles: readonly Role[]; readonly guides: Guides; readonly repaint: Repaint | undefined; readonly variant: Variant; /** The denoiser's inputs for them. */ readonly adapters: Tensors };
+
+/** What an init image leaves as it is: its latent, and the noise from which it came back. */
+type Kept = { readonly part: KnownPart; readonly latent: Float32Array; readonly noise: Float32Array };
+type Start = { readonly step: number; readonly latent: Float32Array; readonly kept: Kept | undefined };
 
 /** One picture while it is painted: its latent and all that stays the same over the steps. */
 export class Canvas {
@@ -32,36 +41,43 @@ export class Canvas {
     /** When each step begins, and the end. */
     private readonly times: readonly number[],
     private readonly isSecondOrder: boolean,
-    private readonly guidance: number,
+    /** Undefined: the model was taught to do without the unguided twin. */
+    private readonly guidance: number | undefined,
+    private readonly adapters: Tensors,
     private readonly conditions: Conditions,
     /** Steps that an init image makes unnecessary. */
     private readonly firstStep: number,
     private readonly latent: Float32Array,
+    private readonly kept: Kept | undefined,
     window: Window,
   ) {
     this.window = window;
     this.#estimate = latent;
   }
 
-  static async prepare(model: Model, sessions: Sessions, batch: PaintBatch, request: PaintRequest, reading: Reading, index: number): Promise<Canvas> {
-    const { manifest, language, concepts } = model;
+  static async prepare(model: Model, sessions: Sessions, batch: PaintBatch, request: PaintRequest, scene: Scene, index: number): Promise<Canvas> {
+    const { manifest, language } = model;
+    const { reading, roles, guides, repaint, variant, adapters } = scene;
     const seed = request.seed + index;
-    const caption = encodeCaption(captionWords(reading, language, manifest.slots, manifest.text.tokens), model.vocabulary, manifest.slots, manifest.text);
+    const caption = encodeCaption(captionWords({ ...reading, subjects: roles.map(({ subject }) => subject) }, language, manifest.slots, manifest.text.tokens), model.vocabulary, manifest.slots, manifest.text);
     const negative = encodeCaption(model.reader.readNegative(request.negativePrompt), model.vocabulary, [], manifest.text);
-    const pictures = language.looks[reading.look]?.within ?? reading.look;
-    const references = await Promise.all(reading.subjects.map(({ concept, colour }) => concepts.reference(concept, pictures, colour === undefined ? undefined : language.paints[colour])));
+    const actors = await Promise.all(roles.map((role) => actorOf(role, model, reading.look)));
+    const references = actors.map(({ reference }) => reference);
     const isFlat = language.looks[reading.look]?.isFlat === true;
     const boxes = await sampleBoxes(manifest, sessions, caption, references, isFlat, reading.relation, new Random(seed, LAYOUT_STREAM));
     const format = fitToFormat(boxes, references, manifest.nativeSidePx, batch.widthPx, batch.heightPx);
+    const part = repaint && (await KnownPart.of(repaint, manifest.nativeSidePx, manifest.latent.sidePx, format.window));
+    const placed = placedBy(part, guides, format, references, manifest.nativeSidePx);
     const random = new Random(seed, POSE_STREAM);
-    const things = references.map((reference, k) => ({ reference, box: format.boxes[k], pose: manifest.poses ? drawPose(manifest.poses, reference.canMirror, random) : upright }));
-    const conditions = await condition(manifest, sessions, caption, negative, things, concepts.sidePx);
+    const poseOf = ({ reference }: Actor) => (manifest.poses ? drawPose(manifest.poses, reference.canMirror, random) : upright);
+    const things = actors.map((actor, k) => ({ ...actor, box: placed[k], pose: guides.leads ? nowhere : poseOf(actor) }));
+    const conditions = await condition(model, sessions, { caption, negative, things, guides, window: format.window, rows: variant.distilled ? 1 : 2 });
     const { channels, sidePx } = manifest.latent;
     const noise = new Random(seed, NOISE_STREAM).normals(channels * sidePx * sidePx);
-    const sampler = samplerFor(manifest, batch.steps);
+    const sampler = samplerFor(manifest, variant, batch.steps);
     const times = stepTimes(batch.steps, sampler);
-    const start = await startOf(model, sessions, request, format.window, times, noise);
-    return new Canvas(model, sessions, times, sampler.order === 2, modelGuidance(manifest, batch.guidanceScale), conditions, start.step, start.latent, format.window);
+    const start = await startOf(model, sessions, request, part, format.window, times, noise);
+    return new Canvas(model, sessions, times, sampler.order === 2, variant.distilled ? undefined : modelGuidance(manifest, batch.guidanceScale), adapters, conditions, start.step, start.latent, start.kept, format.window);
   }
 
   /** From noise at time 1 to the picture at 0, with classifier-free guidance. */
@@ -71,23 +87,24 @@ export class Canvas {
     const { channels, sidePx } = this.model.manifest.latent;
     const time = this.times[step] ?? 0;
     const size = this.latent.length;
-    const both = new Float32Array(2 * size);
-    both.set(this.latent);
-    both.set(this.latent, size);
-    const inputs = { latent: floats(both, 2, channels, sidePx, sidePx), time: floats(Float32Array.of(time, time), 2), ...this.conditions };
-    const { velocity } = await this.sessions.run(path.join(this.model.manifest.folder, denoiser.file), denoiser, inputs);
+    const rows = this.guidance === undefined ? 1 : 2;
+    const latents = new Float32Array(rows * size);
+    for (let row = 0; row < rows; row += 1) latents.set(this.latent, row * size);
+    const inputs = { latent: floats(latents, rows, channels, sidePx, sidePx), time: floats(new Float32Array(rows).fill(time), rows), ...this.conditions };
+    const { velocity } = await this.sessions.run(path.join(this.model.manifest.folder, denoiser.file), denoiser, inputs, this.adapters);
     const v = numbers(velocity);
     const velocityHere = new Float32Array(size);
     const estimate = new Float32Array(size);
     for (let k = 0; k < size; k += 1) {
       const unguided = v[size + k] ?? 0;
-      const guided = unguided + this.guidance * ((v[k] ?? 0) - unguided);
+      const guided = this.guidance === undefined ? (v[k] ?? 0) : unguided + this.guidance * ((v[k] ?? 0) - unguided);
       velocityHere[k] = guided;
       estimate[k] = (this.latent[k] ?? 0) - time * guided;
     }
     this.#estimate = estimate;
     const done = { velocity: velocityHere, length: time - (this.times[step + 1] ?? 0) };
     advance(this.latent, done, this.#before);
+    this.kept?.part.restore(this.latent, this.kept.latent, this.kept.noise, this.times[step + 1] ?? 0);
     this.#before = this.isSecondOrder ? done : undefined;
   }
 
@@ -107,81 +124,25 @@ async function decodeLatent({ folder, graphs: { decoder }, latent: { channels, s
   return numbers(picture);
 }
 
-/**
- * Where each thing stands: a Gaussian that the layout graph predicts over centre (in quarters of the picture) and logarithm of the side.
- * It knows each one's deviation by itself, so that one thing on another is moved there.
- */
-async function sampleBoxes(manifest: Manifest, sessions: Sessions, caption: Caption, references: readonly Reference[], isFlat: boolean, relation: Relation | undefined, random: Random): Promise<Box[]> {
-  const graph = manifest.graphs.layout;
-  const count = references.length;
-  if (count === 0) return [];
-  const shapes = references.flatMap(({ aspectWidth, aspectHeight, floats: hangs }) => [aspectWidth, aspectHeight, Number(hangs), Number(isFlat), count - 1]);
-  const { mean, logDeviation } = await sessions.run(path.join(manifest.folder, graph.file), graph, {
-    tokens: integers(caption.tokens, 1, caption.tokens.length),
-    slots: integers(BigInt64Array.from(caption.slotPositions, BigInt), 1, count),
-    shapes: floats(Float32Array.from(shapes), 1, count, shapes.length / count),
-  });
-  const { spread, minSidePx, maxSidePx, marginPx } = manifest.box;
-  const native = manifest.nativeSidePx;
-  const boxes = references.map(({ aspectWidth, aspectHeight }, slot) => {
-    const drawn = [0, 1, 2].map((k) => (numbers(mean)[slot * 3 + k] ?? 0) + Math.exp(numbers(logDeviation)[slot * 3 + k] ?? 0) * random.normal() * spread);
-    const [x = 0, y = 0, logSide = 0] = drawn;
-    const side = clamp(Math.exp(logSide / 2) * (native / 2), minSidePx, maxSidePx);
-    const within = (centre: number, half: number) => clamp((centre / 4 + 0.5) * native, marginPx + half, native - marginPx - half);
-    return { x: within(x, (side * aspectWidth) / 2), y: within(y, (side * aspectHeight) / 2), side };
-  });
-  if (relation?.overlap !== undefined) return stacked(boxes, references, relation.overlap, marginPx);
-  if (relation?.aside !== undefined) return placedAside(boxes, references, relation.aside * native, random.uniform() < 0.5 ? -1 : 1, native, marginPx);
-  return boxes;
-}
-
-/** Row 0 of each tensor is what was asked for; row 1 is what guidance leads away from: the negative prompt, and no thing at all. */
-async function condition(manifest: Manifest, sessions: Sessions, caption: Caption, negative: Caption, things: readonly Thing[], sidePx: number): Promise<Conditions> {
-  const slots = Math.max(1, things.length);
-  const graph = manifest.graphs.conditioning;
-  const planes = 4 * sidePx * sidePx;
-  const pictures = new Float32Array(2 * slots * planes);
-  const places = new Float32Array(2 * slots * 3).fill(-1);
-  const dropped = new Float32Array(2 * slots).fill(1);
-  const at = new BigInt64Array(2 * slots);
-  const poses = Float32Array.from(Array.from({ length: 2 * slots }, () => upright).flat());
-  things.forEach(({ reference, box, pose }, slot) => {
-    pictures.set(reference.planes, slot * planes);
-    poses.set(pose, slot * upright.length);
-    if (box) places.set([box.x, box.y, box.side], slot * 3);
-    dropped[slot] = 0;
-    at[slot] = BigInt(caption.slotPositions[slot] ?? 0);
-  });
-  if (things.length === 0) {
-    // A scene alone: a transparent thing. With nothing at all in the slot, the model makes something up.
-    places.set([manifest.nativeSidePx / 2, manifest.nativeSidePx / 2, manifest.box.emptySidePx]);
-    dropped[0] = 0;
-  }
-  const tokens = caption.tokens.length;
-  const both = new BigInt64Array(2 * tokens);
-  both.set(caption.tokens);
-  both.set(negative.tokens, tokens);
-  return sessions.run(path.join(manifest.folder, graph.file), graph, {
-    tokens: integers(both, 2, tokens),
-    slots: integers(at, 2, slots),
-    references: floats(pictures, 2, slots, 4, sidePx, sidePx),
-    boxes: floats(places, 2, slots, 3),
-    dropped: floats(dropped, 2, slots),
-    poses: floats(poses, 2, slots, 2, 2),
-  });
-}
-
 /** Noise; or, with an init image, the point of the straight path between its latent and the noise from which the remaining steps lead. */
-async function startOf(model: Model, sessions: Sessions, request: PaintRequest, window: Window, times: readonly number[], noise: Float32Array): Promise<{ step: number; latent: Float32Array }> {
-  const { manifest } = model;
-  const { encoder } = manifest.graphs;
-  if (!request.initImage || !encoder) return { step: 0, latent: noise };
-  const native = manifest.nativeSidePx;
-  const picture = await readInitPicture(request.initImage.bytes, native, window);
-  const step = stepAfter(times, clamp(request.initImage.strength, 0, 1));
-  if (step === 0) return { step, latent: noise };
-  const { latent } = await sessions.run(path.join(manifest.folder, encoder.file), encoder, { picture: floats(picture, 1, 3, native, native) });
-  const known = numbers(latent);
+async function startOf(model: Model, sessions: Sessions, { initImage }: PaintRequest, part: KnownPart | undefined, window: Window, times: readonly number[], noise: Float32Array): Promise<Start> {
+  const { folder, nativeSidePx, graphs } = model.manifest;
+  if (!initImage || !graphs.encoder) return { step: 0, latent: noise, kept: undefined };
+  const step = stepAfter(times, clamp(initImage.strength, 0, 1));
+  const picture = part?.picture ?? (await readInitPicture(initImage.bytes, nativeSidePx, window));
+  if (step === 0 && !part) return { step, latent: noise, kept: undefined };
+  const encoded = await sessions.run(path.join(folder, graphs.encoder.file), graphs.encoder, { picture: floats(picture, 1, 3, nativeSidePx, nativeSidePx) });
+  const known = numbers(encoded.latent);
   const time = times[step] ?? 0;
-  return { step, latent: noise.map((value, k) => time * value + (1 - time) * (known[k] ?? 0)) };
+  const latent = noise.map((value, k) => time * value + (1 - time) * (known[k] ?? 0));
+  return { step, latent, kept: part && { part, latent: known, noise } };
+}
+
+/** What is to be repainted decides where the things go; else a guide that shows them; else the layout. */
+function placedBy(part: KnownPart | undefined, { place }: Guides, { boxes, window }: { boxes: Box[]; window: Window }, references: readonly Reference[], nativePx: number): Box[] {
+  if (part) {
+    const { rectangle, isSmall } = part.room();
+    return movedInto(boxes, references, rectangle, nativePx, isSmall);
+  }
+  return place ? movedInto(boxes, references, { ...place, left: window.left + place.left, top: window.top + place.top }, nativePx, true, 1) : boxes;
 }

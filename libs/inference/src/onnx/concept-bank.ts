@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { parseFile } from '../manifest.js';
 import type { Paint } from '../prompt/language.js';
 import { recolour } from './recolour.js';
+import { type Reference, referencePlanes } from './reference.js';
 
 /** Decoded references; 150 KB each, and a busy server sees the same common things again and again. */
 const MAX_CACHED_REFERENCES = 64;
@@ -28,15 +29,6 @@ const schema = z.strictObject({
   ),
   words: z.record(z.string(), z.int().min(0)),
 });
-
-export type Reference = {
-  /** `[4, side, side]`: red, green and blue premultiplied with alpha, then alpha, in 0..1. */
-  readonly planes: Float32Array;
-  readonly aspectWidth: number;
-  readonly aspectHeight: number;
-  readonly floats: boolean;
-  readonly canMirror: boolean;
-};
 
 /** Pictures of things, and the words that mean them. */
 export class ConceptBank {
@@ -86,14 +78,7 @@ export class ConceptBank {
     const webp = await this.#read(fileName, entry.offset[look] ?? 0, entry.bytes[look] ?? 0);
     const decoded = await sharp(webp).ensureAlpha().raw().toBuffer();
     const pixels = paint ? recolour(decoded, paint) : decoded;
-    const area = this.sidePx * this.sidePx;
-    const planes = new Float32Array(4 * area);
-    for (let pixel = 0; pixel < area; pixel += 1) {
-      const alpha = (pixels[pixel * 4 + 3] ?? 0) / 255;
-      for (let channel = 0; channel < 3; channel += 1) planes[channel * area + pixel] = ((pixels[pixel * 4 + channel] ?? 0) / 255) * alpha;
-      planes[3 * area + pixel] = alpha;
-    }
-    return { planes, aspectWidth, aspectHeight, floats: entry.floats, canMirror: entry.canMirror };
+    return { planes: referencePlanes(pixels, this.sidePx), aspectWidth, aspectHeight, floats: entry.floats, canMirror: entry.canMirror };
   }
 
   async #read(fileName: string, offset: number, bytes: number): Promise<Buffer> {

@@ -1,11 +1,15 @@
 /** A square in native pixels that holds a thing; `side` is the longer side of the thing. */
 export type Box = { readonly x: number; readonly y: number; readonly side: number };
 export type Shape = { readonly aspectWidth: number; readonly aspectHeight: number };
-/** The part of the native square that is delivered, in native pixels. */
-export type Window = { readonly left: number; readonly top: number; readonly width: number; readonly height: number };
+/** In native pixels. */
+export type Rectangle = { readonly left: number; readonly top: number; readonly width: number; readonly height: number };
+/** The part of the native square that is delivered. */
+export type Window = Rectangle;
 
 /** Room between a thing and the edge of the picture, native pixels. */
 const EDGE_PX = 3;
+/** Things that fill a place leave this share of it to its edges. */
+const FILLED_SHARE = 0.72;
 /** Smaller things have lost their features, whatever the model was trained on. */
 const MIN_SIDE_PX = 16;
 
@@ -25,6 +29,17 @@ export function fitToFormat(boxes: readonly Box[], shapes: readonly Shape[], nat
   const left = clamp(centreX - width / 2, 0, nativePx - width);
   const top = clamp(centreY - height / 2, 0, nativePx - height);
   return { boxes: fitted, window: { left, top, width, height } };
+}
+
+/** Moves things, together, into a part of the picture: `fills` makes them as large as it allows, else they only shrink when they must. */
+export function movedInto(boxes: readonly Box[], shapes: readonly Shape[], { left, top, width, height }: Rectangle, nativePx: number, fills: boolean, share = FILLED_SHARE): Box[] {
+  const union = unionOf(boxes, shapes, nativePx);
+  const fitting = Math.min((width * share) / union.width, (height * share) / union.height);
+  const scale = fills ? fitting : Math.min(1, fitting);
+  const [halfWidth, halfHeight] = [(union.width * scale) / 2, (union.height * scale) / 2];
+  const from = { x: union.left + union.width / 2, y: union.top + union.height / 2 };
+  const to = { x: clamp(from.x, left + halfWidth, left + width - halfWidth), y: clamp(from.y, top + halfHeight, top + height - halfHeight) };
+  return boxes.map(({ x, y, side }) => ({ x: to.x + (x - from.x) * scale, y: to.y + (y - from.y) * scale, side: side * scale }));
 }
 
 /** Puts the first thing on top of the second, which hides a share of its own height of it; both shrink where the picture is too low for them. */

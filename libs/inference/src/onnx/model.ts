@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import type { Adapter } from '../adapters/adapter.js';
 import { type Manifest, parseFile } from '../manifest.js';
 import type { Vocabulary } from '../prompt/caption.js';
 import { type Language, languageSchema } from '../prompt/language.js';
@@ -15,6 +16,8 @@ export type Model = {
   readonly vocabulary: Vocabulary;
   readonly concepts: ConceptBank;
   readonly reader: PromptReader;
+  /** Adapters that come with it, once they have been used; as many as the manifest names. */
+  readonly bundled: Map<string, Promise<Adapter>>;
 };
 
 export async function loadModel(manifest: Manifest): Promise<Model> {
@@ -27,7 +30,7 @@ export async function loadModel(manifest: Manifest): Promise<Model> {
   const vocabulary = new Map(words.map((word, number) => [word, number]));
   refuseUnknownWords(manifest, language, vocabulary);
   const reader = new PromptReader(language, new Lexicon(language, concepts.words), manifest.slots.length);
-  return { manifest, language, vocabulary, concepts, reader };
+  return { manifest, language, vocabulary, concepts, reader, bundled: new Map() };
 }
 
 /** A caption word that the text encoder does not know would be dropped without a sound. */

@@ -1,10 +1,11 @@
 import { Worker } from 'node:worker_threads';
-import { cancelled, resourceExhausted, TesseraError, unavailable } from '@tessera/platform/errors.js';
+import { cancelled, resourceExhausted, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { DiffusionEngine, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
 import type { Manifest } from '../manifest.js';
 import { describeModels, refuseUnpaintable } from '../models.js';
-import type { ErrorFields, FromWorker, ToWorker, WorkerSetup } from './worker-protocol.js';
+import { fromFields } from './worker-errors.js';
+import type { FromWorker, ToWorker, WorkerSetup } from './worker-protocol.js';
 
 /** Callers queue jobs themselves; more than this many waiting here means that one of them does not. */
 const MAX_OPEN_CALLS = 64;
@@ -151,8 +152,4 @@ export class OnnxEngine extends DiffusionEngine {
   #failAll(error: Error): void {
     for (const call of this.#calls.values()) call.settle(error);
   }
-}
-
-function fromFields({ kind, reason, message, param }: ErrorFields): TesseraError {
-  return new TesseraError(kind, reason, message, param === undefined ? {} : { param });
 }

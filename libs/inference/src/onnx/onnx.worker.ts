@@ -1,10 +1,10 @@
 /** The one thread that paints. Calls queue up here and run one after the other: two would only share the same cores. */
 import { parentPort, workerData } from 'node:worker_threads';
 import sharp from 'sharp';
-import { TesseraError } from '@tessera/platform/errors.js';
 import type { PaintUpdate } from '../diffusion-engine.js';
 import { Painter } from './painter.js';
-import type { ErrorFields, FromWorker, ToWorker, WorkerSetup } from './worker-protocol.js';
+import { describeError } from './worker-errors.js';
+import type { FromWorker, ToWorker, WorkerSetup } from './worker-protocol.js';
 
 if (!parentPort) throw new Error('onnx.worker runs as a worker thread only');
 const port = parentPort;
@@ -34,16 +34,8 @@ async function handle(message: ToWorker): Promise<void> {
     }
     send({ type: 'done', callId });
   } catch (error) {
-    send({ type: 'failed', callId, ...describeError(error) });
+    send({ type: 'failed', callId, ...describeError(error, { reason: 'painting_failed', message: 'The picture could not be painted.' }) });
   }
-}
-
-/** What the caller may read, and what only the log may. */
-function describeError(error: unknown): { error: ErrorFields; detail: string | undefined } {
-  const text = (thrown: unknown) => (thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
-  if (!(error instanceof TesseraError)) return { error: { kind: 'Internal', reason: 'painting_failed', message: 'The picture could not be painted.', param: undefined }, detail: text(error) };
-  const { kind, reason, message, param } = error;
-  return { error: { kind, reason, message, param }, detail: kind === 'Internal' ? text(error.cause ?? error) : undefined };
 }
 
 function sendUpdate(callId: number, update: PaintUpdate): void {

@@ -1,11 +1,15 @@
 import path from 'node:path';
 import { cancelled, internal, invalidArgument } from '@tessera/platform/errors.js';
 import type { EngineNotice, PaintBatch, PaintRequest, PaintUpdate } from '../diffusion-engine.js';
-import type { Manifest } from '../manifest.js';
-import { Canvas } from './canvas.js';
+import type { Manifest, Variant } from '../manifest.js';
+import { readRepaint, type Repaint } from '../repaint.js';
+import { adapterTensors } from './adapting.js';
+import { Canvas, type Scene } from './canvas.js';
+import { castIn, readCharacters } from './cast.js';
+import { readGuides } from './guides.js';
 import { loadModel, type Model } from './model.js';
 import { cut, encodePng, encodePreview, enlarge, noGrade, type Planes } from './pictures.js';
-import { Sessions } from './sessions.js';
+import { Sessions, type Tensors } from './sessions.js';
 
 export type Job = {
   readonly batch: PaintBatch;
@@ -13,7 +17,7 @@ export type Job = {
   readonly isCancelled: () => boolean;
 };
 
-type Piece = { readonly request: PaintRequest; readonly index: number; readonly canvas: Canvas };
+type Piece = { readonly request: PaintRequest; readonly index: number; readonly canvas: Canvas; readonly repaint: Repaint | undefined };
 
 /** Paints batches, one after the other, wherever it is called: see `onnx.worker.ts` for where that is. */
 export class Painter {
@@ -32,17 +36,18 @@ export class Painter {
    * unguided twin), so batch-mates cannot change a single bit of a picture, and progress is even.
    */
   async paint({ batch, emit, isCancelled }: Job): Promise<void> {
-    const { model, look } = await this.#model(batch.modelId);
+    const { model, variant } = await this.#model(batch.modelId);
+    const adapters = await adapterTensors(model, variant, batch.adapters ?? []);
     const refuseIfCancelled = () => {
       if (isCancelled()) throw cancelled('painting_cancelled', 'The painting was cancelled.');
     };
     const pieces: Piece[] = [];
     for (const request of batch.requests) {
-      const reading = model.reader.read(request.prompt, look);
-      for (const notice of [...reading.notices, ...styleNotices(model.manifest, request)]) emit({ type: 'notice', requestId: request.requestId, notice });
+      const { scene, notices } = await this.#read(model, variant, adapters, batch, request);
+      for (const notice of notices) emit({ type: 'notice', requestId: request.requestId, notice });
       for (let index = 0; index < request.images; index += 1) {
         refuseIfCancelled();
-        pieces.push({ request, index, canvas: await Canvas.prepare(model, this.#sessions, batch, request, reading, index) });
+        pieces.push({ request, index, repaint: scene.repaint, canvas: await Canvas.prepare(model, this.#sessions, batch, request, scene, index) });
       }
     }
     for (let step = 0; step < batch.steps; step += 1) {
@@ -60,6 +65,17 @@ export class Painter {
     }
   }
 
+  /** The words, and the pictures that come with them. */
+  async #read(model: Model, variant: Variant, adapters: Tensors, batch: PaintBatch, request: PaintRequest): Promise<{ scene: Scene; notices: readonly EngineNotice[] }> {
+    const guidance = request.guidance ?? [];
+    const characters = await readCharacters(guidance, model, this.#sessions);
+    const reading = model.reader.read(request.prompt, variant.look, characters.map(({ subject }) => subject).filter((subject) => subject !== ''));
+    const { roles, notices } = castIn(reading, characters, model);
+    const guides = await readGuides(guidance, model.manifest, this.#sessions, batch);
+    const repaint = request.initImage && (await readRepaint(request.initImage, batch.widthPx, batch.heightPx));
+    return { scene: { reading, roles, guides, repaint, variant, adapters }, notices: [...reading.notices, ...notices, ...styleNotices(model.manifest, request)] };
+  }
+
   async warm(modelId: string): Promise<void> {
     const { model } = await this.#model(modelId);
     const { manifest } = model;
@@ -72,7 +88,7 @@ export class Painter {
     return this.#sessions.release();
   }
 
-  async #model(modelId: string): Promise<{ model: Model; look: string }> {
+  async #model(modelId: string): Promise<{ model: Model; variant: Variant }> {
     const manifest = this.manifests.find(({ variants }) => variants.some((variant) => variant.modelId === modelId));
     const variant = manifest?.variants.find((each) => each.modelId === modelId);
     if (!manifest || !variant) throw invalidArgument('unknown_model', `There is no model "${modelId}".`, { param: 'model_id' });
@@ -82,7 +98,7 @@ export class Painter {
       this.#models.delete(manifest.folder);
       throw internal('broken_model', `The files of "${modelId}" cannot be loaded; the log says why.`, { cause: error });
     });
-    return { model, look: variant.look };
+    return { model, variant };
   }
 
   async #preview(manifest: Manifest, { request, index, canvas }: Piece, step: number): Promise<PaintUpdate> {
@@ -90,9 +106,9 @@ export class Painter {
     return { type: 'preview', requestId: request.requestId, index, step, image: await encodePreview(planes, gradeOf(manifest, request)) };
   }
 
-  async #finish(manifest: Manifest, batch: PaintBatch, { request, index, canvas }: Piece): Promise<PaintUpdate> {
+  async #finish(manifest: Manifest, batch: PaintBatch, { request, index, canvas, repaint }: Piece): Promise<PaintUpdate> {
     const planes = await enlarge(toPlanes(await canvas.picture(), manifest), canvas.window, batch, manifest, this.#sessions);
-    return { type: 'image', requestId: request.requestId, index, image: await encodePng(planes, gradeOf(manifest, request), batch.widthPx, batch.heightPx) };
+    return { type: 'image', requestId: request.requestId, index, image: await encodePng(planes, gradeOf(manifest, request), batch, repaint) };
   }
 }
 

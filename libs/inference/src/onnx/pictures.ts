@@ -1,7 +1,8 @@
 import path from 'node:path';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import type { EncodedImage } from '../diffusion-engine.js';
 import type { Grade, Manifest } from '../manifest.js';
+import { keepKnown, type Repaint } from '../repaint.js';
 import type { Window } from './layout.js';
 import { floats, numbers, type Sessions } from './sessions.js';
 
@@ -58,12 +59,19 @@ function toPixels({ widthPx, heightPx, data }: Planes, { saturation, brightness,
 export const noGrade: Grade = { saturation: 1, brightness: 1, contrast: 1, tint: [1, 1, 1] };
 
 /** PNG of exactly the size asked for, without metadata: the same pixels give the same bytes. */
-export async function encodePng(planes: Planes, grade: Grade, widthPx: number, heightPx: number): Promise<EncodedImage> {
-  const raw = { width: planes.widthPx, height: planes.heightPx, channels: 3 } as const;
-  const picture = sharp(toPixels(planes, grade), { raw });
-  const sized = planes.widthPx === widthPx && planes.heightPx === heightPx ? picture : picture.resize(widthPx, heightPx, { fit: 'fill', kernel: 'lanczos3' });
-  const bytes = await sized.png({ compressionLevel: 6, adaptiveFiltering: true, palette: false }).toBuffer();
+export async function encodePng(planes: Planes, grade: Grade, { widthPx, heightPx }: { widthPx: number; heightPx: number }, repaint: Repaint | undefined): Promise<EncodedImage> {
+  const painted = sharp(toPixels(planes, grade), { raw: { width: planes.widthPx, height: planes.heightPx, channels: 3 } });
+  const isSized = planes.widthPx === widthPx && planes.heightPx === heightPx;
+  const sized = isSized ? painted : painted.resize(widthPx, heightPx, { fit: 'fill', kernel: 'lanczos3' });
+  const picture = repaint ? await withKnown(sized, repaint) : sized;
+  const bytes = await picture.png({ compressionLevel: 6, adaptiveFiltering: true, palette: false }).toBuffer();
   return { widthPx, heightPx, contentType: 'image/png', bytes: new Uint8Array(bytes) };
+}
+
+async function withKnown(picture: Sharp, repaint: Repaint): Promise<Sharp> {
+  const pixels = await picture.raw().toBuffer();
+  keepKnown(pixels, repaint);
+  return sharp(pixels, { raw: { width: repaint.widthPx, height: repaint.heightPx, channels: 3 } });
 }
 
 /** Small and quick: looked at for a moment. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Sampler } from '../manifest.js';
 import { advance, stepAfter, stepTimes } from './sampler.js';
 
-const sampler = (shift: number): Sampler => ({ fromSteps: 1, shift, order: 1 });
+const sampler = (shift: number): Sampler => ({ shift, order: 1 });
 
 /** Solves dx/dt = x from time 1, where x is 1, to 0, where it is 1/e. */
 function solve(steps: number, order: 1 | 2): number {

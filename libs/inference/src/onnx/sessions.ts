@@ -39,10 +39,12 @@ export class Sessions {
     file: string,
     names: { readonly inputs: { readonly [Role in In]?: string | undefined }; readonly outputs: Readonly<Record<Out, string>> },
     inputs: Readonly<Record<NoInfer<In>, ort.Tensor>>,
+    /** By the graph's own names. */
+    others: Tensors = {},
   ): Promise<Record<Out, ort.Tensor>> {
     const session = await this.load(file);
     const taken = Object.entries<string | undefined>(names.inputs).flatMap(([role, name]) => (name === undefined ? [] : [[name, inputs[role as In]] as const]));
-    const feeds = Object.fromEntries(taken);
+    const feeds = { ...others, ...Object.fromEntries(taken) };
     const results = await session.run(feeds);
     return Object.fromEntries(
       Object.entries<string>(names.outputs).map(([role, name]) => {

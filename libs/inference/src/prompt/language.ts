@@ -53,7 +53,8 @@ export type Relation = Omit<Language['relations'][number], 'words'>;
 
 /** What a word, or several in a row, does in a prompt. */
 export type Meaning =
-  | { readonly type: 'concept'; readonly concept: number }
+  /** Without a number: a thing that has no picture in the bank, but a name in the request. */
+  | { readonly type: 'concept'; readonly concept: number | undefined }
   | { readonly type: 'colour'; readonly colour: string }
   | { readonly type: 'size'; readonly size: string }
   | { readonly type: 'position'; readonly position: string }

@@ -5,8 +5,27 @@ const MAX_WORD_LENGTH = 40;
 /** A slip in a shorter word makes too many other words. */
 const MIN_LENGTH_TO_CORRECT = 5;
 
+/** What a reader of prompts asks for. */
+export type Words = {
+  readonly longestPhrase: number;
+  readonly meaningOf: (words: readonly string[]) => Meaning | undefined;
+  readonly conceptOf: (words: readonly string[]) => number | undefined;
+  readonly correct: (word: string) => string | undefined;
+};
+
+/** The same words, and names of things that a request brings along: they are things, whatever else they mean. */
+export function naming(lexicon: Words, names: readonly string[]): Words {
+  if (names.length === 0) return lexicon;
+  return {
+    longestPhrase: Math.max(lexicon.longestPhrase, ...names.map((name) => name.split(' ').length)),
+    meaningOf: (words) => (names.includes(words.join(' ')) ? { type: 'concept', concept: lexicon.conceptOf(words) } : lexicon.meaningOf(words)),
+    conceptOf: (words) => lexicon.conceptOf(words),
+    correct: (word) => lexicon.correct(word),
+  };
+}
+
 /** Everything that words can mean to a model: its grammar, and the concepts in its bank. */
-export class Lexicon {
+export class Lexicon implements Words {
   readonly #grammar: ReadonlyMap<string, Meaning>;
   readonly #concepts: ReadonlyMap<string, number>;
   readonly #irregular: ReadonlyMap<string, string>;

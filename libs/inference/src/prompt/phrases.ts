@@ -1,6 +1,6 @@
 import type { EngineNotice } from '../diffusion-engine.js';
 import type { Meaning } from './language.js';
-import type { Lexicon } from './lexicon.js';
+import type { Words } from './lexicon.js';
 
 /** Far beyond what a caption can say; bounds the work that a hostile prompt causes. */
 const MAX_WORDS = 400;
@@ -19,8 +19,11 @@ function wordsOf(prompt: string): string[] {
   return Array.from(text.matchAll(pattern), ([word]) => (/^[,.;:!?()]$/.test(word) ? ',' : word)).slice(0, MAX_WORDS);
 }
 
+/** A phrase as prompts are read, in lower case and without pauses. */
+export const phraseOf = (text: string): string[] => wordsOf(text).filter((word) => word !== ',');
+
 /** Cuts a prompt into the longest phrases that mean something; what means nothing becomes a notice. */
-export function phrasesOf(prompt: string, lexicon: Lexicon, notice: (notice: EngineNotice) => void): Phrase[] {
+export function phrasesOf(prompt: string, lexicon: Words, notice: (notice: EngineNotice) => void): Phrase[] {
   const words = wordsOf(prompt);
   const phrases: Phrase[] = [];
   let corrections = 0;
@@ -52,7 +55,7 @@ export function phrasesOf(prompt: string, lexicon: Lexicon, notice: (notice: Eng
   return phrases;
 }
 
-function longestPhrase(words: readonly string[], start: number, lexicon: Lexicon): Phrase | undefined {
+function longestPhrase(words: readonly string[], start: number, lexicon: Words): Phrase | undefined {
   if (words[start] === ',') return { words: [','], meaning: { type: 'joint' } };
   for (let length = Math.min(lexicon.longestPhrase, words.length - start); length > 0; length -= 1) {
     const candidate = words.slice(start, start + length);

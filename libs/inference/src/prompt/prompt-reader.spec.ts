@@ -12,7 +12,7 @@ const { slots, text } = manifest!;
 function read(prompt: string) {
   const reading = model.reader.read(prompt, '3d');
   const caption = captionWords(reading, model.language, slots, text.tokens).join(' ').replace(/ ?3d style$/, '');
-  return { things: reading.subjects.map(({ concept }) => model.concepts.nameOf(concept)), caption, notices: reading.notices.map(({ kind }) => kind), look: reading.look };
+  return { things: reading.subjects.map(({ concept }) => model.concepts.nameOf(concept!)), caption, notices: reading.notices.map(({ kind }) => kind), look: reading.look };
 }
 
 describe('a prompt', () => {

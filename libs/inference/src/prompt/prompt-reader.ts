@@ -1,10 +1,10 @@
 import type { EngineNotice } from '../diffusion-engine.js';
 import type { Language, Meaning, Relation } from './language.js';
-import type { Lexicon } from './lexicon.js';
+import { type Lexicon, naming, type Words } from './lexicon.js';
 import { phrasesOf, type Phrase } from './phrases.js';
 
-/** A thing to paint: a concept of the bank and what the prompt says about it. */
-export type Subject = { readonly concept: number; readonly name: string; readonly colour: string | undefined; readonly size: string | undefined };
+/** A thing to paint: a concept of the bank, or a name that the request explains, and what the prompt says about it. */
+export type Subject = { readonly concept: number | undefined; readonly name: string; readonly colour: string | undefined; readonly size: string | undefined };
 
 export type Reading = {
   /** From left to right. At most as many as the model has slots. */
@@ -18,7 +18,7 @@ export type Reading = {
   readonly notices: readonly EngineNotice[];
 };
 
-type OpenSubject = { concept: number; name: string; colour: string | undefined; size: string | undefined };
+type OpenSubject = { concept: number | undefined; name: string; colour: string | undefined; size: string | undefined };
 type Modifiers = { colour: { name: string; word: string } | undefined; size: string | undefined; count: number };
 
 const endsNounPhrase = ({ type }: Meaning) => type === 'joint' || type === 'relation';
@@ -33,11 +33,18 @@ export class PromptReader {
     private readonly slots: number,
   ) {}
 
-  read(prompt: string, defaultLook: string): Reading {
-    const pass = new ReadingPass(this.language, this.lexicon, this.slots, defaultLook);
-    const phrases = phrasesOf(prompt, this.lexicon, (notice) => pass.notices.push(notice));
+  /** `names`: what else is to be read as a thing, in lower case. */
+  read(prompt: string, defaultLook: string, names: readonly string[] = []): Reading {
+    const words = naming(this.lexicon, names);
+    const pass = new ReadingPass(this.language, words, this.slots, defaultLook);
+    const phrases = phrasesOf(prompt, words, (notice) => pass.notices.push(notice));
     phrases.forEach((phrase, k) => pass.take(phrase, phrases[k - 1], phrases[k + 1]));
     return pass.finish();
+  }
+
+  /** The bank's number of a thing, by any of its words. */
+  conceptOf(phrase: string): number | undefined {
+    return phrase === '' ? undefined : this.lexicon.conceptOf(phrase.split(' '));
   }
 
   /** The words of a negative prompt that the text encoder knows: scenes, colours, sizes, looks. */
@@ -72,7 +79,7 @@ class ReadingPass {
 
   constructor(
     private readonly language: Language,
-    private readonly lexicon: Lexicon,
+    private readonly lexicon: Words,
     private readonly slots: number,
     defaultLook: string,
   ) {
@@ -129,7 +136,7 @@ class ReadingPass {
     if (within === undefined || within === this.#look) this.#look = look;
   }
 
-  #takeConcept(concept: number, words: readonly string[], before: Phrase | undefined): void {
+  #takeConcept(concept: number | undefined, words: readonly string[], before: Phrase | undefined): void {
     const [first = ''] = words;
     const ownColour = words.length > 1 && first in this.language.colours ? first : undefined;
     const subject = { concept, name: words.join(' '), colour: this.#modifiers.colour?.name ?? ownColour, size: this.#modifiers.size };

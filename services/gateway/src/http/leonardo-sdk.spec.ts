@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Leonardo } from '@leonardo-ai/sdk';
-import { PricingCalculatorServices } from '@leonardo-ai/sdk/sdk/models/shared/index.js';
+import { CanvasRequestType, PricingCalculatorServices } from '@leonardo-ai/sdk/sdk/models/shared/index.js';
 import { openGateway, type OpenGateway } from '../gateway.fixture.js';
 import { leonardoLightning } from '../services.fixture.js';
 
@@ -48,6 +48,14 @@ describe("Leonardo's own SDK against the gateway", () => {
     const id = upload?.id ?? '';
     expect((await sdk.initImages.getInitImageById(id)).object?.initImagesByPk?.id).toBe(id);
     expect((await sdk.initImages.deleteInitImageById(id)).object?.deleteInitImagesByPk?.id).toBe(id);
+  });
+
+  it('uploads a picture and a mask for the canvas', async () => {
+    const upload = (await sdk.initImages.uploadCanvasInitImage({ initExtension: 'png', maskExtension: 'png' })).object?.uploadCanvasInitImage;
+    expect(JSON.parse(upload?.initFields ?? '')).toEqual({ key: 'k', policy: 'p' });
+    const { object } = await sdk.image.createGeneration({ prompt: 'a hat', canvasRequest: true, canvasRequestType: CanvasRequestType.Inpaint, canvasInitId: upload?.initImageId, canvasMaskId: upload?.maskImageId });
+    expect(object?.sdGenerationJob?.generationId).toEqual(expect.any(String));
+    expect(gateway.services.submissions.at(-1)?.request?.initImage).toMatchObject({ assetId: upload?.initImageId, maskAssetId: upload?.maskImageId });
   });
 
   it('lists models and asks for a price', async () => {

@@ -107,6 +107,7 @@ export const modelWire = (model: ModelDescription) => ({
     defaultGuidanceScale: model.defaultGuidanceScale,
     maxImages: model.maxImages,
     supportsInitImage: model.supportsInitImage,
+    guidanceKinds: model.guidanceKinds,
   },
 });
 
@@ -129,6 +130,11 @@ export function userWire(account: Account) {
 
 /** `fields` is JSON inside a string: that is what the SDKs parse. */
 export const uploadWire = ({ assetId, key, url, fields, expiresMs }: CreateUploadResponse) => ({ id: assetId, key, url, fields: JSON.stringify(fields), tessera: { expiresAt: timeOf(expiresMs) } });
+
+export const canvasUploadWire = (init: CreateUploadResponse, mask: CreateUploadResponse) => ({
+  initImageId: init.assetId, initKey: init.key, initUrl: init.url, initFields: JSON.stringify(init.fields),
+  maskImageId: mask.assetId, maskKey: mask.key, maskUrl: mask.url, maskFields: JSON.stringify(mask.fields),
+});
 
 export const initImageWire = ({ asset, url }: InitImage) => ({
   id: asset.assetId,

@@ -27,8 +27,17 @@ describe('bad input', () => {
     ['a seed with a fraction', { prompt: 'x', seed: 1.5 }, 'invalid_field', 'seed'],
     ['an unknown preset', { prompt: 'x', presetStyle: 'SHINY' }, 'invalid_field', 'presetStyle'],
     ['an unknown field', { prompt: 'x', sd_Version: 'v2' }, 'unknown_field', 'sd_Version'],
-    ['controlnets', { prompt: 'x', controlnets: [{ weight: 1 }] }, 'unsupported_feature', 'controlnets'],
-    ['a canvas request', { prompt: 'x', canvasRequest: true }, 'unsupported_feature', 'canvasRequest'],
+    ['a controlnet without a picture', { prompt: 'x', controlnets: [{ weight: 1 }] }, 'missing_field', 'controlnets[0].initImageId'],
+    ['a controlnet of no known field', { prompt: 'x', controlnets: [{ wait: 1 }] }, 'unknown_field', 'controlnets[0].wait'],
+    ['elements', { prompt: 'x', elements: [{ akUUID: 'x' }] }, 'unsupported_feature', 'elements'],
+    ['a canvas without a picture', { prompt: 'x', canvasRequest: true }, 'missing_field', 'canvasInitId'],
+    ['an inpainting without a mask', { prompt: 'x', canvasRequest: true, canvasRequestType: 'INPAINT', canvasInitId: uuid }, 'missing_field', 'canvasMaskId'],
+    ['a mask without a canvas request', { prompt: 'x', canvasMaskId: uuid }, 'invalid_field', 'canvasRequest'],
+    ['a mask without a picture', { prompt: 'x', init_mask_id: uuid }, 'missing_field', 'init_image_id'],
+    ['an unzoom without a picture', { prompt: 'x', unzoom: true }, 'missing_field', 'init_image_id'],
+    ['an unzoom without a size', { prompt: 'x', unzoom: true, init_image_id: uuid }, 'missing_field', 'width'],
+    ['an unzoom that comes nearer', { prompt: 'x', unzoom: true, unzoomAmount: 0.5 }, 'invalid_field', 'unzoomAmount'],
+    ['a placement with a negative edge', { prompt: 'x', init_placement: { left: -1, top: 0, width: 8, height: 8 } }, 'invalid_field', 'init_placement.left'],
   ])('refuses %s and names the field', async (_name, body, type, param) => {
     const answer = await post(generations, body);
     expect(answer.status).toBe(400);

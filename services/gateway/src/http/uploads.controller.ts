@@ -5,23 +5,23 @@ import type { FastifyRequest } from 'fastify';
 import { Uploads } from '../uploads.js';
 import { ApiKeyGuard } from './api-key.guard.js';
 import { HttpErrors } from './http-errors.js';
-import { initImageWire, uploadWire } from './leonardo-wire.js';
+import { canvasUploadWire, initImageWire, uploadWire } from './leonardo-wire.js';
 import { bodyOf, callerOf } from './request.js';
-import { initImageExtensions, uploadInitImageBody } from './schemas/leonardo.js';
+import { initImageExtensions, uploadCanvasInitImageBody, uploadInitImageBody } from './schemas/leonardo.js';
 
 /** What storage takes, too; refused here before more of it is read into memory. */
 const uploadBytesMax = 25 * 1024 * 1024;
 
 type WithFile = FastifyRequest & { isMultipart?(): boolean; file(options: object): Promise<MultipartFile | undefined> };
 
-@Controller('api/rest/v1/init-image')
+@Controller('api/rest/v1')
 @UseGuards(ApiKeyGuard)
 @UseFilters(HttpErrors)
 export class UploadsController {
   constructor(private readonly uploads: Uploads) {}
 
   /** JSON asks for a form to post to, as Leonardo does it; multipart/form-data with a `file` uploads at once. */
-  @Post()
+  @Post('init-image')
   @HttpCode(200)
   async create(@Req() request: FastifyRequest) {
     const caller = callerOf(request);
@@ -34,12 +34,22 @@ export class UploadsController {
     return { uploadInitImage: { id: initImage.asset.assetId }, init_images_by_pk: initImageWire(initImage) };
   }
 
-  @Get(':id')
+  /** Two forms, for a picture and for the mask that says what of it is repainted. */
+  @Post('canvas-init-image')
+  @HttpCode(200)
+  async createForCanvas(@Req() request: FastifyRequest) {
+    const caller = callerOf(request);
+    const { initExtension, maskExtension } = bodyOf(uploadCanvasInitImageBody, request);
+    const [init, mask] = await Promise.all([this.uploads.create(caller, initExtension), this.uploads.create(caller, maskExtension)]);
+    return { uploadCanvasInitImage: canvasUploadWire(init, mask) };
+  }
+
+  @Get('init-image/:id')
   async get(@Req() request: FastifyRequest, @Param('id') id: string) {
     return { init_images_by_pk: initImageWire(await this.uploads.get(callerOf(request), id)) };
   }
 
-  @Delete(':id')
+  @Delete('init-image/:id')
   async remove(@Req() request: FastifyRequest, @Param('id') id: string) {
     await this.uploads.remove(callerOf(request), id);
     return { delete_init_images_by_pk: { id } };

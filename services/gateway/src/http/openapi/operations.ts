@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { createGenerationBody, pricingBody, uploadInitImageBody } from '../schemas/leonardo.js';
+import { createGenerationBody, pricingBody, uploadCanvasInitImageBody, uploadInitImageBody } from '../schemas/leonardo.js';
 import { imagesBody } from '../schemas/openai.js';
 import { responses } from '../schemas/responses.js';
 import {
@@ -63,6 +63,7 @@ export const operations: readonly Operation[] = [
   { id: 'cancelGeneration', method: 'post', path: `${api}/generations/{id}/cancel`, tag: 'Generations', summary: 'Stop a generation; its tokens return. One that has ended stays as it is.', answer: responses.generation, errors: [404] },
   { id: 'getBill', method: 'get', path: `${api}/generations/{id}/bill`, tag: 'Generations', summary: 'What a generation costs, line by line. `wait` waits for the bill to be closed.', query: waitQuery, answer: responses.bill, errors: [404] },
   { id: 'uploadInitImage', method: 'post', path: `${api}/init-image`, tag: 'Init images', summary: 'A form to post a picture with (send its fields first, then `file`). Multipart with a `file` uploads at once.', body: uploadInitImageBody, answer: responses.upload, example: { extension: 'png' } },
+  { id: 'uploadCanvasInitImage', method: 'post', path: `${api}/canvas-init-image`, tag: 'Init images', summary: 'Two forms: one for a picture, one for a mask that shows white what is to be repainted.', body: uploadCanvasInitImageBody, answer: responses.canvasUpload, example: { initExtension: 'png', maskExtension: 'png' } },
   { id: 'getInitImageById', method: 'get', path: `${api}/init-image/{id}`, tag: 'Init images', summary: 'One uploaded picture.', answer: responses.initImage, errors: [404] },
   { id: 'deleteInitImageById', method: 'delete', path: `${api}/init-image/{id}`, tag: 'Init images', summary: 'Remove an uploaded picture.', answer: responses.deletedInitImage, errors: [404] },
   { id: 'listPlatformModels', method: 'get', path: `${api}/platformModels`, tag: 'Models and prices', summary: 'The models of this server.', answer: responses.models },

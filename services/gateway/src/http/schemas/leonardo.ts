@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { unsupportedFeature } from '../../errors.js';
 import type { ImageRequestInit } from '../../generations.js';
+import { controlnets, guidanceOf } from './controlnets.js';
 import { presetByStyleUuid, presetStyles, pricingServices, schedulers, sdVersions } from './leonardo-enums.js';
+import { initImageOf, placement } from './starting-picture.js';
 import { text } from './text.js';
 
 /** The prompt's own limit is the generation service's; this one only bounds the work. */
@@ -30,7 +32,9 @@ export const createGenerationBody = z
     styleUUID: anId.describe('A preset style by its Leonardo UUID; wins over `presetStyle`.'),
     init_image_id: anId.describe('Id of an upload or of a generated picture to start from.'),
     init_generation_image_id: anId.describe('The same as `init_image_id`.'),
-    init_strength: z.number().min(0).max(1).nullish().describe('0 ignores the init image, 1 keeps it; default 0.5.'),
+    init_strength: z.number().min(0).max(1).nullish().describe('0 ignores the init image, 1 keeps it; default 0.5, or 0 where only a part is repainted.'),
+    init_mask_id: anId.describe("Id of a picture of the init image's proportions: white is repainted, black stays as it is."),
+    init_placement: placement.nullish().describe('Where the init image lies in the picture, in its pixels; what it does not cover is painted.'),
     public: switched,
     alchemy: switched.describe(accepted),
     contrast: number.describe(accepted),
@@ -52,27 +56,27 @@ export const createGenerationBody = z
     tiling: switched.describe(accepted),
     ultra: switched.describe(accepted),
     imagePromptWeight: number.describe(accepted),
-    unzoomAmount: number.describe(accepted),
     weighting: number.describe(accepted),
-    canvasInitId: anId.describe(refused),
-    canvasMaskId: anId.describe(refused),
-    canvasRequest: switched.describe(refused),
-    canvasRequestType: z.enum(['INPAINT', 'OUTPAINT', 'SKETCH2IMG', 'IMG2IMG']).nullish().describe(refused),
+    canvasRequest: switched.describe('Starts from `canvasInitId`, and repaints what `canvasMaskId` shows white.'),
+    canvasRequestType: z.enum(['INPAINT', 'OUTPAINT', 'SKETCH2IMG', 'IMG2IMG']).nullish().describe('The first two need a mask; default INPAINT.'),
+    canvasInitId: anId.describe('Id of an upload or of a generated picture.'),
+    canvasMaskId: anId.describe('Id of a picture: white is repainted, black stays as it is.'),
+    unzoom: switched.describe('Lays `init_image_id` smaller into the middle and paints around it; needs `width` and `height`.'),
+    unzoomAmount: z.number().gt(1).max(4).nullish().describe('How much wider the view becomes; default 1.5.'),
     controlNet: switched.describe(refused),
     controlNetType: z.enum(['POSE', 'CANNY', 'DEPTH']).nullish().describe(accepted),
-    controlnets: z.array(z.unknown()).nullish().describe(refused),
+    controlnets: controlnets.nullish().describe('At most five pictures that guide the one to paint.'),
     elements: z.array(z.unknown()).nullish().describe(refused),
     userElements: z.array(z.unknown()).nullish().describe(refused),
     imagePrompts: z.array(z.unknown()).nullish().describe(refused),
     transparency: z.enum(['disabled', 'foreground_only']).nullish().describe(refused),
-    unzoom: switched.describe(refused),
     upscaleRatio: number.describe(refused),
   })
   .meta({ id: 'CreateGeneration' });
 
-type CreateGenerationBody = z.infer<typeof createGenerationBody>;
+export type CreateGenerationBody = z.infer<typeof createGenerationBody>;
 
-const absentOnes = ['canvasInitId', 'canvasMaskId', 'canvasRequest', 'canvasRequestType', 'controlNet', 'controlnets', 'elements', 'userElements', 'imagePrompts', 'unzoom', 'upscaleRatio'] as const;
+const absentOnes = ['controlNet', 'elements', 'userElements', 'imagePrompts', 'upscaleRatio'] as const;
 
 const isSwitchedOn = (value: unknown): boolean => (Array.isArray(value) ? value.length > 0 : value !== undefined && value !== null && value !== false && value !== '');
 
@@ -80,7 +84,7 @@ const isSwitchedOn = (value: unknown): boolean => (Array.isArray(value) ? value.
 export function imageRequestOf(body: CreateGenerationBody): ImageRequestInit {
   for (const name of absentOnes) if (isSwitchedOn(body[name])) throw unsupportedFeature(name);
   if (body.transparency === 'foreground_only') throw unsupportedFeature('transparency');
-  const initImageId = body.init_image_id || body.init_generation_image_id;
+  const initImage = initImageOf(body);
   return {
     prompt: body.prompt,
     negativePrompt: body.negative_prompt ?? '',
@@ -92,7 +96,8 @@ export function imageRequestOf(body: CreateGenerationBody): ImageRequestInit {
     guidanceScale: body.guidance_scale ?? 0,
     ...(typeof body.seed === 'number' ? { seed: BigInt(body.seed) } : {}),
     style: styleOf(body),
-    ...(initImageId ? { initImage: { assetId: initImageId, strength: body.init_strength ?? 0.5 } } : {}),
+    ...(initImage ? { initImage } : {}),
+    guidance: guidanceOf(body.controlnets),
     isPublic: body.public ?? false,
   };
 }
@@ -156,4 +161,6 @@ export function pricedRequestOf({ service, serviceParams }: z.infer<typeof prici
 }
 
 export const initImageExtensions = ['png', 'jpg', 'jpeg', 'webp'] as const;
-export const uploadInitImageBody = z.strictObject({ extension: z.enum(initImageExtensions, { error: 'invalid file extension: use png, jpg, jpeg or webp' }) }).meta({ id: 'UploadInitImage' });
+const extension = z.enum(initImageExtensions, { error: 'invalid file extension: use png, jpg, jpeg or webp' });
+export const uploadInitImageBody = z.strictObject({ extension }).meta({ id: 'UploadInitImage' });
+export const uploadCanvasInitImageBody = z.strictObject({ initExtension: extension, maskExtension: extension }).meta({ id: 'UploadCanvasInitImage' });

@@ -154,6 +154,7 @@ export const responses = {
   models: z.object({ custom_models: z.array(z.object({ id: z.uuid(), name: z.string(), description: z.string(), featured: z.boolean(), nsfw: z.boolean(), tessera: z.looseObject({ model: z.string() }) })) }),
   price: z.object({ calculateProductionApiServiceCost: z.object({ cost: tokens, tessera: z.object({ quote }) }) }),
   upload: z.object({ uploadInitImage: z.object({ id: z.uuid(), key: z.string(), url: z.url(), fields: z.string().describe('JSON: the form fields to send before `file`.') }) }),
+  canvasUpload: z.object({ uploadCanvasInitImage: z.object({ initImageId: z.uuid(), initKey: z.string(), initUrl: z.url(), initFields: z.string(), maskImageId: z.uuid(), maskKey: z.string(), maskUrl: z.url(), maskFields: z.string() }) }),
   initImage: z.object({ init_images_by_pk: initImage }),
   deletedInitImage: z.object({ delete_init_images_by_pk: z.object({ id: z.uuid() }) }),
   createdKey: z.object({ ...keyFields, key: z.uuid().describe('Shown here and never again.') }),

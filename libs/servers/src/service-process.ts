@@ -1,0 +1,123 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Keeper } from './keeper.js';
+
+/** A start includes loading all modules on a busy machine. */
+const readyWithinMs = 60_000;
+const wordsKept = 10_000;
+/** First pause before a process that died is started again; doubled with every further death in a row, as Kubernetes does. */
+const firstRestartMs = 500;
+const longestRestartMs = 30_000;
+
+export type ServiceProcessOptions = {
+  /** For people: `billing`, `worker-2`. */
+  readonly name: string;
+  /** The program that runs it, for Node, and what it is told. */
+  readonly args: readonly string[];
+  readonly cwd: string;
+  /** All of it: nothing is inherited. */
+  readonly env: NodeJS.ProcessEnv;
+  /** What it prints once it is ready. */
+  readonly readyWords: string;
+  /** Told in words when a process that should run has died, and when it runs again. Absent: it is not started again. */
+  readonly onDeath?: (words: string) => void;
+};
+
+/** One of Tessera's own processes on this machine: the same settings and ports after every restart. */
+export class ServiceProcess {
+  readonly name: string;
+  #child: ChildProcess | undefined;
+  #keeper: Keeper | undefined;
+  #isWanted = false;
+  #deathsInARow = 0;
+
+  constructor(private readonly options: ServiceProcessOptions) {
+    this.name = options.name;
+  }
+
+  /** Resolves when it says that it is ready; rejects with its last words when it ends or stays silent. */
+  async start(): Promise<void> {
+    this.#isWanted = true;
+    const { args, cwd, env, readyWords } = this.options;
+    // A group of its own: Ctrl-C in the terminal is for who started it, which then stops it in good order.
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    this.#child = child;
+    this.#keeper ??= new Keeper();
+    this.#keeper.watchOver(child.pid);
+    const words = await untilReady(child, this.name, readyWords);
+    this.#deathsInARow = 0;
+    child.once('exit', () => void this.#onExit(words()));
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Memory in RAM; 0 when it does not run, or the system does not tell. */
+  async residentBytes(): Promise<number> {
+    const status = await fs.readFile(`/proc/${this.pid}/status`, 'utf8').catch(() => '');
+    return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
+  }
+
+  /** SIGKILL, nothing is told; nobody starts it again but `start`. */
+  kill(): Promise<void> {
+    return this.#end('SIGKILL');
+  }
+
+  /** Asks it to end in good order. */
+  stop(): Promise<void> {
+    return this.#end('SIGTERM');
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    this.#isWanted = false;
+    const child = this.#child;
+    if (child?.pid && child.exitCode === null && child.signalCode === null) {
+      const ended = once(child, 'exit');
+      process.kill(-child.pid, signal);
+      await ended;
+    }
+    this.#keeper?.dismiss();
+    this.#keeper = undefined;
+  }
+
+  async #onExit(lastWords: string): Promise<void> {
+    const { onDeath } = this.options;
+    if (!this.#isWanted || onDeath === undefined) return;
+    const pauseMs = Math.min(longestRestartMs, firstRestartMs * 2 ** this.#deathsInARow);
+    onDeath(`${this.name} has ended and starts again in ${pauseMs} ms${lastWords ? `: ${lastWords}` : ''}`);
+    await delay(pauseMs);
+    if (!this.#isWanted) return;
+    const deaths = this.#deathsInARow + 1;
+    try {
+      await this.start();
+      onDeath(`${this.name} runs again`);
+    } catch (error) {
+      this.#deathsInARow = deaths;
+      await this.#onExit(error instanceof Error ? error.message : String(error));
+    }
+  }
+}
+
+/** Answers with a function that tells the last line of what it has said since. */
+function untilReady(child: ChildProcess, name: string, readyWords: string): Promise<() => string> {
+  return new Promise((resolve, reject) => {
+    let said = '';
+    const timer = setTimeout(() => reject(new Error(`${name} was not ready after ${readyWithinMs / 1000} s:\n${said}`)), readyWithinMs);
+    const listen = (chunk: Buffer) => {
+      said = (said + chunk.toString()).slice(-wordsKept);
+      if (!said.includes(readyWords)) return;
+      clearTimeout(timer);
+      resolve(() => said.trimEnd().split('\n').at(-1) ?? '');
+    };
+    child.stdout?.on('data', listen);
+    child.stderr?.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-wordsKept)));
+    child.once('error', reject);
+    child.once('exit', (code, signal) => {
+      clearTimeout(timer);
+      reject(new Error(`${name} ended with ${signal ?? code} before it was ready:\n${said}`));
+    });
+  });
+}
