@@ -1,6 +1,6 @@
 """
 What besides words and references can guide a picture: edges, nearness, a blurred latent, a style picture, further views of a thing. Each has a strength;
-at 0 it adds exactly nothing, and its last matrix starts at zero, so that weights trained without it stay what they were.
+at 0 it adds exactly nothing, so that a painter trained without guidance stays what it was.
 """
 import torch
 import torch.nn as nn
@@ -8,10 +8,11 @@ import torch.nn.functional as F
 
 from layers import WIDTH, Linear, layer_norm
 
-LATENT_SIDE, LATENT_CHANNELS, GUIDE_KINDS, GUIDE_HIDDEN = 16, 8, 2, 48
-STEM = 96                                        # channels of the denoiser's finer level, to which guides add
-EXTRA_CHANNELS = STEM + WIDTH // 4               # and to its tokens, which lie 2 x 2 coarser
-STYLE_PX, STYLE_CHANNELS = 64, 64
+LATENT_SIDE, LATENT_CHANNELS, STEM = 16, 8, 96
+GUIDE_KINDS, GUIDE_HIDDEN, GUIDE_CHANNELS = 4, 40, 24       # edges, nearness, content, style
+EXTRA_CHANNELS = GUIDE_KINDS * GUIDE_CHANNELS + GUIDE_KINDS
+CORRECTOR_WIDTH, CORRECTOR_DILATIONS = 64, (1, 3)
+STYLE_PX, STYLE_CHANNELS = 64, 56
 VIEW_HEADS, VIEW_KEY, VIEW_VALUE = 4, 16, 16
 ABSENT = 1e-6
 
@@ -23,52 +24,63 @@ def blurred(latent, strength):
     return at(4) * (1 - share) + at(2) * share
 
 
-class Guide(nn.Module):
-    """One kind of map -> what is added to the denoiser's finer level and to its tokens, times the strength: [n, 160, 16, 16]."""
-
-    def __init__(self, channels):
-        super().__init__()
-        self.first, self.second = nn.Conv2d(channels + 1, GUIDE_HIDDEN, 1), nn.Conv2d(GUIDE_HIDDEN, GUIDE_HIDDEN, 3, padding=1)
-        self.fine, self.coarse = nn.Conv2d(GUIDE_HIDDEN, STEM, 1), Linear(GUIDE_HIDDEN, WIDTH, 0.)
-        nn.init.zeros_(self.fine.weight)
-        nn.init.zeros_(self.fine.bias)
-
-    def forward(self, maps, strength):
-        share = strength[:, None, None, None]
-        hidden = F.silu(self.first(torch.cat([maps, share.expand(-1, -1, LATENT_SIDE, LATENT_SIDE)], 1)))
-        hidden = F.silu(self.second(hidden))
-        coarse = self.coarse(F.avg_pool2d(hidden, 2).flatten(2).transpose(1, 2)).transpose(1, 2)
-        coarse = F.pixel_shuffle(coarse.reshape(-1, WIDTH, LATENT_SIDE // 2, LATENT_SIDE // 2), 2)
-        return torch.cat([self.fine(hidden), coarse], 1) * share
-
-
-class Guides(nn.Module):
-    """guide [n, 2, 128, 128] in 0..1 (edges, nearness), content [n, 8, 16, 16] -> further channels of the denoiser's conditions."""
-
-    def __init__(self):
-        super().__init__()
-        self.kinds, self.content = nn.ModuleList([Guide(64) for _ in range(GUIDE_KINDS)]), Guide(LATENT_CHANNELS)
-
-    def forward(self, guide, guide_strength, content, content_strength):
-        found = [kind(F.pixel_unshuffle(guide[:, k:k + 1] * 2 - 1, 8), guide_strength[:, k]) for k, kind in enumerate(self.kinds)]
-        return sum(found) + self.content(blurred(content, content_strength), content_strength)
+def map_encoder():
+    return nn.Sequential(nn.PixelUnshuffle(8), nn.Conv2d(64, GUIDE_HIDDEN, 1), nn.SiLU(), nn.Conv2d(GUIDE_HIDDEN, GUIDE_CHANNELS, 3, padding=1))
 
 
 class Style(nn.Module):
-    """A picture [n, 3, 64, 64] in -1..1 -> a vector of its colours and light (means and deviations of features: not where things are), added to every word."""
+    """A picture [n, 3, 64, 64] in -1..1 -> a vector of its colours and light: means and deviations of features, not where things are."""
 
     def __init__(self):
         super().__init__()
-        widths = (3, 24, 48, STYLE_CHANNELS)
+        widths = (3, 20, 40, STYLE_CHANNELS)
         self.layers = nn.ModuleList([nn.Conv2d(a, b, 3, 2, 1) for a, b in zip(widths, widths[1:])])
-        self.out = Linear(2 * STYLE_CHANNELS, WIDTH, 0.)
+        self.out = Linear(2 * STYLE_CHANNELS, GUIDE_CHANNELS)
 
-    def forward(self, picture, strength):
+    def forward(self, picture):
         for layer in self.layers:
             picture = F.silu(layer(picture))
         mean = picture.mean((2, 3))
         deviation = ((picture - mean[:, :, None, None]).square().mean((2, 3)) + 1e-5).sqrt()
-        return self.out(torch.cat([mean, deviation], 1)) * strength[:, None]
+        return self.out(torch.cat([mean, deviation], 1))
+
+
+class Guides(nn.Module):
+    """guide [n, 2, 128, 128] in 0..1 (edges, nearness), content [n, 8, 16, 16], style [n, 3, 64, 64] -> [n, 100, 16, 16], the strengths last."""
+
+    def __init__(self):
+        super().__init__()
+        self.edges, self.nearness, self.style = map_encoder(), map_encoder(), Style()
+        self.content = nn.Conv2d(LATENT_CHANNELS, GUIDE_CHANNELS, 3, padding=1)
+
+    def forward(self, guide, guide_strength, content, content_strength, style, style_strength):
+        strengths = torch.cat([guide_strength, content_strength[:, None], style_strength[:, None]], 1)[:, :, None, None]
+        found = [self.edges(guide[:, :1] * 2 - 1), self.nearness(guide[:, 1:] * 2 - 1), self.content(blurred(content, content_strength)),
+                 self.style(style)[:, :, None, None].expand(-1, -1, LATENT_SIDE, LATENT_SIDE)]
+        weighted = [features * strengths[:, k:k + 1] for k, features in enumerate(found)]
+        return torch.cat([*weighted, strengths.expand(-1, -1, LATENT_SIDE, LATENT_SIDE)], 1)
+
+
+class Corrector(nn.Module):
+    """What the guides change in the velocity that the denoiser predicts: it sees the denoiser's last features, so that it is trained without going through it."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(STEM + 2 * LATENT_CHANNELS + EXTRA_CHANNELS, CORRECTOR_WIDTH, 3, padding=1)
+        self.condition = Linear(WIDTH, CORRECTOR_WIDTH)
+        self.inner = nn.ModuleList([nn.Conv2d(CORRECTOR_WIDTH, CORRECTOR_WIDTH, 3, padding=d, dilation=d) for d in CORRECTOR_DILATIONS * 2])
+        self.out = nn.Conv2d(CORRECTOR_WIDTH, LATENT_CHANNELS, 3, padding=1)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, hidden, x, t, velocity, condition, guides):
+        """hidden [n, 96, 16, 16], x and velocity [n, 8, 16, 16], condition [n, 256], guides as Guides made them"""
+        picture = x - t[:, None, None, None] * velocity
+        y = self.first(torch.cat([hidden, x, picture, guides], 1)) + self.condition(condition)[:, :, None, None]
+        for k in range(0, len(self.inner), 2):
+            y = y + self.inner[k + 1](F.silu(self.inner[k](F.silu(y))))
+        strongest = guides[:, GUIDE_KINDS * GUIDE_CHANNELS:].amax(1, keepdim=True)
+        return self.out(F.silu(y)) * strongest
 
 
 class Views(nn.Module):

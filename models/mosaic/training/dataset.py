@@ -16,7 +16,7 @@ GUIDED_SHARD_WEIGHT = 3   # older shards know nothing of nearness, grades and fu
 FIRST_SHARDS = 8   # enough of every number of objects to begin with; others are encoded and join while training runs
 NO_CANVAS_SHARE, NO_TEXT_SHARE, NO_REFERENCE_SHARE, NOTHING_SHARE = .22, .05, .05, .05
 OFF_CANVAS = 1000.   # a pose that looks far outside the reference: the canvas stays empty
-GUIDED_ASTRAY_SHARE, ASTRAY_PX = .4, 14.   # edges or nearness say where things stand, whatever the boxes say
+GUIDED_ASTRAY_SHARE, ASTRAY_PX = .3, 10.   # edges or nearness say where things stand, whatever the boxes say
 LEAST_MASK_SHARE, MASK_WEIGHT_RANGE = .04, (.6, 4)
 
 

@@ -25,12 +25,23 @@ from train_vae import as_pictures, shipped_photographs
 from workplace import EXPORT, SHEETS
 
 STRENGTHS = (0., .25, .5, .75, 1.)
+SHEET_STRENGTHS = (0., .5, 1.)
 KINDS = ('edges', 'nearness', 'content', 'style')
-GUIDED_PICTURES, SEED = 16, 40
+GUIDED_PICTURES, SEED, STEPS = 16, 40, 8
+LEADS_FROM = .5               # from this strength on the guide says where the thing stands, as in the engine
 CHARACTER_SCENES = ('a {X} on a beach 3d style', 'a {X} in a forest at night 3d style', 'a {X} and a {rocket} in a city 3d style')
 CHARACTER_NAMES = ('elephant', 'koala', 'mage', 'ninja', 'frog', 'church')
-PHOTOGRAPHS = (0, 1, 2, 3)    # astronaut, cat, coffee, rocket
+PHOTOGRAPHS = (0, 2, 3, 4)    # astronaut, coffee, rocket, photographer
+SOFT_MATTE = .15              # half of the range of a matte in which a border is soft
 STAND_IN = 'teddy bear'       # a name the parser finds; its picture is replaced
+
+
+def place_of(alpha):
+    """Centre and side of the box of what is more than half there; the middle where nothing is."""
+    rows, columns = (np.flatnonzero((alpha > .5).mean(axis) > .02) for axis in (1, 0))
+    if not len(rows) or not len(columns):
+        return 64., 64., 60.
+    return (columns[0] + columns[-1] + 1) / 2, (rows[0] + rows[-1] + 1) / 2, float(max(np.ptp(rows), np.ptp(columns)) + 1)
 
 
 class Sources:
@@ -44,6 +55,7 @@ class Sources:
         x = as_pictures(self.pictures)
         self.edges = edges((x + 1) / 2).numpy()
         self.latents = np.concatenate([graphs.run('encoder', image=picture[None].numpy())[0] for picture in x])
+        self.places = [place_of(graphs.run('matting', image=picture[None].numpy())[0][0, 0]) for picture in x]
         self.styles = F.interpolate(x, size=(STYLE_PX, STYLE_PX), mode='area').numpy()
         fixed = random.Random(2)
         self.prompts = [caption(everything[k], fixed, True).replace('<s0>', f'{{{concepts.all[everything[k]["objects"][0]["concept"]]["name"]}}}') for k in self.rows]
@@ -62,7 +74,8 @@ class Sources:
     def painted(self, graphs, kind, k, strength):
         """Edges and nearness say where, words what; content and style stand beside the bare thing, so that only they can say the rest."""
         prompt = self.plain_prompts[k] if kind in ('content', 'style') else self.prompts[k]
-        return graphs.paint(prompt, SEED + k, given=self.given(kind, k, strength))[0]
+        leads = kind != 'style' and strength >= LEADS_FROM
+        return graphs.paint(prompt, SEED + k, steps=STEPS, given=self.given(kind, k, strength), place=self.places[k] if leads else None)[0]
 
 
 def correlation(a, b):
@@ -102,13 +115,14 @@ def sheet(graphs, sources):
     columns = []
     for position, kind in enumerate(KINDS):
         for k in range(3 * position, 3 * position + 3):
-            columns.append(np.concatenate([sources.pictures[k], guide_picture(sources, kind, k), *(sources.painted(graphs, kind, k, s) for s in (0., .5, 1.))], 0))
+            columns.append(np.concatenate([sources.pictures[k], guide_picture(sources, kind, k), *(sources.painted(graphs, kind, k, s) for s in SHEET_STRENGTHS)], 0))
     Image.fromarray(np.concatenate(columns, 1).clip(0, 255).astype(np.uint8)).save(SHEETS / 'guided.png')
 
 
 def cut_out(graphs, picture):
     """RGBA image of a photograph's subject, by the matting graph."""
     alpha = graphs.run('matting', image=as_pictures(picture[None]).numpy())[0][0, 0]
+    alpha = np.clip((alpha - .5) / (2 * SOFT_MATTE) + .5, 0, 1)
     return squared(np.concatenate([picture, (alpha * 255).astype(np.uint8)[..., None]], 2))
 
 
@@ -119,7 +133,7 @@ def characters(graphs, concepts):
     for k, character in enumerate(cut_outs):
         shown = Image.new('RGBA', (128, 128), 'white')
         shown.alpha_composite(character.resize((128, 128)))
-        scenes = [graphs.paint(text.replace('{X}', f'{{{STAND_IN}}}'), SEED + k, pictures=[character] + [None] * (text.count('{') - 1))[0] for text in CHARACTER_SCENES]
+        scenes = [graphs.paint(text.replace('{X}', f'{{{STAND_IN}}}'), SEED + k, steps=STEPS, pictures=[character] + [None] * (text.count('{') - 1))[0] for text in CHARACTER_SCENES]
         columns.append(np.concatenate([np.asarray(shown.convert('RGB')), *scenes], 0))
     Image.fromarray(np.concatenate(columns, 1)).save(SHEETS / 'characters.png')
 

@@ -9,7 +9,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from conditions import EXTRA_CHANNELS, LATENT_SIDE, STEM, Guides, Style, Views
+from conditions import EXTRA_CHANNELS, LATENT_SIDE, STEM, Corrector, Guides, Views
 from layers import ADAPTED, NO_ADAPTERS, WIDTH, Exporting, JointBlock, Linear, Residual, TextBlock, grid_positions, layer_norm, position_norm
 from vae import LATENT_CHANNELS
 from vocabulary import MAX_TOKENS
@@ -125,6 +125,7 @@ class Denoiser(nn.Module):
         self.skip = nn.Conv2d(2 * STEM, STEM, 1)
         self.up_residuals = nn.ModuleList([Residual(STEM), Residual(STEM)])
         self.out = nn.Conv2d(STEM, LATENT_CHANNELS, 3, padding=1)
+        self.corrector = Corrector()
         self.register_buffer('frequency', torch.exp(-math.log(1000.) * torch.arange(WIDTH // 2) / (WIDTH // 2)))
 
     def conditions(self, slot_vectors, canvas, frames):
@@ -139,17 +140,21 @@ class Denoiser(nn.Module):
 
     def forward(self, x, t, context, references, conditions, adapters=None):
         """adapters: for each of ADAPTED the matrices down [blocks, inputs, rank] and up [blocks, rank, outputs]."""
+        known, guides = conditions.split([conditions.shape[1] - EXTRA_CHANNELS, EXTRA_CHANNELS], 1)
+        hidden, velocity, condition = self.unguided(x, t, context, references, known, adapters)
+        return velocity + self.corrector(hidden, x, t, velocity, condition, guides)
+
+    def unguided(self, x, t, context, references, conditions, adapters=None):
+        """(last features [n, 96, 16, 16], velocity, condition of time and caption [n, 256])"""
         n, side = x.shape[0], LATENT_SIDE // 2
         angles = t[:, None] * 1000. * self.frequency
         time = self.time2(F.silu(self.time1(torch.cat([angles.sin(), angles.cos()], -1))))
         condition = F.silu(time + self.pooled(context.mean(1)))
-        known, fine, coarse = conditions.split([conditions.shape[1] - EXTRA_CHANNELS, STEM, EXTRA_CHANNELS - STEM], 1)
-        hidden = self.stem(torch.cat([x, known], 1)) + self.fine_position + fine
+        hidden = self.stem(torch.cat([x, conditions], 1)) + self.fine_position
         for residual in self.down_residuals:
             hidden = residual(hidden, condition)
         kept = hidden
         tokens = self.down(F.pixel_unshuffle(position_norm(hidden), 2).flatten(2).transpose(1, 2)) + self.position
-        tokens = tokens + F.pixel_unshuffle(coarse, 2).flatten(2).transpose(1, 2)
         tokens = torch.cat([tokens, context], 1)
         modulation = self.modulation(condition).reshape(n, 6, WIDTH)
         for k, block in enumerate(self.blocks):
@@ -159,7 +164,8 @@ class Denoiser(nn.Module):
         hidden = self.skip(torch.cat([kept, F.pixel_shuffle(grown, 2)], 1))
         for residual in self.up_residuals:
             hidden = residual(hidden, condition)
-        return self.out(F.silu(position_norm(hidden)))
+        hidden = F.silu(position_norm(hidden))
+        return hidden, self.out(hidden), condition
 
 
 class Painter(nn.Module):
@@ -169,7 +175,7 @@ class Painter(nn.Module):
         super().__init__()
         self.text, self.references, self.denoiser = TextEncoder(words), ReferenceEncoder(), Denoiser()
         self.previous_word = Linear(WIDTH, WIDTH, 0.)
-        self.guides, self.style = Guides(), Style()
+        self.guides = Guides()
 
     def slot_vectors(self, context, tokens, at):
         """The contextual vector of each slot's word plus the word before it, which binds "a red <s0> and a blue <s1>"; at [n, s] are positions."""
@@ -178,14 +184,12 @@ class Painter(nn.Module):
 
     def prepare(self, tokens, at, reference, box, drop, pose=None, views=None, view_weight=None,
                 guide=None, guide_strength=None, content=None, content_strength=None, style=None, style_strength=None):
-        """-> context [n, 16, 256], reference tokens [n, 64 s, 256], conditions [n, 265, 16, 16]: once per picture, before the steps."""
+        """-> context [n, 16, 256], reference tokens [n, 64 s, 256], conditions [n, 205, 16, 16]: once per picture, before the steps."""
         context = self.text(tokens)
         slots = self.slot_vectors(context, tokens, at)
         canvas, frames = canvas_and_frames(reference, box, pose)
         known = self.denoiser.conditions(slots, canvas, frames)
-        extra = known.new_zeros(len(known), EXTRA_CHANNELS, LATENT_SIDE, LATENT_SIDE) if guide is None else self.guides(guide, guide_strength, content, content_strength)
-        if style is not None:
-            context = context + self.style(style, style_strength)[:, None]
+        extra = known.new_zeros(len(known), EXTRA_CHANNELS, LATENT_SIDE, LATENT_SIDE) if guide is None else self.guides(guide, guide_strength, content, content_strength, style, style_strength)
         return context, self.references(reference, slots, drop, views, view_weight), torch.cat([known, extra.to(known.dtype)], 1)
 
 

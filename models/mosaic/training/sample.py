@@ -21,7 +21,6 @@ from workplace import EXPORT
 
 STEPS, GUIDANCE, LAYOUT_TEMPERATURE = 20, 2.5, .6
 EULER_UP_TO_STEPS, EULER_SHIFT, SHIFT = 5, 2.2, 1.5
-GUIDE_RULES_FROM, OFF_CANVAS = .5, 1000   # a strong guide says where things stand: the canvas stays empty
 SIDE_RANGE_PX, MARGIN_PX = (30, 120), 2
 UPRIGHT = np.eye(2, dtype=np.float32)
 
@@ -89,30 +88,32 @@ class Graphs:
         v, = self.run('denoiser', x=np.concatenate([x] * rows), t=np.full(rows, t, np.float32), ctx=context, reftok=references, cond=conditions, **adapter)
         return v if rows == 1 else v[1:] + guidance * (v[:1] - v[1:])
 
-    def prepare(self, prompt, rng, poses=True, pictures=None, given=None, guided=True):
-        """The conditioning's outputs for the caption and, where `guided`, for nothing; boxes and references. `given`: further inputs, for one picture."""
+    def prepare(self, prompt, rng, poses=True, pictures=None, given=None, guided=True, place=None):
+        """The conditioning's outputs for the caption and, where `guided`, for nothing; boxes and references. `given`: further
+        inputs, for one picture; `place`: the first thing's centre and side, where a guide says it, instead of the layout's."""
         tokens, at, ids, flat = self.parse(prompt)
         squares = [p or self.concepts.sprite(k, 'flat' if flat else '3d') for k, p in zip(ids, pictures or [None] * len(ids))]
         boxes = self.boxes(tokens, at, squares, [self.concepts.all[k]['floats'] for k in ids], flat, rng)
+        if place is not None:
+            boxes[0] = place
         slots, rows = len(ids), 2 if guided else 1
         references = np.stack([reference(s) for s in squares]).astype(np.float32) / 255
         feeds = {'tok': np.array([tokens, [0] * 16]), 'at': np.array([at, [0] * slots]), 'ref': np.stack([references, references * 0]),
                  'box': np.stack([boxes, boxes * 0 - 1]), 'drop': np.array([[0.] * slots, [1.] * slots], np.float32)}
         if not self.is_first_release:
             chooser = random.Random(int(rng.integers(1 << 31)))
-            pose = np.stack([random_pose(chooser).astype(np.float32) if poses else UPRIGHT for _ in ids])
-            off_canvas = given is not None and np.max(given.get('guide_strength', 0)) >= GUIDE_RULES_FROM
-            feeds['pose'] = np.stack([pose * (OFF_CANVAS if off_canvas else 1), np.stack([UPRIGHT] * slots)])
+            pose = np.stack([random_pose(chooser).astype(np.float32) if poses and place is None else UPRIGHT for _ in ids])
+            feeds['pose'] = np.stack([pose, np.stack([UPRIGHT] * slots)])
         feeds |= {name: np.stack([np.asarray(value, np.float32)] * 2) for name, value in (given or {}).items()}
         return self.run(f'prep{slots}' if self.is_first_release else 'conditioning', **{k: v[:rows] for k, v in feeds.items()}), boxes, squares
 
-    def paint(self, prompt, seed, steps=STEPS, guidance=GUIDANCE, poses=True, pictures=None, solver=flow, given=None, adapter=None):
+    def paint(self, prompt, seed, steps=STEPS, guidance=GUIDANCE, poses=True, pictures=None, solver=flow, given=None, adapter=None, place=None):
         """
         uint8 [128, 128, 3], the boxes and the references. `pictures` replaces the concepts' sprites by other RGBA images (own cut-outs); `given` are further
         inputs of the conditioning, `adapter` those of the denoiser; guidance None does without the unconditional row.
         """
         rng = np.random.default_rng(seed)
-        prepared, boxes, squares = self.prepare(prompt, rng, poses, pictures, given, guidance is not None)
+        prepared, boxes, squares = self.prepare(prompt, rng, poses, pictures, given, guidance is not None, place)
         x = rng.standard_normal((1, 8, 16, 16)).astype(np.float32)
         x = solver(lambda x, t: self.velocity(x, t, guidance, prepared, adapter or {}), x, steps)
         image, = self.run('decoder', z=x)
