@@ -103,14 +103,46 @@ describe.each(Object.entries(profiles))('Tessera, %s', (_name, start) => {
     expect(await files()).toEqual([]);
   });
 
+  const post = async (url: string, fields: string, picture: Buffer) => {
+    const form = new FormData();
+    for (const [name, value] of Object.entries(JSON.parse(fields) as Record<string, string>)) form.append(name, value);
+    form.append('file', new Blob([new Uint8Array(picture)], { type: 'image/png' }), 'picture.png');
+    expect((await fetch(url, { method: 'POST', body: form })).status).toBe(204);
+  };
+  const plain = (background: string) => sharp({ create: { width: 64, height: 64, channels: 3, background } }).png().toBuffer();
+
+  it("repaints a part of a picture by Leonardo's canvas, and returns the tokens when the mask is no use", async () => {
+    const { body } = await client.call('POST', '/api/rest/v1/canvas-init-image', { initExtension: 'png', maskExtension: 'png' });
+    const { initImageId, initUrl, initFields, maskImageId, maskUrl, maskFields } = body['uploadCanvasInitImage'];
+    await post(initUrl, initFields, await plain('#c33'));
+    await post(maskUrl, maskFields, await plain('#fff'));
+    const canvas = { ...apple, canvasRequest: true, canvasRequestType: 'INPAINT', canvasInitId: initImageId, canvasMaskId: maskImageId };
+    expect(await client.finished(await client.create(canvas))).toMatchObject({ status: 'COMPLETE' });
+
+    const again = await client.call('POST', '/api/rest/v1/canvas-init-image', { initExtension: 'png', maskExtension: 'png' });
+    const black = again.body['uploadCanvasInitImage'];
+    await post(black.maskUrl, black.maskFields, await plain('#000'));
+    const before = await client.account();
+    const useless = await client.create({ ...canvas, canvasMaskId: black.maskImageId });
+    expect(await client.finished(useless)).toMatchObject({ status: 'FAILED', tessera: { failureReason: 'nothing_to_repaint' } });
+    expect((await client.bill(useless))['chargedTokens']).toBe(0);
+    expect((await client.account())['balanceTokens']).toBe(before['balanceTokens']);
+  });
+
+  it('is guided by a character, and refuses what the model cannot follow', async () => {
+    const { body } = await client.call('POST', '/api/rest/v1/init-image', { extension: 'png' });
+    const { id, url, fields } = body['uploadInitImage'];
+    await post(url, fields, await plain('#c33'));
+    const controlnets = [{ initImageId: id, initImageType: 'UPLOADED', preprocessorId: 133, strengthType: 'High' }];
+    expect(await client.finished(await client.create({ ...apple, controlnets }))).toMatchObject({ status: 'COMPLETE' });
+    const pose = [{ ...controlnets[0], preprocessorId: 21 }];
+    expect((await client.call('POST', '/api/rest/v1/generations', { ...apple, controlnets: pose })).body).toMatchObject({ type: 'unsupported_feature', param: 'controlnets[0].preprocessorId' });
+  });
+
   it('takes an uploaded picture and starts from it', async () => {
     const { body } = await client.call('POST', '/api/rest/v1/init-image', { extension: 'png' });
     const { id, url, fields } = body['uploadInitImage'];
-    const form = new FormData();
-    for (const [name, value] of Object.entries(JSON.parse(fields) as Record<string, string>)) form.append(name, value);
-    const picture = await sharp({ create: { width: 64, height: 64, channels: 3, background: '#c33' } }).png().toBuffer();
-    form.append('file', new Blob([new Uint8Array(picture)], { type: 'image/png' }), 'start.png');
-    expect((await fetch(url, { method: 'POST', body: form })).status).toBe(204);
+    await post(url, fields, await plain('#c33'));
     const shown = await client.call('GET', `/api/rest/v1/init-image/${id}`);
     expect((await fetch(shown.body['init_images_by_pk'].url)).status).toBe(200);
     const created = await client.call('POST', '/api/rest/v1/generations', { ...apple, init_image_id: id, init_strength: 0.5 });

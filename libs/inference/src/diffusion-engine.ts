@@ -21,8 +21,8 @@ export type ModelInfo = {
   readonly supportsInitImage: boolean;
   /** In which ways pictures can guide it; absent: in none. */
   readonly guidanceKinds?: readonly GuidanceKind[];
-  /** Absent: it does not. */
-  readonly supportsAdapters?: boolean;
+  /** Adapters that the operator has put beside it; absent: it takes none at all. */
+  readonly adapterIds?: readonly string[];
 };
 
 export type EngineDescription = { readonly engine: string; readonly models: readonly ModelInfo[] };

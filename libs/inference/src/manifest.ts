@@ -206,7 +206,7 @@ export function modelInfos(manifest: Manifest): ModelInfo[] {
     nativeHeightPx: manifest.nativeSidePx,
     supportsInitImage: manifest.graphs.encoder !== undefined,
     guidanceKinds: guidanceKindsOf(manifest),
-    supportsAdapters: manifest.adapters !== undefined,
+    ...(manifest.adapters ? { adapterIds: Object.keys(manifest.adapters.files).filter((id) => !manifest.variants.some(({ distilled: taught }) => taught?.adapter === id)) } : {}),
   }));
 }
 

@@ -1,13 +1,11 @@
 import { invalidArgument } from '@tessera/platform/errors.js';
-import type { AdapterInput, EngineDescription, PaintBatch, Placement } from './diffusion-engine.js';
+import type { EngineDescription, PaintBatch, Placement } from './diffusion-engine.js';
+import { refuseUnadaptable } from './adapters/adapter-use.js';
 import { refuseUnguidable } from './guidance.js';
 import { guidanceKindsOf, type Manifest, modelInfos } from './manifest.js';
 
 /** Latents are eight times smaller than pictures. */
 const SIDE_MULTIPLE_PX = 8;
-/** Each widens the denoiser's matrices; more than this also wash each other out. */
-const ADAPTERS_MAX = 4;
-const ADAPTER_WEIGHT_MAX = 2;
 
 export function describeModels(engine: string, manifests: readonly Manifest[]): EngineDescription {
   return { engine, models: manifests.flatMap(modelInfos) };
@@ -23,23 +21,13 @@ export function refuseUnpaintable(manifests: readonly Manifest[], { modelId, wid
       throw invalidArgument('unsupported_size', `${param} must be a multiple of ${SIDE_MULTIPLE_PX} from ${minSidePx} to ${maxSidePx}, not ${side}.`, { param });
     }
   }
-  refuseUnadaptable(manifest, modelId, adapters);
+  refuseUnadaptable(adapters, manifest.adapters && Object.keys(manifest.adapters.files), modelId);
   for (const { initImage, guidance = [] } of requests) {
     refuseUnguidable(guidance, guidanceKindsOf(manifest), modelId);
     if (initImage && !manifest.graphs.encoder) throw invalidArgument('unsupported_init_image', `${modelId} cannot start from a picture.`, { param: 'init_image' });
     if (initImage?.placement) refuseOutside(initImage.placement, widthPx, heightPx);
   }
   if (!Number.isInteger(steps) || steps < 1 || steps > maxSteps) throw invalidArgument('unsupported_steps', `steps must be a whole number from 1 to ${maxSteps}, not ${steps}.`, { param: 'steps' });
-}
-
-function refuseUnadaptable({ adapters: supported }: Manifest, modelId: string, adapters: readonly AdapterInput[]): void {
-  const refuse = (reason: string, sentence: string) => invalidArgument(reason, sentence, { param: 'adapters' });
-  if (adapters.length > 0 && !supported) throw refuse('unsupported_adapters', `${modelId} takes no adapters.`);
-  if (adapters.length > ADAPTERS_MAX) throw refuse('too_many_adapters', `At most ${ADAPTERS_MAX} adapters work together; these are ${adapters.length}.`);
-  for (const { id, bytes, weight } of adapters) {
-    if (!(Math.abs(weight) <= ADAPTER_WEIGHT_MAX)) throw refuse('invalid_adapter_weight', `The weight of an adapter is from -${ADAPTER_WEIGHT_MAX} to ${ADAPTER_WEIGHT_MAX}.`);
-    if (!bytes && !Object.hasOwn(supported?.files ?? {}, id)) throw refuse('unknown_adapter', `${modelId} has no adapter "${id.slice(0, 80)}".`);
-  }
 }
 
 function refuseOutside(placement: Placement, canvasWidthPx: number, canvasHeightPx: number): void {

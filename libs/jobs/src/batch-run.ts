@@ -107,8 +107,10 @@ export class BatchRun {
     if (!first) return undefined;
     if (this.#stop.signal.aborted) return handedBack;
     const { modelId, widthPx, heightPx, steps, guidanceScale } = first.request;
+    // The queue puts only such jobs together as agree on them.
+    const adapters = first.request.adapters.map(({ adapterId, weight }) => ({ id: adapterId, weight }));
     const requests = pieces.map((piece) => paintRequestOf(piece, inputs.get(piece.job.jobId) ?? noInputPictures));
-    const batch: PaintBatch = { modelId, widthPx, heightPx, steps, guidanceScale, previewEverySteps: this.tools.previewEverySteps, requests };
+    const batch: PaintBatch = { modelId, widthPx, heightPx, steps, guidanceScale, previewEverySteps: this.tools.previewEverySteps, requests, ...(adapters.length > 0 ? { adapters } : {}) };
     try {
       for await (const update of this.tools.engine.paint(batch, this.#stop.signal)) this.#take(update);
       return undefined;

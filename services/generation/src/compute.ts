@@ -21,13 +21,13 @@ export function computeSpecOf(request: FullImageRequest, model: ModelInfo): Mess
 
 /** What the queue must know to order, batch and estimate it. */
 export function workOf(request: FullImageRequest, gpuTime: GpuTime): Work {
-  const { modelId, widthPx, heightPx, steps, guidanceScale, images, initImage } = request;
+  const { modelId, widthPx, heightPx, steps, guidanceScale, images, initImage, adapters = [] } = request;
   const workUnits = ((widthPx * heightPx) / 1_000_000) * steps * images;
   return {
     pool: defaultPool,
     modelId,
-    // A batch must agree on the noise schedule, and the strength of an init image cuts into it.
-    affinity: [modelId, widthPx, heightPx, steps, guidanceScale, initImage ? `init ${initImage.strength}` : 'text'].join('/'),
+    // A batch must agree on the noise schedule, and the strength of an init image cuts into it; adapters change the model itself.
+    affinity: [modelId, widthPx, heightPx, steps, guidanceScale, initImage ? `init ${initImage.strength}` : 'text', ...adapters.map(({ adapterId, weight }) => `${adapterId} ${weight}`)].join('/'),
     images,
     workUnits,
     gpuSecondsEstimated: gpuTime.estimate(modelId, workUnits),

@@ -112,10 +112,11 @@ export class GenerationController {
   }
 }
 
-const modelMessage = ({ aliases, guidanceKinds = [], minSidePx: _, ...model }: ModelInfo): MessageInitShape<typeof ModelDescriptionSchema> => ({
+const modelMessage = ({ aliases, guidanceKinds = [], adapterIds = [], minSidePx: _, ...model }: ModelInfo): MessageInitShape<typeof ModelDescriptionSchema> => ({
   ...model,
   aliases: [...aliases],
   guidanceKinds: [...guidanceKinds],
+  adapterIds: [...adapterIds],
   pool: defaultPool,
   maxImages: imagesMax,
 });

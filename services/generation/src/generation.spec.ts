@@ -109,6 +109,14 @@ describe('a job', () => {
     await expect(generation.client.submit({ accountId, request: { ...request, initImage: theirs } })).rejects.toMatchObject({ reason: 'invalid_mask', param: 'init_mask_id' });
   });
 
+  it('is painted with the adapters that it names', async () => {
+    const adapters = [{ adapterId: 'ink', weight: 0.8 }];
+    const job = (await generation.client.submit({ accountId, request: { ...request, adapters } })).job!;
+    expect(job.request?.adapters).toMatchObject(adapters);
+    await ended(job.jobId);
+    expect(generation.engine.batches.at(-1)?.adapters).toEqual([{ id: 'ink', weight: 0.8 }]);
+  });
+
   it('is guided by pictures of the same account only', async () => {
     const [image] = (await ended((await submit()).jobId)).images;
     const guidance = [{ kind: 'edges', assetId: image!.imageId, strength: 0.7 }, { kind: 'character', assetId: image!.imageId, strength: 1, subject: 'dog' }];

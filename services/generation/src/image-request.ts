@@ -1,5 +1,6 @@
 import type { ModelInfo, Placement } from '@tessera/inference/diffusion-engine.js';
 import type { ImageRequest } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { refuseUnadaptable } from '@tessera/inference/adapters/adapter-use.js';
 import { refuseUnguidable } from '@tessera/inference/guidance.js';
 import { invalidArgument } from '@tessera/platform/errors.js';
 import { isUuid } from '@tessera/platform/ids.js';
@@ -9,6 +10,8 @@ import { invalidGuidance, invalidInitImage, invalidMask } from './errors.js';
 export type InitImageUse = { readonly assetId: string; readonly strength: number; readonly maskAssetId?: string; readonly placement?: Placement };
 
 export type GuidanceUse = { readonly kind: string; readonly assetId: string; readonly strength: number; readonly subject: string };
+
+export type AdapterUse = { readonly adapterId: string; readonly weight: number };
 
 /** A request with nothing left open: what is stored, priced and painted. */
 export type FullImageRequest = {
@@ -24,6 +27,7 @@ export type FullImageRequest = {
   readonly style: string;
   readonly initImage?: InitImageUse;
   readonly guidance?: readonly GuidanceUse[];
+  readonly adapters?: readonly AdapterUse[];
   readonly isPublic: boolean;
 };
 
@@ -56,6 +60,7 @@ export function fullImageRequest(request: ImageRequest, model: ModelInfo, drawSe
   const heightPx = sideOf(request.heightPx, 'height', model.nativeHeightPx, model);
   const initImage = initImageOf(request, model, widthPx, heightPx);
   const guidance = guidesOf(request, model);
+  const adapters = adaptersOf(request, model);
   return {
     prompt: promptOf(request.prompt),
     negativePrompt: negativePromptOf(request.negativePrompt),
@@ -69,6 +74,7 @@ export function fullImageRequest(request: ImageRequest, model: ModelInfo, drawSe
     style: styleOf(request.style),
     ...(initImage ? { initImage } : {}),
     ...(guidance.length > 0 ? { guidance } : {}),
+    ...(adapters.length > 0 ? { adapters } : {}),
     isPublic: request.isPublic,
   };
 }
@@ -162,6 +168,11 @@ function guidesOf({ guidance }: ImageRequest, model: ModelInfo): GuidanceUse[] {
     if (word.length > subjectCharactersMax) throw invalidGuidance(`The word for a character has at most ${subjectCharactersMax} letters.`);
     return { kind, assetId: assetId.toLowerCase(), strength, subject: word };
   });
+}
+
+function adaptersOf({ adapters }: ImageRequest, model: ModelInfo): AdapterUse[] {
+  refuseUnadaptable(adapters.map(({ adapterId, weight }) => ({ id: adapterId, weight })), model.adapterIds, model.modelId);
+  return adapters.map(({ adapterId, weight }) => ({ adapterId, weight }));
 }
 
 function placementOf({ leftPx, topPx, widthPx, heightPx }: Placement, canvasWidthPx: number, canvasHeightPx: number): Placement {

@@ -65,10 +65,11 @@ export const storedImage = ({ imageId, index, widthPx, heightPx, contentType, si
   imageId, index, widthPx, heightPx, contentType, sizeBytes: Number(sizeBytes), sha256,
 });
 
-export const requestMessage = ({ seed, initImage, guidance, ...rest }: FullImageRequest): MessageInitShape<typeof ImageRequestSchema> => ({
+export const requestMessage = ({ seed, initImage, guidance, adapters, ...rest }: FullImageRequest): MessageInitShape<typeof ImageRequestSchema> => ({
   ...rest,
   seed: BigInt(seed),
   ...(initImage ? { initImage: { ...initImage } } : {}),
+  ...(adapters ? { adapters: adapters.map((each) => ({ ...each })) } : {}),
   ...(guidance ? { guidance: guidance.map((each) => ({ ...each })) } : {}),
 });
 

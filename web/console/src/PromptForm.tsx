@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState, type FormEvent, type KeyboardEvent, type RefObject } from 'react';
 import { messageOf, type Api } from './api.js';
 import type { MaskHandle } from './MaskCanvas.js';
-import { StartingPicture, type Start } from './StartingPicture.js';
+import { pictureFields, StartingPicture, type Start } from './StartingPicture.js';
 import type { Model, Quote, Request } from './wire.js';
 
 const defaultSize = '512x512';
@@ -35,7 +35,7 @@ function requestOf(draft: Draft, start: Start | undefined): Request {
     ...(draft.negative.trim() === '' ? {} : { negative_prompt: draft.negative.trim() }),
     ...(draft.model === '' ? {} : { modelId: draft.model }),
     ...(draft.seed.trim() === '' ? {} : { seed: Number(draft.seed) }),
-    ...(start ? { init_image_id: start.imageId, init_strength: start.strength } : {}),
+    ...(start ? pictureFields(start) : {}),
   };
 }
 
@@ -84,7 +84,7 @@ export function PromptForm({ api, models, start, onStart, onCreate }: Props) {
         onKeyDown={submitOnEnter}
         aria-describedby="price"
       />
-      <StartingPicture api={api} start={start} onChange={onStart} mask={mask} />
+      <StartingPicture api={api} start={start} onChange={onStart} mask={mask} kinds={model?.tessera.guidanceKinds ?? []} />
       <Options draft={draft} automatic={start ? 'Like the picture' : 'Automatic'} set={set} models={models} maxImages={model?.tessera.maxImages ?? 4} />
       <div className="send">
         <output id="price" className={objection ? 'refusal' : 'quiet'} aria-live="polite">

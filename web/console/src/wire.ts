@@ -14,7 +14,7 @@ export type Model = {
   readonly id: string;
   readonly name: string;
   readonly description: string;
-  readonly tessera: { readonly model: string; readonly isDefault: boolean; readonly maxImages: number; readonly maxSide: number; readonly defaultSteps: number; readonly maxSteps: number };
+  readonly tessera: { readonly model: string; readonly isDefault: boolean; readonly maxImages: number; readonly maxSide: number; readonly defaultSteps: number; readonly maxSteps: number; readonly guidanceKinds: readonly string[] };
 };
 export type Picture = { readonly id: string; readonly url: string };
 export type Generation = {
@@ -61,6 +61,7 @@ export type Request = {
   readonly init_image_id?: string;
   readonly init_mask_id?: string;
   readonly init_strength?: number;
+  readonly controlnets?: readonly { readonly initImageId: string; readonly preprocessorId: string; readonly weight: number; readonly subject?: string }[];
   readonly seed?: number;
   readonly presetStyle: string;
 };

@@ -17,6 +17,8 @@ const EDGE_REACH_PX = 2;
 const LEADS_FROM = 0.5;
 /** Matte from which a pixel belongs to the thing. */
 const SUBJECT_FROM = 128;
+/** Of the nearest pixel, from which a pixel belongs to the near part. */
+const NEAR_SHARE = 0.75;
 /** Edges that are far from the others, at either end, are the background's. */
 const OUTLYING_SHARE = 0.1;
 
@@ -115,11 +117,11 @@ function nearnessOf({ planes }: Picture): Float32Array {
   return Float32Array.from({ length: area }, (_, pixel) => ((planes[pixel] ?? 0) + (planes[area + pixel] ?? 0) + (planes[2 * area + pixel] ?? 0)) / 3);
 }
 
-/** Half as near as the nearest, or nearer. */
+/** Nearly as near as the nearest: the ground rises towards it, too. */
 function nearPart(picture: Picture): Rectangle | undefined {
   const nearness = nearnessOf(picture);
   const nearest = nearness.reduce((most, value) => Math.max(most, value), 0);
-  return nearest > 0 ? boundsOfLevels(nearness, picture.widthPx, nearest / 2) : undefined;
+  return nearest > 0 ? boundsOfLevels(nearness, picture.widthPx, nearest * NEAR_SHARE) : undefined;
 }
 
 /** By the matting head; without one, where most of the edges are. */

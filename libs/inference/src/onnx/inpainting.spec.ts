@@ -120,6 +120,11 @@ describe('the room for things in a mask', () => {
     expect(rectangle.width).toBeGreaterThanOrEqual(48);
   });
 
+  it('is in the middle of a long mask', async () => {
+    const { rectangle } = await roomOf(await picture(128, 128, '#000000', [white(0, 0, 40, 128)]));
+    expect(Math.abs(rectangle.top + rectangle.height / 2 - 64)).toBeLessThanOrEqual(2);
+  });
+
   it('is the picture in the middle when only a frame around it is free', async () => {
     const { rectangle } = await roomOf(await picture(128, 128, '#ffffff', [{ ...white(20, 20, 88, 88), colour: '#000000' }]));
     expect(rectangle).toEqual({ left: 20, top: 20, width: 88, height: 88 });

@@ -71,7 +71,7 @@ export class KnownPart {
   }
 }
 
-/** Of the largest squares that are free enough, the freest. */
+/** Of the largest squares that are free enough, the freest; of several, the one nearest to the middle of what is free. */
 function largestSquare(free: readonly boolean[], nativePx: number, maxSidePx: number): Rectangle | undefined {
   const stride = nativePx + 1;
   const sums = new Int32Array(stride * stride);
@@ -84,17 +84,31 @@ function largestSquare(free: readonly boolean[], nativePx: number, maxSidePx: nu
   }
   const sumOf = (left: number, top: number, side: number) =>
     (sums[(top + side) * stride + left + side] ?? 0) - (sums[top * stride + left + side] ?? 0) - (sums[(top + side) * stride + left] ?? 0) + (sums[top * stride + left] ?? 0);
+  const middle = middleOf(free, nativePx);
   for (let side = Math.floor(maxSidePx); side >= ROOM_STEP_PX; side -= ROOM_STEP_PX) {
-    let best: { left: number; top: number; sum: number } | undefined;
+    let best: { left: number; top: number; sum: number; distance: number } | undefined;
     for (let top = 0; top + side <= nativePx; top += ROOM_STEP_PX) {
       for (let left = 0; left + side <= nativePx; left += ROOM_STEP_PX) {
         const sum = sumOf(left, top, side);
-        if (sum >= FREE_SHARE * side * side && sum > (best?.sum ?? 0)) best = { left, top, sum };
+        const distance = Math.hypot(left + side / 2 - middle.x, top + side / 2 - middle.y);
+        const isBetter = !best || sum > best.sum || (sum === best.sum && distance < best.distance);
+        if (sum >= FREE_SHARE * side * side && isBetter) best = { left, top, sum, distance };
       }
     }
     if (best) return { left: best.left, top: best.top, width: side, height: side };
   }
   return undefined;
+}
+
+function middleOf(pixels: readonly boolean[], nativePx: number): { readonly x: number; readonly y: number } {
+  let [x, y, count] = [0, 0, 0];
+  pixels.forEach((isSet, pixel) => {
+    if (!isSet) return;
+    x += pixel % nativePx;
+    y += Math.floor(pixel / nativePx);
+    count += 1;
+  });
+  return { x: x / Math.max(1, count), y: y / Math.max(1, count) };
 }
 
 function boundsOf(pixels: readonly boolean[], nativePx: number): Rectangle {

@@ -3,6 +3,7 @@ import sharp, { type Sharp } from 'sharp';
 import type { EncodedImage } from '../diffusion-engine.js';
 import type { Grade, Manifest } from '../manifest.js';
 import { keepKnown, type Repaint } from '../repaint.js';
+import { matchTone } from '../tone.js';
 import type { Window } from './layout.js';
 import { floats, numbers, type Sessions } from './sessions.js';
 
@@ -70,6 +71,7 @@ export async function encodePng(planes: Planes, grade: Grade, { widthPx, heightP
 
 async function withKnown(picture: Sharp, repaint: Repaint): Promise<Sharp> {
   const pixels = await picture.raw().toBuffer();
+  matchTone(pixels, repaint);
   keepKnown(pixels, repaint);
   return sharp(pixels, { raw: { width: repaint.widthPx, height: repaint.heightPx, channels: 3 } });
 }

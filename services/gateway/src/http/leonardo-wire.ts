@@ -108,6 +108,7 @@ export const modelWire = (model: ModelDescription) => ({
     maxImages: model.maxImages,
     supportsInitImage: model.supportsInitImage,
     guidanceKinds: model.guidanceKinds,
+    adapterIds: model.adapterIds,
   },
 });
 

@@ -66,7 +66,7 @@ export const createGenerationBody = z
     controlNet: switched.describe(refused),
     controlNetType: z.enum(['POSE', 'CANNY', 'DEPTH']).nullish().describe(accepted),
     controlnets: controlnets.nullish().describe('At most five pictures that guide the one to paint.'),
-    elements: z.array(z.unknown()).nullish().describe(refused),
+    elements: z.array(z.strictObject({ akUUID: text(idCharsMax), weight: z.number().min(-2).max(2).nullish() })).max(20).nullish().describe("Adapters that stand beside the model, by their ids (`tessera.adapterIds`); at most four, weight 1 by default."),
     userElements: z.array(z.unknown()).nullish().describe(refused),
     imagePrompts: z.array(z.unknown()).nullish().describe(refused),
     transparency: z.enum(['disabled', 'foreground_only']).nullish().describe(refused),
@@ -76,7 +76,7 @@ export const createGenerationBody = z
 
 export type CreateGenerationBody = z.infer<typeof createGenerationBody>;
 
-const absentOnes = ['controlNet', 'elements', 'userElements', 'imagePrompts', 'upscaleRatio'] as const;
+const absentOnes = ['controlNet', 'userElements', 'imagePrompts', 'upscaleRatio'] as const;
 
 const isSwitchedOn = (value: unknown): boolean => (Array.isArray(value) ? value.length > 0 : value !== undefined && value !== null && value !== false && value !== '');
 
@@ -98,6 +98,7 @@ export function imageRequestOf(body: CreateGenerationBody): ImageRequestInit {
     style: styleOf(body),
     ...(initImage ? { initImage } : {}),
     guidance: guidanceOf(body.controlnets),
+    adapters: (body.elements ?? []).map(({ akUUID, weight }) => ({ adapterId: akUUID, weight: weight ?? 1 })),
     isPublic: body.public ?? false,
   };
 }
