@@ -12,6 +12,7 @@ LATENT_SIDE, LATENT_CHANNELS, STEM = 16, 8, 96
 GUIDE_KINDS, GUIDE_HIDDEN, GUIDE_CHANNELS = 4, 40, 24       # edges, nearness, content, style
 EXTRA_CHANNELS = GUIDE_KINDS * GUIDE_CHANNELS + GUIDE_KINDS
 CORRECTOR_WIDTH, CORRECTOR_DILATIONS = 64, (1, 3)
+EMPHASIS = 3., 3., 1.5, 2.5          # what is likely given a guide is overdone by this, as guidance overdoes the caption; chosen by eye
 STYLE_PX, STYLE_CHANNELS = 64, 56
 VIEW_HEADS, VIEW_KEY, VIEW_VALUE = 4, 16, 16
 ABSENT = 1e-6
@@ -73,13 +74,13 @@ class Corrector(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, hidden, x, t, velocity, condition, guides):
+    def forward(self, hidden, x, t, velocity, condition, guides, emphasis=(1.,) * GUIDE_KINDS):
         """hidden [n, 96, 16, 16], x and velocity [n, 8, 16, 16], condition [n, 256], guides as Guides made them"""
         picture = x - t[:, None, None, None] * velocity
         y = self.first(torch.cat([hidden, x, picture, guides], 1)) + self.condition(condition)[:, :, None, None]
         for k in range(0, len(self.inner), 2):
             y = y + self.inner[k + 1](F.silu(self.inner[k](F.silu(y))))
-        strongest = guides[:, GUIDE_KINDS * GUIDE_CHANNELS:].amax(1, keepdim=True)
+        strongest = (guides[:, GUIDE_KINDS * GUIDE_CHANNELS:] * torch.tensor(emphasis).reshape(1, -1, 1, 1)).amax(1, keepdim=True)
         return self.out(F.silu(y)) * strongest
 
 

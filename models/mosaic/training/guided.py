@@ -5,6 +5,7 @@ own cut-outs stand in new scenes.
     python guided.py figures        likeness of edges, masks, layout and colours to the guide's, by strength
     python guided.py sheet          guided.png: source, guide, and what three strengths paint
     python guided.py characters     characters.png: ten cut-outs in three scenes each
+    python guided.py views          what further pictures of a thing add
 """
 import argparse
 import json
@@ -16,22 +17,25 @@ import torch.nn.functional as F
 from PIL import Image
 
 from captions import caption
-from concepts import Concepts, squared
+from concepts import Concepts, reference, squared
 from conditions import STYLE_PX
 from guides import edges
 from matting import unseen_renders
+from nouns import Recogniser, cropped, recognised, references_of
+from render_data import training_concepts
 from sample import Graphs
 from train_vae import as_pictures, shipped_photographs
-from workplace import EXPORT, SHEETS
+from workplace import CHECKPOINTS, EXPORT, SHEETS
 
 STRENGTHS = (0., .25, .5, .75, 1.)
 SHEET_STRENGTHS = (0., .5, 1.)
 KINDS = ('edges', 'nearness', 'content', 'style')
-GUIDED_PICTURES, SEED, STEPS = 16, 40, 8
+GUIDED_PICTURES, SEED, STEPS = 12, 40, 8
 LEADS_FROM = .5               # from this strength on the guide says where the thing stands, as in the engine
 CHARACTER_SCENES = ('a {X} on a beach 3d style', 'a {X} in a forest at night 3d style', 'a {X} and a {rocket} in a city 3d style')
 CHARACTER_NAMES = ('elephant', 'koala', 'mage', 'ninja', 'frog', 'church')
 PHOTOGRAPHS = (0, 2, 3, 4)    # astronaut, coffee, rocket, photographer
+VIEWED_THINGS = 24
 SOFT_MATTE = .15              # half of the range of a matte in which a border is soft
 STAND_IN = 'teddy bear'       # a name the parser finds; its picture is replaced
 
@@ -138,15 +142,34 @@ def characters(graphs, concepts):
     Image.fromarray(np.concatenate(columns, 1)).save(SHEETS / 'characters.png')
 
 
+def further_views(graphs, concepts):
+    """Things known by a flat picture, painted in three dimensions: likeness to their rendered picture, with it among the views and without any."""
+    recogniser = Recogniser()
+    recogniser.load_state_dict(torch.load(CHECKPOINTS / 'nouns.pt'))
+    recogniser.eval()
+    trained = set(training_concepts(concepts))
+    ids = random.Random(6).sample([k for k in range(len(concepts.all)) if k not in trained], VIEWED_THINGS)
+    truth = references_of(concepts, ids)
+    for count in (0, 1, 2):
+        crops = []
+        for position, concept in enumerate(ids):
+            views = np.stack([reference(concepts.sprite(concept, look)) for look in ('3d', 'modern')]).astype(np.float32)[None] / 255
+            given = {'views': views, 'view_weight': np.array([[1., 1.]]) * (np.arange(2) < count)}
+            text = f'a {{{concepts.all[concept]["name"]}}} on a beach 3d style'
+            picture, boxes, _ = graphs.paint(text, SEED + position, steps=STEPS, given=given, pictures=[concepts.sprite(concept, 'flat')])
+            crops.append(cropped(picture, boxes[0]))
+        print('further views', count, 'named right %.3f, likeness %.3f' % recognised(recogniser, torch.stack(crops), truth, torch.arange(len(ids))), flush=True)
+
+
 if __name__ == '__main__':
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('what', choices=['figures', 'sheet', 'characters'])
+    parser.add_argument('what', choices=['figures', 'sheet', 'characters', 'views'])
     parser.add_argument('--graphs', default=str(EXPORT))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     bank = Concepts()
     exported = Graphs(arguments.graphs, bank)
-    if arguments.what == 'characters':
-        characters(exported, bank)
+    if arguments.what in ('characters', 'views'):
+        {'characters': characters, 'views': further_views}[arguments.what](exported, bank)
     else:
         {'figures': figures, 'sheet': sheet}[arguments.what](exported, Sources(exported, bank))

@@ -9,7 +9,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from conditions import EXTRA_CHANNELS, LATENT_SIDE, STEM, Corrector, Guides, Views
+from conditions import EMPHASIS, EXTRA_CHANNELS, LATENT_SIDE, STEM, Corrector, Guides, Views
 from layers import ADAPTED, NO_ADAPTERS, WIDTH, Exporting, JointBlock, Linear, Residual, TextBlock, grid_positions, layer_norm, position_norm
 from vae import LATENT_CHANNELS
 from vocabulary import MAX_TOKENS
@@ -142,7 +142,7 @@ class Denoiser(nn.Module):
         """adapters: for each of ADAPTED the matrices down [blocks, inputs, rank] and up [blocks, rank, outputs]."""
         known, guides = conditions.split([conditions.shape[1] - EXTRA_CHANNELS, EXTRA_CHANNELS], 1)
         hidden, velocity, condition = self.unguided(x, t, context, references, known, adapters)
-        return velocity + self.corrector(hidden, x, t, velocity, condition, guides)
+        return velocity + self.corrector(hidden, x, t, velocity, condition, guides, EMPHASIS)
 
     def unguided(self, x, t, context, references, conditions, adapters=None):
         """(last features [n, 96, 16, 16], velocity, condition of time and caption [n, 256])"""
