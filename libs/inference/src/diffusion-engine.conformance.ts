@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import sharp from 'sharp';
-import type { DiffusionEngine, PaintBatch, PaintRequest, PaintUpdate } from './diffusion-engine.js';
+import type { DiffusionEngine, EncodedImage, PaintBatch, PaintRequest, PaintUpdate } from './diffusion-engine.js';
 
 const request = (fields: Partial<PaintRequest> = {}): PaintRequest => ({ requestId: 'request-1', prompt: 'a red apple on a table', negativePrompt: '', seed: 7, images: 1, style: 'NONE', ...fields });
 
@@ -143,6 +143,14 @@ export function describeDiffusionEngineConformance(name: string, open: () => Pro
       withEngine(async (engine, batch) => {
         const requests = [request({ initImage: { bytes: await square(128, '#808080'), strength: 0, placement: { leftPx: 0, topPx: 0, widthPx: 128, heightPx: 128 } } })];
         await expect(all(engine.paint(batch({ requests }), never))).rejects.toMatchObject({ reason: 'nothing_to_repaint' });
+      }));
+
+    it('takes the background away or says that it cannot', () =>
+      withEngine(async (engine, batch) => {
+        const picture = await square(60, '#808080');
+        const answer = await engine.removeBackground(batch().modelId, picture, never).catch((error: unknown) => error);
+        if (answer instanceof Error) expect(answer).toMatchObject({ kind: 'InvalidArgument', reason: 'unsupported_background_removal' });
+        else expect(await sharp((answer as EncodedImage).bytes).metadata()).toMatchObject({ width: 60, height: 60, format: 'png', hasAlpha: true });
       }));
 
     it('is unavailable once closed, and can be closed twice', () =>

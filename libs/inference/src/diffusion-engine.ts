@@ -1,3 +1,4 @@
+import { invalidArgument } from '@tessera/platform/errors.js';
 import type { GuidanceKind } from './guidance.js';
 
 /** What a model can do, as the operator's manifest beside its weights says. */
@@ -117,4 +118,11 @@ export abstract class DiffusionEngine {
   /** Loads what a model needs, so that its first picture does not pay for it. */
   abstract warm(modelId: string): Promise<void>;
   abstract close(): Promise<void>;
+  /**
+   * What a picture shows, cut out of its background: a PNG of the same size with transparency. Errors: InvalidArgument `unknown_model` | `unreadable_picture` |
+   * `unsupported_background_removal`, which is what an engine answers that has no way to do it.
+   */
+  async removeBackground(modelId: string, _picture: Uint8Array, _signal: AbortSignal): Promise<EncodedImage> {
+    throw invalidArgument('unsupported_background_removal', `${modelId} cannot tell a thing from its background.`, { param: 'model_id' });
+  }
 }

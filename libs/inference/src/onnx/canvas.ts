@@ -7,7 +7,7 @@ import type { Reading } from '../prompt/prompt-reader.js';
 import type { Repaint } from '../repaint.js';
 import type { Role } from './cast.js';
 import { type Actor, actorOf, condition, type Conditions } from './conditioning.js';
-import type { Guides } from './guides.js';
+import { type Guides, steersOf } from './guides.js';
 import { sampleBoxes } from './boxes.js';
 import { KnownPart } from './inpainting.js';
 import { type Box, clamp, fitToFormat, movedInto, type Window } from './layout.js';
@@ -17,6 +17,7 @@ import type { Reference } from './reference.js';
 import { Random } from './random.js';
 import { advance, stepAfter, stepTimes } from './sampler.js';
 import { floats, numbers, type Sessions, type Tensors } from './sessions.js';
+import { type Steer, type Steering, steerContent, steerStyle } from './steering.js';
 
 const LAYOUT_STREAM = 1;
 const NOISE_STREAM = 2;
@@ -27,6 +28,7 @@ export type Scene = { readonly reading: Reading; readonly roles: readonly Role[]
 
 /** What an init image leaves as it is: its latent, and the noise from which it came back. */
 type Kept = { readonly part: KnownPart; readonly latent: Float32Array; readonly noise: Float32Array };
+type Steers = Steering & { readonly content: Steer | undefined; readonly style: Steer | undefined; readonly noise: Float32Array };
 type Start = { readonly step: number; readonly latent: Float32Array; readonly kept: Kept | undefined };
 
 /** One picture while it is painted: its latent and all that stays the same over the steps. */
@@ -49,6 +51,7 @@ export class Canvas {
     private readonly firstStep: number,
     private readonly latent: Float32Array,
     private readonly kept: Kept | undefined,
+    private readonly steers: Steers | undefined,
     window: Window,
   ) {
     this.window = window;
@@ -77,7 +80,8 @@ export class Canvas {
     const sampler = samplerFor(manifest, variant, batch.steps);
     const times = stepTimes(batch.steps, sampler);
     const start = await startOf(model, sessions, request, part, format.window, times, noise);
-    return new Canvas(model, sessions, times, sampler.order === 2, variant.distilled ? undefined : modelGuidance(manifest, batch.guidanceScale), adapters, conditions, start.step, start.latent, start.kept, format.window);
+    const steers = manifest.steering && { ...(await steersOf(guides, manifest, sessions, format.window)), ...manifest.steering, noise: noise.slice() };
+    return new Canvas(model, sessions, times, sampler.order === 2, variant.distilled ? undefined : modelGuidance(manifest, batch.guidanceScale), adapters, conditions, start.step, start.latent, start.kept, steers, format.window);
   }
 
   /** From noise at time 1 to the picture at 0, with classifier-free guidance. */
@@ -104,8 +108,17 @@ export class Canvas {
     this.#estimate = estimate;
     const done = { velocity: velocityHere, length: time - (this.times[step + 1] ?? 0) };
     advance(this.latent, done, this.#before);
+    this.#steer(this.times[step + 1] ?? 0);
     this.kept?.part.restore(this.latent, this.kept.latent, this.kept.noise, this.times[step + 1] ?? 0);
     this.#before = this.isSecondOrder ? done : undefined;
+  }
+
+  #steer(time: number): void {
+    if (!this.steers) return;
+    const { content, style, contentUntil, contentCells, styleUntil, noise } = this.steers;
+    const { sidePx } = this.model.manifest.latent;
+    if (style && time >= styleUntil) steerStyle(this.latent, this.#estimate, style, time, this.times.length - 1, sidePx * sidePx);
+    if (content && time >= contentUntil) steerContent(this.latent, content, noise, time, this.times.length - 1, sidePx, contentCells);
   }
 
   /** The picture as it would be if the flow went straight on from here: for previews. */

@@ -1,5 +1,8 @@
 import path from 'node:path';
 import sharp from 'sharp';
+import { invalidArgument } from '@tessera/platform/errors.js';
+import type { EncodedImage } from '../diffusion-engine.js';
+import { MAX_INIT_PIXELS } from '../init-image.js';
 import type { Manifest } from '../manifest.js';
 import type { Rectangle } from './layout.js';
 import { floats, numbers, type Sessions } from './sessions.js';
@@ -32,4 +35,22 @@ export function boundsOfLevels(levels: ArrayLike<number>, widthPx: number, from:
     bottom = Math.max(bottom, y + 1);
   }
   return right > left && bottom > top ? { left, top, width: right - left, height: bottom - top } : undefined;
+}
+
+/** A PNG of the picture's own size, its background see-through. */
+export async function withoutBackground(bytes: Uint8Array, modelId: string, manifest: Manifest, sessions: Sessions): Promise<EncodedImage> {
+  if (!manifest.graphs.matting) throw invalidArgument('unsupported_background_removal', `${modelId} cannot tell a thing from its background.`, { param: 'model_id' });
+  const { data, info } = await decoded(bytes);
+  const { width: widthPx, height: heightPx } = info;
+  const matte = (await matteOf({ data, widthPx, heightPx }, manifest, sessions)) ?? new Uint8Array(widthPx * heightPx);
+  const png = await sharp(data, { raw: { width: widthPx, height: heightPx, channels: 3 } }).joinChannel(Buffer.from(matte), { raw: { width: widthPx, height: heightPx, channels: 1 } }).png().toBuffer();
+  return { widthPx, heightPx, contentType: 'image/png', bytes: new Uint8Array(png) };
+}
+
+async function decoded(bytes: Uint8Array) {
+  try {
+    return await sharp(bytes, { limitInputPixels: MAX_INIT_PIXELS, failOn: 'error' }).autoOrient().flatten({ background: '#ffffff' }).toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
+  } catch (cause) {
+    throw invalidArgument('unreadable_picture', 'The picture could not be read: send a whole PNG, JPEG or WebP of at most 40 megapixels.', { param: 'picture', cause });
+  }
 }

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
-import { cancelled, resourceExhausted, unavailable } from '@tessera/platform/errors.js';
+import { cancelled, internal, resourceExhausted, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
-import { DiffusionEngine, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
+import { DiffusionEngine, type EncodedImage, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
 import type { Manifest } from '../manifest.js';
 import { describeModels, refuseUnpaintable } from '../models.js';
 import { fromFields } from './worker-errors.js';
@@ -38,6 +38,15 @@ export class OnnxEngine extends DiffusionEngine {
 
   override async *paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate> {
     refuseUnpaintable(this.manifests, batch);
+    yield* this.#updates((callId, cancelFlag) => ({ type: 'paint', callId, batch, cancelFlag }), signal);
+  }
+
+  override async removeBackground(modelId: string, picture: Uint8Array, signal: AbortSignal): Promise<EncodedImage> {
+    for await (const update of this.#updates((callId, cancelFlag) => ({ type: 'cutOut', callId, modelId, picture, cancelFlag }), signal)) if (update.type === 'image') return update.image;
+    throw internal('painting_failed', 'The picture could not be cut out.');
+  }
+
+  async *#updates(messageOf: (callId: number, cancelFlag: SharedArrayBuffer) => ToWorker, signal: AbortSignal): AsyncIterable<PaintUpdate> {
     const stopped = () => cancelled('painting_cancelled', 'The painting was cancelled.');
     if (signal.aborted) throw stopped();
     const cancelFlag = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
@@ -63,7 +72,7 @@ export class OnnxEngine extends DiffusionEngine {
     };
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      this.#post({ type: 'paint', callId, batch, cancelFlag });
+      this.#post(messageOf(callId, cancelFlag));
       for (;;) {
         if (signal.aborted) throw stopped();
         const update = updates.shift();

@@ -28,6 +28,7 @@ async function handle(message: ToWorker): Promise<void> {
   const { callId } = message;
   try {
     if (message.type === 'warm') await painter.warm(message.modelId);
+    else if (message.type === 'cutOut') sendUpdate(callId, await painter.cutOut(message.modelId, message.picture));
     else {
       const flag = new Int32Array(message.cancelFlag);
       await painter.paint({ batch: message.batch, emit: (update) => sendUpdate(callId, update), isCancelled: () => Atomics.load(flag, 0) !== 0 });

@@ -7,6 +7,7 @@ import { adapterTensors } from './adapting.js';
 import { Canvas, type Scene } from './canvas.js';
 import { castIn, readCharacters } from './cast.js';
 import { readGuides } from './guides.js';
+import { withoutBackground } from './matting.js';
 import { loadModel, type Model } from './model.js';
 import { cut, encodePng, encodePreview, enlarge, noGrade, type Planes } from './pictures.js';
 import { Sessions, type Tensors } from './sessions.js';
@@ -82,6 +83,11 @@ export class Painter {
     const { layout, conditioning, denoiser, decoder } = manifest.graphs;
     const first = [layout, conditioning, denoiser, decoder, manifest.superResolution[0]].flatMap((graph) => (graph ? [graph.file] : []));
     await Promise.all(first.map((file) => this.#sessions.load(path.join(manifest.folder, file))));
+  }
+
+  async cutOut(modelId: string, picture: Uint8Array): Promise<PaintUpdate> {
+    const { model } = await this.#model(modelId);
+    return { type: 'image', requestId: '', index: 0, image: await withoutBackground(picture, modelId, model.manifest, this.#sessions) };
   }
 
   release(): Promise<void> {
