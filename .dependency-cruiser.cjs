@@ -24,8 +24,8 @@ module.exports = {
       comment: "A port's adapters are chosen in its open-*.ts and nowhere else; its specs may open them, and one adapter may build on another of its own lib.",
       from: { path: '^(libs|services|cli|bench|test)/([^/]+)/', pathNot: '^libs/[^/]+/src/open-[^/]+\\.ts$|\\.spec\\.ts$' },
       to: {
-        path: '^libs/([^/]+)/src/(sqlite|embedded|memory|filesystem|onnx|noop|mongo|kafka|redis|s3)/',
-        pathNot: ['^libs/$2/src/(sqlite|embedded|memory|filesystem|onnx|noop|mongo|kafka|redis|s3)/', '^libs/objects/src/filesystem/object-links\\.module\\.ts$'],
+        path: '^libs/([^/]+)/src/(sqlite|embedded|memory|filesystem|onnx|noop|mongo|kafka|redis|s3|triton)/',
+        pathNot: ['^libs/$2/src/(sqlite|embedded|memory|filesystem|onnx|noop|mongo|kafka|redis|s3|triton)/', '^libs/objects/src/filesystem/object-links\\.module\\.ts$'],
       },
     },
     {

@@ -1,9 +1,6 @@
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { readCounters, startServer, type BenchServer, type Books, type Counters } from './bench-server.js';
-import type { LoadFigures, LoadOrder } from './jobs-load.js';
+import { LoadClients } from './load-clients.js';
 
 /** Image jobs through the whole path (REST, ledger, queue, worker, storage) with an engine that answers at once: what is left is the price of the house itself. */
 
@@ -37,9 +34,9 @@ const budgets = { submitP50Ms: 4, jobP50Ms: 10, jobP99Ms: 40, jobsPerSecondAt16:
 const warmUpSeconds = 2;
 
 const server = await startServer({ engine: 'noop' });
-const load = fork(fileURLToPath(new URL('./jobs-load.js', import.meta.url)), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+const load = new LoadClients();
 try {
-  await measure({ ...server, clients: 8, seconds: warmUpSeconds });
+  await load.run({ url: server.url, key: server.key, clients: 8, seconds: warmUpSeconds });
   const rows: Row[] = [];
   if (!values.json) process.stdout.write(`${header()}\n`);
   for (const clients of levels) {
@@ -52,13 +49,13 @@ try {
   else process.stdout.write(`${remarks(books)}\n`);
   process.exitCode = rows.some((row) => row.failures > 0) || books.findings + books.openHolds > 0 ? 1 : 0;
 } finally {
-  load.disconnect();
+  load.end();
   await server.stop();
 }
 
 async function level(target: BenchServer, clients: number): Promise<Row> {
   const before = await readCounters(target);
-  const figures = await measure({ url: target.url, key: target.key, clients, seconds });
+  const figures = await load.run({ url: target.url, key: target.key, clients, seconds });
   const after = await readCounters(target);
   const perJob = (counter: keyof Counters) => ((after[counter] ?? 0) - (before[counter] ?? 0)) / Math.max(1, figures.jobs);
   return {
@@ -73,12 +70,6 @@ async function level(target: BenchServer, clients: number): Promise<Row> {
     cpuMsPerJob: perJob('cpuSeconds') * 1000,
     serverRssMb: (after.rssBytes ?? 0) / 1024 / 1024,
   };
-}
-
-async function measure({ url, key, clients, seconds: duration }: LoadOrder): Promise<LoadFigures> {
-  load.send({ url, key, clients, seconds: duration } satisfies LoadOrder);
-  const [figures] = (await once(load, 'message')) as [LoadFigures];
-  return figures;
 }
 
 function header(): string {

@@ -11,6 +11,7 @@ import { AccountStore } from '@tessera/service-billing/account.store.js';
 import { Accounts } from '@tessera/service-billing/accounts.js';
 import { Audit } from '@tessera/service-billing/audit.js';
 import { PriceList } from '@tessera/service-billing/catalogue.js';
+import { JobWallets } from '@tessera/service-billing/job-wallets.js';
 import { Reservations } from '@tessera/service-billing/reservations.js';
 
 /** Reserve+settle pairs per second, durable and hash-chained, on one hot account and on many, and how many fsyncs a pair takes. Ends within about half a minute. `bench/peers/medici` measures the same pairs with npm medici. */
@@ -30,7 +31,8 @@ async function openLedger(dataDir: string): Promise<Ledger> {
   const accountStore = new AccountStore(documents);
   const prices = PriceList.bundled();
   const clock = new SystemClock();
-  return { store, accounts: new Accounts(accountStore, prices, clock), reservations: new Reservations(accountStore, prices, clock), audit: new Audit(accountStore, documents, new AccountIds(documents)) };
+  const wallets = new JobWallets(accountStore, prices, clock);
+  return { store, accounts: new Accounts(accountStore, prices, clock, wallets), reservations: new Reservations(accountStore, prices, clock, wallets), audit: new Audit(accountStore, documents, new AccountIds(documents)) };
 }
 
 async function benchPairs({ store, accounts, reservations }: Ledger, title: string, accountCount: number, pairs: number): Promise<void> {

@@ -13,7 +13,11 @@ export function billLines(lines: readonly BillLine[]): string[] {
   return lines.map(({ description }, at) => `  ${description.padEnd(columns)}  ${(amounts[at] ?? '').padStart(width)}`);
 }
 
-export const tokensText = (tokens: number): string => `${formatCount(tokens)} ${tokens === 1 ? 'token' : 'tokens'}`;
+/** In the unit of the wallet that pays. */
+export function tokensText(tokens: number, wallet = 'plan'): string {
+  const unit = wallet === 'credits' ? 'API credit' : 'token';
+  return `${formatCount(tokens)} ${tokens === 1 ? unit : `${unit}s`}`;
+}
 
 export type Timings = { readonly totalMs: number; readonly queuedMs: number; readonly paintingMs: number; readonly storingMs: number };
 

@@ -6,15 +6,16 @@ export type Account = {
   readonly balanceTokens: number;
   readonly renewsAt?: string;
   readonly cycle?: { readonly usedTokens: number; readonly seats: number; readonly membersMax: number };
-  readonly nextPlan?: { readonly plan: string };
+  readonly nextPlan?: { readonly plan: string; readonly isPause: boolean; readonly resumesAt?: string };
+  readonly pausedPlan?: { readonly plan: string; readonly resumesAt?: string };
   readonly spendCapTokens?: number;
   readonly lowBalanceTokens?: number;
   readonly members: readonly { readonly memberId: string; readonly capTokens?: number; readonly usedTokens: number }[];
 };
 export type Plans = {
   readonly catalogueVersion: string;
-  readonly plans: readonly { plan: string; priceCents: number; cadence: string; seatTokens: number; seatBankTokens: number; seatsMin: number; hasRelaxedLane: boolean; limits: { concurrentJobs: number }; aliases: readonly string[] }[];
-  readonly packs: readonly { readonly pack: string; readonly tokens: number; readonly priceCents: number }[];
+  readonly plans: readonly { plan: string; priceCents: number; cadence: string; seatTokens: number; seatBankTokens: number; seatsMin: number; hasRelaxedLane: boolean; limits: { concurrentJobs: number }; aliases: readonly string[]; apiTrack: string }[];
+  readonly packs: readonly { readonly pack: string; readonly tokens: number; readonly priceCents: number; readonly wallet: string }[];
 };
 export type Position = {
   readonly at: string;
@@ -27,7 +28,7 @@ export type Position = {
   readonly grantedTokens: number;
   readonly buckets: readonly { readonly bucket: string; readonly balanceTokens: number }[];
 };
-type UsageRow = { readonly key: string; readonly jobs: number; readonly imagesDelivered: number; readonly tokens: number; readonly tokensPerImage?: number };
+type UsageRow = { readonly key: string; readonly jobs: number; readonly imagesDelivered: number; readonly tokens: number; readonly tokensPerImage?: number; readonly imagesAccepted: number; readonly tokensPerAcceptedImage?: number };
 export type Usage = { readonly by: string; readonly rows: readonly UsageRow[]; readonly total: UsageRow };
 export type Statement = { readonly opening: Position; readonly closing: Position; readonly lines: readonly { readonly kind: string; readonly operations: number; readonly tokens: number }[] };
 
@@ -35,18 +36,23 @@ const money = (cents: number): string => (cents === 0 ? 'free' : `$${(cents / 10
 const cadences: Readonly<Record<string, string>> = { monthly: 'a month', daily: 'a day', once: 'once' };
 
 export function plansText({ catalogueVersion, plans, packs }: Plans): string {
-  const rows = plans.map(({ plan, priceCents, cadence, seatTokens, seatBankTokens, seatsMin, hasRelaxedLane, limits, aliases }) => [
+  const rows = plans.map(({ plan, priceCents, cadence, seatTokens, seatBankTokens, seatsMin, hasRelaxedLane, limits, aliases, apiTrack }) => [
     plan,
     `${money(priceCents)}${seatsMin > 1 ? ` a seat, ${seatsMin}+` : ''}`,
-    `${formatCount(seatTokens)} ${cadences[cadence] ?? cadence}`,
+    apiTrack === 'credits' ? 'API credits' : `${formatCount(seatTokens)} ${cadences[cadence] ?? cadence}`,
     formatCount(seatBankTokens),
     hasRelaxedLane ? 'yes' : 'no',
     String(limits.concurrentJobs),
     aliases.join(', '),
   ]);
-  const packRows = packs.map(({ pack, tokens, priceCents }) => [pack, money(priceCents), `${formatCount(tokens)} tokens`]);
-  return [`catalogue ${catalogueVersion}`, table([['PLAN', 'PRICE', 'TOKENS', 'BANK', 'RELAXED', 'JOBS', 'ALSO CALLED'], ...rows]), '', table([['PACK', 'PRICE', 'TOKENS'], ...packRows])].join('\n');
+  const packRows = packs.map(({ pack, tokens, priceCents, wallet }) => [pack, money(priceCents), `${formatCount(tokens)} ${wallet === 'credits' ? 'API credits' : 'tokens'}`]);
+  return [`catalogue ${catalogueVersion}`, table([['PLAN', 'PRICE', 'TOKENS', 'BANK', 'RELAXED', 'JOBS', 'ALSO CALLED'], ...rows]), '', table([['PACK', 'PRICE', 'FOR'], ...packRows])].join('\n');
 }
+
+export type Quote = { readonly wallet: string; readonly lines: readonly { readonly description: string; readonly tokens: number }[]; readonly totalTokens: number };
+
+/** The lines add up to the total. */
+export const quoteText = ({ wallet, lines, totalTokens }: Quote): string => amounts([...lines.map(({ description, tokens }): [string, number] => [description, tokens]), [wallet === 'credits' ? 'API credits' : 'tokens', totalTokens]]);
 
 export function membersText({ members, cycle }: Account): string {
   const seats = `${members.length} of ${formatCount(cycle?.membersMax ?? 1)} seats taken`;
@@ -69,9 +75,11 @@ export function balanceText({ at, plan, balanceTokens, frozenTokens, heldTokens,
   ].join('\n');
 }
 
-const usageRow = (name: string, { jobs, imagesDelivered, tokens, tokensPerImage }: UsageRow) => [name, formatCount(jobs), formatCount(imagesDelivered), formatCount(tokens), tokensPerImage === undefined ? '-' : String(tokensPerImage)];
+const each = (tokens: number | undefined): string => (tokens === undefined ? '-' : String(tokens));
 
-export const usageText = ({ by, rows, total }: Usage): string => table([[by.toUpperCase(), 'JOBS', 'IMAGES', 'TOKENS', 'TOKENS AN IMAGE'], ...rows.map((row) => usageRow(row.key || '(none)', row)), usageRow('total', total)]);
+const usageRow = (name: string, { jobs, imagesDelivered, imagesAccepted, tokens, tokensPerImage, tokensPerAcceptedImage }: UsageRow) => [name, formatCount(jobs), formatCount(imagesDelivered), formatCount(imagesAccepted), formatCount(tokens), each(tokensPerImage), each(tokensPerAcceptedImage)];
+
+export const usageText = ({ by, rows, total }: Usage): string => table([[by.toUpperCase(), 'JOBS', 'IMAGES', 'ACCEPTED', 'TOKENS', 'AN IMAGE', 'AN ACCEPTED ONE'], ...rows.map((row) => usageRow(row.key || '(none)', row)), usageRow('total', total)]);
 
 const owned = ({ balanceTokens, frozenTokens, heldTokens }: Position): number => balanceTokens + frozenTokens + heldTokens;
 /** A statement without a beginning starts before all clocks. */

@@ -6,7 +6,7 @@ import { serverSentEvents } from './event-stream.js';
 import { CommandFailure, exitCodes } from './failure.js';
 
 /** The gateway's wire, as far as the command line reads it. What is not needed is not described. */
-export type Quote = { readonly lines: readonly BillLine[]; readonly totalTokens: number };
+export type Quote = { readonly wallet?: string; readonly lines: readonly BillLine[]; readonly totalTokens: number };
 export type PictureLink = { readonly id: string; readonly url: string; readonly tessera?: { readonly width: number; readonly height: number; readonly contentType: string } };
 type RequestWire = { readonly imageWidth: number; readonly imageHeight: number; readonly inferenceSteps: number; readonly seed?: number };
 export type JobDetails = {
@@ -26,6 +26,7 @@ export type Bill = {
   readonly lane: string;
   readonly chargedLines: readonly BillLine[];
   readonly chargedTokens: number;
+  readonly wallet: string;
   readonly returnedTokens: number;
   readonly balanceTokens: number;
 };

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { addEconomy } from './economy-program.js';
+import { addWebhooks } from './webhooks-program.js';
 import { exitCodes, reportFailure } from './failure.js';
 import { accountOption, dataOption, repositoryRoot } from './places.js';
 
@@ -18,6 +19,7 @@ function createProgram(): Command {
   addServer(program);
   addMoney(program);
   addEconomy(program);
+  addWebhooks(program);
   addKeys(program);
   addWorkshop(program);
   return program;
@@ -121,9 +123,10 @@ function addMoney(program: Command): void {
     .action(async (options) => (await import('./commands/account.js')).showAccount(options));
   program
     .command('topup')
-    .description('add tokens to the account')
+    .description('add tokens, or API credits, to the account')
     .option(...accountOption)
     .argument('<tokens>', 'how many')
+    .option('--wallet <wallet>', 'plan (its tokens) or credits (API credits)', 'plan')
     .option('--json', 'print JSON')
     .option(...dataOption)
     .addHelpText('after', '\nExample:\n  tessera topup 10000')
@@ -149,6 +152,7 @@ function addKeys(program: Command): void {
     .option('--read-only', 'may look but not spend')
     .option('--member <name>', 'whose key it is: what it spends counts to this member')
     .option('--project <name>', 'what it spends counts to this project')
+    .option('--credits', 'its jobs are paid with API credits')
     .option(...accountOption)
     .option('--json', 'print JSON')
     .option(...dataOption)

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { apiKey, type Running } from './profiles.js';
 
 /* Answers are whatever the server said: the tests look at it. */
@@ -49,5 +50,29 @@ export class Client {
     const response = await fetch(`${this.server.url}/api/rest/v1/audit`, { headers: { authorization: `Bearer ${this.key}` } });
     const lines = (await response.text()).trim().split('\n').map((line) => JSON.parse(line) as Record<string, any>);
     return { findings: lines.filter((line) => line['finding']).map((line) => line['finding']), summary: lines.find((line) => line['summary'])?.['summary'] ?? {} };
+  }
+}
+
+const askAgainMs = 500;
+
+/** A client that lives through an outage: what got no answer, or 503 and its like, is asked again until the patience is over. Posts must carry an idempotency key. */
+export class PatientClient extends Client {
+  constructor(
+    server: Pick<Running, 'url'>,
+    private readonly patienceMs: number,
+  ) {
+    super(server);
+  }
+
+  override async call<T = Record<string, any>>(...request: Parameters<Client['call']>): Promise<Answer<T>> {
+    const deadlineMs = Date.now() + this.patienceMs;
+    for (;;) {
+      const answer = await super.call<T>(...request).catch((error: unknown) => {
+        if (Date.now() > deadlineMs) throw error;
+        return undefined;
+      });
+      if (answer !== undefined && (![429, 502, 503, 504].includes(answer.status) || Date.now() > deadlineMs)) return answer;
+      await delay(askAgainMs);
+    }
   }
 }

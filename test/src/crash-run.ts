@@ -1,6 +1,5 @@
-import { readdir } from 'node:fs/promises';
-import path from 'node:path';
 import { Client } from './client.js';
+import { inspectJobs, pictureFiles } from './inspection.js';
 import type { Running, StartOptions } from './profiles.js';
 
 export type CrashPlan = {
@@ -95,28 +94,10 @@ async function createPatiently(client: Client, request: Record<string, unknown>,
   }
 }
 
-async function inspect(client: Client, plan: CrashPlan, acknowledged: Map<number, string>, objectsDir: string): Promise<CrashReport> {
-  const complaints: string[] = [];
-  let succeeded = 0;
-  let pictures = 0;
-  let billedTokens = 0;
-  for (const [job, id] of acknowledged) {
-    const generation = await client.finished(id);
-    const wanted = Number(plan.request(job)['num_images'] ?? 1);
-    if (generation['status'] !== 'COMPLETE') complaints.push(`job ${id} ended as ${generation['status']}`);
-    else succeeded++;
-    const images = generation['generated_images'] as { url: string }[];
-    if (images.length !== wanted) complaints.push(`job ${id} has ${images.length} pictures, wanted ${wanted}`);
-    for (const image of images) {
-      const picture = await fetch(image.url);
-      const bytes = Buffer.from(await picture.arrayBuffer());
-      if (!picture.ok || bytes.subarray(1, 4).toString() !== 'PNG') complaints.push(`a picture of job ${id} cannot be opened: ${picture.status}`);
-      else pictures++;
-    }
-    const bill = await client.bill(id);
-    if (bill['state'] !== 'settled') complaints.push(`the bill of job ${id} is ${bill['state']}`);
-    billedTokens += Number(bill['chargedTokens'] ?? 0);
-  }
+/** Waits for the end of every acknowledged job, and counts. */
+export async function inspect(client: Client, plan: Pick<CrashPlan, 'jobs' | 'kills' | 'request'>, acknowledged: Map<number, string>, objectsDir: string): Promise<CrashReport> {
+  const jobs = [...acknowledged].map(([job, id]) => ({ id, images: Number(plan.request(job)['num_images'] ?? 1) }));
+  const { succeeded, pictures, billedTokens, complaints } = await inspectJobs(client, jobs);
   const account = await client.account();
   const { findings } = await client.audit();
   const files = await pictureFiles(objectsDir);
@@ -131,12 +112,6 @@ async function inspect(client: Client, plan: CrashPlan, acknowledged: Map<number
     acknowledged: acknowledged.size, kills: plan.kills, succeeded, pictures, files: files.length, billedTokens, spentTokens, heldTokens,
     openHolds: Number(account['openHolds']), findings, complaints,
   };
-}
-
-/** Everything below the objects folder but its own hidden files. */
-async function pictureFiles(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile() && !(entry.parentPath === folder && entry.name.startsWith('.'))).map((entry) => path.join(entry.parentPath, entry.name));
 }
 
 /** A small seeded generator (Tommy Ettinger's mulberry32), so that a run can be repeated. */

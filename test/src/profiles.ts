@@ -7,7 +7,7 @@ import { startClusterServers, type ClusterServers } from '@tessera/servers/clust
 import { freeLoopbackPort } from '@tessera/servers/loopback.js';
 import { ServiceProcess } from '@tessera/servers/service-process.js';
 
-const repository = fileURLToPath(new URL('../../', import.meta.url));
+export const repository = fileURLToPath(new URL('../../', import.meta.url));
 
 /** Any key will do that is long enough; a test's server lives for seconds on a loopback port. */
 export const apiKey = '0199aaaa-1111-7222-8333-444455556666';
@@ -51,18 +51,19 @@ async function startOneProcess({ dataDir, engine = 'noop' }: StartOptions): Prom
 }
 
 /** Whatever the person who runs the tests has set for their own server stays out. */
-function environment(): NodeJS.ProcessEnv {
+export function environment(): NodeJS.ProcessEnv {
   const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('TESSERA_')));
-  return { ...inherited, TESSERA_API_KEY: apiKey };
+  return { ...inherited, TESSERA_API_KEY: apiKey, TESSERA_WEBHOOK_PRIVATE_NETWORKS: 'true' };
 }
 
 async function startOnServers(options: StartOptions): Promise<Running> {
   const { env, objectsDir } = await serversOf(options.dataDir);
-  return { ...(await startProcesses(options, env)), objectsDir };
+  return { ...(await startProcesses(options, env, 2)), objectsDir };
 }
 
-async function startProcesses({ dataDir, engine = 'noop' }: StartOptions, serverSettings: Readonly<Record<string, string>> = {}): Promise<Running> {
-  const { url, grpcAddress, stop, kill } = await startServices({ repository, dataDir, engine, workers: 0, env: { ...environment(), ...serverSettings } });
+/** Without workers of their own, the generation service paints. */
+async function startProcesses({ dataDir, engine = 'noop' }: StartOptions, serverSettings: Readonly<Record<string, string>> = {}, workers = 0): Promise<Running> {
+  const { url, grpcAddress, stop, kill } = await startServices({ repository, dataDir, engine, workers, env: { ...environment(), ...serverSettings } });
   return { url, grpcAddress, dataDir, objectsDir: path.join(dataDir, 'objects'), stop, kill };
 }
 

@@ -6,7 +6,7 @@ import { formatCount } from '../texts.js';
 
 type Finding = { readonly accountId: string; readonly sequence: number | string; readonly invariant: string; readonly detail: string };
 type Amount = number | string;
-type Summary = Readonly<Record<'accounts' | 'entries' | 'openHolds' | 'findings' | 'grantedTokens' | 'spentTokens' | 'heldTokens' | 'balanceTokens' | 'expiredTokens', Amount>>;
+type Summary = Readonly<Record<'accounts' | 'entries' | 'openHolds' | 'findings' | 'grantedTokens' | 'spentTokens' | 'heldTokens' | 'balanceTokens' | 'expiredTokens' | 'creditWallets' | 'grantedCredits' | 'spentCredits' | 'heldCredits' | 'balanceCredits', Amount>>;
 
 /** Exit code 0 only if the audit ran to its end and found nothing. */
 export async function audit(options: { readonly json?: boolean; readonly data?: string }): Promise<number> {
@@ -33,5 +33,6 @@ function summaryText(summary: Summary): string {
   return [
     `audit ${verdict}: ${count(summary.accounts)} accounts, ${count(summary.entries)} entries, ${count(summary.openHolds)} open holds`,
     `granted ${count(summary.grantedTokens)} = balance ${count(summary.balanceTokens)} + held ${count(summary.heldTokens)} + spent ${count(summary.spentTokens)} + expired ${count(summary.expiredTokens)}`,
+    ...(Number(summary.creditWallets) > 0 ? [`${count(summary.creditWallets)} wallets of API credits: granted ${count(summary.grantedCredits)} = balance ${count(summary.balanceCredits)} + held ${count(summary.heldCredits)} + spent ${count(summary.spentCredits)}`] : []),
   ].join('\n');
 }

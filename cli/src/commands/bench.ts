@@ -9,8 +9,12 @@ import { table } from '../texts.js';
 const benchmarks = new Map([
   ['jobs', 'image jobs through the whole path with an engine that answers at once: latency, throughput, commits and memory'],
   ['documents', 'durable commits a second, alone and grouped'],
+  ['claims', 'what a claim costs with ten, 10,000 and a million queued jobs, on SQLite and MongoDB'],
   ['crash', 'kills the server again and again under acknowledged jobs, and counts what became of them'],
   ['fuzz', 'wrong requests of every kind: none may be answered with 500, untyped, or with a moved balance'],
+  ['memory', 'what each process of the cluster profile takes in memory, and with --modules what it loads'],
+  ['cluster', 'the same image jobs through one process and through the cluster profile, side by side; memory of each service'],
+  ['faults', 'the cluster profile on real servers: kills, pauses and cuts each of its parts under jobs in flight, and counts'],
   ['ledger', 'holds and settlements a second on one account and on many'],
 ]);
 

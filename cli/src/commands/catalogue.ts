@@ -10,6 +10,10 @@ type Finding = { readonly severity: 'error' | 'warning'; readonly path: string; 
 type Outcome = { readonly jobsCharged: number; readonly jobsRelaxed: number; readonly jobsRefused: number; readonly spentTokens: number; readonly expiredTokens: number; readonly planCents: number };
 type Simulated = { readonly accountId: string; readonly plan: string; readonly real: Outcome; readonly simulated: Outcome };
 
+type Synthetic = { readonly synthetic?: boolean; readonly seed?: string; readonly accounts?: string; readonly jobsPerDay?: string; readonly days?: string };
+
+const syntheticQuery = ({ synthetic, seed = '1', accounts = '5', jobsPerDay = '20', days = '30' }: Synthetic): Record<string, string> => (synthetic ? { synthetic: 'true', seed, accountsPerPlan: accounts, jobsPerDay, days } : {});
+
 const base = '/api/rest/v1/catalogue';
 
 export async function showCatalogue(options: Options): Promise<void> {
@@ -29,9 +33,9 @@ export async function lintCatalogue(file: string, options: Options): Promise<num
   });
 }
 
-export async function simulateCatalogue(file: string, options: Options & { readonly to?: string }): Promise<void> {
+export async function simulateCatalogue(file: string, options: Options & Synthetic & { readonly to?: string }): Promise<void> {
   const body = await priceListFrom(file);
-  const query = new URLSearchParams({ ...(options.account ? { accountId: options.account } : {}), ...(options.to ? { to: options.to } : {}) });
+  const query = new URLSearchParams({ ...(options.account ? { accountId: options.account } : {}), ...(options.to ? { to: options.to } : {}), ...syntheticQuery(options) });
   await withConnection(dataFolder(options.data), async ({ api }) => {
     const rows = [['ACCOUNT', 'PLAN', 'CHARGED', 'RELAXED', 'REFUSED', 'TOKENS', 'EXPIRED', 'PLANS']];
     for await (const line of serverLines(await api.open('POST', `${base}/simulation?${query.toString()}`, { body }))) {

@@ -146,13 +146,13 @@ async function show(generation: Generation, pictures: readonly SavedPicture[], b
   for (const { file, widthPx, heightPx, bytes } of pictures) say(`${file.padEnd(nameColumns)}   ${widthPx}x${heightPx}   ${formatBytes(bytes.byteLength)}`);
   for (const line of billLines(bill.chargedLines)) say(line);
   const { queuedMs = 0, paintingMs = 0, storingMs = 0 } = generation.tessera.timings ?? {};
-  const money = `charged ${tokensText(bill.chargedTokens)}${bill.lane ? ` (${bill.lane})` : ''} · balance ${formatCount(bill.balanceTokens)}`;
+  const money = `charged ${tokensText(bill.chargedTokens, bill.wallet)}${bill.lane ? ` (${bill.lane})` : ''} · balance ${formatCount(bill.balanceTokens)}`;
   say(`${money} · job ${generation.id} · ${timingText({ totalMs, queuedMs, paintingMs, storingMs })}`);
 }
 
 function outcome({ tessera, id }: Generation, bill: Bill): number {
   if (tessera.state === 'succeeded') return 0;
-  const cost = bill.returnedTokens > 0 ? ` ${tokensText(bill.returnedTokens)} returned.` : ' Nothing was charged.';
+  const cost = bill.returnedTokens > 0 ? ` ${tokensText(bill.returnedTokens, bill.wallet)} returned.` : ' Nothing was charged.';
   if (tessera.state === 'cancelled') throw new CommandFailure(`Cancelled.${cost}`, exitCodes.interrupted);
   throw new CommandFailure(`The job ${tessera.state}: ${tessera.failureMessage ?? tessera.failureReason ?? 'no reason was given'}.${cost}`.replaceAll('..', '.'), exitCodes.failed, `Job ${id}`);
 }
@@ -177,6 +177,6 @@ function showDryRun({ model, request, quote }: DryRun, { json }: GenerateOptions
   }
   process.stdout.write(`${model} · ${request.imageWidth}x${request.imageHeight} · ${request.inferenceSteps} steps · not painted\n`);
   for (const line of billLines(quote.lines)) process.stdout.write(`${line}\n`);
-  process.stdout.write(`would cost ${tokensText(quote.totalTokens)}\n`);
+  process.stdout.write(`would cost ${tokensText(quote.totalTokens, quote.wallet)}\n`);
   return 0;
 }

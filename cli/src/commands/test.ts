@@ -17,15 +17,35 @@ export type TestOptions = {
 
 /** Everything that must hold before a change is good, cheapest first; stops at the first step that fails. With paths, only the tests below them. */
 export async function test(paths: readonly string[], { cluster = false }: TestOptions = {}): Promise<number> {
-  if (cluster) await (await import('@tessera/servers/install-servers.js')).installServers();
+  const withTorch = cluster && (await prepareServers());
   const failedStep = paths.length > 0 ? undefined : await firstFailure(checks);
   if (failedStep !== undefined) return conclude({ passed: 0, failed: 1 }, `${failedStep} failed; the tests were not run.`);
+  const env = { ...(cluster ? { TESSERA_TEST_CLUSTER: '1' } : {}), ...(await chartTools(paths.length > 0)) };
   const startMs = performance.now();
   process.stderr.write('• tests\n');
-  const totals = await runTests(paths, cluster);
+  const totals = await runTests(paths, withTorch ? { ...env, TESSERA_TEST_DIFFUSERS: '1' } : env);
   process.stdout.write(`${totals.failed === 0 ? '✓' : '✗'} tests (${formatSeconds(performance.now() - startMs)} s)\n`);
   if (!cluster) process.stdout.write('- tests against real servers: skipped, they run with --cluster\n');
+  else if (!withTorch) process.stdout.write('- diffusers pipelines in Triton: skipped, torch is not installed; TESSERA_TEST_DIFFUSERS=1 fetches it (2 GB)\n');
   return conclude(totals, totals.passed + totals.failed === 0 ? 'No test matches.' : undefined);
+}
+
+/** Fetches what the machine lacks; answers whether torch is there, too, which is large and comes only when it is asked for. */
+async function prepareServers(): Promise<boolean> {
+  await (await import('@tessera/servers/install-servers.js')).installServers();
+  const { hasDiffusers, installDiffusers } = await import('@tessera/servers/diffusers-packages.js');
+  if (process.env['TESSERA_TEST_DIFFUSERS'] === '1') await installDiffusers();
+  return hasDiffusers();
+}
+
+/** Tests of some paths run with what is there; all tests fetch what is missing, and say so when they cannot. */
+async function chartTools(onlyPresent: boolean): Promise<Record<string, string>> {
+  const { installChartTools, presentChartTools } = await import('@tessera/servers/chart-tools.js');
+  const tools = onlyPresent ? presentChartTools() : await installChartTools();
+  if (tools === undefined) return {};
+  if (!('skipped' in tools)) return { TESSERA_TEST_HELM: tools.helm, TESSERA_TEST_KUBERNETES_VALIDATE: tools.validator };
+  process.stdout.write(`- Helm chart: skipped, ${tools.skipped}\n`);
+  return {};
 }
 
 function conclude({ passed, failed }: Totals, remark: string | undefined): number {
@@ -62,14 +82,14 @@ async function firstFailure(steps: readonly Step[]): Promise<string | undefined>
   return undefined;
 }
 
-async function runTests(paths: readonly string[], cluster: boolean): Promise<Totals> {
+async function runTests(paths: readonly string[], env: Readonly<Record<string, string>>): Promise<Totals> {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'tessera-test-'));
   try {
     const report = path.join(folder, 'report.json');
     await runTool(toolFile('jest'), ['--json', `--outputFile=${report}`, '--passWithNoTests', ...paths.map(compiledPath)], {
       nodeArgs: ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'],
       shows: 'stderr',
-      env: cluster ? { TESSERA_TEST_CLUSTER: '1' } : {},
+      env,
     });
     return totalsOf(await readFile(report, 'utf8').catch(() => ''));
   } finally {

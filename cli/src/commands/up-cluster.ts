@@ -34,7 +34,7 @@ function start(dataDir: string, { port = defaultPorts.http, grpcPort = defaultPo
     ...(logLevel ? { TESSERA_LOG_LEVEL: logLevel } : {}),
   };
   const onDeath = (words: string) => process.stderr.write(`${words}\n`);
-  return startCluster({ repository: repositoryRoot, dataDir, engine, workers: 0, httpPort: Number(port), grpcPort: Number(grpcPort), env, onDeath });
+  return startCluster({ repository: repositoryRoot, dataDir, engine, workers: 1, httpPort: Number(port), grpcPort: Number(grpcPort), env, onDeath });
 }
 
 function refuseUnfit({ port, grpcPort, host, publicUrl }: UpOptions): void {

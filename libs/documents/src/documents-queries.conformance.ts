@@ -110,6 +110,11 @@ export function describeQueryConformance(name: string, open: () => Promise<Store
       expect(await collection.count(where)).toBe(expected({ where }).length);
     });
 
+    it('counts no further than asked', async () => {
+      expect(await collection.count({ state: 'queued' }, 7)).toBe(7);
+      expect(await collection.count({ state: 'queued', createdMs: { gte: 130 } }, 7)).toBe(expected({ where: { state: 'queued', createdMs: { gte: 130 } } }).length);
+    });
+
     it('skips an offset', async () => {
       const query = { where: { state: 'queued' }, sort: [['createdMs', 'asc']] } as const;
       const page = await collection.find({ ...query, limit: 5, offset: 7 });

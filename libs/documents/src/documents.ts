@@ -47,7 +47,8 @@ export abstract class Collection<T> {
   /** In the order of the ids; missing ones are left out. At most 1000 ids. */
   abstract getMany(ids: readonly string[]): Promise<Stored<T>[]>;
   abstract find(query: Query): Promise<Page<T>>;
-  abstract count(where?: Query['where']): Promise<number>;
+  /** Stops counting at `upTo`, so that the cost is bounded however many there are. */
+  abstract count(where?: Query['where'], upTo?: number): Promise<number>;
   /** Commits as Conflict `already_exists` when the id or a unique index value is taken. */
   abstract insert(id: string, value: T): Write;
   /** Commits as Conflict `revision_mismatch` when the document has changed since `current` was read. */

@@ -3,6 +3,7 @@ import type { LoggedEvent } from '@tessera/documents/event-log.js';
 import { failedPrecondition, notFound } from '@tessera/platform/errors.js';
 import { derivedId } from '@tessera/platform/ids.js';
 import type { DeadLetter } from './event-bus.js';
+import { eventsGivenUp, observeDeadLetters } from './event-metrics.js';
 
 /** Enough to see what went wrong; the log has the rest. */
 const errorCharsMax = 2_000;
@@ -19,6 +20,7 @@ export class DeadLetters {
 
   constructor(private readonly documents: Documents) {
     this.letters = documents.collection({ name: 'events.dead_letters', indexes: [{ name: 'byGroup', fields: ['group', 'failedMs'] }] });
+    observeDeadLetters(() => this.letters.count());
   }
 
   /** Idempotent by group and event: a crash right after it delivers the event again. */
@@ -31,6 +33,7 @@ export class DeadLetters {
     await this.documents.commit([letter]).catch((refusal: { reason?: string }) => {
       if (refusal.reason !== 'already_exists') throw refusal;
     });
+    eventsGivenUp.inc({ group });
   }
 
   async list(group: string, limit: number): Promise<DeadLetter[]> {

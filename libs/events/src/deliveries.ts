@@ -2,9 +2,9 @@ import { fromBinary, type DescMessage, type Message } from '@bufbuild/protobuf';
 import type { LoggedEvent } from '@tessera/documents/event-log.js';
 import { cancelled, internal } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
-import { withTraceparent } from '@tessera/platform/trace.js';
 import type { DeadLetters } from './dead-letters.js';
 import type { EventEnvelope } from './event-bus.js';
+import { processed } from './event-spans.js';
 import { KeyLanes, type Outcome } from './key-lanes.js';
 
 export type Retry = { readonly attempts: number; readonly baseMs: number; readonly capMs: number };
@@ -78,7 +78,7 @@ export class Deliveries {
     const message = this.decode(subscription.schema, event);
     if (!isDecoded(message)) throw internal('undecodable_event', `The payload is no ${event.type}.`, { cause: message.undecodable });
     const { id, type, key, occurredMs, traceparent } = event;
-    await withTraceparent(traceparent, () => subscription.handle(message, { id, type, key, occurredMs, traceparent, attempt }));
+    await processed(this.group, event, attempt, () => subscription.handle(message, { id, type, key, occurredMs, traceparent, attempt }));
   }
 
   private decode(schema: DescMessage, { data }: LoggedEvent): Message | { readonly undecodable: unknown } {

@@ -14,6 +14,7 @@ import { RpcErrorFilter } from '@tessera/rpc/rpc-error.filter.js';
 import { freePort } from './free-port.js';
 import { lockFolder } from './folder-lock.js';
 import { HealthController } from './health.controller.js';
+import { serveHealth } from './health-server.js';
 import { NestLogs } from './nest-logs.js';
 import { openPorts, PortsModule, type Ports } from './ports.js';
 import { addReflectionAndHealth } from './public-grpc.js';
@@ -34,7 +35,7 @@ class HostModule {
     const hasHttpFace = services.some((service) => service.configureHttp);
     return {
       module: HostModule,
-      imports: [PortsModule.for(config, ports), ...services.map((service) => service.module), ...(hasHttpFace ? [ObjectLinksModule.for(ports.objects)] : [])],
+      imports: [PortsModule.for(config, ports), ...services.map((service) => service.module), ...(hasHttpFace ? [ObjectLinksModule.for(ports.bareObjects)] : [])],
       controllers: hasHttpFace ? [] : [HealthController],
     };
   }
@@ -50,8 +51,11 @@ export async function host(services: readonly ServiceDefinition[], config: Confi
     // In a cluster a service may run any number of times: its servers, not a folder, keep the processes apart.
     if (config.profile === 'single') for (const service of services) closers.push(lockFolder(config.dataDir, service.name));
     let url = config.publicUrl ?? `http://${config.httpHost}:${config.httpPort}`;
-    const ports = await openPorts(config, services.map((service) => service.name).join('+'), () => url);
+    const usesEngine = services.some((service) => service.usesEngine);
+    const ports = await openPorts(config, services.map((service) => service.name).join('+'), () => url, usesEngine);
     closers.push(() => ports.close());
+    const healthServer = config.healthPort === 0 ? undefined : await serveHealth(config.healthPort, config.httpHost, ports.health);
+    closers.push(() => healthServer?.close());
     const app = await createApp(services, config, ports);
     closers.push(() => app.close());
     const grpcAddress = await connectRpc(app, services, config, ports);
@@ -61,6 +65,8 @@ export async function host(services: readonly ServiceDefinition[], config: Confi
     app.useLogger(new NestLogs(ports.logger));
     url = config.publicUrl ?? listeningUrl(app, config);
     await ports.bus.start();
+    healthServer?.started();
+    closers.push(() => healthServer?.stopping());
     return { app, ports, url, grpcAddress, close };
   } catch (error) {
     await close();
@@ -76,10 +82,10 @@ function createApp(services: readonly ServiceDefinition[], config: Config, ports
 
 /** In process always; over gRPC the public contracts if there are any, else the services' own. */
 async function connectRpc(app: NestFastifyApplication, services: readonly ServiceDefinition[], config: Config, ports: Ports): Promise<string | undefined> {
-  app.useGlobalFilters(new RpcErrorFilter(ports.logger));
-  app.useGlobalInterceptors(new TraceInterceptor());
-  app.connectMicroservice<MicroserviceOptions>({ strategy: ports.strategy }, { inheritAppConfig: true });
   const publicContracts = services.flatMap((service) => service.publicContracts ?? []);
+  app.useGlobalFilters(new RpcErrorFilter(ports.logger));
+  app.useGlobalInterceptors(new TraceInterceptor(new Set(publicContracts.map(({ typeName }) => typeName))));
+    app.connectMicroservice<MicroserviceOptions>({ strategy: ports.strategy }, { inheritAppConfig: true });
   const contracts = publicContracts.length > 0 ? publicContracts : services.flatMap((service) => service.contracts);
   if (contracts.length === 0) return undefined;
   // Nest keeps the port that it bound to itself, so a free one is chosen beforehand.

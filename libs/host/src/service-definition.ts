@@ -12,6 +12,8 @@ export type ServiceDefinition = {
   readonly contracts: readonly DescService[];
   /** gRPC services that it implements for the outside world, with reflection and health. */
   readonly publicContracts?: readonly DescService[];
+  /** It paints, or tells what can be painted. Processes without such a service are spared the engine. */
+  readonly usesEngine?: boolean;
   /** Prepares the HTTP side before the application starts: body limits, error shape, static files. */
   readonly configureHttp?: (app: NestFastifyApplication, config: Config) => Promise<void>;
 };

@@ -97,7 +97,11 @@ export type EncodedImage = { readonly widthPx: number; readonly heightPx: number
 /** Something the caller should know that is not an error, for example `unknown_word`. */
 export type EngineNotice = { readonly kind: string; readonly message: string };
 
+/** What painting consists of. An engine tells of those that it has, each when it is over; `load` only where a model was not in memory. */
+export type PaintPhase = 'load' | 'read_prompt' | 'conditioning' | 'denoise' | 'decode' | 'super_resolution' | 'encode';
+
 export type PaintUpdate =
+  | { readonly type: 'phase'; readonly phase: PaintPhase; /** Milliseconds since 1970, fractions included. */ readonly startMs: number; readonly endMs: number; /** The picture that it was for; absent: the whole batch. */ readonly requestId?: string; readonly index?: number }
   | { readonly type: 'notice'; readonly requestId: string; readonly notice: EngineNotice }
   | { readonly type: 'step'; readonly step: number; readonly steps: number }
   | { readonly type: 'preview'; readonly requestId: string; readonly index: number; readonly step: number; readonly image: EncodedImage }

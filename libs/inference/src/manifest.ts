@@ -1,6 +1,7 @@
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import { diffusersSchema } from './diffusers-manifest.js';
 import type { ModelInfo } from './diffusion-engine.js';
 import { type GuidanceKind, guidanceKinds } from './guidance.js';
 
@@ -50,19 +51,30 @@ const grade = z.strictObject({
   tint: z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]).default([1, 1, 1]),
 });
 
-const variant = z.strictObject({
+const variantOfAny = z.strictObject({
   modelId: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, 'lower-case letters, digits, dots and dashes'),
   name: z.string().min(1),
   description: z.string().min(1),
   aliases: z.array(z.string().min(1)),
   leonardoId: z.uuid(),
   isDefault: z.boolean(),
-  /** Key of `looks` in the language file. */
-  look: z.string().min(1),
   /** Where it differs from the family's. */
   defaultSteps: z.int().positive().optional(),
+});
+
+const variant = variantOfAny.extend({
+  /** Key of `looks` in the language file. */
+  look: z.string().min(1),
   /** A variant that was taught to need few steps: by an adapter of `adapters.files`, without the unguided twin (guidance is folded in), with steps of its own. */
   distilled: z.strictObject({ adapter: z.string().min(1), sampler: sampler.omit({ fromSteps: true }) }).optional(),
+});
+
+const limits = z.strictObject({
+  minSidePx: z.int().positive(),
+  maxSidePx: z.int().positive(),
+  defaultSteps: z.int().positive(),
+  maxSteps: z.int().positive(),
+  defaultGuidanceScale: z.number().positive(),
 });
 
 const schema = z.strictObject({
@@ -71,13 +83,7 @@ const schema = z.strictObject({
   pipeline: z.literal('reference-conditioned-flow'),
   version: z.string().min(1),
   variants: z.array(variant).min(1),
-  limits: z.strictObject({
-    minSidePx: z.int().positive(),
-    maxSidePx: z.int().positive(),
-    defaultSteps: z.int().positive(),
-    maxSteps: z.int().positive(),
-    defaultGuidanceScale: z.number().positive(),
-  }),
+  limits,
   nativeSidePx: z.int().positive(),
   /** Of the square that a style reference is squeezed into. */
   styleSidePx: z.int().positive().default(64),
@@ -142,6 +148,18 @@ export type Manifest = z.infer<typeof schema> & {
   readonly folder: string;
 };
 
+const diffusers = diffusersSchema(variantOfAny, limits);
+export type DiffusersManifest = z.infer<typeof diffusers> & Pick<Manifest, 'folder'>;
+/** A folder of weights, and how they are painted with. */
+export type Family = Manifest | DiffusersManifest;
+
+export const isFlow = (family: Family): family is Manifest => family.pipeline === 'reference-conditioned-flow';
+
+function parseFamily(json: string, manifestPath: string): Family {
+  const { pipeline } = parseFile(z.object({ pipeline: z.string() }), json, manifestPath);
+  return pipeline === 'diffusers' ? { ...parseFile(diffusers, json, manifestPath), folder: path.dirname(manifestPath) } : parseManifest(json, manifestPath);
+}
+
 /** Throws a sentence that names the file and the entry. */
 export function parseManifest(json: string, manifestPath: string): Manifest {
   const manifest = { ...parseFile(schema, json, manifestPath), folder: path.dirname(manifestPath) };
@@ -172,25 +190,30 @@ export function parseFile<Schema extends z.ZodType>(expected: Schema, json: stri
 }
 
 /** Every `<folder>/manifest.json` below `modelsDir`; together they name each id once and one default. */
-export async function loadManifests(modelsDir: string): Promise<readonly Manifest[]> {
+export async function loadFamilies(modelsDir: string): Promise<readonly Family[]> {
   const entries = await readdir(modelsDir, { recursive: false, withFileTypes: true }).catch((cause: unknown) => {
     throw new Error(`${modelsDir}: the folder of models cannot be read`, { cause });
   });
-  const manifests: Manifest[] = [];
+  const manifests: Family[] = [];
   for (const entry of entries.filter((each) => each.isDirectory()).toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
     const manifestPath = path.join(modelsDir, entry.name, 'manifest.json');
     const json = await readFile(manifestPath, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return undefined;
       throw error;
     });
-    if (json !== undefined) manifests.push(parseManifest(json, manifestPath));
+    if (json !== undefined) manifests.push(parseFamily(json, manifestPath));
   }
   refuseAmbiguity(modelsDir, manifests);
   return manifests;
 }
 
-function refuseAmbiguity(modelsDir: string, manifests: readonly Manifest[]): void {
-  const variants = manifests.flatMap((manifest) => manifest.variants);
+/** Those that an engine of our own can paint with. */
+export async function loadManifests(modelsDir: string): Promise<readonly Manifest[]> {
+  return (await loadFamilies(modelsDir)).filter(isFlow);
+}
+
+function refuseAmbiguity(modelsDir: string, manifests: readonly Family[]): void {
+  const variants = manifests.flatMap<z.infer<typeof variantOfAny>>((manifest) => manifest.variants);
   if (variants.length === 0) throw new Error(`${modelsDir}: no folder in it holds a manifest.json`);
   const seen = new Set<string>();
   for (const name of variants.flatMap(({ modelId, aliases, leonardoId }) => [modelId, ...aliases, leonardoId])) {
@@ -201,19 +224,23 @@ function refuseAmbiguity(modelsDir: string, manifests: readonly Manifest[]): voi
   if (defaults.length !== 1) throw new Error(`${modelsDir}: exactly one model must be the default, ${defaults.length} are`);
 }
 
-export function modelInfos(manifest: Manifest): ModelInfo[] {
-  return manifest.variants.map(({ look: _look, distilled: _distilled, defaultSteps = manifest.limits.defaultSteps, ...variantInfo }) => ({
-    ...variantInfo,
-    ...manifest.limits,
+export function modelInfos(family: Family): ModelInfo[] {
+  const { limits: all, version, nativeSidePx } = family;
+  return family.variants.map(({ modelId, name, description, aliases, leonardoId, isDefault, defaultSteps = all.defaultSteps }) => ({
+    modelId, name, description, aliases, leonardoId, isDefault,
+    ...all,
     defaultSteps,
-    version: manifest.version,
-    nativeWidthPx: manifest.nativeSidePx,
-    nativeHeightPx: manifest.nativeSidePx,
-    supportsInitImage: manifest.graphs.encoder !== undefined,
-    guidanceKinds: guidanceKindsOf(manifest),
-    ...(manifest.adapters ? { adapterIds: Object.keys(manifest.adapters.files).filter((id) => !manifest.variants.some(({ distilled: taught }) => taught?.adapter === id)) } : {}),
+    version,
+    nativeWidthPx: nativeSidePx,
+    nativeHeightPx: nativeSidePx,
+    supportsInitImage: isFlow(family) && family.graphs.encoder !== undefined,
+    guidanceKinds: isFlow(family) ? guidanceKindsOf(family) : [],
+    ...(isFlow(family) && family.adapters ? { adapterIds: adapterIdsOf(family) } : {}),
   }));
 }
+
+/** What people may ask for; the adapters that make a variant what it is are its own. */
+const adapterIdsOf = ({ adapters, variants }: Manifest): string[] => Object.keys(adapters?.files ?? {}).filter((id) => !variants.some(({ distilled }) => distilled?.adapter === id));
 
 /** A character takes a thing's place, which every model of this pipeline has. */
 export function guidanceKindsOf({ graphs: { conditioning, encoder }, steering }: Manifest): GuidanceKind[] {

@@ -2,18 +2,18 @@ import { invalidArgument } from '@tessera/platform/errors.js';
 import type { EngineDescription, PaintBatch, Placement } from './diffusion-engine.js';
 import { refuseUnadaptable } from './adapters/adapter-use.js';
 import { refuseUnguidable } from './guidance.js';
-import { guidanceKindsOf, type Manifest, modelInfos } from './manifest.js';
+import { type Family, isFlow, guidanceKindsOf, modelInfos } from './manifest.js';
 
 /** Latents are eight times smaller than pictures. */
 const SIDE_MULTIPLE_PX = 8;
 
-export function describeModels(engine: string, manifests: readonly Manifest[]): EngineDescription {
+export function describeModels(engine: string, manifests: readonly Family[]): EngineDescription {
   return { engine, models: manifests.flatMap(modelInfos) };
 }
 
 /** What every engine refuses before it begins. */
-export function refuseUnpaintable(manifests: readonly Manifest[], { modelId, widthPx, heightPx, steps, requests, adapters = [] }: PaintBatch): void {
-  const manifest = manifests.find(({ variants }) => variants.some((variant) => variant.modelId === modelId));
+export function refuseUnpaintable(manifests: readonly Family[], { modelId, widthPx, heightPx, steps, requests, adapters = [] }: PaintBatch): void {
+  const manifest = familyOf(manifests, modelId);
   if (!manifest) throw invalidArgument('unknown_model', `There is no model "${modelId}".`, { param: 'model_id' });
   const { minSidePx, maxSidePx, maxSteps } = manifest.limits;
   for (const [param, side] of [['width', widthPx], ['height', heightPx]] as const) {
@@ -21,10 +21,11 @@ export function refuseUnpaintable(manifests: readonly Manifest[], { modelId, wid
       throw invalidArgument('unsupported_size', `${param} must be a multiple of ${SIDE_MULTIPLE_PX} from ${minSidePx} to ${maxSidePx}, not ${side}.`, { param });
     }
   }
-  refuseUnadaptable(adapters, manifest.adapters && Object.keys(manifest.adapters.files), modelId);
+  const flow = isFlow(manifest) ? manifest : undefined;
+  refuseUnadaptable(adapters, flow?.adapters && Object.keys(flow.adapters.files), modelId);
   for (const { initImage, guidance = [] } of requests) {
-    refuseUnguidable(guidance, guidanceKindsOf(manifest), modelId);
-    if (initImage && !manifest.graphs.encoder) throw invalidArgument('unsupported_init_image', `${modelId} cannot start from a picture.`, { param: 'init_image' });
+    refuseUnguidable(guidance, flow ? guidanceKindsOf(flow) : [], modelId);
+    if (initImage && !flow?.graphs.encoder) throw invalidArgument('unsupported_init_image', `${modelId} cannot start from a picture.`, { param: 'init_image' });
     if (initImage?.placement) refuseOutside(initImage.placement, widthPx, heightPx);
   }
   if (!Number.isInteger(steps) || steps < 1 || steps > maxSteps) throw invalidArgument('unsupported_steps', `steps must be a whole number from 1 to ${maxSteps}, not ${steps}.`, { param: 'steps' });
@@ -36,3 +37,5 @@ function refuseOutside(placement: Placement, canvasWidthPx: number, canvasHeight
   if (fits(leftPx, widthPx, canvasWidthPx) && fits(topPx, heightPx, canvasHeightPx)) return;
   throw invalidArgument('invalid_placement', `The init image must lie within the picture of ${canvasWidthPx} x ${canvasHeightPx} pixels and be at least ${SIDE_MULTIPLE_PX} pixels long on each side.`, { param: 'placement' });
 }
+
+export const familyOf = (families: readonly Family[], modelId: string): Family | undefined => families.find(({ variants }) => variants.some((variant) => variant.modelId === modelId));

@@ -2,21 +2,37 @@ import path from 'node:path';
 import type { Logger } from '@tessera/platform/logger.js';
 import type { AdapterTrainer } from './adapter-trainer.js';
 import type { DiffusionEngine } from './diffusion-engine.js';
-import { loadManifests } from './manifest.js';
+import { isFlow, loadFamilies } from './manifest.js';
 import { NoopEngine } from './noop/noop-engine.js';
-import { OnnxEngine } from './onnx/onnx-engine.js';
-import { OnnxTrainer } from './onnx/onnx-trainer.js';
 
 /** The weights that come with Tessera. */
 const bundledModelsDir = path.resolve(import.meta.dirname, '../../../models');
 
-/** Reads the manifests and refuses broken ones with a sentence; weights are loaded when first needed. */
-export async function openEngine({ engine, modelsDir = bundledModelsDir, threads, logger }: { engine: 'onnx' | 'noop'; modelsDir?: string | undefined; threads: number; logger: Logger }): Promise<DiffusionEngine> {
-  const manifests = await loadManifests(modelsDir);
-  return engine === 'noop' ? new NoopEngine(manifests) : new OnnxEngine(manifests, threads, logger);
+export type EngineOptions = {
+  readonly engine: 'onnx' | 'noop' | 'triton';
+  readonly modelsDir?: string | undefined;
+  readonly threads: number;
+  readonly tritonUrl?: string | undefined;
+  readonly logger: Logger;
+};
+
+/** Reads the manifests and refuses broken ones with a sentence; weights are loaded when first needed, and a Triton is called when first painted with. */
+export async function openEngine({ engine, modelsDir = bundledModelsDir, threads, tritonUrl, logger }: EngineOptions): Promise<DiffusionEngine> {
+  const families = await loadFamilies(modelsDir);
+  if (engine === 'noop') return new NoopEngine(families);
+  if (engine === 'triton') {
+    if (tritonUrl === undefined) throw new Error('The engine "triton" needs an address: set TESSERA_TRITON_URL, for example to http://127.0.0.1:8001.');
+    const { TritonEngine } = await import('./triton/triton-engine.js');
+    return new TritonEngine(families, tritonUrl, logger);
+  }
+  for (const { folder } of families.filter((family) => !isFlow(family))) logger.warn({ folder }, 'left out: a diffusers pipeline needs TESSERA_ENGINE=triton');
+  // Loaded where it is needed: a process that does not paint is spared the runtime.
+  const { OnnxEngine } = await import('./onnx/onnx-engine.js');
+  return new OnnxEngine(families.filter(isFlow), threads, logger);
 }
 
 /** Trains on the same models; `threads` are taken from those that paint. */
 export async function openTrainer({ modelsDir = bundledModelsDir, threads, logger }: { modelsDir?: string | undefined; threads: number; logger: Logger }): Promise<AdapterTrainer> {
-  return new OnnxTrainer(await loadManifests(modelsDir), threads, logger);
+  const { OnnxTrainer } = await import('./onnx/onnx-trainer.js');
+  return new OnnxTrainer((await loadFamilies(modelsDir)).filter(isFlow), threads, logger);
 }

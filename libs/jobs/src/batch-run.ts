@@ -4,8 +4,14 @@ import type { Guidance, ImageRequest, InitImage, Job, JobPreviewSchema, Lease } 
 import { isGuidanceKind } from '@tessera/inference/guidance.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
+import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
+import { withTraceparent } from '@tessera/platform/trace.js';
+import { jobTrace, PaintingSpans, type JobTrace } from './batch-spans.js';
+import type { DeviceTime } from './device-time.js';
+import type { EngineHealth } from './engine-health.js';
 import { Heartbeats } from './heartbeats.js';
 import { noInputPictures, readInputPictures, type InputPictures } from './input-pictures.js';
+import { storing } from './engine-metrics.js';
 import type { Slots } from './slots.js';
 import type { PictureClient, WorkerClient } from './worker-clients.js';
 
@@ -20,6 +26,8 @@ export type BatchTools = {
   readonly engine: DiffusionEngine;
   readonly logger: Logger;
   readonly painting: Slots;
+  readonly device: DeviceTime;
+  readonly health?: EngineHealth;
   readonly previewEverySteps: number;
   readonly modelVersions: ReadonlyMap<string, string>;
 };
@@ -31,25 +39,30 @@ type Piece = {
   readonly imageIds: readonly string[];
   readonly images: Map<number, EncodedImage>;
   readonly notices: EngineNotice[];
+  readonly trace: JobTrace;
   isDropped: boolean;
 };
 type Failure = { readonly reason: string; readonly message: string; readonly retryable: boolean };
 
 export const handedBackReason = 'worker_stopping';
 const handedBack: Failure = { reason: handedBackReason, message: 'The worker is shutting down.', retryable: true };
+/** The engine was gone, as the health check agreed: no job is to blame, and it costs none of them an attempt. */
+export const engineLostReason = 'engine_lost';
+const engineLost: Failure = { reason: engineLostReason, message: 'The engine of the worker is not there.', retryable: true };
 
 /** One claimed batch on its way through the engine into storage. Every job of it ends here: completed, failed, handed back, or dropped because it is no longer ours. */
 export class BatchRun {
   readonly #pieces: Map<string, Piece>;
   readonly #stop = new AbortController();
   readonly #heartbeats: Heartbeats;
+  readonly #spans = new PaintingSpans();
   #isHandedBack = false;
 
   constructor(
     leases: readonly Lease[],
     private readonly tools: BatchTools,
   ) {
-    this.#pieces = new Map(leases.flatMap((lease) => pieceOf(lease)).map((piece) => [piece.job.jobId, piece]));
+    this.#pieces = new Map(leases.flatMap((lease) => pieceOf(lease, tools.workerId)).map((piece) => [piece.job.jobId, piece]));
     this.#heartbeats = new Heartbeats(tools.worker, tools.workerId, () => this.#held(), (jobIds) => this.#drop(jobIds), tools.logger);
   }
 
@@ -63,17 +76,25 @@ export class BatchRun {
     this.#heartbeats.start();
     try {
       const inputs = await this.#readInputs();
+      const waitingFromMs = spanTimeMs();
       await this.tools.painting.take();
+      this.#spans.waited(this.#traces(), waitingFromMs);
       const startedMs = performance.now();
       const failure = await this.#paint(inputs).finally(() => this.tools.painting.giveBack());
-      await this.#deliver(performance.now() - startedMs, failure);
+      const deviceSeconds = this.tools.device.taken(startedMs, performance.now());
+      await this.#deliver(deviceSeconds * 1_000, failure);
     } finally {
       await this.#heartbeats.stop();
+      for (const { trace } of this.#pieces.values()) trace.span.end();
     }
   }
 
   #held(): { jobId: string; leaseId: string }[] {
     return this.#left().map(({ job, leaseId }) => ({ jobId: job.jobId, leaseId }));
+  }
+
+  #traces(): JobTrace[] {
+    return this.#left().map(({ trace }) => trace);
   }
 
   #left(): Piece[] {
@@ -92,7 +113,7 @@ export class BatchRun {
     const inputs = new Map<string, InputPictures>();
     for (const piece of this.#left()) {
       try {
-        inputs.set(piece.job.jobId, await readInputPictures(this.tools.pictures, piece.job.accountId, piece.request, this.#stop.signal));
+        inputs.set(piece.job.jobId, await withTraceparent(piece.trace.traceparent, () => readInputPictures(this.tools.pictures, piece.job.accountId, piece.request, this.#stop.signal)));
       } catch (error) {
         await this.#fail(piece, failureOf(error, true), 0);
       }
@@ -112,15 +133,24 @@ export class BatchRun {
     const requests = pieces.map((piece) => paintRequestOf(piece, inputs.get(piece.job.jobId) ?? noInputPictures));
     const batch: PaintBatch = { modelId, widthPx, heightPx, steps, guidanceScale, previewEverySteps: this.tools.previewEverySteps, requests, ...(adapters.length > 0 ? { adapters } : {}) };
     try {
-      for await (const update of this.tools.engine.paint(batch, this.#stop.signal)) this.#take(update);
+      const images = requests.reduce((sum, request) => sum + request.images, 0);
+      await this.#spans.around(this.#traces(), { ...batch, images }, async () => {
+        for await (const update of this.tools.engine.paint(batch, this.#stop.signal)) this.#take(update);
+      });
       return undefined;
     } catch (error) {
-      return this.#isHandedBack ? handedBack : failureOf(error, pieces.length === 1);
+      if (this.#isHandedBack) return handedBack;
+      const saysUnavailable = error instanceof TesseraError && error.kind === 'Unavailable';
+      return saysUnavailable && (await this.tools.health?.isLost()) ? engineLost : failureOf(error, pieces.length === 1);
     }
   }
 
   #take(update: PaintUpdate): void {
-    if (update.type === 'step') return this.#heartbeats.step(update.step, update.steps);
+    if (update.type === 'phase') return this.#spans.phase(update);
+    if (update.type === 'step') {
+      this.#spans.step(update.step);
+      return this.#heartbeats.step(update.step, update.steps);
+    }
     const piece = this.#pieces.get(update.requestId);
     if (!piece) return;
     if (update.type === 'notice') piece.notices.push(update.notice);
@@ -138,7 +168,7 @@ export class BatchRun {
           return this.#fail(piece, { reason: 'engine_error', message: 'The engine ended without all pictures.', retryable: true }, gpuSeconds);
         }
         try {
-          await this.#storeAndComplete(piece, paintedMs, gpuSeconds);
+          await withTraceparent(piece.trace.traceparent, () => this.#storeAndComplete(piece, paintedMs, gpuSeconds));
         } catch (error) {
           if ((error as { reason?: string }).reason === 'lease_lost') return;
           await this.#fail(piece, { reason: 'storage_error', message: 'The pictures could not be stored.', retryable: true }, gpuSeconds);
@@ -164,14 +194,17 @@ export class BatchRun {
       storingMs: BigInt(Math.round(performance.now() - storingFromMs)),
       gpuSeconds,
     };
+    storing.observe(Number(completion.storingMs) / 1_000);
     await deliver(() => worker.complete(completion));
     piece.isDropped = true;
+    piece.trace.span.end();
   }
 
   async #fail(piece: Piece, { reason, message, retryable }: Failure, gpuSeconds: number): Promise<void> {
     piece.isDropped = true;
+    piece.trace.span.fail({ reason, message });
     try {
-      await deliver(() => this.tools.worker.fail({ jobId: piece.job.jobId, leaseId: piece.leaseId, failure: { reason, message }, retryable, gpuSeconds }));
+      await withTraceparent(piece.trace.traceparent, () => deliver(() => this.tools.worker.fail({ jobId: piece.job.jobId, leaseId: piece.leaseId, failure: { reason, message }, retryable, gpuSeconds })));
     } catch (error) {
       // The lease runs out and says the same.
       if ((error as { reason?: string }).reason !== 'lease_lost') this.tools.logger.warn({ err: error, jobId: piece.job.jobId }, 'a failure could not be reported');
@@ -179,9 +212,10 @@ export class BatchRun {
   }
 }
 
-function pieceOf({ job, leaseId, imageIds }: Lease): Piece[] {
+function pieceOf(lease: Lease, workerId: string): Piece[] {
+  const { job, leaseId, imageIds } = lease;
   if (!job?.request) return [];
-  return [{ job, request: job.request, leaseId, imageIds, images: new Map(), notices: [], isDropped: false }];
+  return [{ job, request: job.request, leaseId, imageIds, images: new Map(), notices: [], trace: jobTrace(lease, workerId), isDropped: false }];
 }
 
 function paintRequestOf({ job, request }: Piece, inputs: InputPictures): PaintRequest {

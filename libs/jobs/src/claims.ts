@@ -1,11 +1,12 @@
 import { newId } from '@tessera/platform/ids.js';
-import { pickBatch, type Candidate, type WorkerCapacity } from './batching.js';
+import { firstRunnable, pickBatch, type Candidate, type WorkerCapacity } from './batching.js';
 import type { Offer } from './hand-offs.js';
 import type { JobQueue } from './job-queue.js';
 import { attemptsThroughRestartsMax, type Queued } from './job-life.js';
 import type { StoredJob } from './job.store.js';
 import { lanes, type Lane } from './lanes.js';
 import type { Pool } from './pools.js';
+import { claimDuration } from './queue-metrics.js';
 
 /** How long a worker may be silent before its jobs go to others. */
 export const leaseMs = 30_000;
@@ -128,8 +129,10 @@ export class Claims<P extends object> {
   }
 
   async #lease(pool: Pool, { workerId }: ClaimRequest, batch: readonly StoredJob<P>[]): Promise<StoredJob<P>[]> {
+    const startedMs = performance.now();
     const expiresMs = this.queue.options.clock.now() + leaseMs;
     const claimed = await this.queue.claim(batch.map((job) => ({ job, lease: { leaseId: newId(), workerId, expiresMs } })));
+    claimDuration.observe((performance.now() - startedMs) / 1_000, { pool: pool.name });
     for (const job of batch) pool.fair.served(queuedLife(job).lane, queuedLife(job).tag, job.value.work.gpuSecondsEstimated);
     return claimed;
   }
@@ -149,7 +152,10 @@ export class Claims<P extends object> {
     const nowMs = this.queue.options.clock.now();
     for (const lane of pool.fair.order(backlogged)) {
       const startable = (heads.get(lane) ?? []).filter((job) => queuedLife(job).startDeadlineMs > nowMs);
-      const batch = pickBatch(startable, candidateOf, capacity);
+      const batch = pickBatch(startable, candidateOf, capacity, ({ id }) => pool.overtaking.allows(id));
+      const head = firstRunnable(startable, candidateOf, capacity);
+      if (head && batch.length > 0 && !batch.includes(head)) pool.overtaking.happened(head.id, batch.reduce((sum, { value }) => sum + value.work.gpuSecondsEstimated, 0));
+      for (const { id } of batch) pool.overtaking.served(id);
       if (batch.length > 0) return batch;
     }
     return [];

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { affinityDeficitGpuSeconds, pickBatch, type Candidate } from './batching.js';
 import { FairQueue } from './fair-queue.js';
 import { laneWeights, lanes, type Lane } from './lanes.js';
+import { Overtaking } from './overtaking.js';
 
 type QueuedJob = Candidate & { readonly lane: Lane; readonly accountId: string; readonly estimated: number; readonly actual: number };
 type Offer = { readonly lane: Lane; readonly accountId: string; readonly estimated: number; readonly actual: number; readonly affinity?: string };
@@ -182,7 +183,42 @@ describe('a batch', () => {
     expect(pick([candidate(1), candidate(2, { attempt: 2 }), candidate(3)]).map(({ tag }) => tag)).toEqual([1, 3]);
   });
 
+  it('is led by a job whose model is warm, if the head may be overtaken and is near enough', () => {
+    const warm = { modelIds: ['cold', 'warm'], jobsMax: 1, imagesMax: 8, warmModelIds: ['warm'] };
+    const lead = (mayBeOvertaken: boolean, ...heads: Candidate[]) => pickBatch(heads, (head) => head, warm, () => mayBeOvertaken).map(({ tag }) => tag);
+    const cold = candidate(1, { modelId: 'cold' });
+    expect(lead(true, cold, candidate(2, { modelId: 'warm' }))).toEqual([2]);
+    expect(lead(false, cold, candidate(2, { modelId: 'warm' }))).toEqual([1]);
+    expect(lead(true, cold, candidate(1 + affinityDeficitGpuSeconds + 0.1, { modelId: 'warm' }))).toEqual([1]);
+    expect(lead(true, { ...cold, attempt: 2 }, candidate(2, { modelId: 'warm' }))).toEqual([1]);
+  });
+
   it('holds no more pictures than the worker asked for', () => {
     expect(pick([candidate(1, { images: 4 }), candidate(2, { images: 5 }), candidate(3, { images: 4 })]).map(({ tag }) => tag)).toEqual([1, 3]);
+  });
+});
+
+describe('overtaking for the sake of warm models', () => {
+  it('passes a cold head by the deficit and one batch at most, however many new accounts come', () => {
+    fc.assert(
+      fc.property(fc.array(cost, { minLength: 50, maxLength: 200 }), (costs) => {
+        const overtaking = new Overtaking();
+        let passedSeconds = 0;
+        for (const seconds of costs) {
+          if (!overtaking.allows('head')) break;
+          overtaking.happened('head', seconds);
+          passedSeconds += seconds;
+        }
+        expect(passedSeconds).toBeLessThan(affinityDeficitGpuSeconds + longest);
+      }),
+    );
+  });
+
+  it('begins anew for the next head', () => {
+    const overtaking = new Overtaking();
+    overtaking.happened('head', affinityDeficitGpuSeconds);
+    expect([overtaking.allows('head'), overtaking.allows('next')]).toEqual([false, true]);
+    overtaking.served('head');
+    expect(overtaking.allows('head')).toBe(true);
   });
 });

@@ -1,6 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { JobPreviewSchema } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import type { Logger } from '@tessera/platform/logger.js';
+import { inTrace } from '@tessera/platform/trace.js';
 import type { WorkerClient } from './worker-clients.js';
 
 /** Progress reaches watchers at most ten times a second: more is not seen, and each one is a call. */
@@ -63,14 +64,15 @@ export class Heartbeats {
   #arm(waitMs: number): void {
     clearTimeout(this.#timer);
     if (this.#isStopped) return;
-    this.#timer = setTimeout(() => {
+    // In no trace: a long job would be little else than its heartbeats.
+    this.#timer = inTrace(undefined, () => setTimeout(() => {
       this.#isSoon = false;
       this.#beating = this.#beat().finally(() => {
         this.#beating = undefined;
         const hasNews = this.#progress !== undefined || this.#previews.size > 0;
         this.#arm(hasNews ? progressEveryMs : beatEveryMs);
       });
-    }, waitMs).unref();
+    }, waitMs).unref());
   }
 
   async #beat(): Promise<void> {

@@ -11,6 +11,7 @@ import type { JobFailure, JobLife } from './job-life.js';
 import type { JobRecord, JobStore, StoredJob } from './job.store.js';
 import type { Lane } from './lanes.js';
 import { Pools, type Pool } from './pools.js';
+import { leasesLost, measureChange } from './queue-metrics.js';
 
 /** When a caller may try again whose queue is full: about the time of a few pictures. */
 const queueFullRetryAfterMs = 5_000;
@@ -141,6 +142,7 @@ export class JobQueue<P extends object> {
   /** Back to the front of its lane; after the last attempt it fails with `failure` instead. */
   giveUp(job: StoredJob<P>, failure: JobFailure, { countsAsAttempt, attemptsMax = life.attemptsMax }: { countsAsAttempt: boolean; attemptsMax?: number }): Promise<StoredJob<P>> {
     const current = job.value.life;
+    if (failure.reason === 'lease_lost' && countsAsAttempt) leasesLost.inc({ pool: job.value.work.pool });
     if (current.state === 'running' && countsAsAttempt && !life.hasAttemptsLeft(current, attemptsMax)) return this.fail(job, failure, 0);
     return this.#change({ job, next: life.requeue(current, { countsAsAttempt }) });
   }
@@ -206,6 +208,7 @@ export class JobQueue<P extends object> {
     for (const { load, before, stored, pool } of planned) {
       count(load, loadKeyOf(before), -1);
       if (life.hasEnded(stored.value.life)) this.#account(pool, before, stored);
+      measureChange(pool.name, before, stored.value.life);
       this.#announce(stored, before);
       const { life: now, accountId } = stored.value;
       if (now.state === 'queued' && !now.isParked) pool.arrived(now.lane);

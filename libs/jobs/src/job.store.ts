@@ -28,7 +28,7 @@ export type StoredJob<P> = Stored<JobRecord<P>>;
 
 /** The fields that make a job findable, each present only while the job is in the state that needs it: an index is never larger than what it is for. */
 type IndexFields = {
-  /** Waiting where workers see it: pool and lane. */
+  /** Pool and lane of a job that waits where workers see it; pool and `running` of one that a worker holds. */
   readonly queueKey?: string;
   readonly queueTag?: number;
   /** Holds one of its account's places among the running. */
@@ -55,7 +55,7 @@ export const jobCollection = (name: string): CollectionSpec => ({
   ],
 });
 
-export const queueKeyOf = (pool: string, lane: Lane): string => `${pool}/${lane}`;
+export const queueKeyOf = (pool: string, lane: Lane | 'running'): string => `${pool}/${lane}`;
 
 function indexFieldsOf({ accountId, work, life }: JobRecord<unknown>): IndexFields {
   switch (life.state) {
@@ -65,7 +65,7 @@ function indexFieldsOf({ accountId, work, life }: JobRecord<unknown>): IndexFiel
       if (life.isParked) return { parkedOf: accountId, parkedMs: life.enqueuedMs, dueMs: life.startDeadlineMs };
       return { queueKey: queueKeyOf(work.pool, life.lane), queueTag: life.tag, slotOf: accountId, slotState: 'waiting', dueMs: life.startDeadlineMs };
     case 'running':
-      return { slotOf: accountId, slotState: 'running', queueTag: life.tag, dueMs: life.lease.expiresMs };
+      return { queueKey: queueKeyOf(work.pool, 'running'), slotOf: accountId, slotState: 'running', queueTag: life.tag, dueMs: life.lease.expiresMs };
     default:
       return {};
   }
@@ -75,6 +75,8 @@ const toDocument = <P>({ accountId, createdMs, work, life, traceparent, payload 
   const record: JobRecord<P> = { accountId, createdMs, work, life, payload, ...(traceparent === undefined ? {} : { traceparent }) };
   return { ...record, ...indexFieldsOf(record) };
 };
+
+export type TagRange = { readonly gte: number; readonly lt: number } | { readonly gte: number; readonly lte: number };
 
 export type Waiting = { readonly waiting: number; readonly running: number; readonly parked: number; readonly lastWaiting?: StoredJob<unknown> };
 
@@ -117,6 +119,28 @@ export class JobStore<P extends object> {
   /** First in the lane, at most `limit`. */
   async heads(pool: string, lane: Lane, limit: number): Promise<readonly StoredJob<P>[]> {
     const page = await this.#jobs.find({ where: { queueKey: queueKeyOf(pool, lane) }, sort: [['queueTag', 'asc']], limit: Math.min(limit, windowMax) });
+    return page.items;
+  }
+
+  /** Jobs of a lane with tags in the range, at most `limit`, in the order of their tags. */
+  async between(pool: string, lane: Lane, tags: TagRange, limit: number): Promise<readonly StoredJob<P>[]> {
+    const page = await this.#jobs.find({ where: { queueKey: queueKeyOf(pool, lane), queueTag: tags }, sort: [['queueTag', 'asc']], limit: Math.min(limit, windowMax) });
+    return page.items;
+  }
+
+  countBetween(pool: string, lane: Lane, tags: TagRange, upTo: number): Promise<number> {
+    return this.#jobs.count({ queueKey: queueKeyOf(pool, lane), queueTag: tags }, upTo);
+  }
+
+  async lastTag(pool: string, lane: Lane): Promise<number | undefined> {
+    const page = await this.#jobs.find({ where: { queueKey: queueKeyOf(pool, lane) }, sort: [['queueTag', 'desc']], limit: 1 });
+    const life = page.items[0]?.value.life;
+    return life?.state === 'queued' ? life.tag : undefined;
+  }
+
+  /** What the workers of a pool hold, at most `limit`. */
+  async running(pool: string, limit: number): Promise<readonly StoredJob<P>[]> {
+    const page = await this.#jobs.find({ where: { queueKey: queueKeyOf(pool, 'running') }, sort: [['queueTag', 'asc']], limit });
     return page.items;
   }
 

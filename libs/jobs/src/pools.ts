@@ -2,6 +2,7 @@ import { Arrivals } from './arrivals.js';
 import { FairQueue } from './fair-queue.js';
 import type { JobStore } from './job.store.js';
 import { lanes, type Lane } from './lanes.js';
+import { Overtaking } from './overtaking.js';
 
 /** Heads read to find where virtual time stood: requeued jobs (tag 0) say nothing, and there are few of them. */
 const headsToResume = 16;
@@ -9,6 +10,7 @@ const headsToResume = 16;
 /** A set of workers that hold the same models, and the jobs that wait for them. */
 export class Pool {
   readonly fair = new FairQueue();
+  readonly overtaking = new Overtaking();
   /** Lanes that may hold jobs, as far as this process knows. */
   readonly backlogged = new Set<Lane>(lanes);
   readonly #arrivals = new Arrivals();

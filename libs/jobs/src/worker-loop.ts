@@ -2,7 +2,10 @@ import type { DiffusionEngine } from '@tessera/inference/diffusion-engine.js';
 import type { Lease } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { BatchRun } from './batch-run.js';
+import { DeviceTime } from './device-time.js';
+import type { EngineHealth } from './engine-health.js';
 import { Slots } from './slots.js';
+import { WarmModels } from './warm-models.js';
 import type { PictureClient, WorkerClient } from './worker-clients.js';
 
 /** How long a claim may wait before the worker asks again; far below the deadline of a call. */
@@ -25,6 +28,12 @@ export type WorkerOptions = {
   readonly drainMs: number;
   /** A preview every so many steps; 0 for none. */
   readonly previewEverySteps: number;
+  /** Models that the engine keeps loaded. */
+  readonly warmModelsMax: number;
+  /** Nothing is claimed while it says that the engine is not fit. */
+  readonly health?: EngineHealth;
+  /** Told how many jobs are in hand, whenever that changes. */
+  readonly onHeld?: (jobs: number) => void;
 };
 
 /** Claims, paints, stores, completes, again and again. Pulls only when it has a free hand, so jobs wait in the queue, where order is kept, and not here. */
@@ -32,6 +41,9 @@ export class WorkerLoop {
   readonly #inHand = new Set<Promise<void>>();
   readonly #hands: Slots;
   readonly #painting: Slots;
+  readonly #device = new DeviceTime();
+  readonly #warm: WarmModels;
+  #heldJobs = 0;
   readonly #noMore = new AbortController();
   readonly #handBack = new AbortController();
   #loop: Promise<void> = Promise.resolve();
@@ -45,6 +57,7 @@ export class WorkerLoop {
   ) {
     this.#hands = new Slots(options.batchesMax);
     this.#painting = new Slots(options.paintingMax);
+    this.#warm = new WarmModels(options.warmModelsMax);
   }
 
   start(): void {
@@ -63,6 +76,7 @@ export class WorkerLoop {
   async #run(): Promise<void> {
     while (!this.#noMore.signal.aborted) {
       await this.#hands.take();
+      await this.options.health?.whenFit(this.#noMore.signal);
       const leases = await this.#claim();
       if (leases.length === 0) {
         this.#hands.giveBack();
@@ -82,7 +96,7 @@ export class WorkerLoop {
     if (signal.aborted) return [];
     try {
       const { leases } = await this.worker.claim(
-        { workerId, pool, modelIds: [...modelVersions.keys()], maxJobs: jobsPerBatchMax, maxImages: imagesPerBatchMax, waitMs: claimWaitMs },
+        { workerId, pool, modelIds: [...modelVersions.keys()], maxJobs: jobsPerBatchMax, maxImages: imagesPerBatchMax, waitMs: claimWaitMs, warmModelIds: [...this.#warm.modelIds] },
         { signal, deadlineMs: claimWaitMs * 2 },
       );
       return leases;
@@ -95,7 +109,9 @@ export class WorkerLoop {
   }
 
   async #work(leases: Lease[]): Promise<void> {
-    const run = new BatchRun(leases, { ...this.options, worker: this.worker, pictures: this.pictures, engine: this.engine, logger: this.logger, painting: this.#painting });
+    this.#hold(+leases.length);
+    for (const { job } of leases) if (job?.request) this.#warm.painted(job.request.modelId);
+    const run = new BatchRun(leases, { ...this.options, worker: this.worker, pictures: this.pictures, engine: this.engine, logger: this.logger, painting: this.#painting, device: this.#device });
     const handBack = () => run.handBack();
     this.#handBack.signal.addEventListener('abort', handBack, { once: true });
     if (this.#handBack.signal.aborted) handBack();
@@ -106,7 +122,13 @@ export class WorkerLoop {
       this.logger.error({ err: error, jobIds: leases.map(({ job }) => job?.jobId) }, 'a batch broke down');
     } finally {
       this.#handBack.signal.removeEventListener('abort', handBack);
+      this.#hold(-leases.length);
     }
+  }
+
+  #hold(jobs: number): void {
+    this.#heldJobs += jobs;
+    this.options.onHeld?.(this.#heldJobs);
   }
 }
 

@@ -5,7 +5,6 @@ import { failedPrecondition } from '@tessera/platform/errors.js';
 import { createLogger, type Logger } from '@tessera/platform/logger.js';
 import { FilesystemObjectStore } from './filesystem/filesystem-object-store.js';
 import type { ObjectStore } from './object-store.js';
-import { S3ObjectStore } from './s3/s3-object-store.js';
 
 export type FolderOptions = {
   readonly profile?: 'single';
@@ -28,5 +27,7 @@ export async function openObjectStore({ profile = 'single', dataDir, publicUrl, 
   if (profile === 'single') return FilesystemObjectStore.open(path.join(dataDir, 'objects'), publicUrl, clock);
   const { s3, logger = createLogger('silent', 'objects') } = rest as Pick<ObjectStoreOptions, 's3' | 'logger'>;
   if (s3 === undefined) throw failedPrecondition('object_store_not_configured', 'The cluster profile needs a bucket: set TESSERA_S3_ENDPOINT, TESSERA_S3_BUCKET and its keys.');
+  // Loaded where it is needed: the SDK takes its time and its memory.
+  const { S3ObjectStore } = await import('./s3/s3-object-store.js');
   return S3ObjectStore.open(s3, clock, logger);
 }

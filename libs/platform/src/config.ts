@@ -1,6 +1,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
+import { telemetryFromEnvironment, telemetrySettings } from './telemetry/settings.js';
 
 /** Refused without repeating it: it may hold a password. */
 const connectionString = (...protocols: readonly string[]) =>
@@ -37,8 +38,12 @@ const schema = z.object({
   grpcPort: z.coerce.number().int().min(0).max(65535).default(8421),
   /** How clients reach the gateway: the start of every link that is handed out. Defaults to the listening address. */
   publicUrl: z.url().optional(),
-  engine: z.enum(['onnx', 'noop']).default('onnx'),
+  engine: z.enum(['onnx', 'noop', 'triton']).default('onnx'),
+  /** gRPC address of the Triton Inference Server that paints when the engine is `triton`; `https:` for TLS. */
+  tritonUrl: z.string().regex(/^(https?:\/\/)?[^\s/]+:\d+$/, 'a gRPC address, such as http://127.0.0.1:8001').optional(),
   modelsDir: z.string().optional(),
+  /** Pools of workers by the ids of the models that only they hold; all other models are painted in the pool `default`. */
+  modelPools: z.record(z.string(), z.string().regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'a pool is lower-case letters, digits and dashes').max(20)).default({}),
   /** Threads of the inference engine. */
   engineThreads: z.coerce.number().int().min(1).max(64).default(Math.max(1, Math.min(4, os.availableParallelism()))),
   logLevel: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('warn'),
@@ -50,6 +55,10 @@ const schema = z.object({
   catalogueFile: z.string().optional(),
   /** Signing secrets of Stripe's webhook, more than one while they are being changed; empty: Stripe is not connected. */
   stripeWebhookSecrets: z.array(z.string().min(16).max(256)).max(8).default([]),
+  /** Webhooks may go to private networks, and there without TLS: for receivers beside the server. Off, a customer's address can reach the public internet only. */
+  webhookPrivateNetworks: z.union([z.boolean(), z.stringbool()]).default(false),
+  /** Seals what must be readable again, such as webhook secrets; the same in every gateway. Absent: minted into the data folder. */
+  secretsKey: z.string().min(32).max(256).optional(),
   /** Where the built console lies; absent: none is served. */
   consoleDir: z.string().optional(),
   /** A replica set, for commits of several documents are transactions: `mongodb://host:27017/tessera?replicaSet=rs0`. */
@@ -58,6 +67,20 @@ const schema = z.object({
   kafkaBrokers: z.array(z.string().regex(/^\S+:\d+$/, 'a broker is host:port')).min(1).optional(),
   redisUrl: connectionString('redis:', 'rediss:').optional(),
   s3: s3Schema.optional(),
+  /** Serves `/healthz`, `/readyz` and `/metrics` apart from everything else; 0: not at all. */
+  healthPort: z.coerce.number().int().min(0).max(65535).default(0),
+  /** How often an idle worker paints a tiny picture, to see whether its engine still can; 0: never. Default: every minute in `cluster`, never in `single`. */
+  canarySeconds: z.coerce.number().min(0).max(86_400).optional(),
+  /** Whether the generation service paints itself; else workers of their own must. Default: in `single` it does, in `cluster` it does not. */
+  embeddedWorker: z.stringbool().or(z.boolean()).optional(),
+  /** How a worker is called in leases; absent: by its machine and process. */
+  workerId: z.string().regex(/^[\w.-]{1,128}$/, 'letters, digits, dots and dashes').optional(),
+  /** The pool that a worker takes jobs from. */
+  pool: z.string().regex(/^[\w.-]{1,64}$/, 'letters, digits, dots and dashes').default('default'),
+  /** How long a worker that is told to stop may finish what it holds before it hands it back. */
+  drainSeconds: z.coerce.number().min(0).max(86_400).default(60),
+  /** Where traces and metrics are exported to; absent: nowhere. */
+  telemetry: telemetrySettings.optional(),
 });
 
 const settings = schema.superRefine((config, context) => {
@@ -90,15 +113,24 @@ const environment: Record<string, keyof ConfigInput> = {
   TESSERA_GRPC_PORT: 'grpcPort',
   TESSERA_PUBLIC_URL: 'publicUrl',
   TESSERA_ENGINE: 'engine',
+  TESSERA_TRITON_URL: 'tritonUrl',
   TESSERA_MODELS: 'modelsDir',
   TESSERA_ENGINE_THREADS: 'engineThreads',
   TESSERA_LOG_LEVEL: 'logLevel',
   TESSERA_API_KEY: 'apiKey',
   TESSERA_CONSOLE: 'consoleDir',
   TESSERA_CATALOGUE: 'catalogueFile',
+  TESSERA_WEBHOOK_PRIVATE_NETWORKS: 'webhookPrivateNetworks',
+  TESSERA_SECRETS_KEY: 'secretsKey',
   TESSERA_PROFILE: 'profile',
   TESSERA_MONGO_URL: 'mongoUrl',
   TESSERA_REDIS_URL: 'redisUrl',
+  TESSERA_HEALTH_PORT: 'healthPort',
+  TESSERA_CANARY_SECONDS: 'canarySeconds',
+  TESSERA_EMBEDDED_WORKER: 'embeddedWorker',
+  TESSERA_WORKER_ID: 'workerId',
+  TESSERA_POOL: 'pool',
+  TESSERA_DRAIN_SECONDS: 'drainSeconds',
 };
 
 const s3Environment: Record<string, keyof S3Settings> = {
@@ -111,18 +143,19 @@ const s3Environment: Record<string, keyof S3Settings> = {
 };
 
 const listOf = (text: string): string[] => text.split(',').map((part) => part.trim());
+const pairsOf = (text: string): Record<string, string> => Object.fromEntries(listOf(text).map((pair) => pair.split('=', 2).map((part) => part.trim())));
 
 /** Settings from the environment; what the command line gives wins over it. */
 export function configFromEnvironment(env: NodeJS.ProcessEnv, overrides: Partial<Record<keyof ConfigInput, unknown>> = {}): Config {
   const input: Partial<Record<keyof ConfigInput, unknown>> = { dataDir: path.join(os.homedir(), '.tessera') };
   for (const [name, key] of Object.entries(environment)) if (env[name]) input[key] = env[name];
-  if (env['TESSERA_PEERS']) {
-    input.peers = Object.fromEntries(listOf(env['TESSERA_PEERS']).map((pair) => pair.split('=', 2).map((part) => part.trim())));
-  }
+  if (env['TESSERA_PEERS']) input.peers = pairsOf(env['TESSERA_PEERS']);
+  if (env['TESSERA_MODEL_POOLS']) input.modelPools = pairsOf(env['TESSERA_MODEL_POOLS']);
   if (env['TESSERA_STRIPE_WEBHOOK_SECRETS']) input.stripeWebhookSecrets = listOf(env['TESSERA_STRIPE_WEBHOOK_SECRETS']);
   if (env['TESSERA_KAFKA_BROKERS']) input.kafkaBrokers = listOf(env['TESSERA_KAFKA_BROKERS']);
   const s3 = Object.entries(s3Environment).flatMap(([name, key]) => (env[name] ? [[key, env[name]]] : []));
   if (s3.length > 0) input.s3 = Object.fromEntries(s3);
+  input.telemetry = telemetryFromEnvironment(env);
   for (const [key, value] of Object.entries(overrides)) if (value !== undefined) input[key as keyof ConfigInput] = value;
   return parseConfig(input);
 }

@@ -1,4 +1,5 @@
 import { pino, type Logger as PinoLogger } from 'pino';
+import { currentTraceparent, spanIdOf, traceIdOf } from './trace.js';
 
 export type Logger = PinoLogger;
 export type LogLevel = 'silent' | 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
@@ -9,7 +10,13 @@ const secrets = ['authorization', 'apiKey', 'secret', 'secretAccessKey', 'mongoU
 /** JSON lines on stderr, so that a command's own output stays clean. Secrets never reach a log: keys and headers that hold them are redacted here once. */
 export function createLogger(level: LogLevel, name: string): Logger {
   return pino(
-    { level, name, redact: { paths: secrets.flatMap((secret) => [secret, `*.${secret}`, `*.*.${secret}`]), censor: '[redacted]' }, timestamp: pino.stdTimeFunctions.isoTime },
+    { level, name, redact: { paths: secrets.flatMap((secret) => [secret, `*.${secret}`, `*.*.${secret}`]), censor: '[redacted]' }, timestamp: pino.stdTimeFunctions.isoTime, mixin: traceFields },
     pino.destination({ fd: 2, sync: false }),
   );
+}
+
+/** Under the names that log collectors look for (https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/). */
+function traceFields(): Record<string, string> {
+  const traceparent = currentTraceparent();
+  return traceparent === undefined ? {} : { trace_id: traceIdOf(traceparent), span_id: spanIdOf(traceparent) };
 }

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { pooledRandomBytes } from './random-pool.js';
 
 /** The W3C trace context (https://www.w3.org/TR/trace-context/) of the work in hand; it travels in rpc metadata, events and job documents. */
-const storage = new AsyncLocalStorage<string>();
+const storage = new AsyncLocalStorage<string | undefined>();
 
 const pattern = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
@@ -18,3 +18,14 @@ export const currentTraceparent = (): string | undefined => storage.getStore();
 export function withTraceparent<T>(traceparent: string | undefined, run: () => T): T {
   return isTraceparent(traceparent) ? storage.run(traceparent, run) : run();
 }
+
+/** Exactly this context, none included: for loops and timers that would otherwise carry on with the context of whoever woke them. */
+export const inTrace = <T>(traceparent: string | undefined, run: () => T): T => storage.run(isTraceparent(traceparent) ? traceparent : undefined, run);
+
+const traceIdAt = 3;
+const traceIdEnd = 35;
+const spanIdEnd = 52;
+
+export const traceIdOf = (traceparent: string): string => traceparent.slice(traceIdAt, traceIdEnd);
+export const spanIdOf = (traceparent: string): string => traceparent.slice(traceIdEnd + 1, spanIdEnd);
+export const isSampled = (traceparent: string): boolean => (Number.parseInt(traceparent.slice(-2), 16) & 1) === 1;

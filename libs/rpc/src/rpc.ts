@@ -1,3 +1,5 @@
+import { isTracing } from '@tessera/platform/telemetry/span.js';
+import { streamSpan, unarySpan } from './call-spans.js';
 import type { DescMessage, DescMethodServerStreaming, DescMethodUnary, DescService, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 
 export type CallOptions = {
@@ -36,10 +38,24 @@ export abstract class Rpc {
 
   client<S extends DescService>(service: S): RpcClient<S> {
     const methods = service.methods.map((method) => {
-      if (method.methodKind === 'unary') return [method.localName, (request: MessageInitShape<DescMessage>, options?: CallOptions) => this.unary(method as DescMethodUnary, request, options)];
-      if (method.methodKind === 'server_streaming') return [method.localName, (request: MessageInitShape<DescMessage>, options?: CallOptions) => this.stream(method as DescMethodServerStreaming, request, options)];
+      if (method.methodKind === 'unary') return [method.localName, this.#unaryOf(method as DescMethodUnary)];
+      if (method.methodKind === 'server_streaming') return [method.localName, this.#streamOf(method as DescMethodServerStreaming)];
       throw new Error(`${service.typeName}/${method.name}: streams from the client are not supported`);
     });
     return Object.fromEntries(methods) as RpcClient<S>;
+  }
+
+  #unaryOf(method: DescMethodUnary) {
+    return (request: MessageInitShape<DescMessage>, options?: CallOptions) => {
+      const call = () => this.unary(method, request, options);
+      return isTracing() ? unarySpan(method, call) : call();
+    };
+  }
+
+  #streamOf(method: DescMethodServerStreaming) {
+    return (request: MessageInitShape<DescMessage>, options?: CallOptions) => {
+      const call = () => this.stream(method, request, options);
+      return isTracing() ? streamSpan(method, call) : call();
+    };
   }
 }

@@ -32,6 +32,9 @@ export type Services = {
   kill(): Promise<void>;
 };
 
+/** What the Helm chart gives a service: bounds of V8's heap, without which garbage lies about that nobody has a reason to collect. Whoever sets NODE_OPTIONS decides himself. */
+const serviceNodeOptions = '--max-semi-space-size=4 --max-old-space-size=192';
+
 /** Every service as a process of its own on loopback ports, and workers that pull from them. */
 export async function startServices({ repository, dataDir, engine, workers: workerCount, httpPort, grpcPort, env, onDeath }: ClusterOptions): Promise<Services> {
   const ports = await portsFor(httpPort, grpcPort);
@@ -39,7 +42,8 @@ export async function startServices({ repository, dataDir, engine, workers: work
   const url = `http://127.0.0.1:${ports.gateway.http}`;
   const shared = { ...env, TESSERA_DATA: dataDir, TESSERA_ENGINE: engine, TESSERA_PEERS: peers, TESSERA_PUBLIC_URL: url };
   const process = (name: string, entry: string, own: Record<string, string>) => new ServiceProcess({ name, args: [entry], cwd: repository, env: { ...shared, ...own }, readyWords: '"ready"', ...(onDeath ? { onDeath } : {}) });
-  const service = (name: ServiceName) => process(name, `services/${name}/dist/main.js`, { TESSERA_HTTP_PORT: `${ports[name].http}`, TESSERA_GRPC_PORT: `${ports[name].grpc}` });
+  const nodeOptions = env['NODE_OPTIONS'] ?? serviceNodeOptions;
+  const service = (name: ServiceName) => process(name, `services/${name}/dist/main.js`, { NODE_OPTIONS: nodeOptions, TESSERA_HTTP_PORT: `${ports[name].http}`, TESSERA_GRPC_PORT: `${ports[name].grpc}` });
   const services = { gateway: service('gateway'), generation: service('generation'), storage: service('storage'), billing: service('billing') };
   const workers = Array.from({ length: workerCount }, (_, index) => process(`worker-${index + 1}`, 'services/worker/dist/main.js', { TESSERA_WORKER_ID: `worker-${index + 1}` }));
   const all = [...serviceNames.map((name) => services[name]), ...workers];

@@ -11,11 +11,14 @@ const installWithinMs = 20 * 60_000;
 const lockCheckEveryMs = 500;
 
 /** Read here and nowhere else: these servers belong to tests and to trying things, so the product's settings do not know them. */
-const cacheFolder = () => process.env['TESSERA_CACHE'] ?? path.join(os.homedir(), '.cache', 'tessera', 'servers');
+export const cacheFolder = () => process.env['TESSERA_CACHE'] ?? path.join(os.homedir(), '.cache', 'tessera', 'servers');
+
+/** Where an installation lies, if it has been made. */
+export const installedFolder = (name: string): string => path.join(cacheFolder(), name);
 
 /** The folder of an installation that several processes may want at once: made once, complete or absent. */
 export async function installedOnce(name: string, install: (folder: string) => Promise<void>): Promise<string> {
-  const folder = path.join(cacheFolder(), name);
+  const folder = installedFolder(name);
   if (existsSync(folder)) return folder;
   await fs.mkdir(path.dirname(folder), { recursive: true });
   const unlock = await lock(`${folder}.lock`);

@@ -61,6 +61,14 @@ export class ServiceProcess {
     return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
   }
 
+  /** Time on a processor since its start, all threads; 0 when the system does not tell. */
+  async cpuSeconds(): Promise<number> {
+    const stat = await fs.readFile(`/proc/${this.pid}/stat`, 'utf8').catch(() => '');
+    // utime and stime, the 14th and 15th field of proc(5), in hundredths; the second field may hold spaces.
+    const [user = 0, system = 0] = stat.slice(stat.lastIndexOf(')') + 2).split(' ').slice(11, 13).map(Number);
+    return (user + system) / 100;
+  }
+
   /** SIGKILL, nothing is told; nobody starts it again but `start`. */
   kill(): Promise<void> {
     return this.#end('SIGKILL');

@@ -66,6 +66,14 @@ export class AccountDocuments {
     return { revision: stored.revision, account: { ...rest, accountId, totals: { ...totals }, usage: copied(usage), lots: lots.map((lot) => ({ ...lot })), holds } };
   }
 
+  countHolds(): Promise<number> {
+    return this.holds.count();
+  }
+
+  countHoldsDue(nowMs: number): Promise<number> {
+    return this.holds.count({ deadlineMs: { lte: nowMs } });
+  }
+
   /** One commit for any number of entries: the entries, what they did to the open holds, the account after the last of them, and what is to be told of it. */
   async save(account: Account, revision: number | undefined, entries: readonly Entry[], events: readonly OutgoingEvent[] = []): Promise<void> {
     const value = storedAccount(account);

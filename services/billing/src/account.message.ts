@@ -23,6 +23,8 @@ export const accountMessage = (account: AccountOnPlan): MessageInitShape<typeof 
   lastEntry: BigInt(account.lastEntry),
   renewsMs: BigInt(account.subscription?.renewsMs ?? 0),
   ...(account.subscription ? cycleMessages(account.subscription, account) : {}),
+  ...(account.credits ? { credits: creditsMessage(account.credits) } : {}),
+  utcOffsetMinutes: account.settings.utcOffsetMinutes ?? 0,
   limitsSet: {
     ...present('spendCapTokens', account.settings.spendCapTokens),
     ...present('lowBalanceTokens', account.settings.lowBalanceTokens),
@@ -30,7 +32,16 @@ export const accountMessage = (account: AccountOnPlan): MessageInitShape<typeof 
   members: account.settings.members.map(({ memberId, capTokens }) => ({ memberId, ...present('capTokens', capTokens), usedTokens: BigInt(usedByMember(account.usage.byMember, memberId)) })),
 });
 
-function cycleMessages({ terms, startedMs, bankCapTokens, next }: Subscription, { usage }: AccountSummary) {
+const creditsMessage = ({ totals, settings, openHolds }: AccountSummary) => ({
+  balanceCredits: BigInt(totals.balance),
+  heldCredits: BigInt(totals.held),
+  spentCredits: BigInt(totals.spent),
+  grantedCredits: BigInt(totals.granted),
+  ...present('lowBalanceCredits', settings.lowBalanceTokens),
+  openHolds,
+});
+
+function cycleMessages({ terms, startedMs, bankCapTokens, next, paused }: Subscription, { usage }: AccountSummary) {
   return {
     cycle: {
       startedMs: BigInt(startedMs),
@@ -42,7 +53,8 @@ function cycleMessages({ terms, startedMs, bankCapTokens, next }: Subscription, 
       hasRelaxedLane: terms.hasRelaxedLane,
       catalogueVersion: terms.catalogueVersion,
     },
-    ...(next ? { nextPlan: { plan: next.terms.plan, seats: next.terms.seats, isCancellation: next.isCancellation } } : {}),
+    ...(next ? { nextPlan: { plan: next.terms.plan, seats: next.terms.seats, isCancellation: next.isCancellation, isPause: next.pause !== undefined, resumesMs: BigInt(next.pause?.resumesMs ?? 0) } } : {}),
+    ...(paused ? { pausedPlan: { plan: paused.terms.plan, seats: paused.terms.seats, resumesMs: BigInt(paused.resumesMs ?? 0) } } : {}),
   };
 }
 

@@ -2,6 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { retryOnConflict } from '@tessera/documents/documents.js';
 import type { OutgoingEvent } from '@tessera/documents/outgoing-event.js';
 import { TesseraError } from '@tessera/platform/errors.js';
+import { inSpan, isTracing } from '@tessera/platform/telemetry/span.js';
+import { currentTraceparent, inTrace } from '@tessera/platform/trace.js';
 import { bucketBalances, emptyAccount, frozenTokens, type Account, type BucketBalance, type Entry, type Sums, type Usage } from './account.js';
 import { AccountDocuments, type LoadedAccount } from './account.documents.js';
 import { telling } from './alerts.js';
@@ -9,6 +11,7 @@ import { closeOperation, earlierEffect, holdOperation, pastOperations, type Comm
 import { accountBusy, unknownAccount } from './errors.js';
 import { append } from './evolve.js';
 import { catchUp, decide, dueMsOf } from './ledger.js';
+import { commandsPerCommit, ledgerCommands } from './ledger-metrics.js';
 import { RecentEntries } from './recent-entries.js';
 import type { Settings } from './settings.js';
 import type { Subscription } from './terms.js';
@@ -40,7 +43,7 @@ export type AccountSummary = {
   readonly buckets: readonly BucketBalance[];
 };
 
-type Waiting = { readonly command: Command; readonly resolve: (entry: Entry) => void; readonly reject: (error: unknown) => void };
+type Waiting = { readonly command: Command; readonly traceparent: string | undefined; readonly resolve: (entry: Entry) => void; readonly reject: (error: unknown) => void };
 type Task = { readonly run: () => Promise<void>; readonly reject: (error: unknown) => void };
 
 /** One account's place in memory. Its commands go through one after the other; those that arrive during a commit share the next one. */
@@ -62,7 +65,7 @@ export class AccountStore {
 
   /** The entry that the command made, now or when it was first carried out. When this answers, the entry is durable. A refused command fails alone. */
   apply(accountId: string, command: Command): Promise<Entry> {
-    return new Promise((resolve, reject) => this.enqueue(accountId, { command, resolve, reject }));
+    return measured(command, () => new Promise((resolve, reject) => this.enqueue(accountId, { command, traceparent: currentTraceparent(), resolve, reject })));
   }
 
   /** Runs between two commits of the account, so that what it reads from the store belongs together. */
@@ -138,7 +141,8 @@ export class AccountStore {
       } else {
         const nextTask = lane.queue.findIndex((item) => 'run' in item);
         const batch = lane.queue.splice(0, Math.min(commandsPerCommitMax, nextTask === -1 ? commandsPerCommitMax : nextTask)) as Waiting[];
-        await this.commitTogether(lane, batch);
+        // A commit that many share stands in the trace of the first; the others have the time that they waited for it.
+        await inTrace(batch[0]?.traceparent, () => this.commitTogether(lane, batch));
       }
     }
     lane.isRunning = false;
@@ -149,6 +153,7 @@ export class AccountStore {
     let attempts = 0;
     try {
       const outcomes = await retryOnConflict(() => this.attempt(lane, batch, attempts++ > 0));
+      commandsPerCommit.observe(batch.length);
       for (const outcome of outcomes) {
         if ('entry' in outcome) outcome.waiting.resolve(outcome.entry);
         else outcome.waiting.reject(outcome.refusal);
@@ -279,4 +284,17 @@ function summaryOf(account: Account): AccountSummary {
     totals: { ...totals },
     buckets: bucketBalances(account),
   };
+}
+
+async function measured(command: Command, run: () => Promise<Entry>): Promise<Entry> {
+  const startedMs = performance.now();
+  const attributes = { 'tessera.ledger.command': command.kind, ...('jobId' in command ? { 'tessera.job.id': command.jobId } : {}) };
+  let outcome = 'refused';
+  try {
+    const entry = await (isTracing() ? inSpan(`ledger ${command.kind}`, attributes, run) : run());
+    outcome = 'entered';
+    return entry;
+  } finally {
+    ledgerCommands.observe((performance.now() - startedMs) / 1_000, { kind: command.kind, outcome });
+  }
 }

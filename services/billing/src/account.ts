@@ -25,7 +25,7 @@ export type Attribution = { readonly memberId?: string; readonly project?: strin
 
 /** What an entry records beside its postings: enough to rebuild the account, its holds and its bills from the entries alone. */
 export type EntryFacts =
-  | { readonly kind: 'grant'; readonly plan: string; readonly lots: readonly GrantedLot[]; readonly subscription?: Subscription }
+  | { readonly kind: 'grant'; readonly plan: string; readonly lots: readonly GrantedLot[]; readonly subscription?: Subscription; readonly utcOffsetMinutes?: number }
   | { readonly kind: 'topup'; readonly lots: readonly GrantedLot[] }
   | ({ readonly kind: 'hold'; readonly jobId: string; readonly compute: ComputeSpec; readonly quote: Quote; readonly deadlineMs: number; readonly lane: Lane } & Attribution)
   | { readonly kind: 'settle'; readonly jobId: string; readonly imagesDelivered: number; readonly chargedLines: readonly QuoteLine[] }
@@ -33,12 +33,20 @@ export type EntryFacts =
   | { readonly kind: 'expire'; readonly lotId: string }
   /** `dueMs` is when the cycle ended, `createdMs` when it was noticed. `bank` says what became of the month's rest: moved to the bank, or gone with it. */
   | { readonly kind: 'renewal'; readonly dueMs: number; readonly bank: 'untouched' | 'filled' | 'expired'; readonly lots: readonly GrantedLot[]; readonly subscription: Subscription }
-  /** A plan taken, changed or cancelled, now or for the next renewal. */
+  /** A plan taken, changed, paused, resumed or cancelled, now or for the next renewal. */
   | { readonly kind: 'plan'; readonly asked: PlanAsked; readonly lots: readonly GrantedLot[]; readonly subscription: Subscription }
   | { readonly kind: 'reversal'; readonly reversedOperationId: string; readonly lots: readonly GrantedLot[] }
   | { readonly kind: 'settings'; readonly change: SettingsChange; readonly settings: Settings };
 
-export type PlanAsked = { readonly plan: string; readonly seats: number; readonly isCancellation: boolean };
+export type PlanAsked = {
+  readonly plan: string;
+  readonly seats: number;
+  readonly isCancellation: boolean;
+  /** The plan was to rest: the plan named is the one that holds meanwhile. */
+  readonly pause?: { readonly resumesMs?: number };
+  /** A paused plan was to go on at once. */
+  readonly isResumption?: true;
+};
 
 /** An entry that has not found its place in the chain yet. */
 export type EntryDraft = EntryFacts & { readonly operationId: string; readonly postings: readonly Posting[]; readonly createdMs: number };

@@ -2,13 +2,21 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '@tessera/platform/clock.js';
 import { AccountStore, type AccountSummary } from './account.store.js';
 import { PriceList, type Plan } from './catalogue.js';
-import { invalidAmount, nothingToReverse, unknownOperation } from './errors.js';
-import { checkAccountId, checkMemberId, checkOperationId } from './input.js';
+import { creditsHaveNoCycle, invalidAmount, invalidId, nothingToReverse, unknownOperation } from './errors.js';
+import { checkAccountId, checkMemberId, checkOperationId, checkWhole } from './input.js';
 import { tokensMax } from './granting.js';
+import { JobWallets } from './job-wallets.js';
 import type { SettingsChange } from './settings.js';
+import { creditsPlan, isCreditsAccount, ledgerIdOf, type Wallet } from './wallets.js';
+
+/** Nobody plans further ahead; without an end a pause lasts as long as it is wanted. */
+const pauseMsMax = 2 * 366 * 24 * 3_600_000;
+
+/** From Baker Island to Kiritimati. */
+const utcOffsetMinutesBounds = [-720, 840] as const;
 
 /** An account beside the plan that it is on. */
-export type AccountOnPlan = AccountSummary & { readonly limits: Plan['limits'] };
+export type AccountOnPlan = AccountSummary & { readonly limits: Plan['limits']; /** Its API credits, once it has bought some. */ readonly credits?: AccountSummary };
 
 /** Opens accounts, shows them, changes their plans and adds tokens. */
 @Injectable()
@@ -17,14 +25,17 @@ export class Accounts {
     private readonly store: AccountStore,
     private readonly prices: PriceList,
     private readonly clock: Clock,
+    private readonly wallets: JobWallets,
   ) {}
 
   /** Idempotent by account id: a repeat returns the account as it is, whatever plan it names. */
-  async open(accountId: string, plan: string, seats?: number): Promise<AccountOnPlan> {
+  async open(accountId: string, plan: string, seats?: number, utcOffsetMinutes = 0): Promise<AccountOnPlan> {
     checkAccountId(accountId);
+    if (isCreditsAccount(accountId)) throw invalidId('account_id', 'an id of its own; this one stands for API credits');
+    checkWhole('utc_offset_minutes', utcOffsetMinutes, ...utcOffsetMinutesBounds);
     const nowMs = this.clock.now();
     const terms = this.prices.terms(plan, seats, nowMs);
-    await this.store.apply(accountId, { kind: 'open', plan: terms.plan, grants: [], terms, nowMs });
+    await this.store.apply(accountId, { kind: 'open', plan: terms.plan, grants: [], terms, ...(utcOffsetMinutes === 0 ? {} : { utcOffsetMinutes }), nowMs });
     return this.get(accountId);
   }
 
@@ -35,15 +46,22 @@ export class Accounts {
     const known = await this.store.summary(accountId);
     if (known.dueMs !== undefined && known.dueMs <= nowMs) await this.store.catchUp(accountId, nowMs);
     const summary = await this.store.summary(accountId);
-    return { ...summary, limits: this.prices.plan(summary.plan, nowMs).limits };
+    const credits = (await this.wallets.hasCredits(accountId)) ? await this.store.summary(ledgerIdOf(accountId, 'credits')) : undefined;
+    return { ...summary, limits: this.prices.plan(summary.plan, nowMs).limits, ...(credits ? { credits } : {}) };
   }
 
-  /** Idempotent by operation id. The tokens never expire. Refused on plans that are not paid for. */
-  async topUp(accountId: string, operationId: string, tokens: number): Promise<AccountOnPlan> {
+  /** Idempotent by operation id. They never expire. Tokens are refused on plans that are not paid for; credits anybody may buy, and the first ones open their wallet. */
+  async topUp(accountId: string, operationId: string, tokens: number, wallet: Wallet = 'plan'): Promise<AccountOnPlan> {
     checkAccountId(accountId);
     checkOperationId(operationId);
     if (!Number.isSafeInteger(tokens) || tokens < 1 || tokens > tokensMax) throw invalidAmount('tokens', `tokens must be a whole number from 1 to ${tokensMax.toLocaleString('en-US')}.`);
-    await this.store.apply(accountId, { kind: 'topUp', operationId, tokens, nowMs: this.clock.now() });
+    const ledgerId = ledgerIdOf(accountId, wallet);
+    const nowMs = this.clock.now();
+    if (wallet === 'credits') {
+      await this.store.summary(accountId);
+      await this.store.apply(ledgerId, { kind: 'open', plan: creditsPlan, grants: [], nowMs });
+    }
+    await this.store.apply(ledgerId, { kind: 'topUp', operationId, tokens, nowMs });
     return this.get(accountId);
   }
 
@@ -66,24 +84,45 @@ export class Accounts {
     return this.get(accountId);
   }
 
-  /** Caps, alerts and members. Idempotent by operation id. */
-  async configure(accountId: string, operationId: string, change: SettingsChange): Promise<AccountOnPlan> {
+  /** Idempotent by operation id. From the end of the paid month the plan rests, on the terms of the plan that follows a cancellation, with its bank frozen; until `resumesMs`, or until it is asked to go on. */
+  async pause(accountId: string, operationId: string, resumesMs: number | undefined): Promise<AccountOnPlan> {
     checkAccountId(accountId);
     checkOperationId(operationId);
+    const nowMs = this.clock.now();
+    if (resumesMs !== undefined) checkWhole('resumes_ms', resumesMs, nowMs, nowMs + pauseMsMax);
+    const terms = this.prices.terms(this.prices.at(nowMs).cancelledPlan, undefined, nowMs);
+    await this.store.apply(accountId, { kind: 'pause', operationId, terms, pause: resumesMs === undefined ? {} : { resumesMs }, nowMs });
+    return this.get(accountId);
+  }
+
+  /** Idempotent by operation id. A new cycle of the paused plan begins at once; a pause that was only planned is taken back. */
+  async resume(accountId: string, operationId: string): Promise<AccountOnPlan> {
+    checkAccountId(accountId);
+    checkOperationId(operationId);
+    await this.store.apply(accountId, { kind: 'resume', operationId, nowMs: this.clock.now() });
+    return this.get(accountId);
+  }
+
+  /** Caps, alerts and members. Idempotent by operation id. */
+  async configure(accountId: string, operationId: string, change: SettingsChange, wallet: Wallet = 'plan'): Promise<AccountOnPlan> {
+    checkAccountId(accountId);
+    if (wallet === 'credits' && change.kind === 'limits' && change.spendCapTokens !== undefined) throw creditsHaveNoCycle();
+    checkOperationId(operationId);
     if (change.kind !== 'limits') checkMemberId(change.memberId);
-    await this.store.apply(accountId, { kind: 'configure', operationId, change, nowMs: this.clock.now() });
+    await this.store.apply(ledgerIdOf(accountId, wallet), { kind: 'configure', operationId, change, nowMs: this.clock.now() });
     return this.get(accountId);
   }
 
   /** Takes a top-up back as far as nobody has spent it, or gives a job's charge back. Once for each operation; the first entry stays. */
-  async reverse(accountId: string, reversedOperationId: string): Promise<AccountOnPlan> {
+  async reverse(accountId: string, reversedOperationId: string, wallet: Wallet = 'plan'): Promise<AccountOnPlan> {
     checkAccountId(accountId);
     checkOperationId(reversedOperationId);
-    const entry = await this.store.entry(accountId, reversedOperationId);
+    const ledgerId = ledgerIdOf(accountId, wallet);
+    const entry = await this.store.entry(ledgerId, reversedOperationId);
     if (entry?.kind !== 'topup' && entry?.kind !== 'settle') throw unknownOperation(reversedOperationId);
     const charged = entry.kind === 'settle' ? entry.postings.filter(({ ledgerAccount }) => ledgerAccount === 'spent') : [];
     if (entry.kind === 'settle' && charged.length === 0) throw nothingToReverse(reversedOperationId);
-    await this.store.apply(accountId, { kind: 'reverse', reversedOperationId, charged, nowMs: this.clock.now() });
+    await this.store.apply(ledgerId, { kind: 'reverse', reversedOperationId, charged, nowMs: this.clock.now() });
     return this.get(accountId);
   }
 }

@@ -1,5 +1,6 @@
 import { LowBalanceReachedSchema, SpendCapReachedSchema } from '@tessera/contracts/tessera/billing/v1/events_pb.js';
 import { outgoingEvent, type OutgoingEvent } from '@tessera/documents/outgoing-event.js';
+import { ownerOf, walletOf } from './wallets.js';
 import { spendableTokens, usedByMember, type Account } from './account.js';
 
 /** Shares of a cap at which its owner is told: in time to do something, and when nothing goes any more. */
@@ -22,11 +23,12 @@ export function telling<T>(account: Account, told: OutgoingEvent[], change: () =
 /** Nobody wants to be told anything: the usual case, and the hot one. */
 const isQuiet = ({ settings }: Account): boolean => settings.lowBalanceTokens === undefined && settings.spendCapTokens === undefined && settings.members.every(({ capTokens }) => capTokens === undefined);
 
-function alertsOf({ accountId, settings, sequence }: Account, before: Standing, after: Standing): OutgoingEvent[] {
+function alertsOf({ accountId: ledgerId, settings, sequence }: Account, before: Standing, after: Standing): OutgoingEvent[] {
   const alerts: OutgoingEvent[] = [];
+  const accountId = ownerOf(ledgerId);
   const { lowBalanceTokens, spendCapTokens, members } = settings;
   if (lowBalanceTokens !== undefined && before.spendable >= lowBalanceTokens && after.spendable < lowBalanceTokens) {
-    alerts.push(outgoingEvent(LowBalanceReachedSchema, accountId, { accountId, balanceTokens: BigInt(after.spendable), lowBalanceTokens: BigInt(lowBalanceTokens), entry: BigInt(sequence) }));
+    alerts.push(outgoingEvent(LowBalanceReachedSchema, accountId, { accountId, balanceTokens: BigInt(after.spendable), lowBalanceTokens: BigInt(lowBalanceTokens), entry: BigInt(sequence), wallet: walletOf(ledgerId) }));
   }
   const capReached = (memberId: string, capTokens: number | undefined, usedBefore: number, used: number) => {
     if (capTokens === undefined) return;

@@ -36,7 +36,7 @@ describe('the audit', () => {
   it('finds nothing in accounts that only the ledger wrote, and adds them up', async () => {
     const { findings, summary } = await audited(billing.audit);
     expect(findings).toEqual([]);
-    expect(summary).toEqual({ accounts: 2, entries: 6, openHolds: 1, findings: 0, granted: 1_000_650, balance: 1_000_638, held: 8, spent: 4, expired: 0 });
+    expect(summary).toEqual({ accounts: 2, entries: 6, openHolds: 1, findings: 0, granted: 1_000_650, balance: 1_000_638, held: 8, spent: 4, expired: 0, creditWallets: 0, credits: { granted: 0, balance: 0, held: 0, spent: 0, expired: 0 } });
   });
 
   it.each<[string, Forgery, number, string]>([

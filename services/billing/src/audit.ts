@@ -9,10 +9,11 @@ import { canonical, entryHash } from './hash.js';
 import { evolve } from './evolve.js';
 import { decide, nextDue } from './ledger.js';
 import { commandOf } from './replay-commands.js';
+import { isCreditsAccount } from './wallets.js';
 
 /** Something that must not be. `invariant` is stable, `detail` is for a person. */
 export type Finding = { readonly accountId: string; readonly sequence: number; readonly invariant: string; readonly detail: string };
-export type AuditSummary = Readonly<Sums> & { readonly accounts: number; readonly entries: number; readonly openHolds: number; readonly findings: number };
+export type AuditSummary = Readonly<Sums> & { /** Credits are no tokens: their sums stand apart. */ readonly credits: Readonly<Sums>; readonly creditWallets: number; readonly accounts: number; readonly entries: number; readonly openHolds: number; readonly findings: number };
 export type AuditResult = { readonly finding: Finding } | { readonly summary: AuditSummary };
 
 type Broken = Pick<Finding, 'invariant' | 'detail'>;
@@ -31,21 +32,23 @@ export class Audit {
 
   /** One account, or all when `accountId` is empty. At most one finding for an account: after the first broken entry nothing that follows can be judged. */
   async *run(accountId: string, signal: AbortSignal): AsyncIterable<AuditResult> {
-    const counts = { accounts: 0, entries: 0, openHolds: 0, findings: 0 };
-    const totals = emptySums();
+    const counts = { accounts: 0, creditWallets: 0, entries: 0, openHolds: 0, findings: 0 };
+    const [totals, credits] = [emptySums(), emptySums()];
     for await (const id of this.accountIds.named(accountId)) {
       if (signal.aborted) return;
       const { account, finding } = await this.auditAccount(id);
-      counts.accounts++;
+      const isCredits = isCreditsAccount(id);
+      counts[isCredits ? 'creditWallets' : 'accounts']++;
+      const sums = isCredits ? credits : totals;
       counts.entries += account.sequence;
       counts.openHolds += account.holds.size;
-      for (const name of Object.keys(totals) as (keyof Sums)[]) totals[name] += account.totals[name];
+      for (const name of Object.keys(sums) as (keyof Sums)[]) sums[name] += account.totals[name];
       if (finding) {
         counts.findings++;
         yield { finding };
       }
     }
-    yield { summary: { ...counts, ...totals } };
+    yield { summary: { ...counts, ...totals, credits } };
   }
 
   private async auditAccount(accountId: string): Promise<{ account: Account; finding?: Finding }> {

@@ -1,5 +1,6 @@
 import type { Entry, Lane } from './account.js';
 import type { Past } from './commands.js';
+import { ownerOf, walletOf, type Wallet } from './wallets.js';
 import { heldTokens } from './evolve.js';
 import { totalOf, type Quote, type QuoteLine } from './quote.js';
 
@@ -16,6 +17,7 @@ export type Bill = {
   readonly chargedTokens: number;
   readonly returnedTokens: number;
   readonly lane: Lane;
+  readonly wallet: Wallet;
 };
 
 const noQuote: Quote = { catalogueVersion: '', lines: [], totalTokens: 0 };
@@ -29,12 +31,13 @@ export function billOf({ opening, closing }: Past): Bill | undefined {
   const chargedLines = closing?.kind === 'settle' ? closing.chargedLines : [];
   const chargedTokens = totalOf(chargedLines);
   const state = closing === undefined ? 'held' : closing.kind === 'settle' ? 'settled' : 'released';
-  return { jobId, accountId, state, quote, chargedLines, heldTokens: held, chargedTokens, returnedTokens: state === 'held' ? 0 : held - chargedTokens, lane };
+  return { jobId, accountId: ownerOf(accountId), wallet: walletOf(accountId), state, quote, chargedLines, heldTokens: held, chargedTokens, returnedTokens: state === 'held' ? 0 : held - chargedTokens, lane };
 }
 
 const neverHeld = ({ jobId, accountId }: Extract<Entry, { kind: 'release' }>): Bill => ({
   jobId,
-  accountId,
+  accountId: ownerOf(accountId),
+  wallet: walletOf(accountId),
   state: 'released',
   quote: noQuote,
   chargedLines: [],

@@ -40,6 +40,7 @@ describe('the billing contract', () => {
     const { account } = await controller.openAccount(create(OpenAccountRequestSchema, { accountId: 'acme', plan: 'free' }));
     expect(account).toEqual({
       accountId: 'acme',
+      utcOffsetMinutes: 0,
       plan: 'owner',
       balanceTokens: 1_000_000n,
       heldTokens: 0n,
@@ -127,7 +128,7 @@ describe('the billing contract', () => {
     await controller.reserve(reserveRequest());
     const messages = await lastValueFrom(controller.audit(create(AuditRequestSchema)).pipe(toArray()));
     expect(messages).toEqual([
-      { result: { case: 'summary', value: { accounts: 1n, entries: 2n, openHolds: 1n, findings: 0n, grantedTokens: 1_000_000n, spentTokens: 0n, heldTokens: 8n, balanceTokens: 999_992n, expiredTokens: 0n } } },
+      { result: { case: 'summary', value: { accounts: 1n, entries: 2n, openHolds: 1n, findings: 0n, grantedTokens: 1_000_000n, spentTokens: 0n, heldTokens: 8n, balanceTokens: 999_992n, expiredTokens: 0n, creditWallets: 0n, grantedCredits: 0n, spentCredits: 0n, heldCredits: 0n, balanceCredits: 0n } } },
     ]);
   });
 

@@ -28,9 +28,10 @@ import { Audit, type AuditResult } from './audit.js';
 import type { Bill } from './bill.js';
 import { invalidField } from './errors.js';
 import { whole } from './input.js';
-import type { ComputeSpec, Quote } from './quote.js';
+import { computeKinds, type ComputeSpec, type Quote } from './quote.js';
 import { Reservations } from './reservations.js';
 import { Statements } from './statements.js';
+import { walletNamed } from './wallets.js';
 
 /** Translates between the contract and the use cases, nothing else. Inside, amounts are numbers; on the wire they are 64 bits wide. */
 @Controller()
@@ -43,8 +44,8 @@ export class BillingController {
   ) {}
 
   @GrpcMethod(BillingService.typeName)
-  async openAccount({ accountId, plan, seats }: OpenAccountRequest) {
-    return { account: accountMessage(await this.accounts.open(accountId, plan, seats || undefined)) };
+  async openAccount({ accountId, plan, seats, utcOffsetMinutes }: OpenAccountRequest) {
+    return { account: accountMessage(await this.accounts.open(accountId, plan, seats || undefined, utcOffsetMinutes)) };
   }
 
   @GrpcMethod(BillingService.typeName)
@@ -53,14 +54,14 @@ export class BillingController {
   }
 
   @GrpcMethod(BillingService.typeName)
-  async quote({ compute }: QuoteRequest) {
-    return { quote: quoteMessage(this.reservations.quote(computeOf(compute))) };
+  async quote({ compute, accountId, wallet }: QuoteRequest) {
+    return { quote: quoteMessage(await this.reservations.quote(computeOf(compute), accountId || undefined, walletNamed(wallet))) };
   }
 
   @GrpcMethod(BillingService.typeName)
-  async reserve({ accountId, jobId, compute, deadlineMs, memberId, project }: ReserveRequest) {
+  async reserve({ accountId, jobId, compute, deadlineMs, memberId, project, wallet }: ReserveRequest) {
     const attribution = { ...(memberId ? { memberId } : {}), ...(project ? { project } : {}) };
-    const { bill, balanceTokens, limits } = await this.reservations.reserve(accountId, jobId, computeOf(compute), whole('deadline_ms', deadlineMs), attribution);
+    const { bill, balanceTokens, limits } = await this.reservations.reserve(accountId, jobId, computeOf(compute), whole('deadline_ms', deadlineMs), attribution, walletNamed(wallet));
     return { bill: billMessage(bill), balanceTokens: BigInt(balanceTokens), limits };
   }
 
@@ -75,8 +76,8 @@ export class BillingController {
   }
 
   @GrpcMethod(BillingService.typeName)
-  async topUp({ accountId, operationId, tokens }: TopUpRequest) {
-    return { account: accountMessage(await this.accounts.topUp(accountId, operationId, whole('tokens', tokens))) };
+  async topUp({ accountId, operationId, tokens, wallet }: TopUpRequest) {
+    return { account: accountMessage(await this.accounts.topUp(accountId, operationId, whole('tokens', tokens), walletNamed(wallet))) };
   }
 
   @GrpcMethod(BillingService.typeName)
@@ -86,8 +87,8 @@ export class BillingController {
   }
 
   @GrpcMethod(BillingService.typeName)
-  async listEntries({ accountId, pageSize, pageToken }: ListEntriesRequest) {
-    const { entries, next } = await this.statements.entries(accountId, pageSize, pageToken);
+  async listEntries({ accountId, pageSize, pageToken, wallet }: ListEntriesRequest) {
+    const { entries, next } = await this.statements.entries(accountId, pageSize, pageToken, walletNamed(wallet));
     return { entries: entries.map(entryMessage), nextPageToken: next ?? '' };
   }
 
@@ -100,15 +101,25 @@ export class BillingController {
 function computeOf(compute: ComputeSpecMessage | undefined): ComputeSpec {
   if (!compute) throw invalidField('compute', 'compute is missing.');
   const { modelId, widthPx, heightPx, steps, images, superResolution, surcharges } = compute;
-  return { modelId, widthPx, heightPx, steps, images, superResolution, surcharges };
+  return { modelId, widthPx, heightPx, steps, images, superResolution, surcharges, ...workOf(compute) };
+}
+
+/** What is not an image says so. */
+function workOf({ kind, complexity, epochs }: ComputeSpecMessage): Pick<ComputeSpec, 'kind' | 'complexity' | 'epochs'> {
+  const known = computeKinds.find((name) => name === (kind || 'image'));
+  if (!known) throw invalidField('compute.kind', `compute.kind must be one of ${computeKinds.join(', ')}.`);
+  if (!['', 'standard', 'complex'].includes(complexity)) throw invalidField('compute.complexity', 'compute.complexity must be standard or complex.');
+  if (known === 'image') return {};
+  return { kind: known, ...(known === 'motion' && complexity === 'complex' ? { complexity } : {}), ...(known === 'training' ? { epochs } : {}) };
 }
 
 const lineMessage = ({ kind, description, tokens }: Quote['lines'][number]) => ({ kind, description, tokens: BigInt(tokens) });
 
-const quoteMessage = ({ catalogueVersion, lines, totalTokens }: Quote): MessageInitShape<typeof QuoteSchema> => ({
+const quoteMessage = ({ catalogueVersion, lines, totalTokens, wallet }: Quote): MessageInitShape<typeof QuoteSchema> => ({
   catalogueVersion,
   lines: lines.map(lineMessage),
   totalTokens: BigInt(totalTokens),
+  wallet: wallet ?? 'plan',
 });
 
 const billStates = { held: BillState.HELD, settled: BillState.SETTLED, released: BillState.RELEASED } as const;
@@ -123,6 +134,7 @@ const billMessage = (bill: Bill): MessageInitShape<typeof BillSchema> => ({
   chargedTokens: BigInt(bill.chargedTokens),
   returnedTokens: BigInt(bill.returnedTokens),
   lane: bill.lane,
+  wallet: bill.wallet,
 });
 
 const entryMessage = (entry: Entry): MessageInitShape<typeof LedgerEntrySchema> => ({
@@ -157,6 +169,11 @@ const summaryMessage = (summary: Extract<AuditResult, { summary: unknown }>['sum
       heldTokens: BigInt(summary.held),
       balanceTokens: BigInt(summary.balance),
       expiredTokens: BigInt(summary.expired),
+      creditWallets: BigInt(summary.creditWallets),
+      grantedCredits: BigInt(summary.credits.granted),
+      spentCredits: BigInt(summary.credits.spent),
+      heldCredits: BigInt(summary.credits.held),
+      balanceCredits: BigInt(summary.credits.balance),
     },
   },
 });

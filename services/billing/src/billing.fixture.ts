@@ -6,6 +6,7 @@ import type { EventBus } from '@tessera/events/event-bus.js';
 import { openEventBus } from '@tessera/events/open-event-bus.js';
 import { ManualClock } from '@tessera/platform/clock.js';
 import { createLogger } from '@tessera/platform/logger.js';
+import { AcceptedPictures } from './accepted-pictures.js';
 import { AccountIds } from './account-ids.js';
 import { AccountDocuments } from './account.documents.js';
 import { AccountStore } from './account.store.js';
@@ -18,6 +19,7 @@ import { DeletedJobs } from './deleted-jobs.js';
 import { DueWork } from './due-work.js';
 import { EconomyController } from './economy.controller.js';
 import { History } from './history.js';
+import { JobWallets } from './job-wallets.js';
 import { Payments } from './payments.js';
 import { PaymentDocuments } from './payments/payment.documents.js';
 import { StripePayments } from './payments/stripe.js';
@@ -44,6 +46,7 @@ export type TestBilling = {
   readonly statements: Statements;
   readonly books: Books;
   readonly usage: UsageReports;
+  readonly acceptedPictures: AcceptedPictures;
   readonly audit: Audit;
   /** The jobs that generation knows. */
   readonly generation: SmallGeneration;
@@ -74,15 +77,17 @@ export async function openBilling(dataDir?: string, clock = new ManualClock()): 
   const documents = new AccountDocuments(installation.documents);
   const store = new AccountStore(documents);
   const prices = PriceList.bundled();
-  const accounts = new Accounts(store, prices, clock);
-  const reservations = new Reservations(store, prices, clock);
-  const statements = new Statements(store, documents);
+  const wallets = new JobWallets(store, prices, clock);
+  const accounts = new Accounts(store, prices, clock, wallets);
+  const reservations = new Reservations(store, prices, clock, wallets);
+  const statements = new Statements(store, documents, wallets);
   const history = new History(store, documents, clock);
   const books = new Books(history, clock);
-  const usage = new UsageReports(history, documents);
   const accountIds = new AccountIds(documents);
   const audit = new Audit(store, documents, accountIds);
   const generation = new SmallGeneration();
+  const acceptedPictures = new AcceptedPictures(installation.documents, bus);
+  const usage = new UsageReports(history, documents, acceptedPictures, generation);
   const deletedJobs = new DeletedJobs(installation.documents, bus);
   const reconciliation = new Reconciliation(accountIds, history, documents, deletedJobs, clock, generation);
   const settlement = new Settlement(reservations, bus, logger);
@@ -90,7 +95,7 @@ export async function openBilling(dataDir?: string, clock = new ManualClock()): 
   const controller = new BillingController(accounts, reservations, statements, audit);
   const economy = new EconomyController(accounts, books, usage, new PlanList(prices, clock), reconciliation);
   const payments = new Payments(accounts, new PaymentDocuments(installation.documents), prices, clock, [new StripePayments([stripeSecret, 'whsec_of_the_day_before'])]);
-  const simulation = new Simulation(accountIds, history, prices);
+  const simulation = new Simulation(accountIds, history, prices, clock);
   const stop = async () => {
     await dueWork.onModuleDestroy();
     statements.onModuleDestroy();
@@ -105,7 +110,7 @@ export async function openBilling(dataDir?: string, clock = new ManualClock()): 
     await stop();
     return openBilling(folder, clock);
   };
-  return { dataDir: folder, installation, clock, bus, documents, store, accounts, reservations, statements, books, usage, audit, generation, deletedJobs, reconciliation, simulation, payments, settlement, dueWork, controller, economy, stop, close, reopened };
+  return { dataDir: folder, installation, clock, bus, documents, store, accounts, reservations, statements, books, usage, acceptedPictures, audit, generation, deletedJobs, reconciliation, simulation, payments, settlement, dueWork, controller, economy, stop, close, reopened };
 }
 
 /** Costs 8 tokens: 6 for the compute, 2 for the super-resolution. */

@@ -3,6 +3,7 @@ import { BillingService } from '@tessera/contracts/tessera/billing/v1/billing_pb
 import { EconomyService } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
 import type { ServiceDefinition } from '@tessera/host/service-definition.js';
 import { Config } from '@tessera/platform/config.js';
+import { AcceptedPictures } from './accepted-pictures.js';
 import { AccountIds } from './account-ids.js';
 import { AccountDocuments } from './account.documents.js';
 import { AccountStore } from './account.store.js';
@@ -16,6 +17,7 @@ import { DeletedJobs } from './deleted-jobs.js';
 import { DueWork } from './due-work.js';
 import { EconomyController } from './economy.controller.js';
 import { History } from './history.js';
+import { JobWallets } from './job-wallets.js';
 import { PaymentsController } from './payments.controller.js';
 import { PAYMENT_PROVIDERS, Payments } from './payments.js';
 import { PaymentDocuments } from './payments/payment.documents.js';
@@ -38,11 +40,13 @@ const providersOf = ({ stripeWebhookSecrets }: Config): PaymentProvider[] => (st
     { provide: PriceList, inject: [Config], useFactory: ({ catalogueFile }: Config) => PriceList.open(catalogueFile) },
     AccountDocuments,
     AccountStore,
+    JobWallets,
     Accounts,
     Reservations,
     Statements,
     History,
     Books,
+    AcceptedPictures,
     UsageReports,
     PlanList,
     AccountIds,

@@ -3,6 +3,7 @@ import { Clock } from '@tessera/platform/clock.js';
 import { bucketBalances, emptyAccount, frozenTokens, spendableTokens, type Account, type BucketBalance, type Entry, type Posting, type Sums } from './account.js';
 import { csvHeader, csvOf } from './csv.js';
 import { evolve } from './evolve.js';
+import { parquetOf } from './parquet.js';
 import { History, instantMsMax, type Period } from './history.js';
 import { checkWhole } from './input.js';
 
@@ -55,6 +56,11 @@ export class Books {
       header = '';
     }
     if (header) yield header;
+  }
+
+  /** The next piece of one file. */
+  parquet(accountId: string, period: Period): AsyncIterable<Uint8Array> {
+    return parquetOf(this.history.pages(accountId, period));
   }
 }
 

@@ -9,5 +9,8 @@ export function monthsAfter(anchorMs: number, months: number): number {
   return midnightMs + (((anchorMs % dayMs) + dayMs) % dayMs);
 }
 
-/** The next 00:00 UTC, never this instant. */
-export const nextMidnightMs = (nowMs: number): number => (Math.floor(nowMs / dayMs) + 1) * dayMs;
+/** The next 00:00 of clocks that are so far ahead of UTC, never this instant. A fixed distance, because rules of summer time change, and what an entry decided must stay true. */
+export function nextMidnightMs(nowMs: number, utcOffsetMinutes = 0): number {
+  const aheadMs = utcOffsetMinutes * 60_000;
+  return (Math.floor((nowMs + aheadMs) / dayMs) + 1) * dayMs - aheadMs;
+}

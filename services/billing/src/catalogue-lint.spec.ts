@@ -22,6 +22,13 @@ describe('the linter of price lists', () => {
     expect(PriceList.check(bundled(), PriceList.bundled()).findings).toEqual([]);
   });
 
+  it('finds nothing wrong with an enterprise row of your own, which can then be taken', () => {
+    const { plans } = PriceList.bundled().newest;
+    const { prices, findings } = PriceList.check(changed('0.plans.acme-enterprise', { ...plans['team-growth'], name: 'Acme', priceCents: 20_000, seats: { min: 50, max: 500 } }));
+    expect(findings).toEqual([]);
+    expect(prices?.terms('acme-enterprise', 120, Date.now())).toMatchObject({ plan: 'acme-enterprise', seats: 120, seatTokens: 60_000 });
+  });
+
   it.each([
     ['0.plans.artisan.grant.tokens', -1, 'error', 'shape'],
     ['0.plans.artisan.grant.tokens', 0.5, 'error', 'shape'],
@@ -34,6 +41,12 @@ describe('the linter of price lists', () => {
     ['0.cancelledPlan', 'artisan', 'error', 'cancelled_plan_costs'],
     ['0.plans.free.grant.bucket', 'fast', 'error', 'wrong_bucket'],
     ['0.plans.free.bankTokens', 5, 'error', 'daily_bank'],
+    ['0.apiCredits', undefined, 'error', 'credits_not_sold'],
+    ['0.apiCredits.packs.small', { name: 'Small', tokens: 1, priceCents: 1 }, 'error', 'pack_named_twice'],
+    ['0.apiCredits.packs.api-large.priceCents', 90_000, 'warning', 'pack_dearer_than_smaller'],
+    ['0.apiCredits.compute.defaultMilliTokens', 0, 'warning', 'model_costs_nothing'],
+    ['0.motion.tokensMin', 61, 'error', 'motion_bounds'],
+    ['0.plans.artisan.apiTrack', 'cash', 'error', 'shape'],
     ['0.plans.artisan.isPaid', false, 'error', 'paid_plan_frozen'],
     ['0.plans.artisan.seats', { min: 5, max: 2 }, 'error', 'no_seats'],
     ['0.plans.artisan.bankTokens', 10, 'warning', 'bank_below_allowance'],

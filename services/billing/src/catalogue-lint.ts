@@ -13,7 +13,7 @@ export function lint(versions: readonly Catalogue[], inUse: readonly Catalogue[]
   return [
     ...versions.flatMap((catalogue, at) => [
       ...asErrors(at, [...orderErrors(versions, at), ...nameErrors(catalogue), ...Object.entries(catalogue.plans).flatMap(([name, plan]) => planErrors(name, plan))]),
-      ...asWarnings(at, [...Object.entries(catalogue.plans).flatMap(([name, plan]) => planWarnings(name, plan)), ...packWarnings(catalogue), ...priceWarnings(catalogue)]),
+      ...asWarnings(at, [...Object.entries(catalogue.plans).flatMap(([name, plan]) => planWarnings(name, plan)), ...packWarnings('packs', catalogue.packs), ...packWarnings('apiCredits.packs', catalogue.apiCredits?.packs ?? {}), ...priceWarnings('compute', catalogue), ...(catalogue.apiCredits ? priceWarnings('apiCredits.compute', catalogue.apiCredits) : [])]),
     ]),
     ...inUse.flatMap((known) => historyFindings(versions, known)),
   ];
@@ -29,12 +29,15 @@ function orderErrors(versions: readonly Catalogue[], at: number): Found[] {
   return [];
 }
 
-function nameErrors({ plans, aliases, cancelledPlan }: Catalogue): Found[] {
+function nameErrors({ plans, aliases, cancelledPlan, packs, apiCredits, motion: theirs }: Catalogue): Found[] {
   const found: Found[] = Object.entries(aliases).flatMap(([alias, plan]) => {
     if (Object.hasOwn(plans, alias)) return [{ path: `aliases.${alias}`, code: 'alias_hides_plan', message: `${alias} is a plan itself.` }];
     return Object.hasOwn(plans, plan) ? [] : [{ path: `aliases.${alias}`, code: 'unknown_plan', message: `There is no plan ${plan}.` }];
   });
   const after = Object.hasOwn(plans, cancelledPlan) ? plans[cancelledPlan] : undefined;
+  for (const pack of Object.keys(apiCredits?.packs ?? {})) if (Object.hasOwn(packs, pack)) found.push({ path: `apiCredits.packs.${pack}`, code: 'pack_named_twice', message: 'There is a pack of tokens of that name.' });
+  for (const [plan, { apiTrack }] of Object.entries(plans)) if (apiTrack === 'credits' && !apiCredits) found.push({ path: `plans.${plan}.apiTrack`, code: 'credits_not_sold', message: 'Its jobs are paid for in API credits, and the price list sells none.' });
+  for (const [at, { motion }] of Object.entries({ motion: { motion: theirs }, 'apiCredits.motion': { motion: apiCredits?.motion } })) if (motion && motion.tokensMin > motion.tokensMax) found.push({ path: at, code: 'motion_bounds', message: 'The least that a clip costs is more than the most.' });
   if (!after) found.push({ path: 'cancelledPlan', code: 'unknown_plan', message: `There is no plan ${cancelledPlan}.` });
   else if (after.priceCents > 0) found.push({ path: 'cancelledPlan', code: 'cancelled_plan_costs', message: 'Whoever cancels would go on paying.' });
   return found;
@@ -59,18 +62,18 @@ function planWarnings(name: string, { cadence, grant, bankTokens, limits }: Plan
 }
 
 /** A larger pack that costs more a token will not be bought. */
-function packWarnings({ packs }: Catalogue): Found[] {
+function packWarnings(path: string, packs: Catalogue['packs']): Found[] {
   const sorted = Object.entries(packs).sort(([, a], [, b]) => a.tokens - b.tokens);
   return sorted.flatMap(([name, pack], at) => {
     const smaller = sorted[at - 1];
     if (!smaller || pack.priceCents * smaller[1].tokens <= smaller[1].priceCents * pack.tokens) return [];
-    return [{ path: `packs.${name}`, code: 'pack_dearer_than_smaller', message: `A token costs more than in ${smaller[0]}.` }];
+    return [{ path: `${path}.${name}`, code: 'pack_dearer_than_smaller', message: `A token costs more than in ${smaller[0]}.` }];
   });
 }
 
-function priceWarnings({ compute }: Catalogue): Found[] {
+function priceWarnings(path: string, { compute }: Pick<Catalogue, 'compute'>): Found[] {
   const free = Object.entries({ ...compute.milliTokensByModel, '(any other)': compute.defaultMilliTokens }).filter(([, milliTokens]) => milliTokens === 0);
-  return free.map(([model]) => ({ path: `compute.milliTokensByModel.${model}`, code: 'model_costs_nothing', message: 'Its pictures are free.' }));
+  return free.map(([model]) => ({ path: `${path}.milliTokensByModel.${model}`, code: 'model_costs_nothing', message: 'Its pictures are free.' }));
 }
 
 /** Holds settle at the version of their quote, and accounts stay on their plans. */

@@ -26,12 +26,14 @@ export class CatalogueController {
   }
 
   @GrpcMethod(EconomyService.typeName)
-  simulateCatalogue({ catalogueJson, accountId, toMs }: SimulateCatalogueRequest) {
-    return streamOf((signal) => this.simulate(catalogueJson, accountId, whole('to_ms', toMs), signal));
+  simulateCatalogue(request: SimulateCatalogueRequest) {
+    return streamOf((signal) => this.simulate(request, signal));
   }
 
-  private async *simulate(catalogueJson: string, accountId: string, toMs: number, signal: AbortSignal) {
-    for await (const { real, simulated, ...account } of this.simulation.run(parsed(catalogueJson), accountId, { toMs }, signal)) yield { ...account, real: outcomeMessage(real), simulated: outcomeMessage(simulated) };
+  private async *simulate({ catalogueJson, accountId, toMs, synthetic }: SimulateCatalogueRequest, signal: AbortSignal) {
+    const priceList = parsed(catalogueJson);
+    const lives = synthetic ? this.simulation.runSynthetic(priceList, synthetic, signal) : this.simulation.run(priceList, accountId, { toMs: whole('to_ms', toMs) }, signal);
+    for await (const { real, simulated, ...account } of lives) yield { ...account, real: outcomeMessage(real), simulated: outcomeMessage(simulated) };
   }
 }
 

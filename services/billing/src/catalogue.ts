@@ -2,11 +2,14 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { burnOrder } from './buckets.js';
 import { lint, schemaFindings, type LintFinding } from './catalogue-lint.js';
-import { invalidSeats, unknownCatalogue, unknownPack, unknownPlan } from './errors.js';
+import { creditsNotSold, invalidSeats, unknownCatalogue, unknownPack, unknownPlan } from './errors.js';
+import type { PriceTable } from './quote.js';
 import type { Terms } from './terms.js';
+import { wallets, type Wallet } from './wallets.js';
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9_.-]{0,63}$/i);
 const grantTokens = z.int().min(1).max(1_000_000_000_000);
+const fewTokens = z.int().min(0).max(1_000_000);
 /** Thousandths of a token: prices finer than a token without fractions. The ceiling keeps every price of the largest job far below 2^53. */
 const milliTokens = z.int().min(0).max(1_000_000);
 const limit = z.int().min(0).max(1_000_000);
@@ -20,7 +23,7 @@ const planSchema = z.strictObject({
   priceCents: cents,
   cadence: z.enum(['monthly', 'daily', 'once']),
   /** What every cycle begins with, for each seat. */
-  grant: z.strictObject({ bucket: z.enum(burnOrder), tokens: grantTokens }),
+  grant: z.strictObject({ bucket: z.enum(burnOrder), tokens: z.union([z.literal(0), grantTokens]) }),
   /** Cap of the rollover bank, for each seat. */
   bankTokens: z.int().min(0).max(1_000_000_000_000),
   /** May buy packs and spend what has rolled over. */
@@ -33,11 +36,30 @@ const planSchema = z.strictObject({
   storedModels: limit,
   hasApi: z.boolean(),
   motion: z.enum(['none', 'limited', 'full']),
+  /** What pays for jobs: the plan's tokens, or API credits for accounts that have nothing else. */
+  apiTrack: z.enum(wallets).default('plan'),
   /** 0 means unlimited. */
   limits: z.strictObject({ requestsPerMinute: limit, concurrentJobs: limit, queuedJobs: limit }),
 });
 
 const packSchema = z.strictObject({ name: z.string().min(1), tokens: grantTokens, priceCents: cents });
+
+/** What work costs, in thousandths and whole tokens. What a table leaves out cannot be bought at it. */
+const priceTable = {
+  /** Price of one megapixel-step of a model: how much compute a step of it takes. */
+  compute: z.strictObject({ defaultMilliTokens: milliTokens, milliTokensByModel: z.record(name, milliTokens) }),
+  superResolution: z.strictObject({ milliTokensPerMegapixel: milliTokens }),
+  /** A share of the compute line, or so many tokens for each job. */
+  surcharges: z.record(name, z.union([z.strictObject({ percentOfCompute: z.int().min(0).max(1_000) }), z.strictObject({ tokens: fewTokens })])),
+  /** Of a clip: the least, plus its resolution and its complexity, up to the most. */
+  motion: z.strictObject({ tokensMin: fewTokens, tokensMax: fewTokens, tokensPerMegapixel: fewTokens, complexTokens: fewTokens }).optional(),
+  /** Of a megapixel of one image, looked at once. */
+  training: z.strictObject({ milliTokensPerMegapixelEpoch: milliTokens }).optional(),
+  /** Of a megapixel of the enlarged picture. */
+  upscale: z.strictObject({ milliTokensPerMegapixel: milliTokens }).optional(),
+};
+
+const apiCreditsSchema = z.strictObject({ packs: z.record(name, packSchema), ...priceTable });
 
 const catalogueSchema = z.strictObject({
   version: z.string().min(1).max(64),
@@ -49,10 +71,9 @@ const catalogueSchema = z.strictObject({
   /** Where an account goes when its paid plan is cancelled. */
   cancelledPlan: name,
   packs: z.record(name, packSchema).default({}),
-  /** Price of one megapixel-step of a model: how much compute a step of it takes. */
-  compute: z.strictObject({ defaultMilliTokens: milliTokens, milliTokensByModel: z.record(name, milliTokens) }),
-  superResolution: z.strictObject({ milliTokensPerMegapixel: milliTokens }),
-  surcharges: z.record(name, z.strictObject({ percentOfCompute: z.int().min(0).max(1_000) })),
+  ...priceTable,
+  /** The second wallet: packs of credits, and what work costs in them. Absent: none are sold. */
+  apiCredits: apiCreditsSchema.optional(),
 });
 
 const priceListSchema = z
@@ -127,12 +148,24 @@ export class PriceList {
     return termsOf(this.at(nowMs), plan, seats);
   }
 
-  pack(pack: string, nowMs: number): Pack {
-    const { packs } = this.at(nowMs);
-    const found = Object.hasOwn(packs, pack) ? packs[pack] : undefined;
-    if (!found) throw unknownPack(pack);
-    return found;
+  /** Of tokens or of credits: no name stands for both. */
+  pack(pack: string, nowMs: number): Pack & { readonly wallet: Wallet } {
+    const { packs, apiCredits } = this.at(nowMs);
+    const found = packNamed(packs, pack);
+    if (found) return { ...found, wallet: 'plan' };
+    const ofCredits = apiCredits && packNamed(apiCredits.packs, pack);
+    if (!ofCredits) throw unknownPack(pack);
+    return { ...ofCredits, wallet: 'credits' };
   }
+}
+
+const packNamed = (packs: Readonly<Record<string, Pack>>, pack: string): Pack | undefined => (Object.hasOwn(packs, pack) ? packs[pack] : undefined);
+
+/** What work costs in a wallet. FailedPrecondition `credits_not_sold`. */
+export function pricesIn({ version, apiCredits, ...prices }: Catalogue, wallet: Wallet): PriceTable {
+  if (wallet === 'plan') return { ...prices, version, wallet };
+  if (!apiCredits) throw creditsNotSold();
+  return { ...apiCredits, version, wallet };
 }
 
 function planNamed({ plans, aliases }: Catalogue, asked: string): { id: string; plan: Plan } {
@@ -158,5 +191,6 @@ export function termsOf(catalogue: Catalogue, asked: string, wanted?: number): T
     seatBankTokens: plan.bankTokens,
     isPaid: plan.isPaid,
     hasRelaxedLane: plan.relaxed.includes('image'),
+    ...(plan.relaxed.includes('motion') ? { hasRelaxedMotion: true as const } : {}),
   };
 }

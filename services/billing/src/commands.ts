@@ -1,10 +1,10 @@
-import type { Attribution, Entry, GrantedLot, Posting } from './account.js';
+import type { Attribution, Entry, GrantedLot, PlanAsked, Posting } from './account.js';
 import type { BucketName } from './buckets.js';
 import { holdAlreadySettled, holdExpired, holdReleased, jobClosed, jobIdReused, operationIdReused, unknownHold } from './errors.js';
 import { canonical } from './hash.js';
 import type { ComputeSpec, Quote, QuoteLine } from './quote.js';
 import type { SettingsChange } from './settings.js';
-import type { Terms } from './terms.js';
+import type { Pause, Terms } from './terms.js';
 
 /** Why a hold went back: the caller's word, or one of billing's own two. */
 export const releasedByDeadline = 'hold_deadline';
@@ -14,13 +14,15 @@ export type Grant = { readonly bucket: BucketName; readonly tokens: number; read
 
 /** What can be asked of an account. `nowMs` is when it was asked: the rules have no clock of their own. */
 export type Command = { readonly nowMs: number } & (
-  | { readonly kind: 'open'; readonly plan: string; readonly grants: readonly Grant[]; readonly terms?: Terms }
+  | { readonly kind: 'open'; readonly plan: string; readonly grants: readonly Grant[]; readonly terms?: Terms; readonly utcOffsetMinutes?: number }
   | { readonly kind: 'topUp'; readonly operationId: string; readonly tokens: number }
   | ({ readonly kind: 'reserve'; readonly jobId: string; readonly compute: ComputeSpec; readonly quote: Quote; readonly deadlineMs: number } & Attribution)
   | { readonly kind: 'settle'; readonly jobId: string; readonly imagesDelivered: number; readonly chargedLines: readonly QuoteLine[]; /** When the job ended, which may be long before this command arrives. */ readonly finishedMs: number }
   | { readonly kind: 'release'; readonly jobId: string; readonly reason: string }
   | { readonly kind: 'changePlan'; readonly operationId: string; readonly terms: Terms }
   | { readonly kind: 'cancel'; readonly operationId: string; /** Of the plan that comes after. */ readonly terms: Terms }
+  | { readonly kind: 'pause'; readonly operationId: string; /** Of the plan that holds meanwhile. */ readonly terms: Terms; readonly pause: Pause }
+  | { readonly kind: 'resume'; readonly operationId: string }
   /** `charged` are the postings by which a settlement spent; empty for a top-up. */
   | { readonly kind: 'reverse'; readonly reversedOperationId: string; readonly charged: readonly Posting[] }
   | { readonly kind: 'configure'; readonly operationId: string; readonly change: SettingsChange }
@@ -52,6 +54,8 @@ export function pastOperations(command: Command): { opening: string; closing?: s
       return { opening: topUpOperation(command.operationId) };
     case 'changePlan':
     case 'cancel':
+    case 'pause':
+    case 'resume':
       return { opening: planOperation(command.operationId) };
     case 'configure':
       return { opening: settingsOperation(command.operationId) };
@@ -77,18 +81,26 @@ export function earlierEffect(command: Command, { opening, closing }: Past): Ent
   return opening;
 }
 
-function isRepeat(command: Extract<Command, { kind: 'topUp' | 'changePlan' | 'cancel' | 'configure' }>, earlier: Entry): boolean {
+function isRepeat(command: Extract<Command, { kind: 'topUp' | 'changePlan' | 'cancel' | 'pause' | 'resume' | 'configure' }>, earlier: Entry): boolean {
   switch (command.kind) {
     case 'topUp':
       return earlier.kind === 'topup' && earlier.lots[0]?.tokens === command.tokens;
     case 'configure':
       return earlier.kind === 'settings' && canonical(earlier.change) === canonical(command.change);
-    default: {
-      const { plan, seats } = command.terms;
-      return earlier.kind === 'plan' && canonical(earlier.asked) === canonical({ plan, seats, isCancellation: command.kind === 'cancel' });
-    }
+    case 'resume':
+      return earlier.kind === 'plan' && earlier.asked.isResumption === true;
+    default:
+      return earlier.kind === 'plan' && canonical(earlier.asked) === canonical(askedBy(command));
   }
 }
+
+/** What an entry remembers of a change of plan, to know it again. */
+export const askedBy = (command: Extract<Command, { kind: 'changePlan' | 'cancel' | 'pause' }>): PlanAsked => ({
+  plan: command.terms.plan,
+  seats: command.terms.seats,
+  isCancellation: command.kind === 'cancel',
+  ...(command.kind === 'pause' ? { pause: command.pause } : {}),
+});
 
 type Closing = Extract<Command, { kind: 'settle' | 'release' }>;
 

@@ -5,6 +5,7 @@ import { AccountStore } from './account.store.js';
 import { Accounts } from './accounts.js';
 import { hourMs, twoPictures } from './billing.fixture.js';
 import { PriceList } from './catalogue.js';
+import { JobWallets } from './job-wallets.js';
 import { Reservations } from './reservations.js';
 
 /** Reserves and settles for as long as it lives, sixteen jobs at a time, and says on stdout what has been acknowledged. */
@@ -12,8 +13,10 @@ const [dataDir = '', run = ''] = process.argv.slice(2);
 const { documents } = await openDocuments({ dataDir });
 const store = new AccountStore(new AccountDocuments(documents));
 const clock = new SystemClock();
-const reservations = new Reservations(store, PriceList.bundled(), clock);
-await new Accounts(store, PriceList.bundled(), clock).open('acme', 'owner');
+const prices = PriceList.bundled();
+const wallets = new JobWallets(store, prices, clock);
+const reservations = new Reservations(store, prices, clock, wallets);
+await new Accounts(store, prices, clock, wallets).open('acme', 'owner');
 
 async function client(name: number): Promise<never> {
   for (let n = 0; ; n++) {

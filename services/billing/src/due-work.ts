@@ -9,6 +9,7 @@ import type { Entry } from './account.js';
 import { AccountDocuments, type DueHold } from './account.documents.js';
 import { AccountStore } from './account.store.js';
 import { releasedByDeadline } from './commands.js';
+import { observeHolds } from './ledger-metrics.js';
 
 /** Holds returned side by side; those of one account share commits. */
 const holdsPerSweep = 500;
@@ -42,6 +43,7 @@ export class DueWork implements OnModuleInit, OnModuleDestroy {
   ) {}
 
   async onModuleInit(): Promise<void> {
+    observeHolds(() => this.documents.countHolds(), () => this.documents.countHoldsDue(this.clock.now()));
     this.stopListening = this.store.onEntry((entry) => {
       const dueMs = dueAfter(entry);
       if (dueMs !== undefined) this.wakeAt(dueMs);

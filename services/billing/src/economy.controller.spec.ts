@@ -38,8 +38,8 @@ describe('the contract of the economy', () => {
 
   it('lists plans by their names, aliases and prices', () => {
     const { plans, packs } = economy.listPlans();
-    expect(plans.find(({ plan }) => plan === 'maestro')).toMatchObject({ priceCents: 6_000, seatTokens: 60_000n, seatBankTokens: 180_000n, aliases: ['pro'], hasRelaxedLane: true });
-    expect(packs.map(({ pack }) => pack)).toEqual(['small', 'medium', 'large']);
+    expect(plans.find(({ plan }) => plan === 'maestro')).toMatchObject({ priceCents: 6_000, seatTokens: 60_000n, seatBankTokens: 180_000n, aliases: ['pro', 'ultimate'], hasRelaxedLane: true, hasApi: true, motion: 'full', apiTrack: 'plan' });
+    expect(packs.map(({ pack }) => pack)).toEqual(['small', 'medium', 'large', 'api-small', 'api-medium', 'api-large']);
   });
 
   it('opens a team with its seats, and pools their tokens', async () => {
@@ -86,7 +86,7 @@ describe('the contract of the economy', () => {
     await reserve('one');
     await billing.reservations.settle('acme', 'one', 2);
     const { rows } = await economy.getUsage(create(GetUsageRequestSchema, { accountId: 'acme', by: 'project' }));
-    expect(rows).toEqual([{ key: 'ads', jobs: 1n, imagesDelivered: 2n, tokens: 8n }]);
+    expect(rows).toEqual([{ key: 'ads', jobs: 1n, imagesDelivered: 2n, imagesAccepted: 0n, tokens: 8n }]);
     await economy.reverseOperation(create(ReverseOperationRequestSchema, { accountId: 'acme', reversedOperationId: 'close:one' }));
     const { closing, lines } = await economy.getStatement(create(GetStatementRequestSchema, { accountId: 'acme' }));
     expect(lines.map(({ kind, tokens }) => [kind, tokens])).toEqual([['allowance', 100_000n], ['charged', -8n], ['refunded', 8n]]);

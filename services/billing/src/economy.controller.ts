@@ -6,16 +6,19 @@ import {
   type CancelPlanRequest,
   type ChangePlanRequest,
   type ExportEntriesRequest,
+  type ExportEntriesResponseSchema,
   type GetBalanceAtRequest,
   type GetStatementRequest,
   type GetUsageRequest,
   type LimitChange,
   type Period as PeriodMessage,
   type PositionSchema,
+  type PausePlanRequest,
   type PutMemberRequest,
   type ReconcileRequest,
   type ReconcileResponseSchema,
   type RemoveMemberRequest,
+  type ResumePlanRequest,
   type ReverseOperationRequest,
   type SetLimitsRequest,
 } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
@@ -23,12 +26,14 @@ import { streamOf } from '@tessera/rpc/streams.js';
 import { accountMessage, bucketMessage } from './account.message.js';
 import { Accounts } from './accounts.js';
 import { Books, type Position } from './books.js';
+import { invalidField } from './errors.js';
 import type { Period } from './history.js';
 import { whole } from './input.js';
 import { PlanList } from './plan-list.js';
 import { Reconciliation, type ReconcileFinding, type ReconcileSummary } from './reconciliation.js';
 import type { SettingsChange } from './settings.js';
 import { UsageReports, type UsageRow } from './usage-reports.js';
+import { ledgerIdOf, walletNamed } from './wallets.js';
 
 /** Translates between the contract and the use cases, nothing else. */
 @Controller()
@@ -62,9 +67,19 @@ export class EconomyController {
   }
 
   @GrpcMethod(EconomyService.typeName)
-  async setLimits({ accountId, operationId, spendCap, lowBalance }: SetLimitsRequest) {
+  async pausePlan({ accountId, operationId, resumesMs }: PausePlanRequest) {
+    return { account: accountMessage(await this.accounts.pause(accountId, operationId, resumesMs === 0n ? undefined : whole('resumes_ms', resumesMs))) };
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async resumePlan({ accountId, operationId }: ResumePlanRequest) {
+    return { account: accountMessage(await this.accounts.resume(accountId, operationId)) };
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async setLimits({ accountId, operationId, spendCap, lowBalance, wallet }: SetLimitsRequest) {
     const change = { kind: 'limits', ...limitOf('spendCapTokens', spendCap), ...limitOf('lowBalanceTokens', lowBalance) } as const;
-    return { account: accountMessage(await this.accounts.configure(accountId, operationId, change)) };
+    return { account: accountMessage(await this.accounts.configure(accountId, operationId, change, walletNamed(wallet))) };
   }
 
   @GrpcMethod(EconomyService.typeName)
@@ -79,24 +94,24 @@ export class EconomyController {
   }
 
   @GrpcMethod(EconomyService.typeName)
-  async reverseOperation({ accountId, reversedOperationId }: ReverseOperationRequest) {
-    return { account: accountMessage(await this.accounts.reverse(accountId, reversedOperationId)) };
+  async reverseOperation({ accountId, reversedOperationId, wallet }: ReverseOperationRequest) {
+    return { account: accountMessage(await this.accounts.reverse(accountId, reversedOperationId, walletNamed(wallet))) };
   }
 
   @GrpcMethod(EconomyService.typeName)
-  async getBalanceAt({ accountId, atMs }: GetBalanceAtRequest) {
-    return { position: positionMessage(await this.books.positionAt(accountId, whole('at_ms', atMs))) };
+  async getBalanceAt({ accountId, atMs, wallet }: GetBalanceAtRequest) {
+    return { position: positionMessage(await this.books.positionAt(ledgerIdOf(accountId, walletNamed(wallet)), whole('at_ms', atMs))) };
   }
 
   @GrpcMethod(EconomyService.typeName)
-  async getUsage({ accountId, period, by }: GetUsageRequest) {
-    const { rows, total } = await this.usage.by(accountId, by, periodOf(period));
+  async getUsage({ accountId, period, by, wallet }: GetUsageRequest) {
+    const { rows, total } = await this.usage.by(ledgerIdOf(accountId, walletNamed(wallet)), by, periodOf(period));
     return { rows: rows.map(usageMessage), total: usageMessage(total) };
   }
 
   @GrpcMethod(EconomyService.typeName)
-  async getStatement({ accountId, period }: GetStatementRequest) {
-    const { opening, closing, lines } = await this.books.statement(accountId, periodOf(period));
+  async getStatement({ accountId, period, wallet }: GetStatementRequest) {
+    const { opening, closing, lines } = await this.books.statement(ledgerIdOf(accountId, walletNamed(wallet)), periodOf(period));
     return {
       opening: positionMessage(opening),
       closing: positionMessage(closing),
@@ -105,8 +120,8 @@ export class EconomyController {
   }
 
   @GrpcMethod(EconomyService.typeName)
-  exportEntries({ accountId, period }: ExportEntriesRequest) {
-    return streamOf((signal) => this.csvMessages(accountId, periodOf(period), signal));
+  exportEntries({ accountId, period, wallet, format }: ExportEntriesRequest) {
+    return streamOf((signal) => this.exportMessages(ledgerIdOf(accountId, walletNamed(wallet)), periodOf(period), format, signal));
   }
 
   @GrpcMethod(EconomyService.typeName)
@@ -114,10 +129,12 @@ export class EconomyController {
     return streamOf((signal) => this.reconcileMessages(accountId, signal));
   }
 
-  private async *csvMessages(accountId: string, period: Period, signal: AbortSignal) {
-    for await (const csv of this.books.csv(accountId, period)) {
+  private async *exportMessages(ledgerId: string, period: Period, format: string, signal: AbortSignal): AsyncIterable<MessageInitShape<typeof ExportEntriesResponseSchema>> {
+    if (!['', 'csv', 'parquet'].includes(format)) throw invalidField('format', 'format must be csv or parquet.');
+    const pieces = format === 'parquet' ? this.books.parquet(ledgerId, period) : this.books.csv(ledgerId, period);
+    for await (const piece of pieces) {
       if (signal.aborted) return;
-      yield { csv };
+      yield typeof piece === 'string' ? { csv: piece } : { data: piece };
     }
   }
 
@@ -136,7 +153,7 @@ const periodOf = (period: PeriodMessage | undefined): Period => ({ fromMs: whole
 
 const limitOf = (name: 'spendCapTokens' | 'lowBalanceTokens', change: LimitChange | undefined) => (change === undefined ? {} : { [name]: change.tokens === undefined ? null : whole(name, change.tokens) });
 
-const usageMessage = ({ key, jobs, imagesDelivered, tokens }: UsageRow) => ({ key, jobs: BigInt(jobs), imagesDelivered: BigInt(imagesDelivered), tokens: BigInt(tokens) });
+const usageMessage = ({ key, jobs, imagesDelivered, imagesAccepted, tokens }: UsageRow) => ({ key, jobs: BigInt(jobs), imagesDelivered: BigInt(imagesDelivered), imagesAccepted: BigInt(imagesAccepted), tokens: BigInt(tokens) });
 
 const positionMessage = (position: Position): MessageInitShape<typeof PositionSchema> => ({
   atMs: BigInt(position.atMs),

@@ -13,6 +13,9 @@ export const unknownBill = (jobId: string) => notFound('unknown_bill', `Job ${jo
 export const unknownCatalogue = (version: string) =>
   failedPrecondition('unknown_catalogue_version', `Catalogue ${version}, at which this job was quoted, is no longer part of the price list.`);
 
+export const creditsNotSold = () => failedPrecondition('credits_not_sold', 'The price list sells no API credits.');
+export const notPriced = (kind: string) => failedPrecondition('not_priced', `The price list has no price for ${kind}.`);
+
 export const invalidId = (param: string, shape: string) => invalidArgument('invalid_id', `${param} must be ${shape}.`, { param });
 export const invalidField = (param: string, message: string) => invalidArgument('invalid_field', message, { param });
 export const invalidAmount = (param: string, message: string) => invalidArgument('invalid_amount', message, { param });
@@ -20,6 +23,9 @@ export const unknownSurcharge = (name: string) => invalidArgument('unknown_surch
 
 export const insufficientTokens = (needed: number, available: number) =>
   failedPrecondition('insufficient_tokens', `This job needs ${tokenCount(needed)} and the account has ${available.toLocaleString('en-US')}.`);
+export const insufficientCredits = (needed: number, available: number) =>
+  failedPrecondition('insufficient_credits', `This job needs ${needed.toLocaleString('en-US')} API credits and the account has ${available.toLocaleString('en-US')}.`);
+export const creditsHaveNoCycle = () => invalidField('spend_cap', 'API credits are bought and have no cycle that could be capped; set low_balance.');
 export const deadlinePassed = () => invalidArgument('deadline_passed', 'The deadline of the hold lies in the past.', { param: 'deadline_ms' });
 
 export const unknownHold = (jobId: string) => notFound('unknown_hold', `Job ${jobId} holds no tokens of this account.`);
@@ -39,6 +45,9 @@ export const tooManyWaiters = () => resourceExhausted('too_many_waiters', 'Too m
 
 export const planUnchanged = (plan: string) => failedPrecondition('plan_unchanged', `The account is on the plan ${plan} already, with as many seats.`);
 export const nothingToCancel = () => failedPrecondition('nothing_to_cancel', 'The account has no plan that renews each month.');
+export const nothingToPause = () => failedPrecondition('nothing_to_pause', 'The account has no plan that renews each month, or it is paused already.');
+export const nothingToResume = () => failedPrecondition('nothing_to_resume', 'The account has no plan that is paused, or about to be.');
+export const resumesTooEarly = () => invalidArgument('resumes_too_early', 'A plan pauses at the end of its month; it can only go on after that.', { param: 'resumes_ms' });
 export const planForbidsTopUps = (plan: string) => failedPrecondition('plan_forbids_topups', `Token packs come with a paid plan; this account is on ${plan}.`);
 export const invalidSeats = (min: number, max: number) => invalidField('seats', min === max ? `This plan has ${min} seat.` : `This plan has ${min} to ${max.toLocaleString('en-US')} seats.`);
 export const seatsTaken = (members: number) => failedPrecondition('seats_taken', `The account has ${members} members; the plan has fewer seats.`);

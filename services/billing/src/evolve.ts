@@ -29,6 +29,7 @@ function followFacts(account: Account, entry: Entry): void {
   switch (entry.kind) {
     case 'grant':
       account.plan = entry.plan;
+      if (entry.utcOffsetMinutes !== undefined) account.settings = { ...account.settings, utcOffsetMinutes: entry.utcOffsetMinutes };
       if (entry.subscription) account.subscription = entry.subscription;
       return;
     case 'renewal':

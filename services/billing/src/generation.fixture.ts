@@ -7,7 +7,7 @@ export class SmallGeneration extends Rpc {
   readonly outcomes = new Map<string, JobOutcome>();
 
   /** A job that ended, or one that runs when `finishedMs` is 0. */
-  add(jobId: string, imagesDelivered: number, finishedMs: number, change: { accountId?: string; state?: JobState } = {}): void {
+  add(jobId: string, imagesDelivered: number, finishedMs: number, change: { accountId?: string; state?: JobState; imageIds?: string[] } = {}): void {
     this.outcomes.set(jobId, create(JobOutcomeSchema, { jobId, accountId: 'acme', state: finishedMs === 0 ? JobState.RUNNING : JobState.SUCCEEDED, imagesDelivered, finishedMs: BigInt(finishedMs), ...change }));
   }
 

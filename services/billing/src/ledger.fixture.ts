@@ -90,4 +90,6 @@ export const maestro = planTerms('maestro', { seatTokens: 240, seatBankTokens: 7
 export const subscribing = (terms: Terms, nowMs = startMs): Command => ({ kind: 'open', plan: terms.plan, grants: [], terms, nowMs });
 export const changingTo = (terms: Terms, nowMs: number, operationId = `${terms.plan}-${nowMs}`): Command => ({ kind: 'changePlan', operationId, terms, nowMs });
 export const cancelling = (nowMs: number, operationId = `cancel-${nowMs}`): Command => ({ kind: 'cancel', operationId, terms: free, nowMs });
+export const pausing = (nowMs: number, resumesMs?: number, operationId = `pause-${nowMs}`): Command => ({ kind: 'pause', operationId, terms: free, pause: resumesMs === undefined ? {} : { resumesMs }, nowMs });
+export const resuming = (nowMs: number, operationId = `resume-${nowMs}`): Command => ({ kind: 'resume', operationId, nowMs });
 export const configuring = (change: SettingsChange, nowMs = startMs, operationId = JSON.stringify(change)): Command => ({ kind: 'configure', operationId, change, nowMs });

@@ -4,6 +4,7 @@ import { closeOperation, expireOperation, holdOperation, lotsOf, openingOfAccoun
 import {
   deadlinePassed,
   holdExpired,
+  insufficientCredits,
   insufficientTokens,
   invalidAmount,
   memberCapReached,
@@ -18,8 +19,11 @@ import {
 import { append, hasExpired, heldTokens, isLive, ledgerTime } from './evolve.js';
 import { checkTokens, granting } from './granting.js';
 import { allowanceOf, begin, cancel, changePlan, renewal } from './life-cycle.js';
-import { totalOf } from './quote.js';
+import { pause, resume } from './pausing.js';
+import { totalOf, type ComputeSpec } from './quote.js';
 import { changed } from './settings.js';
+import type { Terms } from './terms.js';
+import { isCreditsAccount } from './wallets.js';
 
 /** An account's open holds lie in memory while it is in use: some ten megabytes at this many. */
 export const holdsOpenMax = 10_000;
@@ -67,6 +71,10 @@ export function decide(account: Account, command: Command): EntryDraft {
       return changePlan(account, command);
     case 'cancel':
       return cancel(account, command);
+    case 'pause':
+      return pause(account, command);
+    case 'resume':
+      return resume(account, command);
     case 'reverse':
       return reverse(account, command);
     case 'configure':
@@ -80,10 +88,10 @@ export function decide(account: Account, command: Command): EntryDraft {
   }
 }
 
-function open(account: Account, { plan, grants, terms, nowMs }: Extract<Command, { kind: 'open' }>): EntryDraft {
-  const subscription = terms && begin(terms, ledgerTime(account, nowMs));
+function open(account: Account, { plan, grants, terms, utcOffsetMinutes, nowMs }: Extract<Command, { kind: 'open' }>): EntryDraft {
+  const subscription = terms && begin(terms, ledgerTime(account, nowMs), { utcOffsetMinutes });
   const given = [...grants, ...(subscription ? allowanceOf(subscription) : [])];
-  return { kind: 'grant', operationId: openingOfAccount, plan, ...(subscription ? { subscription } : {}), createdMs: nowMs, ...granting(account, lotsOf(openingOfAccount, given)) };
+  return { kind: 'grant', operationId: openingOfAccount, plan, ...(subscription ? { subscription } : {}), ...(utcOffsetMinutes === undefined ? {} : { utcOffsetMinutes }), createdMs: nowMs, ...granting(account, lotsOf(openingOfAccount, given)) };
 }
 
 function topUp(account: Account, { operationId: askedId, tokens, nowMs }: Extract<Command, { kind: 'topUp' }>): EntryDraft {
@@ -129,8 +137,8 @@ function reserve(account: Account, command: Extract<Command, { kind: 'reserve' }
   if (deadlineMs <= nowMs) throw deadlinePassed();
   if (account.holds.size >= holdsOpenMax) throw tooManyHolds();
   const { postings, missing } = burn(account, needed, nowMs);
-  const isRelaxed = missing > 0 && account.subscription?.terms.hasRelaxedLane === true;
-  if (missing > 0 && !isRelaxed) throw insufficientTokens(needed, needed - missing);
+  const isRelaxed = missing > 0 && mayWait(account.subscription?.terms, compute);
+  if (missing > 0 && !isRelaxed) throw isCreditsAccount(account.accountId) ? insufficientCredits(needed, needed - missing) : insufficientTokens(needed, needed - missing);
   demandWithinCaps(account, isRelaxed ? 0 : needed, memberId);
   return {
     kind: 'hold',
@@ -147,6 +155,9 @@ function reserve(account: Account, command: Extract<Command, { kind: 'reserve' }
   };
 }
 
+/** Whether a plan lets such a job wait in the relaxed lane. Trainings never do. */
+const mayWait = (terms: Terms | undefined, { kind }: ComputeSpec): boolean => (kind === undefined || kind === 'upscale' ? terms?.hasRelaxedLane === true : kind === 'motion' && terms?.hasRelaxedMotion === true);
+
 function burn(account: Account, needed: number, nowMs: number): { postings: Posting[]; missing: number } {
   const postings: Posting[] = [];
   let missing = needed;
@@ -161,10 +172,12 @@ function burn(account: Account, needed: number, nowMs: number): { postings: Post
   return { postings, missing };
 }
 
-function demandWithinCaps({ settings, usage }: Account, needed: number, memberId: string | undefined): void {
+function demandWithinCaps({ accountId, settings, usage }: Account, needed: number, memberId: string | undefined): void {
   if (settings.spendCapTokens !== undefined && usage.tokens + needed > settings.spendCapTokens) throw spendCapReached(settings.spendCapTokens);
   if (memberId === undefined) return;
   const member = settings.members.find((candidate) => candidate.memberId === memberId);
+  // Members have seats in the plan's wallet; whoever asks for the credits has looked there.
+  if (!member && isCreditsAccount(accountId)) return;
   if (!member) throw unknownMember(memberId);
   if (member.capTokens !== undefined && usedByMember(usage.byMember, memberId) + needed > member.capTokens) throw memberCapReached(memberId, member.capTokens);
 }

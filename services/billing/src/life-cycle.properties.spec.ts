@@ -8,7 +8,7 @@ import { burnRank } from './buckets.js';
 import type { Command } from './commands.js';
 import { canonical } from './hash.js';
 import { nextDue } from './ledger.js';
-import { artisan, cancelling, changingTo, configuring, free, LedgerOnPaper, maestro, planTerms, releasing, reserving, settling, startMs, subscribing, toppingUp } from './ledger.fixture.js';
+import { artisan, cancelling, changingTo, configuring, free, LedgerOnPaper, maestro, pausing, planTerms, releasing, reserving, resuming, settling, startMs, subscribing, toppingUp } from './ledger.fixture.js';
 
 /** Years pass in a history: cycles end between almost any two commands, and at times the clock is set back. */
 const dayMs = 86_400_000;
@@ -33,6 +33,8 @@ const commands: fc.Arbitrary<Command> = fc.oneof(
   { weight: 3, arbitrary: fc.tuple(fc.integer({ min: 0, max: 9 }), amount).map(([n, tokens]) => toppingUp(`order-${n}`, tokens, 0)) },
   { weight: 3, arbitrary: fc.tuple(terms, fc.integer({ min: 0, max: 30 })).map(([asked, n]) => changingTo(asked, 0, `change-${n}`)) },
   { weight: 1, arbitrary: fc.integer({ min: 0, max: 30 }).map((n) => cancelling(0, `change-${n}`)) },
+  { weight: 1, arbitrary: fc.tuple(fc.integer({ min: 0, max: 30 }), fc.option(fc.integer({ min: 1, max: 120 * dayMs }))).map(([n, aheadMs]) => pausing(0, aheadMs ?? undefined, `change-${n}`)) },
+  { weight: 1, arbitrary: fc.integer({ min: 0, max: 30 }).map((n) => resuming(0, `change-${n}`)) },
   { weight: 1, arbitrary: fc.integer({ min: 0, max: 9 }).map((n): Command => ({ kind: 'reverse', reversedOperationId: `topup:order-${n}`, charged: [], nowMs: 0 })) },
   { weight: 1, arbitrary: jobId.map((job): Command => ({ kind: 'reverse', reversedOperationId: `close:${job}`, charged: [], nowMs: 0 })) },
   { weight: 2, arbitrary: fc.tuple(member, fc.option(amount)).map(([memberId, capTokens]) => configuring({ kind: 'member', memberId, capTokens }, 0)) },
@@ -51,6 +53,7 @@ type Model = { readonly lots: Map<string, Sums>; readonly totals: Sums; readonly
 function givenAt(command: Command, atMs: number, { entries }: LedgerOnPaper): Command {
   if (command.kind === 'reserve') return { ...command, nowMs: atMs, deadlineMs: atMs + command.deadlineMs };
   if (command.kind === 'settle') return { ...command, nowMs: atMs, finishedMs: startMs };
+  if (command.kind === 'pause') return { ...command, nowMs: atMs, pause: command.pause.resumesMs === undefined ? {} : { resumesMs: atMs + command.pause.resumesMs } };
   if (command.kind !== 'reverse') return { ...command, nowMs: atMs };
   const settled = entries.find(({ operationId, kind }) => kind === 'settle' && operationId === command.reversedOperationId);
   return { ...command, charged: settled?.postings.filter(({ ledgerAccount }) => ledgerAccount === 'spent') ?? [], nowMs: atMs };

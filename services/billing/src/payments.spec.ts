@@ -123,6 +123,26 @@ describe('payments', () => {
       expect((await account()).next).toBeUndefined();
     });
 
+    it('let the plan rest while nobody collects for it, and go on when somebody does', async () => {
+      await deliver(subscription('created', 10, 'artisan'));
+      await deliver(subscription('updated', 20, 'artisan', { pause_collection: { behavior: 'void', resumes_at: null } }));
+      expect((await billing.accounts.get('acme')).subscription?.next).toMatchObject({ pause: {} });
+      billing.clock.advance(32 * 24 * hourMs);
+      expect((await account()).plan).toBe('free');
+      await deliver(subscription('updated', 30, 'artisan', { pause_collection: null }));
+      expect(await account()).toMatchObject({ plan: 'artisan', next: undefined });
+      expect((await audited(billing.audit)).findings).toEqual([]);
+    });
+
+    it('leave a pause alone that was asked for here', async () => {
+      await deliver(subscription('created', 10, 'artisan'));
+      await billing.accounts.pause('acme', 'mine', undefined);
+      await deliver(subscription('updated', 20, 'artisan'));
+      expect((await billing.accounts.get('acme')).subscription?.next).toMatchObject({ pause: {} });
+      await deliver(subscription('updated', 30, 'maestro'));
+      expect(await account()).toMatchObject({ plan: 'maestro', next: undefined });
+    });
+
     it('do not end a plan that another one pays for', async () => {
       await deliver(subscription('created', 10, 'artisan'));
       await deliver(subscription('created', 20, 'maestro', { id: 'sub_2' }));

@@ -7,6 +7,8 @@ import { topUpOperation } from './commands.js';
 import { tooManyPayments, unknownProvider } from './errors.js';
 import { checkAccountId, checkPaymentId } from './input.js';
 import { PaymentDocuments } from './payments/payment.documents.js';
+import { sameTerms } from './terms.js';
+import type { Wallet } from './wallets.js';
 import type { PaymentNews, PaymentProvider } from './payments/payment-provider.js';
 
 /** `outdated`: newer news has come before it. */
@@ -65,10 +67,11 @@ export class Payments {
     const known = await this.documents.payment(id);
     if (known?.value.isPaid) return 'repeated';
     // A crash after the first attempt, and a new catalogue since: the tokens of the first attempt stand.
-    await unless(['operation_id_reused'], this.accounts.topUp(accountId, id, this.prices.pack(pack, this.clock.now()).tokens));
+    const { tokens, wallet } = this.prices.pack(pack, this.clock.now());
+    await unless(['operation_id_reused'], this.accounts.topUp(accountId, id, tokens, wallet));
     const isRefunded = known?.value.isRefunded ?? false;
-    if (isRefunded) await this.takeBack(accountId, id);
-    await this.documents.savePayment(id, known, { accountId, isPaid: true, isRefunded });
+    if (isRefunded) await this.takeBack(accountId, id, wallet);
+    await this.documents.savePayment(id, known, { accountId, ...(wallet === 'credits' ? { wallet } : {}), isPaid: true, isRefunded });
     return 'applied';
   }
 
@@ -76,28 +79,38 @@ export class Payments {
     checkPaymentId(id);
     const known = await this.documents.payment(id);
     if (known?.value.isRefunded) return 'repeated';
-    if (known?.value.accountId !== undefined) await this.takeBack(known.value.accountId, id);
+    if (known?.value.accountId !== undefined) await this.takeBack(known.value.accountId, id, known.value.wallet);
     await this.documents.savePayment(id, known, { isPaid: false, ...known?.value, isRefunded: true });
     return 'applied';
   }
 
   /** What has been spent of the pack stays spent. */
-  private takeBack(accountId: string, id: string): Promise<unknown> {
-    return unless(['nothing_to_reverse'], this.accounts.reverse(accountId, topUpOperation(id)));
+  private takeBack(accountId: string, id: string, wallet: Wallet = 'plan'): Promise<unknown> {
+    return unless(['nothing_to_reverse'], this.accounts.reverse(accountId, topUpOperation(id), wallet));
   }
 
   private async subscription(id: string, newsId: string, news: Extract<PaymentNews, { kind: 'subscription' }>): Promise<PaymentOutcome> {
     checkPaymentId(id);
     checkPaymentId(newsId);
-    const { accountId, plan, seats, isActive, occurredMs } = news;
+    const { accountId, isActive, pause, occurredMs } = news;
     checkAccountId(accountId);
     const known = await this.documents.subscription(id);
     if (known?.value.newsId === newsId) return 'repeated';
     if (known && isOlder(news, known.value)) return 'outdated';
-    if (isActive) await unless(['plan_unchanged'], this.accounts.changePlan(accountId, newsId, plan, seats));
+    if (pause) await unless(['nothing_to_pause', 'resumes_too_early'], this.accounts.pause(accountId, newsId, pause.resumesMs));
+    else if (isActive) await this.goesOn(news, newsId, known?.value.isPaused ?? false);
     else if (!(await this.documents.hasOtherActive(accountId, id))) await unless(['nothing_to_cancel'], this.accounts.cancel(accountId, newsId));
-    await this.documents.saveSubscription(id, known, { accountId, isActive, occurredMs, newsId });
+    await this.documents.saveSubscription(id, known, { accountId, isActive, occurredMs, newsId, ...(pause ? { isPaused: true } : {}) });
     return 'applied';
+  }
+
+  /** A pause that the account's owner has asked for here is not the provider's to end. */
+  private async goesOn({ accountId, plan, seats }: Extract<PaymentNews, { kind: 'subscription' }>, newsId: string, wasPaused: boolean): Promise<void> {
+    const { subscription } = await this.accounts.get(accountId);
+    const resting = subscription?.next?.pause ? subscription.terms : subscription?.paused?.terms;
+    if (!wasPaused && resting && sameTerms(resting, this.prices.terms(plan, seats, this.clock.now()))) return;
+    if (wasPaused) await unless(['nothing_to_resume'], this.accounts.resume(accountId, `${newsId}:resume`));
+    await unless(['plan_unchanged'], this.accounts.changePlan(accountId, newsId, plan, seats));
   }
 
   private async oneAtATime<T>(id: string, task: () => Promise<T>): Promise<T> {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { twoPictures } from './billing.fixture.js';
-import { PriceList } from './catalogue.js';
+import { PriceList, pricesIn } from './catalogue.js';
 import { checkCompute, computeBounds, quote, type ComputeSpec } from './quote.js';
 
 const catalogue = PriceList.bundled().at(0);
@@ -24,6 +24,32 @@ describe('the quote', () => {
     ['a model that bears the name of an object method', { modelId: 'constructor' }, 6],
   ])('prices %s', (_, change, tokens) => {
     expect(quote(catalogue, { ...plain, ...change }).totalTokens).toBe(tokens);
+  });
+
+  it.each<[string, ComputeSpec, number]>([
+    ['a small clip at the least', { ...plain, kind: 'motion', images: 1, widthPx: 8, heightPx: 8 }, 41],
+    ['a clip by its resolution', { ...plain, kind: 'motion', images: 1, widthPx: 1_024, heightPx: 1_024 }, 51],
+    ['a complex clip', { ...plain, kind: 'motion', images: 1, widthPx: 512, heightPx: 512, complexity: 'complex' }, 51],
+    ['the largest clip at the most', { ...plain, kind: 'motion', images: 1, widthPx: 4_096, heightPx: 4_096, complexity: 'complex' }, 60],
+    ['two clips as two', { ...plain, kind: 'motion', widthPx: 4_096, heightPx: 4_096 }, 120],
+    ['a training by resolution, images and epochs', { ...plain, kind: 'training', images: 20, epochs: 100 }, 525],
+    ['an enlargement by the pixels that come out', { ...plain, kind: 'upscale', images: 1, widthPx: 4_000, heightPx: 5_000 }, 20],
+    ['what an idea costs that somebody else words', { ...plain, surcharges: ['prompt_improve'] }, 7],
+    ['a guidance image and a quality pipeline', { ...plain, surcharges: ['guidance_image', 'quality_pipeline'] }, 10],
+  ])('prices %s', (_, compute, tokens) => {
+    const { lines, totalTokens } = quote(catalogue, compute);
+    expect([totalTokens, lines.reduce((sum, line) => sum + line.tokens, 0)]).toEqual([tokens, tokens]);
+  });
+
+  it('has prices of its own for API credits', () => {
+    const inCredits = quote(pricesIn(catalogue, 'credits'), plain);
+    expect(inCredits).toMatchObject({ wallet: 'credits', totalTokens: 7 });
+    expect(() => pricesIn({ ...catalogue, apiCredits: undefined }, 'credits')).toThrow(expect.objectContaining({ reason: 'credits_not_sold' }));
+  });
+
+  it.each(['motion', 'training', 'upscale'] as const)('refuses %s where the price list has none', (kind) => {
+    const { motion: _, training: __, upscale: ___, ...without } = catalogue;
+    expect(() => quote(without, { ...plain, kind, epochs: 1 })).toThrow(expect.objectContaining({ reason: 'not_priced' }));
   });
 
   it('names what each line is for', () => {

@@ -8,6 +8,7 @@ import { AccountIds } from './account-ids.js';
 import { closeOperation, holdOperation } from './commands.js';
 import { DeletedJobs } from './deleted-jobs.js';
 import { History } from './history.js';
+import { isCreditsAccount, ledgerIdOf, ownerOf } from './wallets.js';
 
 export type Mismatch = 'finished_job_unsettled' | 'settlement_without_job' | 'settled_job_failed' | 'images_differ' | 'delivered_job_returned' | 'hold_without_job';
 export type ReconcileFinding = { readonly accountId: string; readonly jobId: string; readonly mismatch: Mismatch; readonly detail: string };
@@ -42,11 +43,11 @@ export class Reconciliation {
   async *run(accountId: string, signal: AbortSignal): AsyncIterable<ReconcileResult> {
     const counts: Counts = { accounts: 0, jobs: 0, settlements: 0, findings: 0 };
     for await (const id of this.accountIds.named(accountId)) {
-      counts.accounts++;
+      if (!isCreditsAccount(id)) counts.accounts++;
       for await (const found of this.findings(id, counts)) {
         if (signal.aborted) return;
         counts.findings++;
-        yield { finding: { accountId: id, ...found } };
+        yield { finding: { accountId: ownerOf(id), ...found } };
       }
       if (signal.aborted) return;
     }
@@ -57,6 +58,8 @@ export class Reconciliation {
     for await (const page of this.history.pages(accountId, { fromMs: 0, toMs: 0 })) {
       for (let at = 0; at < page.length; at += jobsPerCall) yield* await this.fromLedger(accountId, page.slice(at, at + jobsPerCall), counts);
     }
+    // An account's jobs are looked at once, against both of its wallets.
+    if (isCreditsAccount(accountId)) return;
     for (let pageToken = ''; ; ) {
       const { outcomes, nextPageToken } = await this.generation.listOutcomes({ accountId, pageToken });
       counts.jobs += outcomes.length;
@@ -74,7 +77,7 @@ export class Reconciliation {
     const jobIds = [...new Set([...closings, ...holds].map(({ jobId }) => jobId))];
     if (jobIds.length === 0) return [];
     const [{ outcomes }, deleted] = await Promise.all([this.generation.getOutcomes({ jobIds }), this.deletedJobs.among(jobIds)]);
-    const outcomeOf = new Map(outcomes.filter((outcome) => outcome.accountId === accountId).map((outcome) => [outcome.jobId, outcome]));
+    const outcomeOf = new Map(outcomes.filter((outcome) => outcome.accountId === ownerOf(accountId)).map((outcome) => [outcome.jobId, outcome]));
     return [
       ...closings.flatMap((closing) => (deleted.has(closing.jobId) ? [] : judgeClosing(closing, outcomeOf.get(closing.jobId)))),
       ...holds.flatMap(({ jobId }): Found[] => (deleted.has(jobId) || outcomeOf.has(jobId) ? [] : [{ jobId, mismatch: 'hold_without_job', detail: 'Tokens are held for a job that does not exist; they return at the deadline.' }])),
@@ -94,7 +97,9 @@ export class Reconciliation {
     const overdueMs = this.clock.now() - graceMs;
     const ended = outcomes.filter(({ finishedMs }) => finishedMs > 0n && Number(finishedMs) < overdueMs);
     const jobIds = ended.map(({ jobId }) => jobId);
-    const [closed, held] = [await this.closedAmong(accountId, jobIds), await this.heldAmong(accountId, jobIds)];
+    const ledgerIds = [accountId, ledgerIdOf(accountId, 'credits')];
+    const closed = union(await Promise.all(ledgerIds.map((ledgerId) => this.closedAmong(ledgerId, jobIds))));
+    const held = union(await Promise.all(ledgerIds.map((ledgerId) => this.heldAmong(ledgerId, jobIds))));
     return ended
       .filter(({ jobId, state }) => !closed.has(jobId) && (state === JobState.SUCCEEDED || held.has(jobId)))
       .map(({ jobId, state }) => ({ jobId, mismatch: 'finished_job_unsettled', detail: `The job ended as ${stateName(state)}; ${held.has(jobId) ? 'its hold is still open' : 'no tokens were ever held for it'}.` }));
@@ -111,6 +116,8 @@ export class Reconciliation {
 }
 
 const jobsOf = (entries: readonly Entry[]): ReadonlySet<string> => new Set(entries.flatMap((entry) => ('jobId' in entry ? [entry.jobId] : [])));
+
+const union = (sets: readonly ReadonlySet<string>[]): ReadonlySet<string> => new Set(sets.flatMap((set) => [...set]));
 
 const stateName = (state: JobState): string => JobState[state].toLowerCase();
 

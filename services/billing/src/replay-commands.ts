@@ -6,7 +6,7 @@ export function commandOf(entry: Exclude<Entry, { kind: 'expire' | 'renewal' }>)
   const nowMs = entry.createdMs;
   switch (entry.kind) {
     case 'grant':
-      return { kind: 'open', plan: entry.plan, nowMs, ...(entry.subscription ? { grants: [], terms: entry.subscription.terms } : { grants: grantsOf(entry) }) };
+      return { kind: 'open', plan: entry.plan, nowMs, ...(entry.utcOffsetMinutes === undefined ? {} : { utcOffsetMinutes: entry.utcOffsetMinutes }), ...(entry.subscription ? { grants: [], terms: entry.subscription.terms } : { grants: grantsOf(entry) }) };
     case 'topup': {
       const [lot] = entry.lots;
       return lot && { kind: 'topUp', operationId: withoutPrefix(entry), tokens: lot.tokens, nowMs };
@@ -20,8 +20,12 @@ export function commandOf(entry: Exclude<Entry, { kind: 'expire' | 'renewal' }>)
       return { ...entry, nowMs };
     case 'plan': {
       const { terms, next } = entry.subscription;
-      const asked = next && next.terms.plan === entry.asked.plan && next.terms.seats === entry.asked.seats ? next.terms : terms;
-      return { kind: entry.asked.isCancellation ? 'cancel' : 'changePlan', operationId: withoutPrefix(entry), terms: asked, nowMs };
+      const operationId = withoutPrefix(entry);
+      const { asked } = entry;
+      if (asked.isResumption) return { kind: 'resume', operationId, nowMs };
+      const wanted = next && next.terms.plan === asked.plan && next.terms.seats === asked.seats ? next.terms : terms;
+      if (asked.pause) return { kind: 'pause', operationId, terms: wanted, pause: asked.pause, nowMs };
+      return { kind: asked.isCancellation ? 'cancel' : 'changePlan', operationId, terms: wanted, nowMs };
     }
     case 'settings':
       return { kind: 'configure', operationId: withoutPrefix(entry), change: entry.change, nowMs };

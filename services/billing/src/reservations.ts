@@ -3,10 +3,12 @@ import { Clock } from '@tessera/platform/clock.js';
 import type { Attribution, HoldEntry } from './account.js';
 import { AccountStore } from './account.store.js';
 import { billOf, type Bill } from './bill.js';
-import { PriceList, type Plan } from './catalogue.js';
+import { PriceList, pricesIn, type Plan } from './catalogue.js';
 import { releasedWithNothing } from './commands.js';
 import { settleExceedsHold, unknownHold } from './errors.js';
 import { checkAccountId, checkJobId, checkMemberId, checkProject, checkReason, checkWhole } from './input.js';
+import { JobWallets } from './job-wallets.js';
+import { walletOf, type Wallet } from './wallets.js';
 import { checkCompute, computeBounds, quote, type ComputeSpec, type Quote, type QuoteLine } from './quote.js';
 
 /** A hold that nobody closes blocks its tokens for at most this long. */
@@ -21,23 +23,33 @@ export class Reservations {
     private readonly store: AccountStore,
     private readonly prices: PriceList,
     private readonly clock: Clock,
+    private readonly wallets: JobWallets,
   ) {}
 
-  quote(compute: ComputeSpec): Quote {
+  /** At the prices of the wallet that would pay; without an account, at the plan's. */
+  async quote(compute: ComputeSpec, accountId?: string, asked: Wallet = 'plan'): Promise<Quote> {
+    return this.priced(compute, accountId === undefined ? asked : await this.wallets.wanted(accountId, asked));
+  }
+
+  private priced(compute: ComputeSpec, wallet: Wallet): Quote {
     checkCompute(compute);
-    return quote(this.prices.at(this.clock.now()), compute);
+    return quote(pricesIn(this.prices.at(this.clock.now()), wallet), compute);
   }
 
   /** Idempotent by job id: a repeat returns the first answer, even after the catalogue has changed; for another computation it is refused. */
-  async reserve(accountId: string, jobId: string, compute: ComputeSpec, deadlineMs: number, attribution: Attribution = {}): Promise<Reservation> {
+  async reserve(accountId: string, jobId: string, compute: ComputeSpec, deadlineMs: number, attribution: Attribution = {}, asked: Wallet = 'plan'): Promise<Reservation> {
     checkAccountId(accountId);
     checkJobId(jobId);
     if (attribution.memberId !== undefined) checkMemberId(attribution.memberId);
     if (attribution.project !== undefined) checkProject(attribution.project);
     const nowMs = this.clock.now();
     checkWhole('deadline_ms', deadlineMs, 1, nowMs + holdDeadlineAheadMsMax);
-    const opening = await this.store.apply(accountId, { kind: 'reserve', jobId, compute, quote: this.quote(compute), deadlineMs, ...attribution, nowMs });
-    const { plan, frozenTokens } = await this.store.summary(accountId);
+    checkCompute(compute);
+    const { ledgerId, opening } = await this.wallets.inTurn(accountId, jobId, async () => {
+      const payer = await this.wallets.paying(accountId, jobId, await this.wallets.wanted(accountId, asked), attribution.memberId);
+      return { ledgerId: payer, opening: await this.store.apply(payer, { kind: 'reserve', jobId, compute, quote: this.priced(compute, walletOf(payer)), deadlineMs, ...attribution, nowMs }) };
+    });
+    const [{ frozenTokens }, { plan }] = [await this.store.summary(ledgerId), await this.store.summary(accountId)];
     return { bill: required(billOf({ opening }), jobId), balanceTokens: Math.max(0, opening.balanceAfterTokens - frozenTokens), limits: this.prices.plan(plan, nowMs).limits };
   }
 
@@ -47,10 +59,13 @@ export class Reservations {
     checkJobId(jobId);
     checkWhole('images_delivered', imagesDelivered, 0, computeBounds.imagesMax);
     if (imagesDelivered === 0) return this.release(accountId, jobId, releasedWithNothing);
-    const { opening } = await this.store.jobEntries(accountId, jobId);
-    const chargedLines = opening?.kind === 'hold' ? this.charge(opening, imagesDelivered) : [];
-    const closing = await this.store.apply(accountId, { kind: 'settle', jobId, imagesDelivered, chargedLines, finishedMs, nowMs: this.clock.now() });
-    return required(billOf({ opening, closing }), jobId);
+    return this.wallets.inTurn(accountId, jobId, async () => {
+      const ledgerId = await this.wallets.of(accountId, jobId);
+      const { opening } = await this.store.jobEntries(ledgerId, jobId);
+      const chargedLines = opening?.kind === 'hold' ? this.charge(opening, imagesDelivered) : [];
+      const closing = await this.store.apply(ledgerId, { kind: 'settle', jobId, imagesDelivered, chargedLines, finishedMs, nowMs: this.clock.now() });
+      return required(billOf({ opening, closing }), jobId);
+    });
   }
 
   /** Returns the whole hold. A release without a hold is remembered, so that a reservation that comes after it takes nothing. */
@@ -58,15 +73,18 @@ export class Reservations {
     checkAccountId(accountId);
     checkJobId(jobId);
     checkReason(reason);
-    await this.store.apply(accountId, { kind: 'release', jobId, reason, nowMs: this.clock.now() });
-    return required(billOf(await this.store.jobEntries(accountId, jobId)), jobId);
+    return this.wallets.inTurn(accountId, jobId, async () => {
+      const ledgerId = await this.wallets.of(accountId, jobId);
+      await this.store.apply(ledgerId, { kind: 'release', jobId, reason, nowMs: this.clock.now() });
+      return required(billOf(await this.store.jobEntries(ledgerId, jobId)), jobId);
+    });
   }
 
-  private charge({ jobId, lane, quote: quoted, compute }: HoldEntry, imagesDelivered: number): readonly QuoteLine[] {
+  private charge({ jobId, accountId, lane, quote: quoted, compute }: HoldEntry, imagesDelivered: number): readonly QuoteLine[] {
     if (imagesDelivered > compute.images) throw settleExceedsHold(jobId, `${imagesDelivered} images delivered, ${compute.images} ordered`);
     if (lane === 'relaxed') return [{ kind: 'relaxed', description: 'relaxed lane, free of charge', tokens: 0 }];
     if (imagesDelivered === compute.images) return quoted.lines;
-    return quote(this.prices.version(quoted.catalogueVersion), { ...compute, images: imagesDelivered }).lines;
+    return quote(pricesIn(this.prices.version(quoted.catalogueVersion), walletOf(accountId)), { ...compute, images: imagesDelivered }).lines;
   }
 }
 

@@ -9,6 +9,8 @@ export type Settings = {
   /** Falling below this is told once. */
   readonly lowBalanceTokens?: number;
   readonly members: readonly Member[];
+  /** How far the account's clocks are ahead of UTC; absent: not at all. Chosen when it is opened, because another zone would bring another day's tokens. */
+  readonly utcOffsetMinutes?: number;
 };
 
 /** `null` takes a limit away. */
@@ -20,7 +22,7 @@ export type SettingsChange =
 export function changed(settings: Settings, change: SettingsChange, membersMax: number): Settings {
   switch (change.kind) {
     case 'limits':
-      return { ...limit('spendCapTokens', settings, change), ...limit('lowBalanceTokens', settings, change), members: settings.members };
+      return { ...withoutLimits(settings), ...limit('spendCapTokens', settings, change), ...limit('lowBalanceTokens', settings, change) };
     case 'member': {
       const others = settings.members.filter(({ memberId }) => memberId !== change.memberId);
       if (others.length === settings.members.length && others.length >= membersMax) throw noSeatFree(membersMax);
@@ -34,6 +36,8 @@ export function changed(settings: Settings, change: SettingsChange, membersMax: 
     }
   }
 }
+
+const withoutLimits = ({ spendCapTokens: _, lowBalanceTokens: __, ...rest }: Settings): Settings => rest;
 
 type LimitName = 'spendCapTokens' | 'lowBalanceTokens';
 

@@ -5,6 +5,7 @@ import { EventBus } from '@tessera/events/event-bus.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { LOGGER } from '@tessera/platform/tokens.js';
+import { settlementDelay, settlementsRefused } from './ledger-metrics.js';
 import { Reservations } from './reservations.js';
 
 /** Refusals that say that the hold was closed before, by a call or by its deadline: nothing is left to do. */
@@ -34,8 +35,10 @@ export class Settlement implements OnModuleInit {
     if (!event.hasHold) return;
     try {
       await this.close(event);
+      settlementDelay.observe(Math.max(0, Date.now() - Number(event.finishedMs)) / 1_000);
     } catch (error) {
       if (!(error instanceof TesseraError) || !closedBefore.has(error.reason)) throw error;
+      settlementsRefused.inc();
       this.logger.warn({ accountId: event.accountId, jobId: event.jobId, reason: error.reason }, 'a finished job was not charged: its hold is closed');
     }
   }

@@ -1,17 +1,21 @@
 import { Injectable } from '@nestjs/common';
+import { setImmediate as turn } from 'node:timers/promises';
+import { Clock } from '@tessera/platform/clock.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import { emptyAccount, type Account, type Entry, type EntryDraft } from './account.js';
 import { AccountIds } from './account-ids.js';
-import { PriceList, termsOf, type Catalogue } from './catalogue.js';
+import { PriceList, pricesIn, termsOf, type Catalogue } from './catalogue.js';
 import { closeOperation, type Command } from './commands.js';
 import { brokenCatalogue } from './errors.js';
 import { append, evolve } from './evolve.js';
 import { History, type Period } from './history.js';
 import { catchUp, decide } from './ledger.js';
 import { prorated } from './life-cycle.js';
-import { quote } from './quote.js';
+import { quote, type PriceTable } from './quote.js';
 import { commandOf } from './replay-commands.js';
+import { checkSynthetic, commonPlans, syntheticLives, type SyntheticUsage } from './synthetic-usage.js';
 import type { Subscription, Terms } from './terms.js';
+import { walletOf } from './wallets.js';
 
 /** What an account's life came to. */
 export type Outcome = {
@@ -34,6 +38,9 @@ const noOutcome = (): Tally => ({ jobsCharged: 0, jobsRelaxed: 0, jobsRefused: 0
 /** Entries that time alone makes between two commands; years of them. */
 const dueEntriesMax = 10_000;
 
+/** Some milliseconds' worth. */
+const commandsPerTurn = 200;
+
 /** Lives the lives of accounts again under another catalogue: the same plans, jobs and top-ups, other prices and allowances. Nothing is stored. */
 @Injectable()
 export class Simulation {
@@ -41,16 +48,34 @@ export class Simulation {
     private readonly accountIds: AccountIds,
     private readonly history: History,
     private readonly prices: PriceList,
+    private readonly clock: Clock,
   ) {}
 
   /** The newest catalogue of a price list, for one account or, when `accountId` is empty, for all. InvalidArgument `broken_catalogue`. */
   async *run(priceList: unknown, accountId: string, { toMs }: Pick<Period, 'toMs'>, signal: AbortSignal): AsyncIterable<SimulatedAccount> {
-    const { prices, findings } = PriceList.check(priceList);
-    const [worst] = findings.filter(({ severity }) => severity === 'error');
-    if (!prices || worst) throw brokenCatalogue(worst ? `${worst.path || 'its root'}: ${worst.message}` : 'its root');
+    const prices = soundPrices(priceList);
     for await (const id of this.accountIds.named(accountId)) {
       if (signal.aborted) return;
       yield await this.relive(id, prices.newest, toMs);
+    }
+  }
+
+  /** Lives that nobody has lived, at today's prices and at those of a price list. InvalidArgument `broken_catalogue`, `invalid_field`. */
+  async *runSynthetic(priceList: unknown, usage: SyntheticUsage, signal: AbortSignal): AsyncIterable<SimulatedAccount> {
+    const after = soundPrices(priceList).newest;
+    const before = this.prices.at(this.clock.now());
+    const plans = commonPlans(before, after);
+    checkSynthetic(usage, plans.length);
+    for (const { ledgerId, plan, commands } of syntheticLives(usage, plans, before)) {
+      const [real, simulated] = [new SecondLife(ledgerId, before), new SecondLife(ledgerId, after)];
+      let lived = 0;
+      for (const command of commands()) {
+        for (const life of [real, simulated]) life.live(command);
+        // Others want the processor, too.
+        if (++lived % commandsPerTurn === 0) await turn();
+        if (signal.aborted) return;
+      }
+      yield { accountId: ledgerId, plan, real: real.outcome(), simulated: simulated.outcome() };
     }
   }
 
@@ -72,6 +97,13 @@ export class Simulation {
   }
 }
 
+function soundPrices(priceList: unknown): PriceList {
+  const { prices, findings } = PriceList.check(priceList);
+  const [worst] = findings.filter(({ severity }) => severity === 'error');
+  if (!prices || worst) throw brokenCatalogue(worst ? `${worst.path || 'its root'}: ${worst.message}` : 'its root');
+  return prices;
+}
+
 /** An account that does what a real one did, at other prices. */
 class SecondLife {
   private readonly account: Account;
@@ -87,11 +119,14 @@ class SecondLife {
   }
 
   follow(entry: Entry): void {
-    this.comeDue(entry.createdMs);
     // Time makes its own entries here.
-    if (entry.kind === 'expire' || entry.kind === 'renewal') return;
-    const command = commandOf(entry);
-    if (!command) return;
+    const command = entry.kind === 'expire' || entry.kind === 'renewal' ? undefined : commandOf(entry);
+    if (command) this.live(command);
+    else this.comeDue(entry.createdMs);
+  }
+
+  live(command: Command): void {
+    this.comeDue(command.nowMs);
     try {
       this.enter(decide(this.account, this.atNewPrices(command)));
     } catch (error) {
@@ -126,9 +161,10 @@ class SecondLife {
         return command.terms ? { ...command, terms: this.termsFor(command.terms) } : command;
       case 'changePlan':
       case 'cancel':
+      case 'pause':
         return { ...command, terms: this.termsFor(command.terms) };
       case 'reserve':
-        return { ...command, quote: quote(this.catalogue, command.compute) };
+        return { ...command, quote: quote(this.prices, command.compute) };
       case 'settle':
         return { ...command, chargedLines: this.chargeFor(command) };
       case 'reverse': {
@@ -140,6 +176,10 @@ class SecondLife {
     }
   }
 
+  private get prices(): PriceTable {
+    return pricesIn(this.catalogue, walletOf(this.account.accountId));
+  }
+
   private termsFor({ plan, seats }: Terms): Terms {
     return termsOf(this.catalogue, plan, seats);
   }
@@ -147,7 +187,7 @@ class SecondLife {
   private chargeFor({ jobId, imagesDelivered }: Extract<Command, { kind: 'settle' }>) {
     const hold = this.account.holds.get(jobId);
     if (!hold || hold.lane === 'relaxed') return [];
-    return quote(this.catalogue, { ...hold.compute, images: imagesDelivered }).lines;
+    return quote(this.prices, { ...hold.compute, images: imagesDelivered }).lines;
   }
 }
 

@@ -4,6 +4,8 @@ import { AccountStore } from './account.store.js';
 import { billOf, type Bill } from './bill.js';
 import { tooManyWaiters, unknownBill } from './errors.js';
 import { checkAccountId, checkJobId, checkWhole } from './input.js';
+import { JobWallets } from './job-wallets.js';
+import { ledgerIdOf, ownerOf, type Wallet } from './wallets.js';
 
 const billWaitMsMax = 30_000;
 /** Each is a closure and a timer; beyond this many the callers are better told to come back. */
@@ -21,9 +23,10 @@ export class Statements implements OnModuleDestroy {
   constructor(
     private readonly store: AccountStore,
     private readonly documents: AccountDocuments,
+    private readonly wallets: JobWallets,
   ) {
     this.stopListening = store.onEntry((entry) => {
-      if (entry.kind === 'settle' || entry.kind === 'release') for (const wake of this.waiters.get(key(entry.accountId, entry.jobId)) ?? []) wake();
+      if (entry.kind === 'settle' || entry.kind === 'release') for (const wake of this.waiters.get(key(ownerOf(entry.accountId), entry.jobId)) ?? []) wake();
     });
   }
 
@@ -39,27 +42,29 @@ export class Statements implements OnModuleDestroy {
     checkWhole('wait_ms', waitMs, 0, billWaitMsMax);
     await this.store.summary(accountId);
     const closed = waitMs === 0 ? undefined : this.closing(key(accountId, jobId), waitMs, signal);
+    const ledgerId = await this.wallets.of(accountId, jobId);
     let bill: Bill | undefined;
     try {
-      bill = billOf(await this.store.jobEntries(accountId, jobId));
+      bill = billOf(await this.store.jobEntries(ledgerId, jobId));
       if (bill?.state === 'held' && closed) {
         await closed.happened;
-        bill = billOf(await this.store.jobEntries(accountId, jobId));
+        bill = billOf(await this.store.jobEntries(ledgerId, jobId));
       }
     } finally {
       closed?.forget();
     }
     if (!bill) throw unknownBill(jobId);
-    const { totals, frozenTokens } = await this.store.summary(accountId);
+    const { totals, frozenTokens } = await this.store.summary(ledgerId);
     return { bill, balanceTokens: totals.balance - frozenTokens };
   }
 
   /** Newest first. */
-  async entries(accountId: string, pageSize: number, pageToken: string): Promise<EntryPage> {
+  async entries(accountId: string, pageSize: number, pageToken: string, wallet: Wallet = 'plan'): Promise<EntryPage> {
     checkAccountId(accountId);
+    const ledgerId = ledgerIdOf(accountId, wallet);
     checkWhole('page_size', pageSize, 0, pageSizeMax);
-    await this.store.summary(accountId);
-    return this.documents.entriesNewestFirst(accountId, pageSize || pageSizeDefault, pageToken || undefined);
+    await this.store.summary(ledgerId);
+    return this.documents.entriesNewestFirst(ledgerId, pageSize || pageSizeDefault, pageToken || undefined);
   }
 
   /** Starts to listen before the bill is read: a hold that is closed in between is not missed. */

@@ -18,6 +18,8 @@ export type Terms = {
   readonly isPaid: boolean;
   /** A job that the buckets cannot pay waits in the relaxed lane and costs nothing. */
   readonly hasRelaxedLane: boolean;
+  /** So may motion. */
+  readonly hasRelaxedMotion?: true;
 };
 
 export type Subscription = {
@@ -30,9 +32,15 @@ export type Subscription = {
   readonly renewsMs?: number;
   /** The most that may lie in the rollover bank. While the bank is frozen, the cap of the last paid plan. */
   readonly bankCapTokens: number;
-  /** What the next renewal changes to. A cancellation lets the bank expire; a downgrade freezes it. */
-  readonly next?: { readonly terms: Terms; readonly isCancellation: boolean };
+  /** What the next renewal changes to. A cancellation lets the bank expire; a downgrade freezes it; a pause freezes it and knows the way back. */
+  readonly next?: { readonly terms: Terms; readonly isCancellation: boolean; readonly pause?: Pause };
+  /** The plan rests, and another one's terms hold meanwhile. */
+  readonly paused?: Paused;
 };
+
+/** `resumesMs`: when the plan goes on by itself; absent: when it is asked to. */
+export type Pause = { readonly resumesMs?: number };
+export type Paused = Pause & { readonly terms: Terms };
 
 export const allowanceTokens = ({ seats, seatTokens }: Terms): number => seats * seatTokens;
 

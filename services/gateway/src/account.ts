@@ -22,9 +22,9 @@ export class Accounts {
   }
 
   /** The same idempotency key adds its tokens once. */
-  async topUp(caller: Caller, tokens: number, idempotencyKey: string): Promise<Account> {
+  async topUp(caller: Caller, tokens: number, wallet: string, idempotencyKey: string): Promise<Account> {
     const operationId = idempotencyKey === '' ? newId() : derivedId('topup', caller.accountId, idempotencyKey);
-    return opened((await this.#billing.topUp({ accountId: caller.accountId, operationId, tokens: BigInt(tokens) })).account);
+    return opened((await this.#billing.topUp({ accountId: caller.accountId, operationId, tokens: BigInt(tokens), wallet })).account);
   }
 
   /** Waits up to `waitMs` for the hold to be closed. */
@@ -36,8 +36,8 @@ export class Accounts {
     return { bill, balanceTokens: Number(balanceTokens) };
   }
 
-  entries(caller: Caller, pageSize: number, pageToken: string): Promise<ListEntriesResponse> {
-    return this.#billing.listEntries({ accountId: caller.accountId, pageSize, pageToken });
+  entries(caller: Caller, pageSize: number, pageToken: string, wallet: string): Promise<ListEntriesResponse> {
+    return this.#billing.listEntries({ accountId: caller.accountId, pageSize, pageToken, wallet });
   }
 
   /** Of all accounts; every finding, then a summary. */

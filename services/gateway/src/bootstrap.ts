@@ -1,5 +1,3 @@
-import { link, mkdir, readFile, unlink, writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { BillingService } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
@@ -10,6 +8,7 @@ import { TesseraError } from '@tessera/platform/errors.js';
 import { derivedId, newId } from '@tessera/platform/ids.js';
 import { Rpc } from '@tessera/rpc/rpc.js';
 import { Installation } from './installation.js';
+import { secretFromFile } from './key-file.js';
 import { KeyStore } from './key.store.js';
 import { hashOfKey, mintKey, prefixOfKey } from './keys.js';
 
@@ -46,7 +45,7 @@ export class Bootstrap implements OnApplicationBootstrap {
     this.installation.ownerAccountId = accountId;
     if (await this.keys.get(ownerKeyId)) return;
     await this.#openAccount(accountId);
-    const key = this.config.apiKey ?? (await keyFromFile(this.config.dataDir));
+    const key = this.config.apiKey ?? (await secretFromFile(this.config.dataDir, 'owner-key', mintKey));
     const isFirst = await this.#insertKey(accountId, key);
     if (isFirst && this.config.apiKey === undefined) this.installation.mintedKey = key;
   }
@@ -90,20 +89,4 @@ export class Bootstrap implements OnApplicationBootstrap {
       throw error;
     }
   }
-}
-
-/** Mints the owner's key into `<dataDir>/owner-key`, or reads the one that an earlier or parallel start has put there. Written aside and linked, so that nobody ever reads half a key. */
-async function keyFromFile(dataDir: string): Promise<string> {
-  await mkdir(dataDir, { recursive: true });
-  const file = path.join(dataDir, 'owner-key');
-  const draft = `${file}.${process.pid}.${newId()}`;
-  await writeFile(draft, `${mintKey()}\n`, { mode: 0o600, flag: 'wx', flush: true });
-  try {
-    await link(draft, file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  } finally {
-    await unlink(draft);
-  }
-  return (await readFile(file, 'utf8')).trim();
 }

@@ -4,6 +4,13 @@ import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { Callers } from './callers.js';
 import type { Caller } from './keys.js';
 
+/** Whose lives: of one account, of all, or made up. */
+export type SimulatedUsage = {
+  readonly accountId: string;
+  readonly to?: number | undefined;
+  readonly synthetic?: { readonly seed: number; readonly accountsPerPlan: number; readonly jobsPerDay: number; readonly days: number } | undefined;
+};
+
 /** The price list, for the installation's owner: read it, have a changed one judged, see who would pay what. */
 @Injectable()
 export class Catalogues {
@@ -27,8 +34,8 @@ export class Catalogues {
   }
 
   /** Of one account or, when `accountId` is empty, of all. */
-  simulate(caller: Caller, priceList: unknown, accountId: string, toMs: number | undefined, signal: AbortSignal): AsyncIterable<SimulateCatalogueResponse> {
+  simulate(caller: Caller, priceList: unknown, { accountId, to, synthetic }: SimulatedUsage, signal: AbortSignal): AsyncIterable<SimulateCatalogueResponse> {
     this.callers.demandOwner(caller);
-    return this.#economy.simulateCatalogue({ catalogueJson: JSON.stringify(priceList), accountId, toMs: BigInt(toMs ?? 0) }, { signal });
+    return this.#economy.simulateCatalogue({ catalogueJson: JSON.stringify(priceList), accountId, toMs: BigInt(to ?? 0), ...(synthetic ? { synthetic } : {}) }, { signal });
   }
 }

@@ -11,7 +11,7 @@ export function economyHandlers(calls: EconomyCall[], account: (accountId: strin
     calls.push({ method, request });
     return answer(request.accountId);
   };
-  const changes = ['ChangePlan', 'CancelPlan', 'SetLimits', 'PutMember', 'RemoveMember', 'ReverseOperation'];
+  const changes = ['ChangePlan', 'CancelPlan', 'PausePlan', 'ResumePlan', 'SetLimits', 'PutMember', 'RemoveMember', 'ReverseOperation'];
   return {
     ...Object.fromEntries(changes.map((method) => [method, noting(method, (accountId) => ({ account: account(accountId) }))])),
     ReceivePayment: noting('ReceivePayment', () => ({ outcome: 'applied' })),

@@ -1,6 +1,7 @@
 import type { Metadata } from '@grpc/grpc-js';
 import { Controller } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
+import { BillingService, type AuditRequest, type AuditResponse, type ListEntriesRequest, type OpenAccountRequest, type QuoteRequest, type TopUpRequest } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import {
   EconomyService as BillingEconomy,
   type CancelPlanRequest,
@@ -11,23 +12,26 @@ import {
   type GetStatementRequest,
   type GetUsageRequest,
   type LintCatalogueRequest,
+  type PausePlanRequest,
   type PutMemberRequest,
   type ReconcileRequest,
   type ReconcileResponse,
   type RecordPaymentRequest,
   type RecordRefundRequest,
   type RemoveMemberRequest,
+  type ResumePlanRequest,
   type ReverseOperationRequest,
   type SetLimitsRequest,
   type SimulateCatalogueRequest,
   type SimulateCatalogueResponse,
 } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
 import { EconomyService } from '@tessera/contracts/tessera/gateway/v1/economy_pb.js';
-import { newId } from '@tessera/platform/ids.js';
+import { isUuid, newId } from '@tessera/platform/ids.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { streamOf } from '@tessera/rpc/streams.js';
 import type { Observable } from 'rxjs';
 import { Callers, demandAllowance } from './callers.js';
+import { invalidField } from './errors.js';
 import type { Caller } from './keys.js';
 
 /** Who may call what: everybody with a key, keys of the account itself, or the installation's owner. */
@@ -37,18 +41,59 @@ type Access = 'read' | 'admin' | 'owner';
 @Controller()
 export class EconomyGrpcController {
   readonly #billing: RpcClient<typeof BillingEconomy>;
+  readonly #ledger: RpcClient<typeof BillingService>;
 
   constructor(
     private readonly callers: Callers,
     rpc: Rpc,
   ) {
     this.#billing = rpc.client(BillingEconomy);
+    this.#ledger = rpc.client(BillingService);
   }
 
   @GrpcMethod(EconomyService.typeName)
   async listPlans(_request: unknown, metadata: Metadata) {
     await this.#admit(metadata, '', 'read');
     return this.#billing.listPlans({});
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async quote(request: QuoteRequest, metadata: Metadata) {
+    const { accountId, wallet } = await this.#admit(metadata, request.accountId, 'read');
+    return this.#ledger.quote({ ...request, accountId, wallet: request.wallet || (wallet ?? '') });
+  }
+
+  /** An empty account id means a new one; it must be a UUID, as all are. */
+  @GrpcMethod(EconomyService.typeName)
+  async openAccount(request: OpenAccountRequest, metadata: Metadata) {
+    await this.#admit(metadata, '', 'owner');
+    if (request.accountId !== '' && !isUuid(request.accountId)) throw invalidField('An account id is a UUID.', 'account_id');
+    return this.#ledger.openAccount({ ...request, accountId: request.accountId || newId() });
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async topUp(request: TopUpRequest, metadata: Metadata) {
+    return this.#ledger.topUp(await this.#operation(request, metadata, 'owner'));
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async listEntries(request: ListEntriesRequest, metadata: Metadata) {
+    return this.#ledger.listEntries(await this.#owned(request, metadata, 'read'));
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  audit({ accountId }: AuditRequest, metadata: Metadata): Observable<AuditResponse> {
+    return streamOf((signal) => this.#audit(accountId, metadata, signal));
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async pausePlan(request: PausePlanRequest, metadata: Metadata) {
+    return this.#billing.pausePlan(await this.#operation(request, metadata, 'admin'));
+  }
+
+  @GrpcMethod(EconomyService.typeName)
+  async resumePlan(request: ResumePlanRequest, metadata: Metadata) {
+    return this.#billing.resumePlan(await this.#operation(request, metadata, 'owner'));
   }
 
   @GrpcMethod(EconomyService.typeName)
@@ -143,6 +188,12 @@ export class EconomyGrpcController {
   async *#reconcile(accountId: string, metadata: Metadata, signal: AbortSignal): AsyncGenerator<ReconcileResponse> {
     await this.#admit(metadata, accountId, 'owner');
     yield* this.#billing.reconcile({ accountId }, { signal });
+  }
+
+  /** An empty account id means all. */
+  async *#audit(accountId: string, metadata: Metadata, signal: AbortSignal): AsyncGenerator<AuditResponse> {
+    await this.#admit(metadata, accountId, 'owner');
+    yield* this.#ledger.audit({ accountId }, { signal });
   }
 
   async *#export(request: ExportEntriesRequest, metadata: Metadata, signal: AbortSignal): AsyncGenerator<ExportEntriesResponse> {

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
-import { BillingService, type Account } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
+import { BillingService, type Account, type ComputeSpecSchema, type Quote } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import { EconomyService, type GetStatementResponse, type GetUsageResponse, type ListPlansResponse, type Position, type ReconcileResponse } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import { internal } from '@tessera/platform/errors.js';
 import { derivedId, newId } from '@tessera/platform/ids.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
@@ -9,6 +10,7 @@ import type { Caller } from './keys.js';
 
 /** Milliseconds since epoch; absent: from the beginning, to now. */
 export type Period = { readonly from?: number | undefined; readonly to?: number | undefined };
+export type Wallet = 'plan' | 'credits';
 export type Limits = { readonly spendCapTokens?: number | null | undefined; readonly lowBalanceTokens?: number | null | undefined };
 
 /** Reading many entries takes its time. */
@@ -32,11 +34,16 @@ export class Economy {
     return this.#economy.listPlans({});
   }
 
+  /** What work would cost; nothing is created. */
+  async quote(caller: Caller, compute: MessageInitShape<typeof ComputeSpecSchema>, wallet: Wallet | undefined): Promise<Quote> {
+    return present((await this.#billing.quote({ accountId: caller.accountId, wallet: wallet ?? caller.wallet ?? '', compute })).quote);
+  }
+
   /** The same idempotency key opens the account once. */
-  async open(caller: Caller, plan: string, seats: number | undefined, idempotencyKey: string): Promise<Account> {
+  async open(caller: Caller, plan: string, seats: number | undefined, utcOffsetMinutes: number, idempotencyKey: string): Promise<Account> {
     this.callers.demandOwner(caller);
     const accountId = idempotencyKey === '' ? newId() : derivedId('account', caller.accountId, idempotencyKey);
-    return present((await this.#billing.openAccount({ accountId, plan, seats: seats ?? 0 })).account);
+    return present((await this.#billing.openAccount({ accountId, plan, seats: seats ?? 0, utcOffsetMinutes })).account);
   }
 
   /** Tokens cost money, so only the owner gives them; a payment does it by itself. */
@@ -50,10 +57,21 @@ export class Economy {
     return present((await this.#economy.cancelPlan(operation(caller, idempotencyKey))).account);
   }
 
-  async setLimits(caller: Caller, { spendCapTokens, lowBalanceTokens }: Limits, idempotencyKey: string): Promise<Account> {
+  async pausePlan(caller: Caller, resumesMs: number | undefined, idempotencyKey: string): Promise<Account> {
+    this.callers.demandAdmin(caller);
+    return present((await this.#economy.pausePlan({ ...operation(caller, idempotencyKey), resumesMs: BigInt(resumesMs ?? 0) })).account);
+  }
+
+  /** A month's tokens cost money, so only the owner lets a plan go on; a day that was named with the pause does it by itself. */
+  async resumePlan(caller: Caller, idempotencyKey: string): Promise<Account> {
+    this.callers.demandOwner(caller);
+    return present((await this.#economy.resumePlan(operation(caller, idempotencyKey))).account);
+  }
+
+  async setLimits(caller: Caller, { spendCapTokens, lowBalanceTokens }: Limits, wallet: Wallet, idempotencyKey: string): Promise<Account> {
     this.callers.demandAdmin(caller);
     const limits = { ...limitChange('spendCap', spendCapTokens), ...limitChange('lowBalance', lowBalanceTokens) };
-    return present((await this.#economy.setLimits({ ...operation(caller, idempotencyKey), ...limits })).account);
+    return present((await this.#economy.setLimits({ ...operation(caller, idempotencyKey), ...limits, wallet })).account);
   }
 
   async putMember(caller: Caller, memberId: string, capTokens: number | null, idempotencyKey: string): Promise<Account> {
@@ -66,21 +84,21 @@ export class Economy {
     return present((await this.#economy.removeMember({ ...operation(caller, idempotencyKey), memberId })).account);
   }
 
-  async reverse(caller: Caller, reversedOperationId: string): Promise<Account> {
+  async reverse(caller: Caller, reversedOperationId: string, wallet: Wallet): Promise<Account> {
     this.callers.demandOwner(caller);
-    return present((await this.#economy.reverseOperation({ accountId: caller.accountId, reversedOperationId })).account);
+    return present((await this.#economy.reverseOperation({ accountId: caller.accountId, reversedOperationId, wallet })).account);
   }
 
-  async positionAt(caller: Caller, atMs: number | undefined): Promise<Position> {
-    return present((await this.#economy.getBalanceAt({ accountId: caller.accountId, atMs: BigInt(atMs ?? 0) }, { deadlineMs: reportDeadlineMs })).position);
+  async positionAt(caller: Caller, atMs: number | undefined, wallet: Wallet): Promise<Position> {
+    return present((await this.#economy.getBalanceAt({ accountId: caller.accountId, atMs: BigInt(atMs ?? 0), wallet }, { deadlineMs: reportDeadlineMs })).position);
   }
 
-  usage(caller: Caller, period: Period, by: string): Promise<GetUsageResponse> {
-    return this.#economy.getUsage({ accountId: caller.accountId, period: periodMessage(period), by }, { deadlineMs: reportDeadlineMs });
+  usage(caller: Caller, period: Period, by: string, wallet: Wallet): Promise<GetUsageResponse> {
+    return this.#economy.getUsage({ accountId: caller.accountId, period: periodMessage(period), by, wallet }, { deadlineMs: reportDeadlineMs });
   }
 
-  statement(caller: Caller, period: Period): Promise<GetStatementResponse> {
-    return this.#economy.getStatement({ accountId: caller.accountId, period: periodMessage(period) }, { deadlineMs: reportDeadlineMs });
+  statement(caller: Caller, period: Period, wallet: Wallet): Promise<GetStatementResponse> {
+    return this.#economy.getStatement({ accountId: caller.accountId, period: periodMessage(period), wallet }, { deadlineMs: reportDeadlineMs });
   }
 
   /** The owner's word that a pack was paid for; the same payment counts once. */
@@ -108,8 +126,9 @@ export class Economy {
     return this.#economy.reconcile({ accountId: '' }, { signal });
   }
 
-  async *csv(caller: Caller, period: Period, signal: AbortSignal): AsyncGenerator<string> {
-    for await (const { csv } of this.#economy.exportEntries({ accountId: caller.accountId, period: periodMessage(period) }, { signal })) yield csv;
+  async *export(caller: Caller, period: Period, wallet: Wallet, format: 'csv' | 'parquet', signal: AbortSignal): AsyncGenerator<string | Uint8Array> {
+    const request = { accountId: caller.accountId, period: periodMessage(period), wallet, format };
+    for await (const { csv, data } of this.#economy.exportEntries(request, { signal })) yield format === 'csv' ? csv : data;
   }
 }
 

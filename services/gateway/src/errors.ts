@@ -16,6 +16,8 @@ export const tooManyRequests = (perMinute: number, retryAfterMs: number): Tesser
 /** Also for ids that are no ids, and for other people's: the answer must not tell which. */
 export const unknownGeneration = (): TesseraError => notFound('unknown_generation', 'There is no generation with this id.', { param: 'id' });
 
+export const unknownPicture = (): TesseraError => notFound('unknown_picture', 'There is no picture with this id.', { param: 'id' });
+
 export const unknownInitImage = (): TesseraError => notFound('unknown_init_image', 'There is no init image with this id.', { param: 'id' });
 
 export const unknownUser = (): TesseraError => notFound('unknown_user', 'There is no user with this id.', { param: 'userId' });
@@ -23,6 +25,12 @@ export const unknownUser = (): TesseraError => notFound('unknown_user', 'There i
 export const unknownKey = (): TesseraError => notFound('unknown_key', 'There is no API key with this id.', { param: 'id' });
 
 export const tooManyKeys = (max: number): TesseraError => failedPrecondition('too_many_keys', `An account has at most ${max} keys; revoke one first.`);
+
+export const unknownWebhook = (): TesseraError => notFound('unknown_webhook', 'There is no webhook with this id.', { param: 'id' });
+
+export const unknownDelivery = (): TesseraError => notFound('unknown_delivery', 'There is no delivery with this id.', { param: 'id' });
+
+export const tooManyWebhooks = (max: number): TesseraError => failedPrecondition('too_many_webhooks', `An account has at most ${max} webhooks; remove one first.`);
 
 export const unknownField = (name: string, param: string, closest: string | undefined): TesseraError =>
   invalidArgument('unknown_field', `Unexpected variable ${name}.${closest ? ` Did you mean ${closest}?` : ''}`, { param });

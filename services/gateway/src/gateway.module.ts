@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { EconomyService } from '@tessera/contracts/tessera/gateway/v1/economy_pb.js';
 import { TesseraService } from '@tessera/contracts/tessera/gateway/v1/gateway_pb.js';
+import { WebhookService } from '@tessera/contracts/tessera/gateway/v1/webhooks_pb.js';
 import type { ServiceDefinition } from '@tessera/host/service-definition.js';
 import { Accounts } from './account.js';
 import { Bootstrap } from './bootstrap.js';
@@ -21,7 +22,9 @@ import { OpenAiController } from './http/openai.controller.js';
 import { OperationsController } from './http/operations.controller.js';
 import { PagesController } from './http/pages.controller.js';
 import { PaymentsController } from './http/payments.controller.js';
+import { PicturesController } from './http/pictures.controller.js';
 import { PriceListController } from './http/price-list.controller.js';
+import { WebhooksController } from './http/webhooks.controller.js';
 import { UploadsController } from './http/uploads.controller.js';
 import { Installation } from './installation.js';
 import { KeyStore } from './key.store.js';
@@ -31,6 +34,13 @@ import { OpenAiImages } from './openai-images.js';
 import { PublicGrpcController } from './public-grpc.controller.js';
 import { Readiness } from './readiness.js';
 import { Uploads } from './uploads.js';
+import { DeliveryWorker } from './webhooks/delivery-worker.js';
+import { SecretBox } from './webhooks/secret-box.js';
+import { Subscriptions } from './webhooks/subscriptions.js';
+import { WebhookEvents } from './webhooks/webhook-events.js';
+import { WebhookStore } from './webhooks/webhook.store.js';
+import { Webhooks } from './webhooks/webhooks.js';
+import { WebhooksGrpcController } from './webhooks.grpc.controller.js';
 
 @Module({
   controllers: [
@@ -45,12 +55,15 @@ import { Uploads } from './uploads.js';
     OperationsController,
     PagesController,
     PaymentsController,
+    PicturesController,
     PriceListController,
     PublicGrpcController,
     EconomyGrpcController,
+    WebhooksController,
+    WebhooksGrpcController,
   ],
-  providers: [Bootstrap, Installation, KeyStore, Keys, Callers, Generations, Uploads, OpenAiImages, Accounts, Economy, Catalogues, Models, Readiness, HttpErrors],
+  providers: [Bootstrap, Installation, KeyStore, Keys, Callers, Generations, Uploads, OpenAiImages, Accounts, Economy, Catalogues, Models, Readiness, HttpErrors, SecretBox, WebhookStore, DeliveryWorker, Subscriptions, WebhookEvents, Webhooks],
 })
 export class GatewayModule {}
 
-export const gateway: ServiceDefinition = { name: 'gateway', module: GatewayModule, contracts: [], publicContracts: [TesseraService, EconomyService], configureHttp };
+export const gateway: ServiceDefinition = { name: 'gateway', module: GatewayModule, contracts: [], publicContracts: [TesseraService, EconomyService, WebhookService], configureHttp };

@@ -13,14 +13,17 @@ import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb
 import { internal } from '@tessera/platform/errors.js';
 import { isUuid } from '@tessera/platform/ids.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
-import { unknownGeneration } from './errors.js';
+import { unknownGeneration, unknownPicture } from './errors.js';
 import type { Caller } from './keys.js';
 import { jobsSubmitted } from './metrics.js';
 
 export type ImageRequestInit = MessageInitShape<typeof ImageRequestSchema>;
 
+/** Where a picture is to be had, and whether somebody has taken it. */
+export type PictureLink = { readonly url: string; readonly isAccepted: boolean };
+
 /** A job and links to its pictures, by picture id. */
-export type Generation = { readonly job: Job; readonly urls: ReadonlyMap<string, string> };
+export type Generation = { readonly job: Job; readonly links: ReadonlyMap<string, PictureLink> };
 
 export type Submission = { readonly job: Job; readonly balanceTokens: number | undefined; readonly isReplay: boolean };
 
@@ -36,7 +39,7 @@ const linksPerCallMax = 800;
 /** What a wait may cost beyond the wait itself. */
 const waitMarginMs = 10_000;
 
-const noUrls: ReadonlyMap<string, string> = new Map();
+const noLinks: ReadonlyMap<string, PictureLink> = new Map();
 
 /** Image jobs as the outside world knows them: whose they are comes from the key, and pictures carry links. */
 @Injectable()
@@ -51,14 +54,14 @@ export class Generations {
 
   /** Durable when it answers. The same key with the same request gives the first job again. */
   async submit(caller: Caller, request: ImageRequestInit, idempotencyKey: string): Promise<Submission> {
-    const { job, balanceTokens, isReplay } = await this.#generation.submit({ accountId: caller.accountId, idempotencyKey, request, memberId: caller.memberId ?? '', project: caller.project ?? '' });
+    const { job, balanceTokens, isReplay } = await this.#generation.submit({ accountId: caller.accountId, idempotencyKey, request, memberId: caller.memberId ?? '', project: caller.project ?? '', wallet: caller.wallet ?? '' });
     jobsSubmitted.inc({ replay: String(isReplay) });
     return { job: present(job), balanceTokens: balanceTokens === undefined ? undefined : Number(balanceTokens), isReplay };
   }
 
   /** What the request would become and cost; nothing is created. */
   async preview(caller: Caller, request: ImageRequestInit): Promise<{ request: ImageRequest; quote: Quote }> {
-    const { request: filled, quote } = await this.#generation.preview({ accountId: caller.accountId, request });
+    const { request: filled, quote } = await this.#generation.preview({ accountId: caller.accountId, request, wallet: caller.wallet ?? '' });
     return { request: present(filled), quote: present(quote) };
   }
 
@@ -72,8 +75,8 @@ export class Generations {
 
   async list(caller: Caller, limit: number, offset: number): Promise<Generation[]> {
     const { jobs } = await this.#generation.listJobs({ accountId: caller.accountId, limit, offset });
-    const urls = await this.#sign(caller, jobs);
-    return jobs.map((job) => ({ job, urls }));
+    const links = await this.#sign(caller, jobs);
+    return jobs.map((job) => ({ job, links }));
   }
 
   async cancel(caller: Caller, jobId: string): Promise<Generation> {
@@ -85,6 +88,13 @@ export class Generations {
   async remove(caller: Caller, jobId: string): Promise<void> {
     demandId(jobId);
     await this.#generation.deleteJob({ accountId: caller.accountId, jobId });
+  }
+
+  /** Somebody takes a picture, or does not any more: usage reports tell what a taken one costs. */
+  async mark(caller: Caller, imageId: string, isAccepted: boolean): Promise<{ imageId: string; isAccepted: boolean }> {
+    if (!isUuid(imageId)) throw unknownPicture();
+    const { asset } = await this.#storage.markAsset({ accountId: caller.accountId, assetId: imageId, isAccepted });
+    return { imageId, isAccepted: present(asset).isAccepted };
   }
 
   /** From the current state on, or from the event after `afterSequence`; ends after the final state. */
@@ -102,15 +112,15 @@ export class Generations {
   }
 
   async #withLinks(caller: Caller, job: Job): Promise<Generation> {
-    return { job, urls: await this.#sign(caller, [job]) };
+    return { job, links: await this.#sign(caller, [job]) };
   }
 
   /** One call for all pictures, none when there are none. */
-  async #sign(caller: Caller, jobs: readonly Job[]): Promise<ReadonlyMap<string, string>> {
+  async #sign(caller: Caller, jobs: readonly Job[]): Promise<ReadonlyMap<string, PictureLink>> {
     const assetIds = jobs.flatMap((job) => job.images.map((image) => image.imageId));
-    if (assetIds.length === 0) return noUrls;
+    if (assetIds.length === 0) return noLinks;
     const { urls } = await this.#storage.signUrls({ accountId: caller.accountId, assetIds: assetIds.slice(0, linksPerCallMax), expiresS: linkExpiryS });
-    return new Map(urls.map(({ assetId, url }) => [assetId, url]));
+    return new Map(urls.map(({ assetId, url, isAccepted }) => [assetId, { url, isAccepted }]));
   }
 }
 

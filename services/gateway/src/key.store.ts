@@ -14,6 +14,8 @@ export type KeyRecord = {
   readonly accountId: string;
   readonly memberId?: string;
   readonly project?: string;
+  /** What its jobs are paid with; absent: as the account's plan says. */
+  readonly wallet?: 'credits';
   readonly createdMs: number;
   readonly revokedMs?: number;
   /** Kept to the minute at best. */

@@ -16,12 +16,14 @@ export type Caller = {
   readonly memberId?: string;
   /** What the key spends counts to this project. */
   readonly project?: string;
+  /** The key pays with API credits. */
+  readonly wallet?: 'credits';
   /** The installation's owner, acting for this account. */
   readonly isOperator?: boolean;
 };
 
 /** What a new key is for. */
-export type KeyPurpose = { readonly name: string; readonly scopes: readonly Scope[]; readonly memberId?: string | undefined; readonly project?: string | undefined };
+export type KeyPurpose = { readonly name: string; readonly scopes: readonly Scope[]; readonly memberId?: string | undefined; readonly project?: string | undefined; readonly wallet?: 'credits' | undefined };
 
 export type KeyDescription = Omit<KeyRecord, 'keyHash'> & { readonly id: string };
 
@@ -61,19 +63,19 @@ export class Keys {
     this.#verified.delete(keyHash);
     const found = await this.store.findByHash(keyHash);
     if (!found || found.value.revokedMs !== undefined) throw wrongKey();
-    const { accountId, scopes, memberId, project } = found.value;
-    const caller = { keyId: found.id, accountId, scopes, ...given({ memberId, project }) };
+    const { accountId, scopes, memberId, project, wallet } = found.value;
+    const caller = { keyId: found.id, accountId, scopes, ...given({ memberId, project, wallet }) };
     this.#remember(keyHash, caller, nowMs);
     if (nowMs - (found.value.lastUsedMs ?? 0) >= lastUsedEveryMs) this.#touch(found.id, nowMs);
     return caller;
   }
 
   /** The key itself is in this answer and nowhere else, ever again. */
-  async create(accountId: string, { name, scopes, memberId, project }: KeyPurpose): Promise<KeyDescription & { readonly key: string }> {
+  async create(accountId: string, { name, scopes, memberId, project, wallet }: KeyPurpose): Promise<KeyDescription & { readonly key: string }> {
     if ((await this.store.listOf(accountId, keysOfAccountMax)).length >= keysOfAccountMax) throw tooManyKeys(keysOfAccountMax);
     const key = mintKey();
     const id = newId();
-    const described = { prefix: prefixOfKey(key), name, scopes, ...given({ memberId, project }), accountId, createdMs: this.clock.now() };
+    const described = { prefix: prefixOfKey(key), name, scopes, ...given({ memberId, project, wallet }), accountId, createdMs: this.clock.now() };
     await this.store.insert(id, { keyHash: hashOfKey(key), ...described });
     return { id, ...described, key };
   }
@@ -109,7 +111,11 @@ export class Keys {
 }
 
 /** Without what was not given. */
-const given = ({ memberId, project }: Pick<KeyPurpose, 'memberId' | 'project'>): Pick<KeyRecord, 'memberId' | 'project'> => ({ ...(memberId === undefined ? {} : { memberId }), ...(project === undefined ? {} : { project }) });
+const given = ({ memberId, project, wallet }: Pick<KeyPurpose, 'memberId' | 'project' | 'wallet'>): Pick<KeyRecord, 'memberId' | 'project' | 'wallet'> => ({
+  ...(memberId === undefined ? {} : { memberId }),
+  ...(project === undefined ? {} : { project }),
+  ...(wallet === undefined ? {} : { wallet }),
+});
 
 function describe(id: string, { keyHash: _, ...rest }: KeyRecord): KeyDescription {
   return { id, ...rest };

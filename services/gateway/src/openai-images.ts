@@ -44,7 +44,7 @@ export class OpenAiImages {
   }
 
   async #deliver(caller: Caller, generation: Generation, imageId: string, format: ImagesCommand['format']) {
-    if (format === 'url') return { url: generation.urls.get(imageId) ?? '' };
+    if (format === 'url') return { url: generation.links.get(imageId)?.url ?? '' };
     const pieces: Uint8Array[] = [];
     for await (const { part } of this.#storage.readAsset({ accountId: caller.accountId, assetId: imageId })) {
       if (part.case === 'data') pieces.push(part.value);

@@ -21,6 +21,8 @@ import {
   type ListGenerationsResponseSchema,
   type ListModelsRequest,
   type ListModelsResponseSchema,
+  type MarkPictureRequest,
+  type MarkPictureResponseSchema,
   type WatchGenerationRequest,
   type WatchGenerationResponseSchema,
 } from '@tessera/contracts/tessera/gateway/v1/gateway_pb.js';
@@ -72,6 +74,11 @@ export class PublicGrpcController {
   }
 
   @GrpcMethod(TesseraService.typeName)
+  async markPicture({ imageId, isAccepted }: MarkPictureRequest, metadata: Metadata): Promise<MessageInitShape<typeof MarkPictureResponseSchema>> {
+    return this.generations.mark(await this.#admit(metadata, 'write'), imageId, isAccepted);
+  }
+
+  @GrpcMethod(TesseraService.typeName)
   async deleteGeneration({ jobId }: DeleteGenerationRequest, metadata: Metadata): Promise<MessageInitShape<typeof DeleteGenerationResponseSchema>> {
     const caller = await this.#admit(metadata, 'write');
     await this.generations.remove(caller, jobId);
@@ -116,11 +123,11 @@ export class PublicGrpcController {
 
 const metadataValue = (metadata: Metadata, name: string): string | undefined => metadata.get(name)[0]?.toString();
 
-const generationMessage = ({ job, urls }: Generation): MessageInitShape<typeof GenerationSchema> => ({
+const generationMessage = ({ job, links }: Generation): MessageInitShape<typeof GenerationSchema> => ({
   job,
   pictures: job.images.flatMap(({ imageId }) => {
-    const url = urls.get(imageId);
-    return url === undefined ? [] : [{ imageId, url }];
+    const link = links.get(imageId);
+    return link === undefined ? [] : [{ imageId, ...link }];
   }),
 });
 

@@ -17,7 +17,10 @@ export class SmallServices extends Rpc {
   readonly jobs = new Map<string, Job>();
   readonly accounts = new Map<string, Account>();
   readonly uploads = new Map<string, string>();
-  readonly submissions: { idempotencyKey: string; request: ImageRequest; memberId: string; project: string }[] = [];
+  readonly submissions: { idempotencyKey: string; request: ImageRequest; memberId: string; project: string; wallet: string }[] = [];
+  readonly accepted = new Set<string>();
+  /** What simulations were asked for. */
+  readonly simulations: object[] = [];
   readonly economyCalls: EconomyCall[] = [];
   requestsPerMinute = 0;
   /** Jobs end as soon as they are submitted. */
@@ -44,7 +47,7 @@ export class SmallServices extends Rpc {
       balanceTokens: 999_992n,
     }),
     ListEntries: () => ({ entries: [{ sequence: 1n, operationId: 'open', kind: 'grant', postings: [{ ledgerAccount: 'bucket:fast', tokens: 5n }], createdMs: 1n, hash: 'ab', balanceAfterTokens: 5n }] }),
-    Submit: (submit: { accountId: string; idempotencyKey: string; request: ImageRequest; memberId: string; project: string }) => this.#submit(submit),
+    Submit: (submit: { accountId: string; idempotencyKey: string; request: ImageRequest; memberId: string; project: string; wallet: string }) => this.#submit(submit),
     Preview: ({ request }: { request: ImageRequest }) => ({ request: filled(request), quote: quote() }),
     GetJob: async ({ accountId, jobId, waitMs }: { accountId: string; jobId: string; waitMs: number }, { signal }: CallOptions) => {
       const job = this.#job(accountId, jobId);
@@ -64,7 +67,13 @@ export class SmallServices extends Rpc {
     },
     ListModels: () => ({ models: [{ modelId: 'mosaic-3d', name: 'Mosaic 3D', description: 'Emoji scenes', leonardoId: leonardoLightning, isDefault: true, maxImages: 8 }] }),
     DescribeQueue: () => ({ queuedJobs: this.jobs.size }),
-    SignUrls: ({ assetIds }: { assetIds: string[] }) => ({ urls: assetIds.map((assetId) => ({ assetId, url: `http://pictures.test/${assetId}.png` })) }),
+    SignUrls: ({ assetIds }: { assetIds: string[] }) => ({ urls: assetIds.map((assetId) => ({ assetId, url: `http://pictures.test/${assetId}.png`, isAccepted: this.accepted.has(assetId) })) }),
+    MarkAsset: ({ assetId, isAccepted }: { assetId: string; isAccepted: boolean }) => {
+      if (isAccepted) this.accepted.add(assetId);
+      else this.accepted.delete(assetId);
+      return { asset: { assetId, isAccepted } };
+    },
+    Quote: ({ wallet }: { wallet: string }) => ({ quote: { ...quote(), wallet } }),
     CreateUpload: ({ accountId, extension }: { accountId: string; extension: string }) => {
       const assetId = newId();
       this.uploads.set(assetId, accountId);
@@ -89,6 +98,7 @@ export class SmallServices extends Rpc {
 
   async *stream<I extends DescMessage, O extends DescMessage>(method: DescMethodServerStreaming<I, O>, init: MessageInitShape<I>): AsyncGenerator<MessageShape<O>> {
     const request = create(method.input, init) as unknown as { jobId: string; accountId: string; afterSequence: string };
+    if (method.name === 'SimulateCatalogue') this.simulations.push(request);
     if (method.name === 'WatchJob') yield* this.#events(request) as AsyncGenerator<MessageShape<O>>;
     else if (method.name === 'ReadAsset') yield create(method.output, { part: { case: 'data', value: new Uint8Array(picture) } } as unknown as MessageInitShape<O>);
     else if (method.name === 'ExportEntries') yield create(method.output, { csv: 'sequence\r\n1\r\n' } as unknown as MessageInitShape<O>);
@@ -120,10 +130,10 @@ export class SmallServices extends Rpc {
     yield* events.filter(({ sequence }) => sequence > afterSequence);
   }
 
-  #submit({ accountId, idempotencyKey, request, memberId, project }: { accountId: string; idempotencyKey: string; request: ImageRequest; memberId: string; project: string }) {
+  #submit({ accountId, idempotencyKey, request, memberId, project, wallet }: { accountId: string; idempotencyKey: string; request: ImageRequest; memberId: string; project: string; wallet: string }) {
     if (this.refusal) throw this.refusal;
     if (request.prompt.trim() === '') throw invalidArgument('prompt_empty', 'A prompt says what to paint; this one is empty.', { param: 'prompt' });
-    this.submissions.push({ idempotencyKey, request, memberId, project });
+    this.submissions.push({ idempotencyKey, request, memberId, project, wallet });
     const jobId = idempotencyKey ? derivedId(accountId, idempotencyKey) : newId();
     const isReplay = this.jobs.has(jobId);
     if (!isReplay) this.jobs.set(jobId, create(JobSchema, { jobId, accountId, state: JobState.QUEUED, request: filled(request), quote: quote(), createdMs: 1_700_000_000_000n, lane: 'fast' }));

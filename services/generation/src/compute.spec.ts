@@ -8,7 +8,7 @@ import { fullImageRequest } from './image-request.js';
 
 const assetId = model.leonardoId;
 const full = (asked: Parameters<typeof create<typeof ImageRequestSchema>>[1]) => fullImageRequest(create(ImageRequestSchema, { prompt: 'x', ...asked }), model, () => 1);
-const affinity = (asked: Parameters<typeof full>[0]) => workOf(full(asked), new GpuTime()).affinity;
+const affinity = (asked: Parameters<typeof full>[0]) => workOf(full(asked), 'pool', new GpuTime()).affinity;
 
 describe('what can run as one batch', () => {
   it('are jobs whose prompts, masks and guides differ', () => {

@@ -4,7 +4,6 @@ import type { ModelInfo } from '@tessera/inference/diffusion-engine.js';
 import type { GpuTime } from '@tessera/jobs/gpu-time.js';
 import type { Work } from '@tessera/jobs/job.store.js';
 import type { FullImageRequest } from './image-request.js';
-import { defaultPool } from './models.js';
 
 /** What billing must know to price a request. */
 export function computeSpecOf(request: FullImageRequest, model: ModelInfo): MessageInitShape<typeof ComputeSpecSchema> {
@@ -20,11 +19,11 @@ export function computeSpecOf(request: FullImageRequest, model: ModelInfo): Mess
 }
 
 /** What the queue must know to order, batch and estimate it. */
-export function workOf(request: FullImageRequest, gpuTime: GpuTime): Work {
+export function workOf(request: FullImageRequest, pool: string, gpuTime: GpuTime): Work {
   const { modelId, widthPx, heightPx, steps, guidanceScale, images, initImage, adapters = [] } = request;
   const workUnits = ((widthPx * heightPx) / 1_000_000) * steps * images;
   return {
-    pool: defaultPool,
+    pool,
     modelId,
     // A batch must agree on the noise schedule, and the strength of an init image cuts into it; adapters change the model itself.
     affinity: [modelId, widthPx, heightPx, steps, guidanceScale, initImage ? `init ${initImage.strength}` : 'text', ...adapters.map(({ adapterId, weight }) => `${adapterId} ${weight}`)].join('/'),

@@ -17,6 +17,7 @@ const workerId = 'embedded';
 const capacityOf = {
   onnx: { jobsPerBatchMax: 4, imagesPerBatchMax: 8, paintingMax: 1, batchesMax: 2, previewEverySteps: 2 },
   noop: { jobsPerBatchMax: 16, imagesPerBatchMax: 64, paintingMax: 16, batchesMax: 16, previewEverySteps: 0 },
+  triton: { jobsPerBatchMax: 4, imagesPerBatchMax: 8, paintingMax: 2, batchesMax: 3, previewEverySteps: 2 },
 } as const satisfies Record<Config['engine'], Partial<WorkerOptions>>;
 
 /** On shutdown: a picture in hand may be finished, a long batch goes back to the queue. */
@@ -37,12 +38,13 @@ export class EmbeddedWorker implements OnApplicationBootstrap, OnModuleDestroy {
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
+    const { embeddedWorker = this.config.profile === 'single' } = this.config;
+    const models = embeddedWorker ? await this.models.list() : [];
+    if (models.length === 0) return;
     const takenBack = await this.queue.claims.takeBackFrom(workerId);
     if (takenBack > 0) this.logger.warn({ jobs: takenBack }, 'jobs that were being painted when the process ended go back to the queue');
-    const models = await this.models.list();
-    if (models.length === 0) return;
     const modelVersions = new Map(models.map(({ modelId, version }) => [modelId, version]));
-    const options = { workerId, pool: defaultPool, modelVersions, drainMs, ...capacityOf[this.config.engine] };
+    const options = { workerId, pool: defaultPool, modelVersions, drainMs, warmModelsMax: 1, ...capacityOf[this.config.engine] };
     this.#loop = new WorkerLoop(this.rpc.client(WorkerService), this.rpc.client(StorageService), this.engine, this.logger, options);
     this.#loop.start();
   }

@@ -34,7 +34,7 @@ import type { Observable } from 'rxjs';
 import { imagesMax } from './image-request.js';
 import { jobMessage, outcomeMessage, requestMessage } from './job.documents.js';
 import { Jobs } from './jobs.js';
-import { defaultPool, Models } from './models.js';
+import { Models } from './models.js';
 import { Requests } from './requests.js';
 import { Submissions } from './submissions.js';
 import { Watching } from './watching.js';
@@ -56,8 +56,8 @@ export class GenerationController {
   }
 
   @GrpcMethod(GenerationService.typeName)
-  async preview({ accountId, request }: PreviewRequest): Promise<MessageInitShape<typeof PreviewResponseSchema>> {
-    const preview = await this.requests.preview(accountId, request);
+  async preview({ accountId, request, wallet }: PreviewRequest): Promise<MessageInitShape<typeof PreviewResponseSchema>> {
+    const preview = await this.requests.preview(accountId, request, wallet);
     return { request: requestMessage(preview.request), ...(preview.quote ? { quote: preview.quote } : {}) };
   }
 
@@ -102,7 +102,7 @@ export class GenerationController {
 
   @GrpcMethod(GenerationService.typeName)
   async listModels(_request: ListModelsRequest): Promise<MessageInitShape<typeof ListModelsResponseSchema>> {
-    return { models: (await this.models.list()).map(modelMessage) };
+    return { models: (await this.models.list()).map((model) => modelMessage(model, this.models.poolOf(model.modelId))) };
   }
 
   @GrpcMethod(GenerationService.typeName)
@@ -112,11 +112,11 @@ export class GenerationController {
   }
 }
 
-const modelMessage = ({ aliases, guidanceKinds = [], adapterIds = [], minSidePx: _, ...model }: ModelInfo): MessageInitShape<typeof ModelDescriptionSchema> => ({
+const modelMessage = ({ aliases, guidanceKinds = [], adapterIds = [], minSidePx: _, ...model }: ModelInfo, pool: string): MessageInitShape<typeof ModelDescriptionSchema> => ({
   ...model,
   aliases: [...aliases],
   guidanceKinds: [...guidanceKinds],
   adapterIds: [...adapterIds],
-  pool: defaultPool,
+  pool,
   maxImages: imagesMax,
 });

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { ExternalScaler } from '@tessera/contracts/externalscaler/externalscaler_pb.js';
 import { GenerationService, WorkerService } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import type { ServiceDefinition } from '@tessera/host/service-definition.js';
 import { AccountLimits } from './account-limits.js';
@@ -6,6 +7,8 @@ import { GenerationController } from './generation.controller.js';
 import { Jobs } from './jobs.js';
 import { QueueModule } from './queue.module.js';
 import { Requests } from './requests.js';
+import { ScalerController } from './scaler.controller.js';
+import { Scaler } from './scaler.js';
 import { Submissions } from './submissions.js';
 import { Sweeper } from './sweeper.js';
 import { Watching } from './watching.js';
@@ -15,9 +18,9 @@ import { WorkerModule } from './worker.module.js';
 
 @Module({
   imports: [QueueModule, WorkerModule],
-  controllers: [GenerationController, WorkerController],
-  providers: [AccountLimits, Jobs, Requests, Submissions, Sweeper, Watching, WorkerClaims],
+  controllers: [GenerationController, WorkerController, ScalerController],
+  providers: [AccountLimits, Jobs, Requests, Scaler, Submissions, Sweeper, Watching, WorkerClaims],
 })
 export class GenerationModule {}
 
-export const generation: ServiceDefinition = { name: 'generation', module: GenerationModule, contracts: [GenerationService, WorkerService] };
+export const generation: ServiceDefinition = { name: 'generation', module: GenerationModule, contracts: [GenerationService, WorkerService, ExternalScaler], usesEngine: true };

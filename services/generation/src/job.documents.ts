@@ -5,12 +5,12 @@ import { JobState, type GeneratedImage, type ImageRequestSchema, type JobOutcome
 import { outgoingEvent, type OutgoingEvent } from '@tessera/documents/outgoing-event.js';
 import { hasEnded, type JobLife } from '@tessera/jobs/job-life.js';
 import type { StoredJob } from '@tessera/jobs/job.store.js';
-import { withTraceparent } from '@tessera/platform/trace.js';
+import { currentTraceparent, traceIdOf, withTraceparent } from '@tessera/platform/trace.js';
 import type { FullImageRequest } from './image-request.js';
 
 export const jobCollectionName = 'generation.jobs';
 
-type StoredQuote = { readonly catalogueVersion: string; readonly lines: readonly { kind: string; description: string; tokens: number }[]; readonly totalTokens: number };
+type StoredQuote = { readonly wallet?: string; readonly catalogueVersion: string; readonly lines: readonly { kind: string; description: string; tokens: number }[]; readonly totalTokens: number };
 type StoredImage = {
   readonly imageId: string;
   readonly index: number;
@@ -30,6 +30,8 @@ export type ImageJobPayload = {
   /** Who asked; absent or empty: nobody in particular. */
   readonly memberId?: string;
   readonly project?: string;
+  /** What it is to be paid with; absent: as the account's plan says. */
+  readonly wallet?: string;
   /** One for each picture to come, so that every attempt writes the same files. */
   readonly imageIds: readonly string[];
   readonly quote?: StoredQuote;
@@ -55,7 +57,8 @@ const stateNumbers = {
 
 export const stateNumberOf = ({ value }: ImageJob): JobState => stateNumbers[value.life.state];
 
-export const storedQuote = ({ catalogueVersion, lines, totalTokens }: Quote): StoredQuote => ({
+export const storedQuote = ({ catalogueVersion, lines, totalTokens, wallet }: Quote): StoredQuote => ({
+  ...(wallet === '' || wallet === 'plan' ? {} : { wallet }),
   catalogueVersion,
   lines: lines.map(({ kind, description, tokens }) => ({ kind, description, tokens: Number(tokens) })),
   totalTokens: Number(totalTokens),
@@ -107,9 +110,11 @@ export const outcomeMessage = ({ id, value: { life, payload, accountId } }: Imag
   state: stateNumbers[life.state],
   imagesDelivered: life.state === 'succeeded' ? (payload.images?.length ?? 0) : 0,
   finishedMs: BigInt(hasEnded(life) ? life.finishedMs : 0),
+  imageIds: life.state === 'succeeded' ? (payload.images ?? []).map(({ imageId }) => imageId) : [],
 });
 
-const quoteMessage = ({ catalogueVersion, lines, totalTokens }: StoredQuote) => ({
+const quoteMessage = ({ catalogueVersion, lines, totalTokens, wallet = 'plan' }: StoredQuote) => ({
+  wallet,
   catalogueVersion,
   lines: lines.map((line) => ({ ...line, tokens: BigInt(line.tokens) })),
   totalTokens: BigInt(totalTokens),
@@ -128,11 +133,13 @@ function queuedMsOf(life: JobLife): number {
   return enqueuedMs === undefined || startedMs === 0 ? 0 : Math.max(0, startedMs - enqueuedMs);
 }
 
-/** Carries the trace of the submission, whoever ended the job. */
+/** Carries the trace of the submission, whoever ended the job: the step that ended it, if that is part of the trace, else the submission. */
 export function finishedEvent(job: ImageJob, hasHold: boolean): OutgoingEvent {
   const { life, accountId, payload, traceparent } = job.value;
   if (!hasEnded(life)) throw new Error(`Job ${job.id} has not finished`);
-  return withTraceparent(traceparent, () =>
+  const here = currentTraceparent();
+  const isSameTrace = here !== undefined && traceparent !== undefined && traceIdOf(here) === traceIdOf(traceparent);
+  return withTraceparent(isSameTrace ? here : traceparent, () =>
     outgoingEvent(JobFinishedSchema, job.id, {
       jobId: job.id,
       accountId,

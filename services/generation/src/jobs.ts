@@ -11,7 +11,7 @@ import { jobNotFound } from './errors.js';
 import { ImageQueue } from './image-queue.js';
 import { JobFeed } from './job-feed.js';
 import type { ImageJob } from './job.documents.js';
-import { defaultPool } from './models.js';
+import { Models } from './models.js';
 
 /** Longer waits are cut: a proxy in between would give up first. */
 const waitMsMax = 60_000;
@@ -34,6 +34,7 @@ export class Jobs {
   constructor(
     private readonly queue: ImageQueue,
     private readonly feed: JobFeed,
+    private readonly models: Models,
   ) {}
 
   async get(accountId: string, jobId: string): Promise<ImageJob> {
@@ -104,12 +105,13 @@ export class Jobs {
 
   async describeQueue(accountId: string): Promise<QueueReport> {
     const { store, jobs, clock } = this.queue;
+    const places = this.models.pools.flatMap((pool) => lanes.map((lane) => ({ pool, lane })));
     const [waiting, holding, parked, own, ...heads] = await Promise.all([
-      store.countQueued(lanes.map((lane) => queueKeyOf(defaultPool, lane))),
+      store.countQueued(places.map(({ pool, lane }) => queueKeyOf(pool, lane))),
       store.countHoldingSlots(),
       store.countParked(),
       jobs.loadOf(accountId),
-      ...lanes.map((lane) => store.heads(defaultPool, lane, headsForWait)),
+      ...places.map(({ pool, lane }) => store.heads(pool, lane, headsForWait)),
     ]);
     const enqueuedMs = heads.flat().flatMap(({ value }) => (value.life.state === 'queued' ? [value.life.enqueuedMs] : []));
     return {

@@ -40,9 +40,9 @@ export class Requests {
   }
 
   /** What it would be and cost; promises and creates nothing. */
-  async preview(accountId: string, asked: ImageRequest | undefined): Promise<{ request: FullImageRequest; quote: Quote | undefined }> {
+  async preview(accountId: string, asked: ImageRequest | undefined, wallet: string): Promise<{ request: FullImageRequest; quote: Quote | undefined }> {
     const { request, model } = await this.check(accountId, asked);
-    const { quote } = await this.#billing.quote({ compute: computeSpecOf(request, model) });
+    const { quote } = await this.#billing.quote({ accountId, wallet, compute: computeSpecOf(request, model) });
     return { request, quote };
   }
 

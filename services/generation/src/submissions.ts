@@ -25,8 +25,8 @@ const holdMarginMs = 6 * 3_600_000;
 export const resumeAfterMs = 15_000;
 const keyCharactersMax = 255;
 
-export type SubmitCommand = { readonly accountId: string; readonly idempotencyKey: string; readonly request?: ImageRequest | undefined; readonly memberId: string; readonly project: string };
-type Origin = Pick<ImageJobPayload, 'fingerprint' | 'hasKey' | 'memberId' | 'project'>;
+export type SubmitCommand = { readonly accountId: string; readonly idempotencyKey: string; readonly request?: ImageRequest | undefined; readonly memberId: string; readonly project: string; readonly wallet: string };
+type Origin = Pick<ImageJobPayload, 'fingerprint' | 'hasKey' | 'memberId' | 'project' | 'wallet'>;
 export type Submission = { readonly job: ImageJob; readonly balanceTokens?: bigint; readonly isReplay: boolean };
 
 /** A submission that can be answered. `queueing` ends with its last step, and rejects when that step is left to the sweeper. */
@@ -67,7 +67,7 @@ export class Submissions implements OnModuleDestroy {
     const asked = command.request;
     const checked = await this.requests.check(accountId, asked);
     const fingerprint = asked ? fingerprintOf(asked) : '';
-    const attribution = { memberId: command.memberId, project: command.project };
+    const attribution = { memberId: command.memberId, project: command.project, ...(command.wallet === '' ? {} : { wallet: command.wallet }) };
     if (idempotencyKey === '') return this.#create(newId(), accountId, checked, { fingerprint, hasKey: false, ...attribution });
 
     const jobId = derivedId('generation.job', accountId, idempotencyKey);
@@ -117,7 +117,7 @@ export class Submissions implements OnModuleDestroy {
       const job = await this.queue.jobs.accept(jobId, {
         accountId,
         createdMs: nowMs,
-        work: workOf(request, this.queue.jobs.gpuTime),
+        work: workOf(request, this.models.poolOf(request.modelId), this.queue.jobs.gpuTime),
         life: { state: 'accepted', resumeMs: nowMs + resumeAfterMs },
         ...(traceparent === undefined ? {} : { traceparent }),
         payload: { request, ...origin, imageIds: Array.from({ length: request.images }, () => newId()) },
@@ -170,7 +170,7 @@ export class Submissions implements OnModuleDestroy {
     const model = await this.models.named(payload.request.modelId);
     try {
       const deadlineMs = BigInt(createdMs + startWithinMs + holdMarginMs);
-      return await this.#billing.reserve({ accountId, jobId: job.id, compute: computeSpecOf(payload.request, model), deadlineMs, memberId: payload.memberId ?? '', project: payload.project ?? '' });
+      return await this.#billing.reserve({ accountId, jobId: job.id, compute: computeSpecOf(payload.request, model), deadlineMs, memberId: payload.memberId ?? '', project: payload.project ?? '', wallet: payload.wallet ?? '' });
     } catch (error) {
       throw await this.#refuse(job, error);
     }

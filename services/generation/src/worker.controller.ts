@@ -17,15 +17,16 @@ import {
 import { callSignal, type RpcCall } from '@tessera/rpc/streams.js';
 import { jobMessage, stateNumberOf, type ImageJob } from './job.documents.js';
 import { WorkerClaims } from './worker-claims.js';
+import { recordSpan, spanTimeMs } from '@tessera/platform/telemetry/span.js';
 
 @Controller()
 export class WorkerController {
   constructor(private readonly claims: WorkerClaims) {}
 
   @GrpcMethod(WorkerService.typeName)
-  async claim({ workerId, pool, modelIds, maxJobs, maxImages, waitMs }: ClaimRequest, _metadata: Metadata, call: RpcCall): Promise<MessageInitShape<typeof ClaimResponseSchema>> {
-    const jobs = await this.claims.claim({ workerId, pool, modelIds, jobsMax: Math.max(1, maxJobs), imagesMax: Math.max(1, maxImages), waitMs }, callSignal(call));
-    return { leases: jobs.flatMap(leaseMessages) };
+  async claim({ workerId, pool, modelIds, maxJobs, maxImages, waitMs, warmModelIds }: ClaimRequest, _metadata: Metadata, call: RpcCall): Promise<MessageInitShape<typeof ClaimResponseSchema>> {
+    const jobs = await this.claims.claim({ workerId, pool, modelIds, jobsMax: Math.max(1, maxJobs), imagesMax: Math.max(1, maxImages), waitMs, warmModelIds }, callSignal(call));
+    return { leases: jobs.flatMap((job) => leaseMessages(job, claimSpans(job, jobs.length))) };
   }
 
   @GrpcMethod(WorkerService.typeName)
@@ -44,8 +45,17 @@ export class WorkerController {
   }
 }
 
-function leaseMessages(job: ImageJob): MessageInitShape<typeof LeaseSchema>[] {
+function leaseMessages(job: ImageJob, traceparent: string): MessageInitShape<typeof LeaseSchema>[] {
   const { life, payload } = job.value;
   if (life.state !== 'running') return [];
-  return [{ job: jobMessage(job), leaseId: life.lease.leaseId, expiresMs: BigInt(life.lease.expiresMs), imageIds: [...payload.imageIds] }];
+  return [{ job: jobMessage(job), leaseId: life.lease.leaseId, expiresMs: BigInt(life.lease.expiresMs), imageIds: [...payload.imageIds], traceparent }];
+}
+
+/** The job's wait and its claim, which nobody's call has waited for, as spans of its trace. Answers the context that the lease carries: the work stands below the claim. */
+function claimSpans({ id, value: { life, work, traceparent = '' } }: ImageJob, batchJobs: number): string {
+  if (traceparent === '' || life.state !== 'running') return '';
+  const attributes = { 'tessera.job.id': id, 'tessera.queue.pool': work.pool, 'tessera.queue.lane': life.lane, 'tessera.job.attempt': life.attempt };
+  recordSpan('queue wait', { parent: traceparent, startMs: life.enqueuedMs, endMs: life.startedMs, attributes });
+  const claim = { ...attributes, 'tessera.worker.id': life.lease.workerId, 'tessera.batch.jobs': batchJobs };
+  return recordSpan('claim', { kind: 'consumer', parent: traceparent, startMs: life.startedMs, endMs: spanTimeMs(), attributes: claim }) ?? traceparent;
 }

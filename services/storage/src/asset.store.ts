@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Documents, retryOnConflict, type Collection, type Page, type Stored } from '@tessera/documents/documents.js';
+import type { OutgoingEvent } from '@tessera/documents/outgoing-event.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import type { Asset } from './asset.js';
 import { assetIdTaken } from './errors.js';
@@ -39,8 +40,8 @@ export class AssetStore {
     await this.documents.commit([this.assets.insert(assetId, asset)]);
   }
 
-  async replace(current: Stored<Asset>, asset: Asset): Promise<void> {
-    await this.documents.commit([this.assets.replace(current, asset)]);
+  async replace(current: Stored<Asset>, asset: Asset, events: readonly OutgoingEvent[] = []): Promise<void> {
+    await this.documents.commit([this.assets.replace(current, asset)], events);
   }
 
   /**

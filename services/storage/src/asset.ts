@@ -18,6 +18,8 @@ export type ReadyAsset = Identity & {
   readonly heightPx: number;
   readonly sizeBytes: number;
   readonly sha256: string;
+  /** Somebody has marked it as one that is used. */
+  readonly isAccepted?: boolean;
 };
 
 /** An upload that was not looked at yet; its bytes may be there or not. */

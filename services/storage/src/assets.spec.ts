@@ -29,6 +29,16 @@ describe('pictures of jobs', () => {
     expect(await running.objects.head(`accounts/${accountId}/jobs/job-described/3.png`)).toBeDefined();
   });
 
+  it('notes whether somebody takes a picture, tells the world once, and shows it with its link', async () => {
+    await put('job-marked', [newAsset('marked', 0, randomBytes(10))]);
+    const mark = (isAccepted: boolean, account = accountId) => running.storage.markAsset({ accountId: account, assetId: 'marked', isAccepted });
+    for (const isAccepted of [true, true, false, true]) expect((await mark(isAccepted)).asset?.isAccepted).toBe(isAccepted);
+    expect((await running.storage.signUrls({ accountId, assetIds: ['marked'], expiresS: 60 })).urls).toMatchObject([{ assetId: 'marked', isAccepted: true }]);
+    await expect(mark(true, 'other')).rejects.toMatchObject({ reason: 'unknown_asset' });
+    await running.bus.drain();
+    expect(running.marked.map(({ assetId, jobId, isAccepted }) => [assetId, jobId, isAccepted])).toEqual([true, false, true].map((isAccepted) => ['marked', 'job-marked', isAccepted]));
+  });
+
   it('reads the description first, then the bytes in pieces of at most 256 KiB', async () => {
     const data = randomBytes(900_000);
     await put('job-read', [newAsset('read', 0, data)]);

@@ -1,15 +1,19 @@
 import { Injectable } from '@nestjs/common';
-import type { Stored } from '@tessera/documents/documents.js';
+import { AssetMarkedSchema } from '@tessera/contracts/tessera/storage/v1/events_pb.js';
+import { retryOnConflict, type Stored } from '@tessera/documents/documents.js';
+import { outgoingEvent } from '@tessera/documents/outgoing-event.js';
 import { ObjectStore } from '@tessera/objects/object-store.js';
 import { Clock } from '@tessera/platform/clock.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import { assertId, pictureKey, type Asset, type ReadyAsset } from './asset.js';
 import { AssetStore } from './asset.store.js';
-import { beingReplaced, isRefusal, jobEnded, repeatedAsset, tooMany, unknownAsset } from './errors.js';
+import { beingReplaced, isRefusal, jobEnded, notPainted, repeatedAsset, tooMany, unknownAsset } from './errors.js';
 import { JobFiles } from './job-files.js';
 import { Uploads } from './uploads.js';
 
 export type Picture = { readonly assetId: string; readonly index: number; readonly contentType: string; readonly widthPx: number; readonly heightPx: number; readonly data: Uint8Array };
+
+export type SignedAsset = { readonly assetId: string; readonly url: string; readonly isAccepted: boolean };
 
 export type AssetWithId = { readonly assetId: string; readonly asset: ReadyAsset };
 
@@ -102,14 +106,14 @@ export class Assets {
   }
 
   /** Ids that are unknown, another account's or not usable are left out. */
-  async sign(accountId: string, assetIds: readonly string[], lifeMs: number): Promise<{ assetId: string; url: string }[]> {
+  async sign(accountId: string, assetIds: readonly string[], lifeMs: number): Promise<SignedAsset[]> {
     if (assetIds.length > signedIdsMax) throw tooMany('asset_ids', signedIdsMax);
     const expiresMs = this.expiry(lifeMs);
-    const signed: { assetId: string; url: string }[] = [];
+    const signed: SignedAsset[] = [];
     for (const stored of await this.assets.getMany([...new Set(assetIds)])) {
       if (stored.value.accountId !== accountId) continue;
       const asset = await this.uploads.ready(stored).catch(unlessRefused);
-      if (asset) signed.push({ assetId: stored.id, url: await this.objects.signDownload(asset.key, expiresMs) });
+      if (asset) signed.push({ assetId: stored.id, url: await this.objects.signDownload(asset.key, expiresMs), isAccepted: asset.isAccepted ?? false });
     }
     return signed;
   }
@@ -118,6 +122,20 @@ export class Assets {
     const life = Math.min(lifeMs || linkLifeDefaultMs, linkLifeMaxMs - linkRoundingMs);
     const expiresMs = this.clock.now() + life;
     return life < linkLifeDefaultMs ? expiresMs : Math.ceil(expiresMs / linkRoundingMs) * linkRoundingMs;
+  }
+
+  /** Somebody takes a painted picture, or does not any more: noted with the picture and told to the world in one commit. A repeat changes nothing. */
+  mark(accountId: string, assetId: string, isAccepted: boolean): Promise<ReadyAsset> {
+    return retryOnConflict(async () => {
+      const current = await this.owned(accountId, assetId);
+      const { value } = current;
+      if (value.state !== 'ready' || value.kind !== 'generated' || value.jobId === undefined) throw notPainted();
+      if ((value.isAccepted ?? false) === isAccepted) return value;
+      const marked = { ...value, isAccepted };
+      const told = outgoingEvent(AssetMarkedSchema, assetId, { assetId, accountId, jobId: value.jobId, isAccepted, markedMs: BigInt(this.clock.now()) });
+      await this.assets.replace(current, marked, [told]);
+      return marked;
+    });
   }
 
   async delete(accountId: string, assetId: string): Promise<void> {

@@ -21,6 +21,8 @@ export const invalidExtension = () => invalidArgument('invalid_file_extension', 
 
 export const notAnUpload = () => invalidArgument('not_an_upload', 'That picture was painted, not uploaded.', { param: 'asset_id' });
 
+export const notPainted = () => invalidArgument('not_painted', 'That picture was uploaded, not painted.', { param: 'asset_id' });
+
 export const uploadMissing = () => failedPrecondition('upload_missing', 'Nothing has been uploaded there yet.', { param: 'asset_id' });
 
 /** Why an upload is refused, for good. */

@@ -11,6 +11,8 @@ import {
   type DeleteAssetResponseSchema,
   type GetAssetRequest,
   type GetAssetResponseSchema,
+  type MarkAssetRequest,
+  type MarkAssetResponseSchema,
   type PutAssetsRequest,
   type PutAssetsResponseSchema,
   type PutUploadRequest,
@@ -72,13 +74,18 @@ export class StorageController {
   }
 
   @GrpcMethod(StorageService.typeName)
+  async markAsset({ accountId, assetId, isAccepted }: MarkAssetRequest): Promise<MessageInitShape<typeof MarkAssetResponseSchema>> {
+    return { asset: assetMessage(assetId, await this.assets.mark(accountId, assetId, isAccepted)) };
+  }
+
+  @GrpcMethod(StorageService.typeName)
   async deleteAsset({ accountId, assetId }: DeleteAssetRequest): Promise<MessageInitShape<typeof DeleteAssetResponseSchema>> {
     await this.assets.delete(accountId, assetId);
     return {};
   }
 }
 
-function assetMessage(assetId: string, { accountId, kind, jobId = '', index, contentType, widthPx, heightPx, sizeBytes, sha256, createdMs }: ReadyAsset): MessageInitShape<typeof AssetSchema> {
+function assetMessage(assetId: string, { accountId, kind, jobId = '', index, contentType, widthPx, heightPx, sizeBytes, sha256, createdMs, isAccepted = false }: ReadyAsset): MessageInitShape<typeof AssetSchema> {
   return {
     assetId,
     accountId,
@@ -91,5 +98,6 @@ function assetMessage(assetId: string, { accountId, kind, jobId = '', index, con
     sizeBytes: BigInt(sizeBytes),
     sha256,
     createdMs: BigInt(createdMs),
+    isAccepted,
   };
 }

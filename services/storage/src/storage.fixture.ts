@@ -7,6 +7,7 @@ import { Global, Module, type DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { AssetMarkedSchema, type AssetMarked } from '@tessera/contracts/tessera/storage/v1/events_pb.js';
 import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
 import { Documents } from '@tessera/documents/documents.js';
 import { openDocuments } from '@tessera/documents/open-documents.js';
@@ -56,9 +57,11 @@ export async function runStorage() {
   await app.startAllMicroservices();
   await app.listen(0, '127.0.0.1');
   url = `http://127.0.0.1:${(app.getHttpServer().address() as { port: number }).port}`;
+  const marked: AssetMarked[] = [];
+  bus.subscribe(AssetMarkedSchema, 'spec', async (event) => void marked.push(event));
   await bus.start();
   return {
-    app, bus, clock, objects, documents: opened.documents,
+    marked, app, bus, clock, objects, documents: opened.documents,
     storage: rpc.client(StorageService),
     async close(): Promise<void> {
       await app.close();

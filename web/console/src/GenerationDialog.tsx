@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState } from 'react';
 import { messageOf, type Api } from './api.js';
 import { startFrom, type Start } from './StartingPicture.js';
-import type { Bill, Generation } from './wire.js';
+import type { Bill, Generation, Picture } from './wire.js';
 
 type Props = { readonly api: Api; readonly generation: Generation; readonly onClose: () => void; readonly onDelete: (id: string) => Promise<void>; readonly onStart: (start: Start) => void };
 
@@ -24,6 +24,7 @@ export function GenerationDialog({ api, generation, onClose, onDelete, onStart }
                   Edit this picture
                 </button>
               </figcaption>
+              <Acceptance api={api} picture={image} />
             </figure>
           ))}
         </div>
@@ -58,6 +59,27 @@ export function GenerationDialog({ api, generation, onClose, onDelete, onStart }
   );
 }
 
+/** Whether the picture is used: reports tell what a used one costs. */
+function Acceptance({ api, picture }: { api: Api; picture: Picture }) {
+  const [isAccepted, setAccepted] = useState(picture.tessera.isAccepted);
+  const [refusal, setRefusal] = useState('');
+  const mark = (accepted: boolean) => {
+    setAccepted(accepted);
+    api.accept(picture.id, accepted).then(
+      () => setRefusal(''),
+      (error: unknown) => {
+        setAccepted(!accepted);
+        setRefusal(messageOf(error));
+      },
+    );
+  };
+  return (
+    <label className="quiet">
+      <input type="checkbox" checked={isAccepted} onChange={(event) => mark(event.target.checked)} /> accepted {refusal}
+    </label>
+  );
+}
+
 /** Line by line; the lines add up to what left the account. */
 function BillTable({ api, id }: { api: Api; id: string }) {
   const [bill, setBill] = useState<Bill>();
@@ -81,7 +103,7 @@ function BillTable({ api, id }: { api: Api; id: string }) {
       <tfoot>
         <tr>
           <th scope="row">
-            charged{bill.lane && ` (${bill.lane})`}
+            charged{bill.lane && ` (${bill.lane})`}, {bill.wallet === 'credits' ? 'API credits' : 'tokens'}
           </th>
           <td>{bill.chargedTokens}</td>
         </tr>

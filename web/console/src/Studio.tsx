@@ -69,6 +69,12 @@ function Figures({ account, queue }: { account: Account | undefined; queue: Queu
         <dt>balance</dt>
         <dd title={account.buckets.map(({ bucket, balanceTokens }) => `${bucket} ${number.format(balanceTokens)}`).join(', ')}>{number.format(account.balanceTokens)}</dd>
       </div>
+      {account.credits && (
+        <div>
+          <dt>API credits</dt>
+          <dd>{number.format(account.credits.balanceCredits)}</dd>
+        </div>
+      )}
       <div>
         <dt>held</dt>
         <dd>{number.format(account.heldTokens)}</dd>

@@ -21,6 +21,7 @@ export class Api {
   queue = (): Promise<Queue> => this.#json('GET', '/queue');
   bill = (id: string): Promise<Bill> => this.#json('GET', `/generations/${id}/bill?wait=10000`);
   cancel = (id: string): Promise<unknown> => this.#json('POST', `/generations/${id}/cancel`);
+  accept = (pictureId: string, accepted: boolean): Promise<unknown> => this.#json('PUT', `/pictures/${pictureId}`, { body: { accepted } });
   remove = (id: string): Promise<unknown> => this.#json('DELETE', `/generations/${id}`);
 
   async models(): Promise<readonly Model[]> {

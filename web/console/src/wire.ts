@@ -7,6 +7,7 @@ export type Account = {
   readonly balanceTokens: number;
   readonly heldTokens: number;
   readonly spentTokens: number;
+  readonly credits?: { readonly balanceCredits: number };
   readonly buckets: readonly { readonly bucket: string; readonly balanceTokens: number }[];
 };
 export type Queue = { readonly queuedJobs: number; readonly runningJobs: number; readonly accountQueuedJobs: number; readonly accountRunningJobs: number };
@@ -16,7 +17,7 @@ export type Model = {
   readonly description: string;
   readonly tessera: { readonly model: string; readonly isDefault: boolean; readonly maxImages: number; readonly maxSide: number; readonly defaultSteps: number; readonly maxSteps: number; readonly guidanceKinds: readonly string[] };
 };
-export type Picture = { readonly id: string; readonly url: string };
+export type Picture = { readonly id: string; readonly url: string; readonly tessera: { readonly isAccepted: boolean } };
 export type Generation = {
   readonly id: string;
   readonly status: 'PENDING' | 'COMPLETE' | 'FAILED';
@@ -42,6 +43,7 @@ export type Generation = {
 export type Bill = {
   readonly state: 'held' | 'settled' | 'released' | 'unknown';
   readonly lane: string;
+  readonly wallet: string;
   readonly quote?: Quote;
   readonly chargedLines: readonly Line[];
   readonly chargedTokens: number;

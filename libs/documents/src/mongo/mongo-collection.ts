@@ -49,9 +49,9 @@ export class MongoCollection<T extends object> extends Collection<T> {
     return pageOf(this.name, query, sort, documents, stored<T>);
   }
 
-  async count(where?: Query['where']): Promise<number> {
+  async count(where?: Query['where'], upTo?: number): Promise<number> {
     const conditions = checkWhere(this.spec, where);
-    return this.read(() => this.driver.countDocuments(countFilter(conditions)));
+    return this.read(() => this.driver.countDocuments(countFilter(conditions), upTo === undefined ? {} : { limit: upTo }));
   }
 
   insert(id: string, value: T): Write {

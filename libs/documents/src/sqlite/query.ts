@@ -118,8 +118,10 @@ export function findStatement(spec: CollectionSpec, conditions: Conditions, sort
   };
 }
 
-export function countStatement(spec: CollectionSpec, conditions: Conditions): Statement {
+export function countStatement(spec: CollectionSpec, conditions: Conditions, upTo?: number): Statement {
   const clauses = new Clauses();
   for (const [field, condition] of conditions) addCondition(clauses, field, condition, []);
-  return { sql: `SELECT count(*) ${source(spec, chooseAccess(spec, conditions, []))}${clauses}`, params: clauses.params, isBounded: false };
+  const rows = `${source(spec, chooseAccess(spec, conditions, []))}${clauses}`;
+  if (upTo === undefined) return { sql: `SELECT count(*) ${rows}`, params: clauses.params, isBounded: false };
+  return { sql: `SELECT count(*) FROM (SELECT 1 ${rows} LIMIT ?)`, params: [...clauses.params, upTo], isBounded: false };
 }

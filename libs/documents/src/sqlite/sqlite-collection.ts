@@ -51,10 +51,10 @@ export class SqliteCollection<T extends object> extends Collection<T> {
     return pageOf(this.name, query, sort, rows, stored<T>);
   }
 
-  async count(where?: Query['where']): Promise<number> {
+  async count(where?: Query['where'], upTo?: number): Promise<number> {
     const conditions = checkWhere(this.spec, where);
     await this.ready();
-    const [row] = await this.reader.read<readonly [number]>(countStatement(this.spec, conditions));
+    const [row] = await this.reader.read<readonly [number]>(countStatement(this.spec, conditions, upTo));
     return row?.[0] ?? 0;
   }
 

@@ -8,6 +8,7 @@ import type { Admin, Kafka } from 'kafkajs';
 import { DeadLetters } from '../dead-letters.js';
 import { Deliveries, type Handle, type Retry } from '../deliveries.js';
 import { EventBus, type DeadLetter, type EventHandler } from '../event-bus.js';
+import { relayed } from '../event-spans.js';
 import { KafkaGroup } from './kafka-group.js';
 import { readLag } from './lag.js';
 import { RecordWriter } from './record-writer.js';
@@ -59,7 +60,7 @@ export class KafkaEventBus extends EventBus {
     await this.connect();
     const types = new Set([...this.deliveries.values()].flatMap(({ subscriptions }) => [...subscriptions.keys()]));
     await ensureTopics(this.admin, [...types].map((type) => topicOf(installation, type)));
-    this.stopRelay = this.outbox.relay((events) => this.writer.write(events));
+    this.stopRelay = this.outbox.relay((events) => relayed(events, (sent) => this.writer.write(sent)));
     for (const deliveries of this.deliveries.values()) this.groups.push(new KafkaGroup(this.kafka, deliveries, this.groupId(deliveries.group), installation, this.logger));
     await Promise.all(this.groups.map((group) => group.start())).catch((error: unknown) => Promise.reject(brokerError(error)));
   }

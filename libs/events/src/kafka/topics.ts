@@ -8,7 +8,8 @@ const partitionsPerTopic = 12;
 const keptMs = 30 * 24 * 3_600_000;
 /** -1: what the broker has as its default. */
 const brokerDefault = -1;
-const attemptsMax = 10;
+/** A busy broker takes its time to host a new topic: half a minute, as a start may take that long elsewhere. */
+const attemptsMax = 100;
 const attemptEveryMs = 300;
 /** Letters that a topic's name may have; the rest of it is a protobuf type. */
 const installationName = /^[a-zA-Z0-9_-]{1,64}$/;

@@ -1,7 +1,7 @@
 import { cancelled, unavailable } from '@tessera/platform/errors.js';
 import { DiffusionEngine, type EncodedImage, type EngineDescription, type InitImageInput, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
 import { decodeInitImage } from '../init-image.js';
-import type { Manifest } from '../manifest.js';
+import type { Family } from '../manifest.js';
 import { readGuidance } from '../read-guidance.js';
 import { describeModels, refuseUnpaintable } from '../models.js';
 import { readRepaint } from '../repaint.js';
@@ -14,7 +14,7 @@ const TINY_SIDE_PX = 8;
 export class NoopEngine extends DiffusionEngine {
   #isClosed = false;
 
-  constructor(private readonly manifests: readonly Manifest[]) {
+  constructor(private readonly manifests: readonly Family[]) {
     super();
   }
 

@@ -1,11 +1,8 @@
 import path from 'node:path';
 import type { PaintBatch, PaintRequest } from '../diffusion-engine.js';
-import { modelGuidance, type Manifest, samplerFor, type Variant } from '../manifest.js';
+import { modelGuidance, type Manifest, samplerFor } from '../manifest.js';
 import { readInitPicture } from '../init-image.js';
 import { captionWords, encodeCaption } from '../prompt/caption.js';
-import type { Reading } from '../prompt/prompt-reader.js';
-import type { Repaint } from '../repaint.js';
-import type { Role } from './cast.js';
 import { type Actor, actorOf, condition, type Conditions } from './conditioning.js';
 import { type Guides, steersOf } from './guides.js';
 import { sampleBoxes } from './boxes.js';
@@ -16,6 +13,7 @@ import { drawPose, nowhere, upright } from './pose.js';
 import type { Reference } from './reference.js';
 import { Random } from './random.js';
 import { advance, stepAfter, stepTimes } from './sampler.js';
+import type { Scene } from './scene.js';
 import { floats, numbers, type Sessions, type Tensors } from './sessions.js';
 import { type Steer, type Steering, steerContent, steerStyle } from './steering.js';
 
@@ -23,13 +21,12 @@ const LAYOUT_STREAM = 1;
 const NOISE_STREAM = 2;
 const POSE_STREAM = 3;
 
-/** What a request is read as, once for all of its pictures. */
-export type Scene = { readonly reading: Reading; readonly roles: readonly Role[]; readonly guides: Guides; readonly repaint: Repaint | undefined; readonly variant: Variant; /** The denoiser's inputs for them. */ readonly adapters: Tensors };
-
 /** What an init image leaves as it is: its latent, and the noise from which it came back. */
 type Kept = { readonly part: KnownPart; readonly latent: Float32Array; readonly noise: Float32Array };
 type Steers = Steering & { readonly content: Steer | undefined; readonly style: Steer | undefined; readonly noise: Float32Array };
 type Start = { readonly step: number; readonly latent: Float32Array; readonly kept: Kept | undefined };
+
+export type CanvasPlan = { readonly times: readonly number[]; readonly isSecondOrder: boolean; /** Null: without the unguided twin. */ readonly guidance: number | null; readonly firstStep: number; readonly latent: Float32Array };
 
 /** One picture while it is painted: its latent and all that stays the same over the steps. */
 export class Canvas {
@@ -82,6 +79,16 @@ export class Canvas {
     const start = await startOf(model, sessions, request, part, format.window, times, noise);
     const steers = manifest.steering && { ...(await steersOf(guides, manifest, sessions, format.window)), ...manifest.steering, noise: noise.slice() };
     return new Canvas(model, sessions, times, sampler.order === 2, variant.distilled ? undefined : modelGuidance(manifest, batch.guidanceScale), adapters, conditions, start.step, start.latent, start.kept, steers, format.window);
+  }
+
+  /** What somebody else needs to paint it, beside what its conditions are made from. */
+  get plan(): CanvasPlan {
+    return { times: this.times, isSecondOrder: this.isSecondOrder, guidance: this.guidance ?? null, firstStep: this.firstStep, latent: this.latent };
+  }
+
+  /** What stays of an init image, for whoever paints elsewhere: `repainted` holds 1 for the cells that change. */
+  get keptTensors(): Readonly<Record<'latent' | 'noise' | 'repainted', Float32Array>> | undefined {
+    return this.kept && { latent: this.kept.latent, noise: this.kept.noise, repainted: this.kept.part.cells };
   }
 
   /** From noise at time 1 to the picture at 0, with classifier-free guidance. */

@@ -42,6 +42,11 @@ export class KnownPart {
     return new KnownPart(isPainted, nativePx, window, paintedCells, picture);
   }
 
+  /** 1 for each cell of the latent that is painted, row by row. */
+  get cells(): Float32Array {
+    return Float32Array.from(this.paintedCells, Number);
+  }
+
   /** Puts what stays back into the latent, as noisy as the rest is at `time` (Lugmayr et al. 2022, https://arxiv.org/abs/2201.09865, on a straight path). */
   restore(latent: Float32Array, known: Float32Array, noise: Float32Array, time: number): void {
     const cells = this.paintedCells.length;

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
+import { internal, invalidArgument } from '@tessera/platform/errors.js';
 import type { Adapter } from '../adapters/adapter.js';
-import { type Manifest, parseFile } from '../manifest.js';
+import { type Manifest, parseFile, type Variant } from '../manifest.js';
 import type { Vocabulary } from '../prompt/caption.js';
 import { type Language, languageSchema } from '../prompt/language.js';
 import { Lexicon } from '../prompt/lexicon.js';
@@ -19,6 +20,30 @@ export type Model = {
   /** Adapters that come with it, once they have been used; as many as the manifest names. */
   readonly bundled: Map<string, Promise<Adapter>>;
 };
+
+/** Models by the ids of their variants, each family read once, when it is first asked for. */
+export class LoadedModels {
+  readonly #models = new Map<string, Promise<Model>>();
+
+  constructor(private readonly manifests: readonly Manifest[]) {}
+
+  get size(): number {
+    return this.#models.size;
+  }
+
+  async of(modelId: string): Promise<{ model: Model; variant: Variant }> {
+    const manifest = this.manifests.find(({ variants }) => variants.some((variant) => variant.modelId === modelId));
+    const variant = manifest?.variants.find((each) => each.modelId === modelId);
+    if (!manifest || !variant) throw invalidArgument('unknown_model', `There is no model "${modelId}".`, { param: 'model_id' });
+    const loading = this.#models.get(manifest.folder) ?? loadModel(manifest);
+    this.#models.set(manifest.folder, loading);
+    const model = await loading.catch((error: unknown) => {
+      this.#models.delete(manifest.folder);
+      throw internal('broken_model', `The files of "${modelId}" cannot be loaded; the log says why.`, { cause: error });
+    });
+    return { model, variant };
+  }
+}
 
 export async function loadModel(manifest: Manifest): Promise<Model> {
   const at = (file: string) => path.join(manifest.folder, file);

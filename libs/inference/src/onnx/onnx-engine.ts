@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { cancelled, internal, resourceExhausted, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
+import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
 import { DiffusionEngine, type EncodedImage, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
 import type { Manifest } from '../manifest.js';
 import { describeModels, refuseUnpaintable } from '../models.js';
@@ -38,7 +39,7 @@ export class OnnxEngine extends DiffusionEngine {
 
   override async *paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate> {
     refuseUnpaintable(this.manifests, batch);
-    yield* this.#updates((callId, cancelFlag) => ({ type: 'paint', callId, batch, cancelFlag }), signal);
+    yield* this.#updates((callId, cancelFlag) => ({ type: 'paint', callId, askedMs: spanTimeMs(), batch, cancelFlag }), signal);
   }
 
   override async removeBackground(modelId: string, picture: Uint8Array, signal: AbortSignal): Promise<EncodedImage> {

@@ -31,7 +31,7 @@ async function handle(message: ToWorker): Promise<void> {
     else if (message.type === 'cutOut') sendUpdate(callId, await painter.cutOut(message.modelId, message.picture));
     else {
       const flag = new Int32Array(message.cancelFlag);
-      await painter.paint({ batch: message.batch, emit: (update) => sendUpdate(callId, update), isCancelled: () => Atomics.load(flag, 0) !== 0 });
+      await painter.paint({ batch: message.batch, askedMs: message.askedMs, emit: (update) => sendUpdate(callId, update), isCancelled: () => Atomics.load(flag, 0) !== 0 });
     }
     send({ type: 'done', callId });
   } catch (error) {

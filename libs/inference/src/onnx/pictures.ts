@@ -10,6 +10,9 @@ import { floats, numbers, type Sessions } from './sessions.js';
 /** Three planes, red, green and blue, in 0..1. */
 export type Planes = { readonly widthPx: number; readonly heightPx: number; readonly data: Float32Array };
 
+/** Red, green and blue, pixel by pixel. */
+export type Pixels = { readonly widthPx: number; readonly heightPx: number; readonly data: Uint8Array };
+
 /** Cuts `window` (in pixels of a picture that is `nativePx` wide) out of the planes. */
 export function cut(picture: Planes, window: Window, nativePx: number): Planes {
   const scale = picture.widthPx / nativePx;
@@ -60,12 +63,16 @@ function toPixels({ widthPx, heightPx, data }: Planes, { saturation, brightness,
 export const noGrade: Grade = { saturation: 1, brightness: 1, contrast: 1, tint: [1, 1, 1] };
 
 /** PNG of exactly the size asked for, without metadata: the same pixels give the same bytes. */
-export async function encodePng(planes: Planes, grade: Grade, { widthPx, heightPx }: { widthPx: number; heightPx: number }, repaint: Repaint | undefined): Promise<EncodedImage> {
-  const painted = sharp(toPixels(planes, grade), { raw: { width: planes.widthPx, height: planes.heightPx, channels: 3 } });
-  const isSized = planes.widthPx === widthPx && planes.heightPx === heightPx;
-  const sized = isSized ? painted : painted.resize(widthPx, heightPx, { fit: 'fill', kernel: 'lanczos3' });
-  const picture = repaint ? await withKnown(sized, repaint) : sized;
-  const bytes = await picture.png({ compressionLevel: 6, adaptiveFiltering: true, palette: false }).toBuffer();
+export function encodePng(planes: Planes, grade: Grade, widthPx: number, heightPx: number, repaint?: Repaint): Promise<EncodedImage> {
+  return encodePngPixels({ widthPx: planes.widthPx, heightPx: planes.heightPx, data: toPixels(planes, grade) }, widthPx, heightPx, repaint);
+}
+
+/** `repaint`: what of it stays as it was. */
+export async function encodePngPixels(painted: Pixels, widthPx: number, heightPx: number, repaint?: Repaint): Promise<EncodedImage> {
+  const picture = sharp(painted.data, { raw: { width: painted.widthPx, height: painted.heightPx, channels: 3 } });
+  const sized = painted.widthPx === widthPx && painted.heightPx === heightPx ? picture : picture.resize(widthPx, heightPx, { fit: 'fill', kernel: 'lanczos3' });
+  const finished = repaint ? await withKnown(sized, repaint) : sized;
+  const bytes = await finished.png({ compressionLevel: 6, adaptiveFiltering: true, palette: false }).toBuffer();
   return { widthPx, heightPx, contentType: 'image/png', bytes: new Uint8Array(bytes) };
 }
 
@@ -77,8 +84,11 @@ async function withKnown(picture: Sharp, repaint: Repaint): Promise<Sharp> {
 }
 
 /** Small and quick: looked at for a moment. */
-export async function encodePreview(planes: Planes, grade: Grade): Promise<EncodedImage> {
-  const { widthPx, heightPx } = planes;
-  const bytes = await sharp(toPixels(planes, grade), { raw: { width: widthPx, height: heightPx, channels: 3 } }).webp({ quality: 70, effort: 0 }).toBuffer();
+export function encodePreview(planes: Planes, grade: Grade): Promise<EncodedImage> {
+  return encodePreviewPixels({ widthPx: planes.widthPx, heightPx: planes.heightPx, data: toPixels(planes, grade) });
+}
+
+export async function encodePreviewPixels({ widthPx, heightPx, data }: Pixels): Promise<EncodedImage> {
+  const bytes = await sharp(data, { raw: { width: widthPx, height: heightPx, channels: 3 } }).webp({ quality: 70, effort: 0 }).toBuffer();
   return { widthPx, heightPx, contentType: 'image/webp', bytes: new Uint8Array(bytes) };
 }

@@ -14,11 +14,23 @@ export type Tensors = Readonly<Record<string, ort.Tensor>>;
 export const floats = (data: Float32Array, ...dims: number[]): ort.Tensor => new ort.Tensor('float32', data, dims);
 export const integers = (data: BigInt64Array, ...dims: number[]): ort.Tensor => new ort.Tensor('int64', data, dims);
 
-/** Graphs, loaded when first run and kept; the least recently used goes when there are too many. */
-export class Sessions {
+type Names<In extends string, Out extends string> = { readonly inputs: { readonly [Role in In]?: string | undefined }; readonly outputs: Readonly<Record<Out, string>> };
+
+/**
+ * Whoever runs graphs. `names` maps what the pipeline calls its tensors to what the graph calls them, and leaves out what the graph does not take; `others` go by the
+ * graph's own names.
+ */
+export abstract class Sessions {
+  abstract run<In extends string, Out extends string>(file: string, names: Names<In, Out>, inputs: Readonly<Record<NoInfer<In>, ort.Tensor>>, others?: Tensors): Promise<Record<Out, ort.Tensor>>;
+}
+
+/** In this thread. Graphs are loaded when first run and kept; the least recently used goes when there are too many. */
+export class LocalSessions extends Sessions {
   readonly #loaded = new Map<string, Promise<ort.InferenceSession>>();
 
-  constructor(private readonly threads: number) {}
+  constructor(private readonly threads: number) {
+    super();
+  }
 
   load(file: string): Promise<ort.InferenceSession> {
     const existing = this.#loaded.get(file);
@@ -34,14 +46,7 @@ export class Sessions {
     return session;
   }
 
-  /** Runs a graph; `names` maps what the pipeline calls its tensors to what the graph calls them, and leaves out what the graph does not take. */
-  async run<In extends string, Out extends string>(
-    file: string,
-    names: { readonly inputs: { readonly [Role in In]?: string | undefined }; readonly outputs: Readonly<Record<Out, string>> },
-    inputs: Readonly<Record<NoInfer<In>, ort.Tensor>>,
-    /** By the graph's own names. */
-    others: Tensors = {},
-  ): Promise<Record<Out, ort.Tensor>> {
+  override async run<In extends string, Out extends string>(file: string, names: Names<In, Out>, inputs: Readonly<Record<NoInfer<In>, ort.Tensor>>, others: Tensors = {}): Promise<Record<Out, ort.Tensor>> {
     const session = await this.load(file);
     const taken = Object.entries<string | undefined>(names.inputs).flatMap(([role, name]) => (name === undefined ? [] : [[name, inputs[role as In]] as const]));
     const feeds = { ...others, ...Object.fromEntries(taken) };

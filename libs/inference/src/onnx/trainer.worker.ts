@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import sharp from 'sharp';
 import { loadModel } from './model.js';
-import { Sessions } from './sessions.js';
+import { LocalSessions } from './sessions.js';
 import { trainAdapter } from './training.js';
 import type { FromTrainer, TrainerSetup } from './trainer-protocol.js';
 import { describeError } from './worker-errors.js';
@@ -15,7 +15,7 @@ sharp.cache(false);
 
 const send = (message: FromTrainer) => port.postMessage(message);
 const flag = new Int32Array(cancelFlag);
-const sessions = new Sessions(threads);
+const sessions = new LocalSessions(threads);
 try {
   await trainAdapter(await loadModel(manifest), variant, sessions, request, (update) => send({ type: 'update', update }), () => Atomics.load(flag, 0) !== 0);
   send({ type: 'done' });

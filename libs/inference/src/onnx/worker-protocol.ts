@@ -6,7 +6,7 @@ export type WorkerSetup = { readonly manifests: readonly Manifest[]; readonly th
 
 /** `cancelFlag` holds one Int32: anything but 0 stops the call at its next step, without a message that would wait behind the painting. */
 export type ToWorker =
-  | { readonly type: 'paint'; readonly callId: number; readonly batch: PaintBatch; readonly cancelFlag: SharedArrayBuffer }
+  | { readonly type: 'paint'; readonly callId: number; /** When the caller asked, milliseconds since 1970: the thread may have to start first. */ readonly askedMs: number; readonly batch: PaintBatch; readonly cancelFlag: SharedArrayBuffer }
   /** Answers with one image. */
   | { readonly type: 'cutOut'; readonly callId: number; readonly modelId: string; readonly picture: Uint8Array; readonly cancelFlag: SharedArrayBuffer }
   | { readonly type: 'warm'; readonly callId: number; readonly modelId: string }

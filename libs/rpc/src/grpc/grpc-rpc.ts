@@ -4,7 +4,7 @@ import { cancelled } from '@tessera/platform/errors.js';
 import { currentTraceparent } from '@tessera/platform/trace.js';
 import { fromWireStatus } from '../error-metadata.js';
 import { deadlineMsDefault, Rpc, type CallOptions } from '../rpc.js';
-import { grpcChannelOptions } from './grpc-options.js';
+import { grpcClientOptions } from './grpc-options.js';
 
 /** Calls over the wire. A peer that is not up yet is waited for until the call's deadline. */
 export class GrpcRpc extends Rpc {
@@ -63,7 +63,7 @@ export class GrpcRpc extends Rpc {
   #channel(method: DescMethod): Client {
     const { typeName } = method.parent;
     const address = this.addresses.get(typeName) ?? '';
-    const open = this.#channels.get(typeName) ?? new Client(address, credentials.createInsecure(), grpcChannelOptions);
+    const open = this.#channels.get(typeName) ?? new Client(address, credentials.createInsecure(), grpcClientOptions);
     this.#channels.set(typeName, open);
     return open;
   }

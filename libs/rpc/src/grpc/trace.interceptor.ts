@@ -1,15 +1,58 @@
 import type { Metadata } from '@grpc/grpc-js';
-import { Injectable, type CallHandler, type ExecutionContext, type NestInterceptor } from '@nestjs/common';
-import { isTraceparent, withTraceparent } from '@tessera/platform/trace.js';
+import type { CallHandler, ExecutionContext, NestInterceptor } from '@nestjs/common';
+import { isTracing, startSpan } from '@tessera/platform/telemetry/span.js';
+import { currentTraceparent, isTraceparent, withTraceparent } from '@tessera/platform/trace.js';
 import { Observable } from 'rxjs';
+import { callAttributes, callName } from '../call-spans.js';
 
-/** Makes the caller's trace context current in a gRPC handler; in process it is current already. */
-@Injectable()
+/** Where Nest keeps what @GrpcMethod was given: a list, of which gRPC handlers have one entry. */
+const patternKey = 'microservices:pattern';
+type Call = { readonly service: string; readonly rpc: string };
+
+/** Makes the caller's trace context current in a gRPC handler, in process where it is current already, and records the handler's side of the call. */
 export class TraceInterceptor implements NestInterceptor {
+  readonly #calls = new WeakMap<object, Call>();
+
+  /** `publicServices`: what the outside world may call, where a call may begin a trace. */
+  constructor(private readonly publicServices: ReadonlySet<string> = new Set()) {}
+
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     if (context.getType() !== 'rpc') return next.handle();
-    const traceparent = context.getArgByIndex<Metadata | undefined>(1)?.get?.('traceparent')[0]?.toString();
-    if (!isTraceparent(traceparent)) return next.handle();
-    return new Observable((subscriber) => withTraceparent(traceparent, () => next.handle().subscribe(subscriber)));
+    const sent = context.getArgByIndex<Metadata | undefined>(1)?.get?.('traceparent')[0]?.toString();
+    const given = isTraceparent(sent) ? sent : undefined;
+    if (isTracing()) return this.#recorded(context, next, given);
+    if (given === undefined) return next.handle();
+    return new Observable((subscriber) => withTraceparent(given, () => next.handle().subscribe(subscriber)));
+  }
+
+  #recorded(context: ExecutionContext, next: CallHandler, given: string | undefined): Observable<unknown> {
+    const { service, rpc } = this.#callOf(context.getHandler());
+    const parent = given ?? currentTraceparent();
+    return new Observable((subscriber) => {
+      const span = startSpan(callName(service, rpc), { kind: 'server', parent, mayBeRoot: this.publicServices.has(service), attributes: callAttributes(service, rpc) });
+      const handling = withTraceparent(span.traceparent ?? parent, () =>
+        next.handle().subscribe({
+          next: (reply) => subscriber.next(reply),
+          error: (error: unknown) => {
+            span.fail(error);
+            subscriber.error(error);
+          },
+          complete: () => subscriber.complete(),
+        }),
+      );
+      return () => {
+        handling.unsubscribe();
+        span.end();
+      };
+    });
+  }
+
+  #callOf(handler: object): Call {
+    const known = this.#calls.get(handler);
+    if (known) return known;
+    const [call] = Reflect.getMetadata(patternKey, handler) as Call[];
+    const found = call ?? { service: 'unknown', rpc: 'unknown' };
+    this.#calls.set(handler, found);
+    return found;
   }
 }

@@ -11,6 +11,8 @@ export type PaymentNews =
       readonly plan: string;
       readonly seats: number;
       readonly isActive: boolean;
+      /** It rests: nobody pays, nobody gets anything, and it is to go on. */
+      readonly pause?: { readonly resumesMs?: number };
       /** When it became so, by the provider's clock: news may come in any order. */
       readonly occurredMs: number;
     };

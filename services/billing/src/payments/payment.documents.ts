@@ -2,10 +2,10 @@ import { Injectable } from '@nestjs/common';
 import { Documents, type Collection, type Stored } from '@tessera/documents/documents.js';
 
 /** A payment for a pack. A refund may be known before the payment itself. */
-export type PaymentRecord = { readonly accountId?: string; readonly isPaid: boolean; readonly isRefunded: boolean };
+export type PaymentRecord = { readonly accountId?: string; readonly isPaid: boolean; readonly isRefunded: boolean; /** Absent: the plan's. */ readonly wallet?: 'credits' };
 
 /** The newest that is known of a subscription. */
-export type SubscriptionRecord = { readonly accountId: string; readonly isActive: boolean; readonly occurredMs: number; readonly newsId: string };
+export type SubscriptionRecord = { readonly accountId: string; readonly isActive: boolean; readonly occurredMs: number; readonly newsId: string; readonly isPaused?: true };
 
 /** The only place that knows how payments are stored. */
 @Injectable()

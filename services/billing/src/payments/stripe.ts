@@ -16,6 +16,7 @@ const subscription = z.looseObject({
   id,
   status: z.string(),
   cancel_at_period_end: z.boolean().default(false),
+  pause_collection: z.looseObject({ resumes_at: z.int().nullish() }).nullish(),
   items: z.looseObject({ data: z.array(z.looseObject({ quantity: z.int().min(1).default(1) })).min(1) }),
   metadata,
 });
@@ -81,12 +82,13 @@ function newsOf(event: z.infer<typeof eventSchema>): PaymentNews | undefined {
       return refunded && paymentId ? { kind: 'packRefunded', paymentId } : undefined;
     }
     default: {
-      const { id: subscriptionId, status, items, metadata: ours, cancel_at_period_end: isEnding } = event.data.object;
+      const { id: subscriptionId, status, items, metadata: ours, cancel_at_period_end: isEnding, pause_collection: collection } = event.data.object;
       if (!ours.tessera_account || !ours.tessera_plan) return undefined;
-      const isActive = event.type !== 'customer.subscription.deleted' && !isEnding && (status === 'active' || status === 'trialing');
+      const isActive = event.type !== 'customer.subscription.deleted' && !isEnding && ['active', 'trialing', 'paused'].includes(status);
+      const isPaused = isActive && (status === 'paused' || (collection !== undefined && collection !== null));
       // Not paid yet, or overdue: neither a reason to give tokens nor to take the plan away before Stripe has given up.
       if (!isActive && !isEnding && ['incomplete', 'past_due', 'unpaid'].includes(status) && event.type !== 'customer.subscription.deleted') return undefined;
-      return { kind: 'subscription', subscriptionId, newsId: event.id, accountId: ours.tessera_account, plan: ours.tessera_plan, seats: items.data[0]?.quantity ?? 1, isActive, occurredMs: event.created * 1_000 };
+      return { kind: 'subscription', subscriptionId, newsId: event.id, accountId: ours.tessera_account, plan: ours.tessera_plan, seats: items.data[0]?.quantity ?? 1, isActive, ...(isPaused ? { pause: collection?.resumes_at ? { resumesMs: collection.resumes_at * 1_000 } : {} } : {}), occurredMs: event.created * 1_000 };
     }
   }
 }

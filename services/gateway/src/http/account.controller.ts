@@ -36,14 +36,14 @@ export class AccountController {
   async topUp(@Req() request: FastifyRequest) {
     const caller = callerOf(request);
     this.callers.demandOwner(caller);
-    const { tokens } = bodyOf(topUpBody, request);
-    return accountWire(await this.accounts.topUp(caller, tokens, idempotencyKeyOf(request)));
+    const { tokens, wallet } = bodyOf(topUpBody, request);
+    return accountWire(await this.accounts.topUp(caller, tokens, wallet, idempotencyKeyOf(request)));
   }
 
   @Get('account/entries')
   async entries(@Req() request: FastifyRequest) {
-    const { pageSize, pageToken } = queryOf(entriesQuery, request);
-    const { entries, nextPageToken } = await this.accounts.entries(callerOf(request), pageSize, pageToken);
+    const { pageSize, pageToken, wallet } = queryOf(entriesQuery, request);
+    const { entries, nextPageToken } = await this.accounts.entries(callerOf(request), pageSize, pageToken, wallet);
     return { entries: entries.map(entryWire), ...(nextPageToken ? { nextPageToken } : {}) };
   }
 

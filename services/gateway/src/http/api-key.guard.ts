@@ -5,7 +5,7 @@ import type { GatewayRequest } from './request.js';
 
 const readMethods: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 /** POST in form, but they change nothing. */
-const readRoutes: ReadonlySet<string> = new Set(['/api/rest/v1/pricing-calculator']);
+const readRoutes: ReadonlySet<string> = new Set(['/api/rest/v1/pricing-calculator', '/api/rest/v1/quote']);
 
 /** Key, scope, then the plan's requests per minute, whose state the answer carries in its headers. */
 @Injectable()

@@ -2,13 +2,13 @@ import multipart from '@fastify/multipart';
 import fastifyStatic from '@fastify/static';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Config } from '@tessera/platform/config.js';
-import { isTraceparent, newTraceparent, withTraceparent } from '@tessera/platform/trace.js';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { collectProcessMetrics, httpDuration } from '../metrics.js';
+import { httpDuration } from '../metrics.js';
 import { HttpErrors } from './http-errors.js';
 import { parseJsonBody } from './json-body.js';
 import { refuseEarly } from './raw-refusals.js';
-import { requestIdOf, type GatewayRequest } from './request.js';
+import type { GatewayRequest } from './request.js';
+import { addTracing } from './tracing.js';
 
 /** Pages bring everything with them and talk to this server only; `data:` and `blob:` are previews and downloads. */
 const contentSecurityPolicy =
@@ -29,22 +29,9 @@ export async function configureHttp(app: NestFastifyApplication, config: Config)
   refuseEarly(server.server);
   addTracing(server);
   addSecurityHeaders(server);
-  collectProcessMetrics();
   measure(server);
   await app.register(multipart as never);
   if (config.consoleDir) await app.register(fastifyStatic as never, { root: config.consoleDir, prefix: '/', wildcard: false, index: false } as never);
-}
-
-function addTracing(server: FastifyInstance): void {
-  server.addHook('onRequest', (request, reply, done) => {
-    const known = request as GatewayRequest;
-    const given = request.headers['traceparent'];
-    known.traceparent = typeof given === 'string' && isTraceparent(given) ? given : newTraceparent();
-    reply.header('x-request-id', requestIdOf(request));
-    done();
-  });
-  // Only after the body was read: the context would be lost in its events.
-  server.addHook('preValidation', (request, _reply, done) => withTraceparent((request as GatewayRequest).traceparent, done));
 }
 
 function addSecurityHeaders(server: FastifyInstance): void {
@@ -57,7 +44,7 @@ function addSecurityHeaders(server: FastifyInstance): void {
 
 function measure(server: FastifyInstance): void {
   server.addHook('onResponse', (request, reply, done) => {
-    httpDuration.observe({ method: request.method, route: request.routeOptions.url ?? 'none', status: String(reply.statusCode) }, reply.elapsedTime / 1000);
+    httpDuration.observe(reply.elapsedTime / 1000, { method: request.method, route: request.routeOptions.url ?? 'none', status: String(reply.statusCode) }, (request as GatewayRequest).traceparent);
     done();
   });
 }

@@ -1,4 +1,4 @@
-import type { Account, Bucket } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
+import type { Account, Bucket, CreditsWallet } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import type { GetStatementResponse, GetUsageResponse, LintFinding, ListPlansResponse, Position, ReconcileResponse, SimulateCatalogueResponse, SimulatedOutcome, UsageRow } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
 
 /** The economy as JSON: camelCase, tokens as whole numbers, times as ISO 8601. */
@@ -7,8 +7,19 @@ const timeOf = (ms: bigint): string => new Date(Number(ms)).toISOString();
 
 export const bucketWire = ({ bucket, balanceTokens, isFrozen }: Bucket) => ({ bucket, balanceTokens: Number(balanceTokens), ...(isFrozen ? { isFrozen } : {}) });
 
+const resumption = ({ resumesMs }: { readonly resumesMs: bigint }) => (resumesMs > 0n ? { resumesAt: timeOf(resumesMs) } : {});
+
+const creditsWire = ({ balanceCredits, heldCredits, spentCredits, grantedCredits, lowBalanceCredits, openHolds }: CreditsWallet) => ({
+  balanceCredits: Number(balanceCredits),
+  heldCredits: Number(heldCredits),
+  spentCredits: Number(spentCredits),
+  grantedCredits: Number(grantedCredits),
+  ...(lowBalanceCredits === undefined ? {} : { lowBalanceCredits: Number(lowBalanceCredits) }),
+  openHolds,
+});
+
 /** What an account has beside its tokens. */
-export const termsWire = ({ cycle, nextPlan, limitsSet, members }: Account) => ({
+export const termsWire = ({ cycle, nextPlan, pausedPlan, limitsSet, members, credits, utcOffsetMinutes }: Account) => ({
   ...(cycle
     ? {
         cycle: {
@@ -23,7 +34,10 @@ export const termsWire = ({ cycle, nextPlan, limitsSet, members }: Account) => (
         },
       }
     : {}),
-  ...(nextPlan ? { nextPlan: { plan: nextPlan.plan, seats: nextPlan.seats, isCancellation: nextPlan.isCancellation } } : {}),
+  ...(nextPlan ? { nextPlan: { plan: nextPlan.plan, seats: nextPlan.seats, isCancellation: nextPlan.isCancellation, isPause: nextPlan.isPause, ...resumption(nextPlan) } } : {}),
+  ...(pausedPlan ? { pausedPlan: { plan: pausedPlan.plan, seats: pausedPlan.seats, ...resumption(pausedPlan) } } : {}),
+  ...(credits ? { credits: creditsWire(credits) } : {}),
+  ...(utcOffsetMinutes === 0 ? {} : { utcOffsetMinutes }),
   ...(limitsSet?.spendCapTokens === undefined ? {} : { spendCapTokens: Number(limitsSet.spendCapTokens) }),
   ...(limitsSet?.lowBalanceTokens === undefined ? {} : { lowBalanceTokens: Number(limitsSet.lowBalanceTokens) }),
   members: members.map(({ memberId, capTokens, usedTokens }) => ({ memberId, ...(capTokens === undefined ? {} : { capTokens: Number(capTokens) }), usedTokens: Number(usedTokens) })),
@@ -37,7 +51,7 @@ export const plansWire = ({ catalogueVersion, plans, packs }: ListPlansResponse)
     seatBankTokens: Number(seatBankTokens),
     limits: { requestsPerMinute: limits?.requestsPerMinute ?? 0, concurrentJobs: limits?.concurrentJobs ?? 0, queuedJobs: limits?.queuedJobs ?? 0 },
   })),
-  packs: packs.map(({ pack, name, tokens, priceCents }) => ({ pack, name, tokens: Number(tokens), priceCents })),
+  packs: packs.map(({ pack, name, tokens, priceCents, wallet }) => ({ pack, name, tokens: Number(tokens), priceCents, wallet })),
 });
 
 export const positionWire = (position: Position) => ({
@@ -76,12 +90,16 @@ export const simulationWire = ({ accountId, plan, real, simulated }: SimulateCat
   ...(simulated ? { simulated: outcomeWire(simulated) } : {}),
 });
 
-const usageRowWire = ({ key, jobs, imagesDelivered, tokens }: UsageRow) => ({
+const perPicture = (tokens: bigint, pictures: bigint): number => Math.round((Number(tokens) / Number(pictures)) * 1_000) / 1_000;
+
+const usageRowWire = ({ key, jobs, imagesDelivered, imagesAccepted, tokens }: UsageRow) => ({
   key,
   jobs: Number(jobs),
   imagesDelivered: Number(imagesDelivered),
   tokens: Number(tokens),
-  ...(imagesDelivered > 0n ? { tokensPerImage: Math.round((Number(tokens) / Number(imagesDelivered)) * 1_000) / 1_000 } : {}),
+  imagesAccepted: Number(imagesAccepted),
+  ...(imagesDelivered > 0n ? { tokensPerImage: perPicture(tokens, imagesDelivered) } : {}),
+  ...(imagesAccepted > 0n ? { tokensPerAcceptedImage: perPicture(tokens, imagesAccepted) } : {}),
 });
 
 export const usageWire = ({ rows, total }: GetUsageResponse) => ({ rows: rows.map(usageRowWire), ...(total ? { total: usageRowWire(total) } : {}) });

@@ -7,8 +7,10 @@ import { plansWire, positionWire, reconcileWire, statementWire, usageWire } from
 import { HttpErrors } from './http-errors.js';
 import { following, sendJsonLines } from './json-lines.js';
 import { bodyOf, callerOf, clientSignal, idempotencyKeyOf, queryOf } from './request.js';
-import { balanceQuery, changePlanBody, limitsBody, memberBody, openAccountBody, paymentBody, periodQuery, reversalBody, usageQuery } from './schemas/tessera.js';
-import { accountWire } from './tessera-wire.js';
+import { balanceQuery, changePlanBody, limitsBody, memberBody, openAccountBody, pauseBody, paymentBody, periodQuery, quoteBody, reversalBody, usageQuery } from './schemas/tessera.js';
+import { accountWire, quoteWire } from './tessera-wire.js';
+
+const contentTypes = { csv: 'text/csv; charset=utf-8', parquet: 'application/vnd.apache.parquet' } as const;
 
 /** Plans, limits, members and books. */
 @Controller('api/rest/v1')
@@ -25,8 +27,8 @@ export class EconomyController {
   @Post('accounts')
   @HttpCode(200)
   async open(@Req() request: FastifyRequest) {
-    const { plan, seats } = bodyOf(openAccountBody, request);
-    return accountWire(await this.economy.open(callerOf(request), plan, seats, idempotencyKeyOf(request)));
+    const { plan, seats, utcOffsetMinutes } = bodyOf(openAccountBody, request);
+    return accountWire(await this.economy.open(callerOf(request), plan, seats, utcOffsetMinutes, idempotencyKeyOf(request)));
   }
 
   @Post('account/plan')
@@ -41,9 +43,30 @@ export class EconomyController {
     return accountWire(await this.economy.cancelPlan(callerOf(request), idempotencyKeyOf(request)));
   }
 
+  @Post('account/plan/pause')
+  @HttpCode(200)
+  async pausePlan(@Req() request: FastifyRequest) {
+    return accountWire(await this.economy.pausePlan(callerOf(request), bodyOf(pauseBody, request).resumesAt, idempotencyKeyOf(request)));
+  }
+
+  @Post('account/plan/resume')
+  @HttpCode(200)
+  async resumePlan(@Req() request: FastifyRequest) {
+    return accountWire(await this.economy.resumePlan(callerOf(request), idempotencyKeyOf(request)));
+  }
+
+  /** Changes nothing: what work of any kind would cost. */
+  @Post('quote')
+  @HttpCode(200)
+  async quote(@Req() request: FastifyRequest) {
+    const { model, width, height, wallet, complexity = '', epochs = 0, ...rest } = bodyOf(quoteBody, request);
+    return { quote: quoteWire(await this.economy.quote(callerOf(request), { ...rest, modelId: model, widthPx: width, heightPx: height, complexity, epochs }, wallet)) };
+  }
+
   @Put('account/limits')
   async setLimits(@Req() request: FastifyRequest) {
-    return accountWire(await this.economy.setLimits(callerOf(request), bodyOf(limitsBody, request), idempotencyKeyOf(request)));
+    const { wallet, ...limits } = bodyOf(limitsBody, request);
+    return accountWire(await this.economy.setLimits(callerOf(request), limits, wallet, idempotencyKeyOf(request)));
   }
 
   @Put('account/members/:memberId')
@@ -60,31 +83,36 @@ export class EconomyController {
   @Post('account/reversals')
   @HttpCode(200)
   async reverse(@Req() request: FastifyRequest) {
-    return accountWire(await this.economy.reverse(callerOf(request), bodyOf(reversalBody, request).operationId));
+    const { operationId, wallet } = bodyOf(reversalBody, request);
+    return accountWire(await this.economy.reverse(callerOf(request), operationId, wallet));
   }
 
   @Get('account/balance')
   async balance(@Req() request: FastifyRequest) {
-    return positionWire(await this.economy.positionAt(callerOf(request), queryOf(balanceQuery, request).at));
+    const { at, wallet } = queryOf(balanceQuery, request);
+    return positionWire(await this.economy.positionAt(callerOf(request), at, wallet));
   }
 
   @Get('account/usage')
   async usage(@Req() request: FastifyRequest) {
-    const { by, ...period } = queryOf(usageQuery, request);
-    return { by, ...usageWire(await this.economy.usage(callerOf(request), period, by)) };
+    const { by, wallet, ...period } = queryOf(usageQuery, request);
+    return { by, ...usageWire(await this.economy.usage(callerOf(request), period, by, wallet)) };
   }
 
   @Get('account/statement')
   async statement(@Req() request: FastifyRequest) {
-    return statementWire(await this.economy.statement(callerOf(request), queryOf(periodQuery, request)));
+    const { wallet, ...period } = queryOf(periodQuery, request);
+    return statementWire(await this.economy.statement(callerOf(request), period, wallet));
   }
 
   @Get('account/entries.csv')
   async csv(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const pieces = this.economy.csv(callerOf(request), queryOf(periodQuery, request), clientSignal(reply));
-    // A refusal can only be told before the stream begins.
-    const first = await pieces.next();
-    await reply.header('content-type', 'text/csv; charset=utf-8').header('content-disposition', 'attachment; filename="entries.csv"').send(Readable.from(following(first, pieces)));
+    await this.#export(request, reply, 'csv');
+  }
+
+  @Get('account/entries.parquet')
+  async parquet(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    await this.#export(request, reply, 'parquet');
   }
 
   @Post('account/payments')
@@ -104,5 +132,16 @@ export class EconomyController {
   @Get('reconciliation')
   async reconcile(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     await sendJsonLines(reply, this.economy.reconcile(callerOf(request), clientSignal(reply)), reconcileWire);
+  }
+
+  async #export(request: FastifyRequest, reply: FastifyReply, format: keyof typeof contentTypes): Promise<void> {
+    const { wallet, ...period } = queryOf(periodQuery, request);
+    const pieces = this.economy.export(callerOf(request), period, wallet, format, clientSignal(reply));
+    // A refusal can only be told before the stream begins.
+    const first = await pieces.next();
+    await reply
+      .header('content-type', contentTypes[format])
+      .header('content-disposition', `attachment; filename="entries.${format}"`)
+      .send(Readable.from(following(first, pieces)));
   }
 }

@@ -70,6 +70,54 @@ describe('the economy', () => {
       expect(lastCall()?.request).not.toHaveProperty('spendCap');
     });
 
+    it('pauses a plan until a day or until it is asked to go on, which is the owner\'s to ask', async () => {
+      const accountId = await teamAccount();
+      const asTeam = await keyFor({}, { 'tessera-account': accountId });
+      expect((await ask('POST', '/account/plan/pause', { resumesAt: '2027-03-01' }, asTeam)).status).toBe(200);
+      expect(lastCall()).toMatchObject({ method: 'PausePlan', request: { accountId, resumesMs: BigInt(Date.UTC(2027, 2, 1)) } });
+      await ask('POST', '/account/plan/pause', undefined, asTeam);
+      expect(lastCall()).toMatchObject({ method: 'PausePlan', request: { resumesMs: 0n } });
+      expect(await ask('POST', '/account/plan/resume', undefined, asTeam)).toMatchObject({ status: 403, body: { type: 'owner_only' } });
+      expect((await ask('POST', '/account/plan/resume', undefined, { 'tessera-account': accountId })).status).toBe(200);
+      expect(lastCall()).toMatchObject({ method: 'ResumePlan', request: { accountId } });
+    });
+
+    it('asks for the books of the wallet that is named', async () => {
+      for (const path of ['/account/usage', '/account/statement', '/account/balance']) {
+        await ask('GET', `${path}?wallet=credits`);
+        expect(lastCall()?.request).toMatchObject({ wallet: 'credits' });
+        await ask('GET', path);
+        expect(lastCall()?.request).toMatchObject({ wallet: 'plan' });
+      }
+      await ask('PUT', '/account/limits', { lowBalanceTokens: 5, wallet: 'credits' });
+      expect(lastCall()?.request).toMatchObject({ wallet: 'credits', lowBalance: { tokens: 5n } });
+      expect(await ask('GET', '/account/usage?wallet=shoe')).toMatchObject({ status: 400, body: { type: 'invalid_field' } });
+    });
+
+    it('lets a key pay with API credits', async () => {
+      await ask('POST', '/generations', { prompt: 'an apple' }, await keyFor({ wallet: 'credits' }));
+      expect(gateway.services.submissions.at(-1)).toMatchObject({ wallet: 'credits' });
+    });
+
+    it('quotes any kind of work, also for a key that may only read', async () => {
+      const asReader = await keyFor({ scopes: ['read'] });
+      expect(await ask('POST', '/quote', { kind: 'motion', width: 512, height: 512, wallet: 'credits' }, asReader)).toMatchObject({ status: 200, body: { quote: { wallet: 'credits', totalTokens: expect.any(Number) } } });
+      expect(await ask('POST', '/quote', { kind: 'shoe', width: 512, height: 512 })).toMatchObject({ status: 400 });
+    });
+
+    it('marks a picture as accepted and takes the mark back', async () => {
+      const id = '0199aaaa-0000-7000-8000-000000000001';
+      expect(await ask('PUT', `/pictures/${id}`, { accepted: true })).toMatchObject({ status: 200, body: { id, accepted: true } });
+      expect(gateway.services.accepted).toContain(id);
+      expect(await ask('PUT', `/pictures/${id}`, { accepted: false })).toMatchObject({ body: { accepted: false } });
+      expect(await ask('PUT', '/pictures/..%2F', { accepted: true })).toMatchObject({ status: 404 });
+    });
+
+    it('makes lives up for a simulation when asked to', async () => {
+      await gateway.fetch(`${api}/catalogue/simulation?synthetic=true&seed=9&days=3`, { method: 'POST', body: '[{"version":"test"}]' });
+      expect(gateway.services.simulations.at(-1)).toMatchObject({ synthetic: { seed: 9, days: 3, accountsPerPlan: 5, jobsPerDay: 20 } });
+    });
+
     it('reads dates and times as periods', async () => {
       expect(await ask('GET', '/account/usage?by=project&from=2026-01-01&to=2026-02-01T00:00:00%2B01:00')).toMatchObject({ status: 200, body: { by: 'project', total: { tokens: 8, tokensPerImage: 4 } } });
       expect(lastCall()?.request).toMatchObject({ by: 'project', period: { fromMs: BigInt(Date.UTC(2026, 0, 1)), toMs: BigInt(Date.UTC(2026, 0, 31, 23)) } });
@@ -154,6 +202,15 @@ describe('the economy', () => {
       expect(lastCall()).toMatchObject({ method: 'SetLimits', request: { accountId: gateway.installation.ownerAccountId, operationId: 'mine', spendCap: { tokens: 5n } } });
       await call('CancelPlan', {});
       expect(lastCall()?.request).toMatchObject({ operationId: expect.stringMatching(/^[0-9a-f-]{36}$/) });
+    });
+
+    it('opens accounts for the owner only, and tops them up', async () => {
+      const { account } = await call<{ account: { accountId: string } }>('OpenAccount', { plan: 'free' });
+      expect(account.accountId).toMatch(/^[0-9a-f-]{36}$/);
+      await expect(call('OpenAccount', { plan: 'free', accountId: 'acme.credits' })).rejects.toMatchObject({ code: status.INVALID_ARGUMENT });
+      const asTeam = (await keyFor({}, { 'tessera-account': await teamAccount() })).authorization;
+      for (const method of ['OpenAccount', 'TopUp', 'ResumePlan']) await expect(call(method, { plan: 'free' }, asTeam)).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+      expect(await call('TopUp', { accountId: account.accountId, tokens: 5n, wallet: 'credits' })).toMatchObject({ account: { accountId: account.accountId } });
     });
 
     it('refuses strangers and members what is not theirs', async () => {

@@ -32,17 +32,17 @@ export const dryRunWire = (request: ImageRequest, quote: Quote, leonardoIds: Rea
   sdGenerationJob: { ...costWire(quote), tessera: { dryRun: true, quote: quoteWire(quote), request: requestWire(request, leonardoIds), model: request.modelId } },
 });
 
-export function generationWire({ job, urls }: Generation, leonardoIds: ReadonlyMap<string, string>) {
+export function generationWire({ job, links }: Generation, leonardoIds: ReadonlyMap<string, string>) {
   return {
     id: job.jobId,
     status: statuses[job.state] ?? 'FAILED',
     createdAt: timeOf(job.createdMs),
     ...(job.request ? requestWire(job.request, leonardoIds) : {}),
     generated_images: job.images.flatMap((image) => {
-      const url = urls.get(image.imageId);
-      if (url === undefined) return [];
-      const tessera = { index: image.index, width: image.widthPx, height: image.heightPx, contentType: image.contentType, sizeBytes: Number(image.sizeBytes), sha256: image.sha256 };
-      return [{ id: image.imageId, url, nsfw: false, likeCount: 0, motion: false, generated_image_variation_generics: [], tessera }];
+      const link = links.get(image.imageId);
+      if (!link) return [];
+      const tessera = { index: image.index, width: image.widthPx, height: image.heightPx, contentType: image.contentType, sizeBytes: Number(image.sizeBytes), sha256: image.sha256, isAccepted: link.isAccepted };
+      return [{ id: image.imageId, url: link.url, nsfw: false, likeCount: 0, motion: false, generated_image_variation_generics: [], tessera }];
     }),
     generation_elements: [],
     ...(job.quote ? costWire(job.quote) : {}),
@@ -114,6 +114,7 @@ export const modelWire = (model: ModelDescription) => ({
 
 /** Leonardo's counters are whole tokens; bought ones are "paid", all others "subscription". */
 export function userWire(account: Account) {
+  const credits = account.credits && Number(account.credits.balanceCredits);
   const paidTokens = Number(account.buckets.find(({ bucket }) => bucket === 'topup')?.balanceTokens ?? 0n);
   const subscriptionTokens = Number(account.balanceTokens) - paidTokens;
   return {
@@ -122,8 +123,9 @@ export function userWire(account: Account) {
     paidTokens,
     subscriptionGptTokens: 0,
     subscriptionModelTokens: 0,
-    apiSubscriptionTokens: subscriptionTokens,
-    apiPaidTokens: paidTokens,
+    // Without credits of its own, the API draws from the plan.
+    apiSubscriptionTokens: credits === undefined ? subscriptionTokens : 0,
+    apiPaidTokens: credits ?? paidTokens,
     apiConcurrencySlots: account.limits?.concurrentJobs ?? 0,
     ...(account.renewsMs > 0n ? { tokenRenewalDate: timeOf(account.renewsMs), apiPlanTokenRenewalDate: timeOf(account.renewsMs) } : {}),
   };

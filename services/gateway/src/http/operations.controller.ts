@@ -1,14 +1,14 @@
 import { Controller, Get, Header, HttpCode, Res, UseFilters } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { register } from 'prom-client';
-import { Readiness } from '../readiness.js';
+import { metricsContentType, metricsText } from '@tessera/platform/telemetry/metrics.js';
+import { HealthChecks, readinessOf } from '@tessera/platform/health.js';
 import { HttpErrors } from './http-errors.js';
 
 /** For those who run the server. */
 @Controller()
 @UseFilters(HttpErrors)
 export class OperationsController {
-  constructor(private readonly readiness: Readiness) {}
+  constructor(private readonly health: HealthChecks) {}
 
   /** The event loop turns. */
   @Get('healthz')
@@ -19,15 +19,14 @@ export class OperationsController {
   @Get('readyz')
   @HttpCode(200)
   async readyz(@Res({ passthrough: true }) reply: FastifyReply) {
-    const checks = await this.readiness.check();
-    const isReady = Object.values(checks).every((check) => check === 'ok');
-    if (!isReady) reply.status(503);
-    return { status: isReady ? 'ok' : 'not_ready', checks };
+    const readiness = await readinessOf(this.health);
+    if (readiness.status !== 'ok') reply.status(503);
+    return readiness;
   }
 
   @Get('metrics')
-  @Header('content-type', register.contentType)
+  @Header('content-type', metricsContentType)
   metrics(): Promise<string> {
-    return register.metrics();
+    return metricsText();
   }
 }

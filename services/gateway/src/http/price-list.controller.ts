@@ -29,7 +29,8 @@ export class PriceListController {
   @Post('simulation')
   @HttpCode(200)
   async simulate(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const { accountId, to } = queryOf(simulationQuery, request);
-    await sendJsonLines(reply, this.catalogues.simulate(callerOf(request), bodyOf(priceListBody, request), accountId, to, clientSignal(reply)), simulationWire);
+    const { accountId, to, synthetic: isSynthetic, ...synthetic } = queryOf(simulationQuery, request);
+    const usage = { accountId, to, ...(isSynthetic === 'true' ? { synthetic } : {}) };
+    await sendJsonLines(reply, this.catalogues.simulate(callerOf(request), bodyOf(priceListBody, request), usage, clientSignal(reply)), simulationWire);
   }
 }

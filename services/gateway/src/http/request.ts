@@ -1,7 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { HttpException } from '@nestjs/common';
 import { internal, invalidArgument } from '@tessera/platform/errors.js';
-import { newTraceparent } from '@tessera/platform/trace.js';
+import type { Span } from '@tessera/platform/telemetry/span.js';
+import { newTraceparent, traceIdOf } from '@tessera/platform/trace.js';
 import type { z } from 'zod';
 import type { Caller } from '../keys.js';
 import { validate } from './schemas/validate.js';
@@ -9,13 +10,12 @@ import { validate } from './schemas/validate.js';
 /** What the hooks and the guard add to a request. */
 export type GatewayRequest = FastifyRequest & {
   traceparent?: string;
+  span?: Span;
   caller?: Caller;
   /** The body as it came, for signatures. */
   rawBody?: Buffer;
 };
 
-const traceIdAt = 3;
-const traceIdChars = 32;
 const idempotencyKey = /^[\x20-\x7e]{1,255}$/;
 const waitMsMax = 60_000;
 
@@ -23,7 +23,7 @@ const waitMsMax = 60_000;
 export function requestIdOf(request: FastifyRequest): string {
   const known = request as GatewayRequest;
   known.traceparent ??= newTraceparent();
-  return known.traceparent.slice(traceIdAt, traceIdAt + traceIdChars);
+  return traceIdOf(known.traceparent);
 }
 
 /** Whom the guard let in. */

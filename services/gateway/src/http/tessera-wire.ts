@@ -9,7 +9,7 @@ export const timeOf = (ms: bigint | number): string => new Date(Number(ms)).toIS
 
 const lineWire = ({ kind, description, tokens }: Quote['lines'][number]) => ({ kind, description, tokens: Number(tokens) });
 
-export const quoteWire = (quote: Quote) => ({ catalogueVersion: quote.catalogueVersion, lines: quote.lines.map(lineWire), totalTokens: Number(quote.totalTokens) });
+export const quoteWire = (quote: Quote) => ({ catalogueVersion: quote.catalogueVersion, wallet: quote.wallet || 'plan', lines: quote.lines.map(lineWire), totalTokens: Number(quote.totalTokens) });
 
 export const accountWire = (account: Account) => ({
   accountId: account.accountId,
@@ -43,6 +43,7 @@ export const billWire = (bill: Bill, balanceTokens: number) => ({
   jobId: bill.jobId,
   state: billStates[bill.state],
   lane: bill.lane,
+  wallet: bill.wallet || 'plan',
   ...(bill.quote ? { quote: quoteWire(bill.quote) } : {}),
   chargedLines: bill.chargedLines.map(lineWire),
   heldTokens: Number(bill.heldTokens),
@@ -81,13 +82,14 @@ export const queueWire = (queue: DescribeQueueResponse) => ({
   oldestWaitMs: Number(queue.oldestWaitMs),
 });
 
-export const keyWire = ({ id, prefix, name, scopes, memberId, project, createdMs, revokedMs, lastUsedMs }: KeyDescription) => ({
+export const keyWire = ({ id, prefix, name, scopes, memberId, project, wallet, createdMs, revokedMs, lastUsedMs }: KeyDescription) => ({
   id,
   prefix,
   name,
   scopes,
   ...(memberId === undefined ? {} : { memberId }),
   ...(project === undefined ? {} : { project }),
+  ...(wallet === undefined ? {} : { wallet }),
   createdAt: timeOf(createdMs),
   ...(revokedMs === undefined ? {} : { revokedAt: timeOf(revokedMs) }),
   ...(lastUsedMs === undefined ? {} : { lastUsedAt: timeOf(lastUsedMs) }),

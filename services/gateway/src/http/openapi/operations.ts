@@ -7,18 +7,24 @@ import {
   changePlanBody,
   createKeyBody,
   createQuery,
+  createWebhookBody,
+  deliveriesQuery,
   entriesQuery,
   eventsQuery,
   limitsBody,
   listQuery,
+  markBody,
   memberBody,
   openAccountBody,
+  pauseBody,
   paymentBody,
   periodQuery,
   priceListBody,
+  quoteBody,
   reversalBody,
   simulationQuery,
   topUpBody,
+  updateWebhookBody,
   usageQuery,
   waitQuery,
 } from '../schemas/tessera.js';
@@ -28,14 +34,14 @@ export type Operation = {
   readonly method: 'get' | 'post' | 'put' | 'delete';
   /** As OpenAPI writes it: `/things/{id}`. */
   readonly path: string;
-  readonly tag: 'Generations' | 'Init images' | 'Account' | 'Economy' | 'Keys' | 'Models and prices' | 'OpenAI Images' | 'Server';
+  readonly tag: 'Generations' | 'Init images' | 'Account' | 'Economy' | 'Webhooks' | 'Keys' | 'Models and prices' | 'OpenAI Images' | 'Server';
   readonly summary: string;
   readonly body?: z.ZodType;
   readonly query?: z.ZodObject;
   readonly headers?: readonly (keyof typeof requestHeaders)[];
   readonly answer?: z.ZodType;
   /** When the answer is no JSON object. */
-  readonly contentType?: 'text/event-stream' | 'application/x-ndjson' | 'text/plain' | 'text/csv' | 'text/html' | 'application/json';
+  readonly contentType?: 'text/event-stream' | 'application/x-ndjson' | 'text/plain' | 'text/csv' | 'application/vnd.apache.parquet' | 'text/html' | 'application/json';
   readonly isPublic?: boolean;
   /** Statuses beyond those that every route may answer. */
   readonly errors?: readonly number[];
@@ -62,6 +68,7 @@ export const operations: readonly Operation[] = [
   { id: 'watchGeneration', method: 'get', path: `${api}/generations/{id}/events`, tag: 'Generations', summary: 'Server-sent events `state`, `progress`, `preview` and, last, `done`. Resumes after Last-Event-ID or `after`.', query: eventsQuery, headers: ['Last-Event-ID'], contentType: 'text/event-stream', errors: [404] },
   { id: 'cancelGeneration', method: 'post', path: `${api}/generations/{id}/cancel`, tag: 'Generations', summary: 'Stop a generation; its tokens return. One that has ended stays as it is.', answer: responses.generation, errors: [404] },
   { id: 'getBill', method: 'get', path: `${api}/generations/{id}/bill`, tag: 'Generations', summary: 'What a generation costs, line by line. `wait` waits for the bill to be closed.', query: waitQuery, answer: responses.bill, errors: [404] },
+  { id: 'markPicture', method: 'put', path: `${api}/pictures/{id}`, tag: 'Generations', summary: 'Mark a picture as accepted, or take the mark back: usage reports tell what an accepted picture costs.', body: markBody, answer: responses.marked, errors: [404], example: { accepted: true } },
   { id: 'uploadInitImage', method: 'post', path: `${api}/init-image`, tag: 'Init images', summary: 'A form to post a picture with (send its fields first, then `file`). Multipart with a `file` uploads at once.', body: uploadInitImageBody, answer: responses.upload, example: { extension: 'png' } },
   { id: 'uploadCanvasInitImage', method: 'post', path: `${api}/canvas-init-image`, tag: 'Init images', summary: 'Two forms: one for a picture, one for a mask that shows white what is to be repainted.', body: uploadCanvasInitImageBody, answer: responses.canvasUpload, example: { initExtension: 'png', maskExtension: 'png' } },
   { id: 'getInitImageById', method: 'get', path: `${api}/init-image/{id}`, tag: 'Init images', summary: 'One uploaded picture.', answer: responses.initImage, errors: [404] },
@@ -78,14 +85,18 @@ export const operations: readonly Operation[] = [
   { id: 'listPlans', method: 'get', path: `${api}/plans`, tag: 'Economy', summary: 'Plans and packs, with prices.', answer: responses.plans },
   { id: 'changePlan', method: 'post', path: `${api}/account/plan`, tag: 'Economy', summary: 'More tokens count at once, for the rest of the cycle; fewer from the next renewal. Owner only; a payment does it by itself.', body: changePlanBody, headers: ['Idempotency-Key', 'Tessera-Account'], answer: responses.account, errors: [402, 404, 409], example: { plan: 'maestro' } },
   { id: 'cancelPlan', method: 'delete', path: `${api}/account/plan`, tag: 'Economy', summary: 'The plan ends with its month; then the rollover bank expires.', headers: ['Idempotency-Key', 'Tessera-Account'], answer: responses.account, errors: [402, 404] },
+  { id: 'pausePlan', method: 'post', path: `${api}/account/plan/pause`, tag: 'Economy', summary: 'The plan rests from the end of its month, its bank frozen, until the day that is named or until it is resumed.', body: pauseBody, headers: ['Idempotency-Key', 'Tessera-Account'], answer: responses.account, errors: [402, 404, 409], example: { resumesAt: '2027-03-01' } },
+  { id: 'resumePlan', method: 'post', path: `${api}/account/plan/resume`, tag: 'Economy', summary: 'A paused plan goes on at once, with a new cycle; a pause that has not begun is taken back. Owner only.', headers: ['Idempotency-Key', 'Tessera-Account'], answer: responses.account, errors: [402, 404, 409] },
+  { id: 'quote', method: 'post', path: `${api}/quote`, tag: 'Models and prices', summary: 'What pictures, clips, a training or an enlargement would cost, line by line, in the wallet that would pay.', body: quoteBody, headers: ['Tessera-Account'], answer: responses.quoted, errors: [402], example: { kind: 'motion', width: 1024, height: 576 } },
   { id: 'setLimits', method: 'put', path: `${api}/account/limits`, tag: 'Economy', summary: 'Cap what a cycle may cost, or be told when the balance is low. What is not named stays.', body: limitsBody, headers: ['Idempotency-Key', 'Tessera-Account'], answer: responses.account, errors: [404, 409], example: { spendCapTokens: 20_000, lowBalanceTokens: 500 } },
   { id: 'putMember', method: 'put', path: `${api}/account/members/{memberId}`, tag: 'Economy', summary: 'Give a member a seat, or another cap.', body: memberBody, headers: ['Idempotency-Key', 'Tessera-Account'], answer: responses.account, errors: [402, 404, 409], example: { capTokens: 5_000 } },
   { id: 'removeMember', method: 'delete', path: `${api}/account/members/{memberId}`, tag: 'Economy', summary: "Free a member's seat; a vacant seat is dropped at the renewal.", headers: ['Idempotency-Key', 'Tessera-Account'], answer: responses.account, errors: [404, 409] },
   { id: 'reverseOperation', method: 'post', path: `${api}/account/reversals`, tag: 'Economy', summary: "Take a top-up back as far as nobody has spent it, or give a job's charge back, as a new entry. Once for each. Owner only.", body: reversalBody, headers: ['Tessera-Account'], answer: responses.account, errors: [402, 404], example: { operationId: `close:${uuid}` } },
   { id: 'balanceAt', method: 'get', path: `${api}/account/balance`, tag: 'Economy', summary: 'The account as it was at an instant, recomputed from its entries.', query: balanceQuery, headers: ['Tessera-Account'], answer: responses.position, errors: [404] },
-  { id: 'usage', method: 'get', path: `${api}/account/usage`, tag: 'Economy', summary: 'What was charged, by member, model, project or job.', query: usageQuery, headers: ['Tessera-Account'], answer: responses.usage, errors: [404] },
+  { id: 'usage', method: 'get', path: `${api}/account/usage`, tag: 'Economy', summary: 'What was charged, by member, model, project, job or picture (`asset`), and what an accepted picture costs.', query: usageQuery, headers: ['Tessera-Account'], answer: responses.usage, errors: [404] },
   { id: 'statement', method: 'get', path: `${api}/account/statement`, tag: 'Economy', summary: 'Opening balance, what came, went and expired, closing balance: it adds up to the token.', query: periodQuery, headers: ['Tessera-Account'], answer: responses.statement, errors: [404] },
   { id: 'exportEntries', method: 'get', path: `${api}/account/entries.csv`, tag: 'Economy', summary: 'The ledger as CSV (RFC 4180): a row for each posting, oldest first.', query: periodQuery, headers: ['Tessera-Account'], contentType: 'text/csv', errors: [404] },
+  { id: 'exportParquet', method: 'get', path: `${api}/account/entries.parquet`, tag: 'Economy', summary: 'The same as an Apache Parquet file.', query: periodQuery, headers: ['Tessera-Account'], contentType: 'application/vnd.apache.parquet', errors: [404] },
   { id: 'reconcile', method: 'get', path: `${api}/reconciliation`, tag: 'Economy', summary: 'Holds the ledger against the jobs of all accounts: one JSON object a line, `{"finding"}` each, then `{"summary"}`. Owner only.', contentType: 'application/x-ndjson' },
   { id: 'recordPayment', method: 'post', path: `${api}/account/payments`, tag: 'Economy', summary: 'A pack was paid for, by your own word: its tokens are added. The same payment counts once. Owner only.', body: paymentBody, headers: ['Tessera-Account'], answer: responses.payment, errors: [402, 404], example: { paymentId: 'invoice-2026-0042', pack: 'medium' } },
   { id: 'recordRefund', method: 'delete', path: `${api}/account/payments/{paymentId}`, tag: 'Economy', summary: 'The money went back: so do the tokens, as far as nobody has spent them. Owner only.', answer: responses.paymentOutcome },
@@ -96,6 +107,14 @@ export const operations: readonly Operation[] = [
   { id: 'createKey', method: 'post', path: `${api}/keys`, tag: 'Keys', summary: 'A new API key, shown once.', body: createKeyBody, answer: responses.createdKey, errors: [402], example: { name: 'batch jobs', scopes: ['all'] } },
   { id: 'listKeys', method: 'get', path: `${api}/keys`, tag: 'Keys', summary: 'Your keys, oldest first, revoked ones included.', answer: responses.keys },
   { id: 'revokeKey', method: 'delete', path: `${api}/keys/{id}`, tag: 'Keys', summary: 'Revoke a key; works at once.', answer: responses.key, errors: [404] },
+  { id: 'createWebhook', method: 'post', path: `${api}/webhooks`, tag: 'Webhooks', summary: 'Be told when jobs end and when tokens run low: signed posts (standardwebhooks.com), repeated for three days until they are taken. The secret is shown once.', body: createWebhookBody, headers: ['Tessera-Account'], answer: responses.secretWebhook, errors: [402], example: { url: 'https://example.com/tessera', events: ['job.finished'] } },
+  { id: 'listWebhooks', method: 'get', path: `${api}/webhooks`, tag: 'Webhooks', summary: 'Your webhooks, oldest first.', headers: ['Tessera-Account'], answer: responses.webhooks },
+  { id: 'updateWebhook', method: 'put', path: `${api}/webhooks/{id}`, tag: 'Webhooks', summary: 'Change where it goes and what it gets, or switch it off. What is not named stays.', body: updateWebhookBody, headers: ['Tessera-Account'], answer: responses.webhook, errors: [404], example: { isEnabled: false } },
+  { id: 'deleteWebhook', method: 'delete', path: `${api}/webhooks/{id}`, tag: 'Webhooks', summary: 'Remove a webhook; what is on its way to it is dropped.', headers: ['Tessera-Account'], answer: responses.removedWebhook, errors: [404] },
+  { id: 'rotateWebhookSecret', method: 'post', path: `${api}/webhooks/{id}/secret`, tag: 'Webhooks', summary: 'A new secret; the old one signs beside it for a day.', headers: ['Tessera-Account'], answer: responses.secretWebhook, errors: [404] },
+  { id: 'testWebhook', method: 'post', path: `${api}/webhooks/{id}/test`, tag: 'Webhooks', summary: 'Send an event of the type `ping`.', headers: ['Tessera-Account'], answer: responses.delivery, errors: [404] },
+  { id: 'listDeliveries', method: 'get', path: `${api}/webhook-deliveries`, tag: 'Webhooks', summary: 'What was sent and what became of it, newest first; kept for 30 days.', query: deliveriesQuery, headers: ['Tessera-Account'], answer: responses.deliveries, errors: [404] },
+  { id: 'redeliver', method: 'post', path: `${api}/webhook-deliveries/{id}/redeliver`, tag: 'Webhooks', summary: 'Send it again, with the same id.', headers: ['Tessera-Account'], answer: responses.delivery, errors: [404] },
   { id: 'createImage', method: 'post', path: '/v1/images/generations', tag: 'OpenAI Images', summary: "OpenAI's Images API: from words to pictures in one call (waits up to two minutes).", body: imagesBody, headers: ['Idempotency-Key'], answer: responses.openAiImages, errors: [402, 409], example: { prompt: 'a red apple on a beach at sunset', size: '512x512', response_format: 'url' } },
   { id: 'listOpenAiModels', method: 'get', path: '/v1/models', tag: 'OpenAI Images', summary: 'The models of this server by name.', answer: responses.openAiModels },
   { id: 'healthz', method: 'get', path: '/healthz', tag: 'Server', summary: 'Alive.', answer: responses.health, isPublic: true },

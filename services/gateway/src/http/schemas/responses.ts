@@ -5,7 +5,7 @@ import { presetStyles } from './leonardo-enums.js';
 
 const tokens = z.int().min(0);
 const time = z.iso.datetime();
-const quote = z.object({ catalogueVersion: z.string(), lines: z.array(z.object({ kind: z.string(), description: z.string(), tokens })), totalTokens: tokens }).meta({ id: 'Quote' });
+const quote = z.object({ catalogueVersion: z.string(), wallet: z.enum(['plan', 'credits']), lines: z.array(z.object({ kind: z.string(), description: z.string(), tokens })), totalTokens: tokens }).meta({ id: 'Quote' });
 const cost = z.object({ amount: z.string().describe('Whole tokens.'), unit: z.enum(['CREDITS', 'DOLLARS']) });
 const state = z.enum(['accepted', 'queued', 'running', 'succeeded', 'failed', 'cancelled', 'expired', 'rejected']);
 const notice = z.object({ kind: z.string(), message: z.string() });
@@ -32,7 +32,7 @@ const generation = z
         url: z.url().describe('Opens without a key for a day.'),
         nsfw: z.boolean(),
         likeCount: z.int(),
-        tessera: z.object({ index: z.int(), width: z.int(), height: z.int(), contentType: z.string(), sizeBytes: z.int(), sha256: z.string() }),
+        tessera: z.object({ index: z.int(), width: z.int(), height: z.int(), contentType: z.string(), sizeBytes: z.int(), sha256: z.string(), isAccepted: z.boolean() }),
       }),
     ),
     apiCreditCost: tokens,
@@ -77,7 +77,13 @@ const account = z
     cycle: z
       .object({ startedAt: time, allowanceTokens: tokens, bankCapTokens: tokens, usedTokens: tokens, seats: z.int(), membersMax: z.int(), hasRelaxedLane: z.boolean(), catalogueVersion: z.string() })
       .optional(),
-    nextPlan: z.object({ plan: z.string(), seats: z.int(), isCancellation: z.boolean() }).optional(),
+    nextPlan: z.object({ plan: z.string(), seats: z.int(), isCancellation: z.boolean(), isPause: z.boolean(), resumesAt: time.optional() }).optional(),
+    pausedPlan: z.object({ plan: z.string(), seats: z.int(), resumesAt: time.optional() }).optional(),
+    credits: z
+      .object({ balanceCredits: tokens, heldCredits: tokens, spentCredits: tokens, grantedCredits: tokens, lowBalanceCredits: tokens.optional(), openHolds: z.int() })
+      .optional()
+      .describe('API credits, once some were bought.'),
+    utcOffsetMinutes: z.int().optional(),
     spendCapTokens: tokens.optional(),
     lowBalanceTokens: tokens.optional(),
     members: z.array(z.object({ memberId: z.string(), capTokens: tokens.optional(), usedTokens: tokens })),
@@ -87,7 +93,7 @@ const account = z
 const position = z
   .object({ at: time, lastEntry: z.int(), plan: z.string(), balanceTokens: tokens, frozenTokens: tokens, heldTokens: tokens, spentTokens: tokens, expiredTokens: tokens, grantedTokens: tokens, buckets })
   .meta({ id: 'Position' });
-const usageRow = z.object({ key: z.string(), jobs: z.int(), imagesDelivered: z.int(), tokens: z.int(), tokensPerImage: z.number().optional() });
+const usageRow = z.object({ key: z.string(), jobs: z.int(), imagesDelivered: z.int(), tokens: z.int(), imagesAccepted: z.int(), tokensPerImage: z.number().optional(), tokensPerAcceptedImage: z.number().optional() });
 const economy = {
   plans: z.object({
     catalogueVersion: z.string(),
@@ -95,12 +101,13 @@ const economy = {
       z.object({
         plan: z.string(), name: z.string(), priceCents: z.int().describe('Of a month, for each seat.'), cadence: z.enum(['monthly', 'daily', 'once']), seatTokens: tokens, seatBankTokens: tokens,
         seatsMin: z.int(), seatsMax: z.int(), hasRelaxedLane: z.boolean(), limits, aliases: z.array(z.string()),
+        hasApi: z.boolean(), trainingsPerMonth: z.int(), storedModels: z.int(), motion: z.string(), apiTrack: z.enum(['plan', 'credits']),
       }),
     ),
-    packs: z.array(z.object({ pack: z.string(), name: z.string(), tokens, priceCents: z.int() })),
+    packs: z.array(z.object({ pack: z.string(), name: z.string(), tokens, priceCents: z.int(), wallet: z.enum(['plan', 'credits']) })),
   }),
   position,
-  usage: z.object({ by: z.enum(['member', 'model', 'project', 'job']), rows: z.array(usageRow), total: usageRow }),
+  usage: z.object({ by: z.enum(['member', 'model', 'project', 'job', 'asset']), rows: z.array(usageRow), total: usageRow }),
   statement: z.object({
     opening: position,
     lines: z.array(z.object({ kind: z.enum(['allowance', 'topup', 'reversed', 'charged', 'refunded', 'expired']), operations: z.int(), tokens: z.int() })),
@@ -108,9 +115,27 @@ const economy = {
   }),
 };
 
-const keyFields = { id: z.uuid(), prefix: z.string(), name: z.string(), scopes: z.array(z.enum(['all', 'read'])), memberId: z.string().optional(), project: z.string().optional(), createdAt: time, revokedAt: time.optional(), lastUsedAt: time.optional() };
+const keyFields = { id: z.uuid(), prefix: z.string(), name: z.string(), scopes: z.array(z.enum(['all', 'read'])), memberId: z.string().optional(), project: z.string().optional(), wallet: z.literal('credits').optional(), createdAt: time, revokedAt: time.optional(), lastUsedAt: time.optional() };
 const key = z.object(keyFields).meta({ id: 'Key' });
 const initImage = z.object({ id: z.uuid(), url: z.url(), createdAt: time });
+
+const webhookFields = { id: z.uuid(), url: z.url(), events: z.array(z.string()), description: z.string().optional(), isEnabled: z.boolean(), createdAt: time };
+const webhook = z.object(webhookFields).meta({ id: 'Webhook' });
+const delivery = z
+  .object({
+    id: z.uuid().describe('Stable: the header `webhook-id` of every attempt.'),
+    webhookId: z.uuid(),
+    event: z.string(),
+    state: z.enum(['pending', 'delivered', 'failed']),
+    attempts: z.int(),
+    createdAt: time,
+    attemptedAt: time.optional(),
+    nextAttemptAt: time.optional(),
+    status: z.int().optional(),
+    error: z.string().optional(),
+    payload: z.looseObject({ type: z.string(), timestamp: time }),
+  })
+  .meta({ id: 'Delivery' });
 
 export const responses = {
   created: z.object({
@@ -126,7 +151,7 @@ export const responses = {
   generations: z.object({ generations: z.array(generation) }),
   deletedGeneration: z.object({ delete_generations_by_pk: z.object({ id: z.uuid() }) }),
   bill: z.object({
-    jobId: z.uuid(), state: z.enum(['held', 'settled', 'released']), lane: z.string(), quote: quote.optional(), chargedLines: quote.shape.lines,
+    jobId: z.uuid(), state: z.enum(['held', 'settled', 'released']), lane: z.string(), wallet: z.enum(['plan', 'credits']), quote: quote.optional(), chargedLines: quote.shape.lines,
     heldTokens: tokens, chargedTokens: tokens, returnedTokens: tokens, balanceTokens: tokens,
   }),
   user: z.object({
@@ -143,6 +168,14 @@ export const responses = {
     })),
     nextPageToken: z.string().optional(),
   }),
+  webhook,
+  webhooks: z.object({ webhooks: z.array(webhook) }),
+  secretWebhook: z.object({ ...webhookFields, secret: z.string().describe('Signs every delivery; shown here and never again.') }),
+  removedWebhook: z.object({ id: z.uuid() }),
+  delivery,
+  deliveries: z.object({ deliveries: z.array(delivery), nextPageToken: z.string().optional() }),
+  quoted: z.object({ quote }),
+  marked: z.object({ id: z.uuid(), accepted: z.boolean() }),
   payment: z.object({ outcome: z.enum(['applied', 'repeated']), account }),
   paymentOutcome: z.object({ outcome: z.enum(['applied', 'repeated', 'outdated', 'ignored']) }),
   lint: z.object({ findings: z.array(z.object({ severity: z.enum(['error', 'warning']), path: z.string(), code: z.string(), message: z.string() })) }),

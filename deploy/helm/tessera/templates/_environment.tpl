@@ -1,0 +1,39 @@
+{{/* The names of the secrets that this release reads; with dev.enabled those that it brings. */}}
+{{- define "tessera.secretName" -}}
+{{- $secret := index .root.Values.secrets .name -}}
+{{- if $secret.existingSecret -}}{{ $secret.existingSecret }}{{- else if .root.Values.dev.enabled -}}{{ include "tessera.fullname" .root }}-dev{{- end -}}
+{{- end -}}
+
+{{/* One variable from a secret. (dict "root" $ "secret" "mongodb" "key" "url" "variable" "TESSERA_MONGO_URL" "devKey" "mongodb-url") */}}
+{{- define "tessera.fromSecret" -}}
+- name: {{ .variable }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "tessera.secretName" (dict "root" .root "name" .secret) }}
+      key: {{ if (index .root.Values.secrets .secret).existingSecret }}{{ .key }}{{ else }}{{ .devKey }}{{ end }}
+{{- end -}}
+
+{{/* The environment of every process of ours. What is the same for all comes from the ConfigMap. */}}
+{{- define "tessera.env" -}}
+- name: NODE_OPTIONS
+  value: {{ .settings.nodeOptions | quote }}
+- name: MALLOC_ARENA_MAX
+  value: "2"
+- name: OTEL_SERVICE_NAME
+  value: tessera-{{ .component }}
+{{- with .root.Values.telemetry.headersSecret }}
+{{- if .existingSecret }}
+- name: OTEL_EXPORTER_OTLP_HEADERS
+  valueFrom:
+    secretKeyRef: { name: {{ .existingSecret }}, key: {{ .key }} }
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* And of those that stand in the stores. */}}
+{{- define "tessera.storeEnv" -}}
+{{ include "tessera.fromSecret" (dict "root" .root "secret" "mongodb" "key" .root.Values.secrets.mongodb.key "devKey" "mongodb-url" "variable" "TESSERA_MONGO_URL") }}
+{{ include "tessera.fromSecret" (dict "root" .root "secret" "redis" "key" .root.Values.secrets.redis.key "devKey" "redis-url" "variable" "TESSERA_REDIS_URL") }}
+{{ include "tessera.fromSecret" (dict "root" .root "secret" "s3" "key" .root.Values.secrets.s3.accessKeyIdKey "devKey" "s3-access-key-id" "variable" "TESSERA_S3_ACCESS_KEY_ID") }}
+{{ include "tessera.fromSecret" (dict "root" .root "secret" "s3" "key" .root.Values.secrets.s3.secretAccessKeyKey "devKey" "s3-secret-access-key" "variable" "TESSERA_S3_SECRET_ACCESS_KEY") }}
+{{- end -}}

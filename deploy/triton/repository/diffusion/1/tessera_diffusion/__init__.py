@@ -1,0 +1,1 @@
+"""Paints what a worker has composed. Knows nothing of Triton: `model.py` beside this package does."""

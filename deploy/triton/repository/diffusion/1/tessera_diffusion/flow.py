@@ -1,0 +1,109 @@
+"""The pipeline "reference-conditioned-flow": conditioning, the guided way from noise to a latent, decoder, super-resolution.
+
+What a picture shows has been composed before, in TypeScript (libs/inference/src/onnx/canvas.ts), and comes as tensors by the pipeline's own names; a graph's new inputs
+pass through unread. Arithmetic is done in float64 and stored as float32, as JavaScript does it, so that both engines paint the same picture.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .families import Family
+from .graphs import Graphs
+from .pictures import Emit, cut, emit_pixels, enlarged, graded
+
+
+class Canvas:
+    """One picture while it is painted."""
+
+    def __init__(self, family: Family, graphs: Graphs, plan: dict, tensors: dict[str, np.ndarray]):
+        self.family, self.graphs, self.plan = family, graphs, plan
+        self.times = plan["times"]
+        self.latent = tensors["latent"]
+        self.estimate = self.latent
+        self.before: tuple[np.ndarray, float] | None = None
+        self.constant = {**self._run("conditioning", within(tensors, "conditioning")), **within(tensors, "denoiser")}
+        self.kept = within(tensors, "kept")
+
+    def step(self, number: int) -> None:
+        if number < self.plan["firstStep"]:
+            return
+        time, length = self.times[number], self.times[number] - self.times[number + 1]
+        guided = self._velocity(time)
+        self.estimate = (self.latent - time * guided).astype(np.float32)
+        velocity = guided.astype(np.float32)
+        self._advance(velocity, length)
+        if self.kept:
+            self._restore(self.times[number + 1])
+        self.before = (velocity, length) if self.plan["isSecondOrder"] else None
+
+    def preview(self) -> np.ndarray:
+        """The picture as it would be if the flow went straight on from here."""
+        return cut(self._decoded(self.estimate), self.plan["window"], self.family.manifest["nativeSidePx"])
+
+    def picture(self, longer_side: int) -> np.ndarray:
+        return enlarged(self._decoded(self.latent), self.plan["window"], longer_side, self.family, self.graphs)
+
+    def _velocity(self, time: float) -> np.ndarray:
+        """With classifier-free guidance: row 0 is what was asked for, row 1 what guidance leads away from. A plan without guidance has one row."""
+        guidance = self.plan["guidance"]
+        rows = 1 if guidance is None else 2
+        inputs = {"latent": np.stack([self.latent] * rows), "time": np.full(rows, time, np.float32), **self.constant}
+        velocity = self._run("denoiser", inputs)["velocity"].astype(np.float64)
+        return velocity[0] if guidance is None else velocity[1] + guidance * (velocity[0] - velocity[1])
+
+    def _advance(self, velocity: np.ndarray, length: float) -> None:
+        """Euler, or Adams' and Bashforth's second: sampler.ts explains it."""
+        now = velocity.astype(np.float64)
+        if self.before is None:
+            self.latent = (self.latent - length * now).astype(np.float32)
+            return
+        past, past_length = self.before
+        lean = 0.5 * length / past_length
+        self.latent = (self.latent - length * (now + lean * (now - past))).astype(np.float32)
+
+    def _restore(self, time: float) -> None:
+        """Where an init picture stays, the latent is that picture's on its own way from the noise."""
+        known = time * self.kept["noise"].astype(np.float64) + (1 - time) * self.kept["latent"]
+        self.latent = np.where(self.kept["repainted"] != 0, self.latent, known.astype(np.float32))
+
+    def _decoded(self, latent: np.ndarray) -> np.ndarray:
+        picture = self._run("decoder", {"latent": latent[None]})["picture"][0]
+        return ((picture.astype(np.float64) + 1) / 2).astype(np.float32)
+
+    def _run(self, graph: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        names = self.family.manifest["graphs"][graph]
+        return self.graphs.run(self.family.file(names["file"]), names, inputs)
+
+
+def within(tensors: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """Those below a prefix, without it."""
+    return {name[len(prefix) + 1 :]: tensor for name, tensor in tensors.items() if name.startswith(f"{prefix}/")}
+
+
+def paint(family: Family, graphs: Graphs, task: dict, tensors: dict[str, np.ndarray], emit: Emit, refuse_if_cancelled: Callable[[], None]) -> None:
+    """Each step for all pictures before the next. They go through the graphs one by one, so batch-mates cannot change a single bit of a picture."""
+    plans = task["pictures"]
+    canvases = []
+    for index, plan in enumerate(plans):
+        refuse_if_cancelled()
+        canvases.append(Canvas(family, graphs, plan, within(tensors, str(index))))
+    steps, every = task["steps"], task["previewEverySteps"]
+    for step in range(1, steps + 1):
+        for canvas in canvases:
+            refuse_if_cancelled()
+            canvas.step(step - 1)
+        emit({"type": "step", "step": step, "steps": steps})
+        if every > 0 and step % every == 0 and step < steps:
+            for index, canvas in enumerate(canvases):
+                emit_pixels(emit, {"type": "preview", "picture": index, "step": step}, graded(canvas.preview(), plans[index]["grade"]))
+    for index, canvas in enumerate(canvases):
+        refuse_if_cancelled()
+        emit_pixels(emit, {"type": "image", "picture": index}, graded(canvas.picture(max(task["widthPx"], task["heightPx"])), plans[index]["grade"]))
+
+
+def warm(family: Family, graphs: Graphs) -> None:
+    """Loads what a first picture needs."""
+    needed = [graph["file"] for name, graph in family.manifest["graphs"].items() if name != "trainStep"] + [graph["file"] for graph in family.manifest["superResolution"][:1]]
+    for file in needed:
+        graphs.load(family.file(file))

@@ -1,0 +1,30 @@
+import type { EngineNotice, PaintBatch, PaintRequest } from '../diffusion-engine.js';
+import type { Variant } from '../manifest.js';
+import type { Reading } from '../prompt/prompt-reader.js';
+import { readRepaint, type Repaint } from '../repaint.js';
+import { castIn, readCharacters, type Role } from './cast.js';
+import { type Guides, readGuides } from './guides.js';
+import type { Model } from './model.js';
+import type { Sessions, Tensors } from './sessions.js';
+
+/** What a request is read as, once for all of its pictures. */
+export type Scene = {
+  readonly reading: Reading;
+  readonly roles: readonly Role[];
+  readonly guides: Guides;
+  readonly repaint: Repaint | undefined;
+  readonly variant: Variant;
+  /** The denoiser's inputs for them. */
+  readonly adapters: Tensors;
+};
+
+/** Reads the words, and the pictures that come with them. */
+export async function readScene(model: Model, variant: Variant, adapters: Tensors, sessions: Sessions, batch: PaintBatch, request: PaintRequest): Promise<{ scene: Scene; notices: readonly EngineNotice[] }> {
+  const guidance = request.guidance ?? [];
+  const characters = await readCharacters(guidance, model, sessions);
+  const reading = model.reader.read(request.prompt, variant.look, characters.map(({ subject }) => subject).filter((subject) => subject !== ''));
+  const { roles, notices } = castIn(reading, characters, model);
+  const guides = await readGuides(guidance, model.manifest, sessions, batch);
+  const repaint = request.initImage && (await readRepaint(request.initImage, batch.widthPx, batch.heightPx));
+  return { scene: { reading, roles, guides, repaint, variant, adapters }, notices: [...reading.notices, ...notices] };
+}

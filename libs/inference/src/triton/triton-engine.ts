@@ -1,0 +1,145 @@
+import { Counter, register } from 'prom-client';
+import { cancelled, internal, resourceExhausted, TesseraError, unavailable } from '@tessera/platform/errors.js';
+import type { Logger } from '@tessera/platform/logger.js';
+import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
+import { DiffusionEngine, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
+import { type Family, isFlow } from '../manifest.js';
+import { describeModels, familyOf, refuseUnpaintable } from '../models.js';
+import { LoadedModels } from '../onnx/model.js';
+import { encodePngPixels, encodePreviewPixels } from '../onnx/pictures.js';
+import { adaptersOf, composeForDiffusers, composeForFlow, guidanceKindsOfTriton, placeOf, type Composition } from './composition.js';
+import { type Answer, TritonClient } from './triton-client.js';
+import { checkTriton, startsWithinMsDefault } from './triton-check.js';
+
+/** Callers queue jobs themselves; more than this many waiting here means that one of them does not. */
+const openCallsMax = 64;
+/** Loading the weights of a large pipeline from a network disk. */
+const warmWithinMs = 15 * 60_000;
+
+/** Triton counts a request that its model cancelled as a success. */
+const cancellations = () =>
+  (register.getSingleMetric('tessera_triton_cancellations_total') as Counter | undefined) ?? new Counter({ name: 'tessera_triton_cancellations_total', help: 'Batches that were cancelled while Triton painted them.' });
+
+/** Composes pictures here and has them painted by a Triton Inference Server, several batches side by side over one connection. */
+export class TritonEngine extends DiffusionEngine {
+  readonly #client: TritonClient;
+  readonly #models: LoadedModels;
+  readonly #closing = new AbortController();
+  #openCalls = 0;
+
+  constructor(
+    private readonly families: readonly Family[],
+    url: string,
+    private readonly logger: Logger,
+    /** How long a Triton that is not there yet is waited for, when a model is warmed. */
+    private readonly startsWithinMs = startsWithinMsDefault,
+  ) {
+    super();
+    this.#client = new TritonClient(url);
+    this.#models = new LoadedModels(families.filter(isFlow));
+  }
+
+  /** Needs no Triton: the services that only offer models read the same manifests. */
+  override async describe(): Promise<EngineDescription> {
+    const { engine, models } = describeModels('triton', this.families);
+    return { engine, models: models.map((model) => ({ ...model, guidanceKinds: (model.guidanceKinds ?? []).filter((kind) => guidanceKindsOfTriton.includes(kind)) })) };
+  }
+
+  override async *paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate> {
+    refuseUnpaintable(this.families, batch);
+    if (signal.aborted) throw cancelled('painting_cancelled', 'The painting was cancelled.');
+    this.#refuseIfClosed();
+    if (this.#openCalls >= openCallsMax) throw resourceExhausted('engine_busy', 'The engine has too many pictures waiting.', { retryAfterMs: 1000 });
+    this.#openCalls += 1;
+    try {
+      const stop = AbortSignal.any([signal, this.#closing.signal]);
+      const askedMs = spanTimeMs();
+      const composition = await this.#compose(batch, stop);
+      const phases = new AnswerPhases();
+      yield { type: 'phase', phase: 'conditioning', startMs: askedMs, endMs: spanTimeMs() };
+      for (const notice of composition.notices) yield { type: 'notice', ...notice };
+      for await (const answer of this.#client.run(composition.task, composition.tensors, stop)) {
+        yield* phases.arrived(answer);
+        const update = await updateOf(answer, composition, batch);
+        if (update?.type === 'image') yield phases.encoded(update);
+        if (update) yield update;
+      }
+    } catch (error) {
+      throw this.#told(error, signal);
+    } finally {
+      this.#openCalls -= 1;
+    }
+  }
+
+  /** Checks, too, that this Triton is the one that is wanted. */
+  override async warm(modelId: string): Promise<void> {
+    this.#refuseIfClosed();
+    await checkTriton(this.#client, this.families, this.startsWithinMs);
+    const family = this.#family(modelId);
+    const adapters = isFlow(family) ? [] : adaptersOf(family, modelId);
+    const stop = AbortSignal.any([AbortSignal.timeout(warmWithinMs), this.#closing.signal]);
+    for await (const _ of this.#client.run({ task: 'warm', ...placeOf(family), adapters }, new Map(), stop));
+  }
+
+  override async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    this.#client.close();
+  }
+
+  #compose(batch: PaintBatch, signal: AbortSignal): Promise<Composition> | Composition {
+    const family = this.#family(batch.modelId);
+    return isFlow(family) ? composeForFlow(this.#client, this.#models, batch, signal) : composeForDiffusers(family, batch);
+  }
+
+  #family(modelId: string): Family {
+    const family = familyOf(this.families, modelId);
+    if (!family) throw internal('broken_model', `There is no model "${modelId}".`);
+    return family;
+  }
+
+  #refuseIfClosed(): void {
+    if (this.#closing.signal.aborted) throw unavailable('engine_unavailable', 'The engine has been closed.');
+  }
+
+  #told(error: unknown, signal: AbortSignal): unknown {
+    if (signal.aborted) cancellations().inc();
+    else if (this.#closing.signal.aborted) return unavailable('engine_unavailable', 'The engine has been closed.');
+    if (error instanceof TesseraError && error.kind === 'Unavailable') this.logger.warn({ err: error, triton: this.#client.url }, 'Triton is not available');
+    return error;
+  }
+}
+
+/** What can be told of the phases in Triton from when its answers come: steps until the last one, then decoding (and enlarging) until the first picture. */
+class AnswerPhases {
+  readonly #sentMs = spanTimeMs();
+  #lastMs = this.#sentMs;
+  #hasPicture = false;
+
+  *arrived({ event }: Answer): Iterable<PaintUpdate> {
+    const nowMs = spanTimeMs();
+    if (event.type === 'image' && !this.#hasPicture) {
+      this.#hasPicture = true;
+      yield { type: 'phase', phase: 'denoise', startMs: this.#sentMs, endMs: this.#lastMs };
+      yield { type: 'phase', phase: 'decode', startMs: this.#lastMs, endMs: nowMs };
+    }
+    this.#lastMs = nowMs;
+  }
+
+  /** Of a picture that has just become a file. */
+  encoded({ requestId, index }: { requestId: string; index: number }): PaintUpdate {
+    return { type: 'phase', phase: 'encode', startMs: this.#lastMs, endMs: spanTimeMs(), requestId, index };
+  }
+}
+
+/** Triton answers pixels as they are painted; what they become as files is decided here, as for the engine in process. */
+async function updateOf({ event, payload }: Answer, { pictures }: Composition, { widthPx, heightPx }: PaintBatch): Promise<PaintUpdate | undefined> {
+  if (event.type === 'step') return { type: 'step', step: event.step, steps: event.steps };
+  if (event.type !== 'preview' && event.type !== 'image') return undefined;
+  const picture = pictures[event.picture];
+  if (!picture || payload.length !== 3 * event.widthPx * event.heightPx) throw internal('painting_failed', 'Triton answered a picture that was not asked for.');
+  const pixels = { widthPx: event.widthPx, heightPx: event.heightPx, data: payload };
+  const named = { requestId: picture.request.requestId, index: picture.index };
+  if (event.type === 'preview') return { type: 'preview', ...named, step: event.step, image: await encodePreviewPixels(pixels) };
+  return { type: 'image', ...named, image: await encodePngPixels(pixels, widthPx, heightPx, picture.repaint) };
+}
