@@ -14,7 +14,7 @@ const EDGE_FROM = 0.05;
 const EDGE_OVER = 0.2;
 /** Two filters of three pixels one after the other look this far. */
 const EDGE_REACH_PX = 2;
-/** A guide of this strength says where things are; the training empties the canvas at the same. */
+/** A guide of this strength says where things are: boxes follow it, and things stand upright. */
 const LEADS_FROM = 0.5;
 /** Matte from which a pixel belongs to the thing. */
 const SUBJECT_FROM = 128;
