@@ -6,7 +6,8 @@ import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from brush import NIGHT, STORED_PX, SUNSET
-from concepts import COLOURS, LOOKS, aspect, held_out_combination, reference
+from concepts import COLOURS, LOOKS, REFERENCE_PX, aspect, held_out_combination, reference, squared
+from guides import graded as with_grade, ground_nearness, object_nearness, random_grade
 from scenes import PLAIN, SCENES, paint
 
 PICTURE_PX = 128
@@ -14,6 +15,8 @@ FRAME = 1.5              # an object's patch is half as large again as its box: 
 BACKGROUNDS_EACH = 8       # per shard; every shard paints its own
 SIDES = {'small': (38, 50), 'medium': (62, 84), 'big': (94, 114)}
 GROUP_WEIGHT = {0: .5, 1: .6, 3: 2., 4: 1.4, 5: 1.4, 6: 1.2, 7: 1.2, 8: .15}   # emojibase groups: faces, people, animals, food, places, activities, things, symbols
+FURTHER_VIEWS = 2          # more pictures of each thing, for references of several pictures
+GRADED_SHARE = .3
 RELATIONS = ('left', 'right', 'near', 'near', 'above', 'on', 'behind')
 
 
@@ -182,23 +185,33 @@ class Composer:
         low, high = scene.ground
         return r.uniform(low, high) * PICTURE_PX if side < 92 else r.uniform(.92, .98) * PICTURE_PX
 
-    def picture(self, count):
-        """(uint8 picture [128, 128, 3], references uint8 [count, 4, 96, 96], attributes)"""
+    def setting(self):
+        """What two pictures may have in common, so that one is the style reference of the other."""
         r = self.random
         flat = r.random() < .42
         scene = r.choice(SCENES) if r.random() < .9 else SCENES[0]
         light = r.choice(scene.lights) if r.random() < .5 else scene.lights[0]
         colour = r.choice(list(PLAIN)) if scene.name == 'plain' else None
         cinematic = not flat and scene.name != 'plain' and r.random() < .10
-        stored = Image.fromarray(r.choice(self.pool[scene.name, flat, light.name, colour]))
+        stored = r.choice(self.pool[scene.name, flat, light.name, colour])
+        return flat, scene, light, colour, cinematic, stored, random_grade(r) if r.random() < GRADED_SHARE else None
+
+    def picture(self, count, setting=None):
+        """Everything a shard holds of one picture: picture, nearness and alpha of the things in it, references, further views, attributes."""
+        r = self.random
+        flat, scene, light, colour, cinematic, stored, grade = setting or self.setting()
+        stored = Image.fromarray(stored)
         x0, y0 = r.randrange(STORED_PX - PICTURE_PX + 1), r.randrange(STORED_PX - PICTURE_PX + 1)
         background = stored.crop((x0, y0, x0 + PICTURE_PX, y0 + PICTURE_PX))
         background = background.transpose(Image.FLIP_LEFT_RIGHT) if r.random() < .5 else background
         image, towards = background.copy(), r.choice([-1, 1]) * r.uniform(.4, 1)
+        ground = ground_nearness(scene, PICTURE_PX)
+        nearness, alpha = Image.fromarray(ground), Image.new('L', image.size)
         sides, centres, relation, sizes = self.layout(count)
-        objects, references, patches, feet = [], [], [], [None] * count
+        objects, references, views, patches, feet = [], [], [], [], [None] * count
         for k, concept in enumerate(self.choose(count, scene)):
-            entry, square, patch = self.object(concept, flat, sides[k])
+            entry, square, patch, more = self.object(concept, flat, sides[k])
+            views.append(more)
             floating = self.concepts.all[concept]['floats']
             feet[k] = self.foot_of(k, relation, sides[k], scene, floating)
             entry |= {'size': sizes[k], 'floats': floating, 'grounded': not (scene.air or floating or (k == 0 and relation in ('above', 'on')))}
@@ -209,10 +222,14 @@ class Composer:
             upper = patches[1].getchannel('A').getbbox()
             feet[0] = feet[1] - (upper[3] - upper[1]) * .88
         for k, (entry, patch) in enumerate(zip(objects, patches)):
-            self.place(image, background, entry, patch, centres[k] * PICTURE_PX, feet[k], sides[k], scene, light, flat, towards)
-        image = graded(image) if cinematic else image
-        attributes = {'flat': flat, 'scene': scene.name, 'light': light.name, 'plain': colour, 'cinematic': cinematic, 'relation': relation, 'objects': objects}
-        return np.asarray(image), np.stack(references), attributes
+            at = self.place(image, background, entry, patch, centres[k] * PICTURE_PX, feet[k], sides[k], scene, light, flat, towards)
+            foot = at[1] + patch.getchannel('A').getbbox()[3]
+            nearness.paste(object_nearness(ground, foot, entry['grounded']), at, patch.getchannel('A'))
+            alpha.paste(255, at, patch.getchannel('A'))
+        image = np.asarray(graded(image) if cinematic else image)
+        attributes = {'flat': flat, 'scene': scene.name, 'light': light.name, 'plain': colour, 'cinematic': cinematic, 'graded': grade is not None,
+                      'relation': relation, 'objects': objects}
+        return (with_grade(image, grade) if grade else image), np.stack([nearness, alpha]), np.stack(references), np.stack(views), attributes
 
     def object(self, concept, flat, side):
         r = self.random
@@ -222,7 +239,13 @@ class Composer:
         shown, painted = self.concepts.sprite(concept, seen, seen_colour), self.concepts.sprite(concept, look, colour)
         pose = random_pose(r)
         patch = posed(painted, pose @ small_deviation(r), side, r)
-        return {'concept': concept, 'colour': colour if said else None, 'pose': pose.round(4).tolist(), 'aspect': aspect(shown), 'same_look': seen == look}, shown, patch
+        return {'concept': concept, 'colour': colour if said else None, 'pose': pose.round(4).tolist(), 'aspect': aspect(shown), 'same_look': seen == look}, shown, patch, self.views(concept, seen_colour)
+
+    def views(self, concept, colour):
+        """The same thing in other looks and poses: uint8 [FURTHER_VIEWS, 4, 96, 96]."""
+        r = self.random
+        patches = [posed(self.concepts.sprite(concept, r.choice(LOOKS), colour), random_pose(r), REFERENCE_PX, r) for _ in range(FURTHER_VIEWS)]
+        return np.stack([reference(squared(np.asarray(patch))) for patch in patches])
 
     def place(self, image, background, entry, patch, centre_x, foot, side, scene, light, flat, towards):
         left, top, right, bottom = patch.getchannel('A').getbbox()
@@ -235,3 +258,4 @@ class Composer:
         if entry['grounded'] and scene.cover != 'none' and self.random.random() < .8:
             cover_foot(image, background, patch, x, y, scene.cover, self.random)
         entry['box'] = [x + patch.width / 2, y + patch.height / 2, side]
+        return x, y

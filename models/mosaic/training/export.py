@@ -2,11 +2,12 @@
 Exports graphs with weights stored as fp16 (computed as fp32) and checks them against PyTorch.
 
     python export.py all                every graph and vocab.json, from the checkpoints
-    python export.py encoder            one of them: encoder, decoder, layout, painter (conditioning, denoiser)
+    python export.py encoder            one of them: encoder, decoder, layout, painter (conditioning, denoiser, train-step)
 """
 import argparse
 import json
 import warnings
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -15,9 +16,11 @@ import torch
 import torch.nn as nn
 from onnx import TensorProto, helper, numpy_helper
 
-from layers import Exporting
+from conditions import LATENT_SIDE, STYLE_PX
+from layers import ADAPTED, Exporting
 from layout import Layout
-from model import LATENT_SIDE, REFERENCE_PX, Painter
+from model import BLOCKS, PICTURE_PX, REFERENCE_PX, Painter, load_extended
+from train_step import STORED_WHOLE_BELOW, TRAIN_BATCH, TRAIN_RANK, share_weights, traced, training_step
 from vae import LATENT_CHANNELS, Vae
 from vocabulary import MAX_TOKENS, Vocabulary
 from workplace import CHECKPOINTS, EXPORT
@@ -25,12 +28,14 @@ from workplace import CHECKPOINTS, EXPORT
 OPSET = 17
 warnings.filterwarnings('ignore', category=DeprecationWarning)   # the legacy exporter writes the smaller, older graphs every runtime reads
 warnings.filterwarnings('ignore', category=torch.jit.TracerWarning)
+CONDITIONING_INPUTS = ['tok', 'at', 'ref', 'box', 'drop', 'pose', 'views', 'view_weight', 'guide', 'guide_strength', 'content', 'content_strength', 'style', 'style_strength']
+ADAPTER_INPUTS = [f'{side}.{name}' for name in ADAPTED for side in ('down', 'up')]
+WEIGHTS_FILE = 'denoiser.bin'   # the denoiser's and the training step's
 SLOTS_COMPARED = (2, 1, 3)   # the first is traced: a graph takes any number
-STORED_WHOLE_BELOW = 4096   # small tensors stay fp32: nothing is gained there
 
 
-def store_half(path):
-    """Large fp32 weights become fp16 initialisers with a Cast, which onnxruntime folds when it loads the graph."""
+def store_half(path, external=None):
+    """Large fp32 weights become fp16 initialisers with a Cast, which onnxruntime folds when it loads the graph; `external` names a file beside it to hold them."""
     model = onnx.load(path)
     graph, casts = model.graph, []
 
@@ -51,27 +56,72 @@ def store_half(path):
     nodes = casts + list(graph.node)
     del graph.node[:]
     graph.node.extend(nodes)
+    shortened(model)
+    if external:
+        Path(path).with_name(external).unlink(missing_ok=True)
+        onnx.save(model, path, save_as_external_data=True, location=external, size_threshold=2 * STORED_WHOLE_BELOW)
+    else:
+        onnx.save(model, path)
+
+
+def name_weights(path, state):
+    """Matrices that the exporter transposed or cut out under a number get their parameter's name back, so that training can begin with a graph."""
+    known = {}
+    for name, value in state.items():
+        parts = {f'{name}.{k}': part for k, part in enumerate(value)} if name.endswith('gain') else {f'{name}.T': value.T} if value.ndim == 2 else {}
+        known |= {(tuple(part.shape), part.contiguous().numpy().tobytes()): part_name for part_name, part in parts.items()}
+    model = onnx.load(path)
+    names = {}
+    for tensor in model.graph.initializer:
+        if tensor.name.startswith('onnx::'):
+            names[tensor.name] = known.get((tuple(tensor.dims), numpy_helper.to_array(tensor).tobytes()), tensor.name)
+            tensor.name = names[tensor.name]
+    for node in model.graph.node:
+        for k, name in enumerate(node.input):
+            node.input[k] = names.get(name, name)
     onnx.save(model, path)
 
 
-def write(module, examples, name, inputs, outputs, dynamic=None):
+def shortened(model):
+    """Without names that only people read: a third of a graph whose weights lie elsewhere."""
+    graph = model.graph
+    fixed = {value.name for values in (graph.input, graph.output, graph.initializer) for value in values}
+    short = {}
+    rename = lambda name: name if name in fixed or not name else short.setdefault(name, f'v{len(short):x}')
+    for node in graph.node:
+        node.name, node.doc_string = '', ''
+        node.input[:], node.output[:] = [rename(name) for name in node.input], [rename(name) for name in node.output]
+    del graph.value_info[:]
+    return model
+
+
+def write(module, examples, name, inputs, outputs, dynamic=None, external=None):
     """Exports with the first of the example arguments, stores as fp16, and prints how far onnxruntime is from PyTorch on any of them."""
     path = EXPORT / f'{name}.onnx'
     module.eval()
-    torch.onnx.export(module, examples[0], str(path), input_names=inputs, output_names=outputs, dynamic_axes=dynamic, opset_version=OPSET,
-                      do_constant_folding=True, dynamo=False)
-    store_half(path)
+    to_onnx(module, examples[0], path, inputs, outputs, dynamic)
+    name_weights(path, module.state_dict())
+    store_half(path, external)
+    compare(path, module, examples, inputs)
+
+
+def to_onnx(module, arguments, path, inputs, outputs, dynamic=None, folding=True):
+    torch.onnx.export(module, arguments, str(path), input_names=inputs, output_names=outputs, dynamic_axes=dynamic, opset_version=OPSET,
+                      do_constant_folding=folding, dynamo=False)
+
+
+def compare(path, function, examples, inputs):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), options, providers=['CPUExecutionProvider'])
     errors = []
     for arguments in examples:
         with torch.no_grad():
-            expected = module(*arguments)
+            expected = function(*arguments)
         expected = expected if isinstance(expected, tuple) else (expected,)
         got = session.run(None, {k: v.numpy() for k, v in zip(inputs, arguments)})
-        errors += [float(np.abs(g - e.numpy()).max()) for g, e in zip(got, expected)]
-    print(f'{path.name}: {path.stat().st_size / 1e6:.2f} MB, largest difference {max(errors):.4f}')
+        errors += [float(np.abs(g - e.detach().numpy()).max()) for g, e in zip(got, expected)]
+    print(f'{path.name}: {path.stat().st_size / 1e6:.2f} MB, largest difference {max(errors):.1e}')
 
 
 class Encoder(nn.Module):
@@ -105,13 +155,24 @@ class Conditioning(nn.Module):
         super().__init__()
         self.painter = painter
 
-    def forward(self, tok, at, ref, box, drop, pose):
-        return self.painter.prepare(tok, at, ref, box, drop, pose)
+    def forward(self, *inputs):
+        return self.painter.prepare(*inputs)
+
+
+class AdaptedDenoiser(nn.Module):
+    """The denoiser with the adapters' matrices as inputs of their own."""
+
+    def __init__(self, denoiser):
+        super().__init__()
+        self.denoiser = denoiser
+
+    def forward(self, x, t, context, references, conditions, *matrices):
+        return self.denoiser(x, t, context, references, conditions, dict(zip(ADAPTED, zip(matrices[::2], matrices[1::2]))))
 
 
 def load_painter(path):
     painter = Painter(len(Vocabulary().words))
-    painter.load_state_dict(torch.load(path, map_location='cpu')['average'])
+    load_extended(painter, torch.load(path, map_location='cpu')['average'])
     return painter.eval()
 
 
@@ -135,22 +196,54 @@ def batch_axes(*names):
     return {name: {0: 'n'} for name in names}
 
 
-def conditioning_arguments(slots):
-    return (torch.randint(2, 60, (2, MAX_TOKENS)), torch.arange(slots).expand(2, -1).contiguous(), torch.rand(2, slots, 4, REFERENCE_PX, REFERENCE_PX),
-            torch.rand(2, slots, 3) * 30 + 50, torch.zeros(2, slots), torch.eye(2).expand(2, slots, 2, 2).contiguous())
+def conditioning_arguments(slots, views=2):
+    n = 2
+    return (torch.randint(2, 60, (n, MAX_TOKENS)), torch.arange(slots).expand(n, -1).contiguous(), torch.rand(n, slots, 4, REFERENCE_PX, REFERENCE_PX),
+            torch.rand(n, slots, 3) * 30 + 50, torch.zeros(n, slots), torch.eye(2).expand(n, slots, 2, 2).contiguous(),
+            torch.rand(n, slots, views, 4, REFERENCE_PX, REFERENCE_PX), (torch.rand(n, slots, views) > .5).float(), torch.rand(n, 2, PICTURE_PX, PICTURE_PX), torch.rand(n, 2),
+            torch.randn(n, LATENT_CHANNELS, LATENT_SIDE, LATENT_SIDE), torch.rand(n), torch.rand(n, 3, STYLE_PX, STYLE_PX) * 2 - 1, torch.rand(n))
 
 
-def export_painter(painter):
-    inputs, outputs = ['tok', 'at', 'ref', 'box', 'drop', 'pose'], ['ctx', 'reftok', 'cond']
-    arguments = [conditioning_arguments(slots) for slots in SLOTS_COMPARED]
-    dynamic = batch_axes('tok', 'ctx', 'cond') | {name: {0: 'n', 1: 's'} for name in inputs[1:]} | {'reftok': {0: 'n', 1: 'r'}}
-    write(Conditioning(painter), arguments, 'conditioning', inputs, outputs, dynamic)
+def adapter_arguments(rank):
+    return [torch.randn(shape) * .05 for inputs, outputs in ADAPTED.values() for shape in ((BLOCKS, inputs, rank), (BLOCKS, rank, outputs))]
+
+
+def export_conditioning(painter):
+    arguments = [conditioning_arguments(slots) for slots in SLOTS_COMPARED] + [conditioning_arguments(2, views=1)]
+    by_thing = ('at', 'ref', 'box', 'drop', 'pose')
+    dynamic = batch_axes('tok', 'ctx', 'cond', *CONDITIONING_INPUTS[8:]) | {name: {0: 'n', 1: 's'} for name in by_thing}
+    dynamic |= {name: {0: 'n', 1: 's', 2: 'v'} for name in ('views', 'view_weight')} | {'reftok': {0: 'n', 1: 'r'}}
+    write(Conditioning(painter), arguments, 'conditioning', CONDITIONING_INPUTS, ['ctx', 'reftok', 'cond'], dynamic)
+
+
+def export_denoiser(painter):
     with torch.no_grad():
-        prepared = [painter.prepare(*each) for each in arguments]
+        prepared = [painter.prepare(*conditioning_arguments(slots)) for slots in SLOTS_COMPARED]
     names = ['x', 't', 'ctx', 'reftok', 'cond']
     dynamic = batch_axes(*names, 'v') | {'reftok': {0: 'n', 1: 'r'}}
-    arguments = [(torch.randn(2, LATENT_CHANNELS, LATENT_SIDE, LATENT_SIDE), torch.rand(2), *each) for each in prepared]
-    write(painter.denoiser, arguments, 'denoiser', names, ['v'], dynamic)
+    dynamic |= {name: {2 if name.startswith('down') else 1: 'rank'} for name in ADAPTER_INPUTS}
+    arguments = [(torch.randn(2, LATENT_CHANNELS, LATENT_SIDE, LATENT_SIDE), torch.rand(2), *each, *adapter_arguments(rank)) for rank, each in zip((3, 1, 8), prepared)]
+    write(AdaptedDenoiser(painter.denoiser), arguments, 'denoiser', names + ADAPTER_INPUTS, ['v'], dynamic, external=WEIGHTS_FILE)
+
+
+def train_step_arguments(painter):
+    n = TRAIN_BATCH
+    latents = lambda: torch.randn(n, LATENT_CHANNELS, LATENT_SIDE, LATENT_SIDE)
+    prepared = [torch.cat([row] * (n // 2)) for row in painter.prepare(*conditioning_arguments(1))]
+    return latents(), latents(), torch.rand(n), torch.ones(n), *prepared, *adapter_arguments(TRAIN_RANK)
+
+
+def export_train_step(painter):
+    """Reads the weights that export_denoiser wrote, and takes the painter's as they are stored: rounded."""
+    painter.requires_grad_(False)
+    for parameter in painter.parameters():
+        parameter.copy_(parameter.half().float() if parameter.numel() > STORED_WHOLE_BELOW else parameter)
+    step, arguments, path = training_step(painter.denoiser), train_step_arguments(painter), EXPORT / 'train-step.onnx'
+    inputs = ['latent', 'noise', 't', 'weight', 'ctx', 'reftok', 'cond', *ADAPTER_INPUTS]
+    to_onnx(traced(step, arguments), arguments, path, inputs, ['loss', *(f'grad.{name}' for name in ADAPTER_INPUTS)], folding=False)
+    onnx.save(shortened(share_weights(path, EXPORT / 'denoiser.onnx')), path)
+    with torch.enable_grad():
+        compare(path, torch.enable_grad()(step), [arguments], inputs)
 
 
 if __name__ == '__main__':
@@ -167,5 +260,8 @@ if __name__ == '__main__':
     if options.what in ('layout', 'all'):
         export_layout()
     if options.what in ('painter', 'all'):
-        export_painter(load_painter(options.painter))
+        loaded = load_painter(options.painter)
+        export_conditioning(loaded)
+        export_denoiser(loaded)
+        export_train_step(loaded)
         (EXPORT / 'vocab.json').write_text(json.dumps(Vocabulary().words))

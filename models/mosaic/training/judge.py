@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from captions import caption
 from concepts import COLOURS, Concepts, held_out_combination
 from render_data import training_concepts
-from sample import Graphs
+from sample import GUIDANCE, Graphs
 from scenes import SCENES
 from workplace import CHECKPOINTS, DATA, EXPORT, save_atomically
 
@@ -120,10 +120,10 @@ def held_out_prompts(concepts, count):
     return chosen
 
 
-def judged(judge, graphs, prompts, steps):
+def judged(judge, graphs, prompts, steps, guidance=GUIDANCE):
     rows = []
     for seed, (attributes, prompt) in enumerate(prompts):
-        picture, boxes, _ = graphs.paint(prompt, seed, steps=steps)
+        picture, boxes, _ = graphs.paint(prompt, seed, steps=steps, guidance=guidance)
         rows.append((*views(picture, boxes[0]), targets(attributes, 0)))
     with torch.no_grad():
         return accuracy(judge(torch.stack([r[0] for r in rows]), torch.stack([r[1] for r in rows])), torch.tensor([r[2] for r in rows]))

@@ -5,6 +5,8 @@ import torch.nn.functional as F
 
 WIDTH, HEADS, MLP_RATIO = 256, 4, 4
 HEAD_WIDTH = WIDTH // HEADS
+ADAPTED = {'qkv': (WIDTH, 3 * WIDTH), 'out': (WIDTH, WIDTH), 'fc1': (WIDTH, MLP_RATIO * WIDTH), 'fc2': (MLP_RATIO * WIDTH, WIDTH)}   # inputs, outputs
+NO_ADAPTERS = dict.fromkeys(ADAPTED)
 
 
 class Exporting:
@@ -18,8 +20,10 @@ class Linear(nn.Module):
         self.weight = nn.Parameter(torch.randn(outputs, inputs) * (inputs ** -.5 if deviation is None else deviation))
         self.bias = nn.Parameter(torch.zeros(outputs))
 
-    def forward(self, x):
-        return F.linear(x, self.weight, self.bias)
+    def forward(self, x, adapter=None):
+        """adapter: matrices (down [inputs, rank], up [rank, outputs]), whose product is added to the weight."""
+        out = F.linear(x, self.weight, self.bias)
+        return out if adapter is None else out + torch.matmul(torch.matmul(x, adapter[0]), adapter[1])
 
 
 def layer_norm(x):
@@ -51,14 +55,14 @@ class Attention(nn.Module):
         self.gain = nn.Parameter(torch.ones(2, HEADS, 1, HEAD_WIDTH))
         self.reference_kv = Linear(WIDTH, 2 * WIDTH) if reads_references else None
 
-    def forward(self, x, references=None):
+    def forward(self, x, references=None, adapters=NO_ADAPTERS):
         n, tokens, _ = x.shape
-        query, key, value = self.qkv(x).reshape(n, tokens, 3, HEADS, HEAD_WIDTH).permute(2, 0, 3, 1, 4).unbind(0)
+        query, key, value = self.qkv(x, adapters['qkv']).reshape(n, tokens, 3, HEADS, HEAD_WIDTH).permute(2, 0, 3, 1, 4).unbind(0)
         if self.reference_kv is not None:
             more_keys, more_values = self.reference_kv(references).reshape(n, -1, 2, HEADS, HEAD_WIDTH).permute(2, 0, 3, 1, 4).unbind(0)
             key, value = torch.cat([key, more_keys], 2), torch.cat([value, more_values], 2)
         out = attend(rms_norm(query) * self.gain[0], rms_norm(key) * self.gain[1], value)
-        return self.proj(out.permute(0, 2, 1, 3).reshape(n, tokens, WIDTH))
+        return self.proj(out.permute(0, 2, 1, 3).reshape(n, tokens, WIDTH), adapters['out'])
 
 
 class Mlp(nn.Module):
@@ -67,9 +71,9 @@ class Mlp(nn.Module):
         self.fc1 = Linear(WIDTH, MLP_RATIO * WIDTH)
         self.fc2 = Linear(MLP_RATIO * WIDTH, WIDTH, .5 * (MLP_RATIO * WIDTH) ** -.5)
 
-    def forward(self, x):
-        hidden = self.fc1(x)
-        return self.fc2(hidden * torch.sigmoid(1.702 * hidden))
+    def forward(self, x, adapters=NO_ADAPTERS):
+        hidden = self.fc1(x, adapters['fc1'])
+        return self.fc2(hidden * torch.sigmoid(1.702 * hidden), adapters['fc2'])
 
 
 class TextBlock(nn.Module):
@@ -90,10 +94,10 @@ class JointBlock(nn.Module):
         self.attention, self.mlp = Attention(reads_references), Mlp()
         self.table = nn.Parameter(torch.randn(6, WIDTH) * .02)
 
-    def forward(self, x, modulation, references):
+    def forward(self, x, modulation, references, adapters=NO_ADAPTERS):
         scale_a, shift_a, gate_a, scale_m, shift_m, gate_m = modulation_parts(modulation + self.table)
-        x = x + gate_a * self.attention(layer_norm(x) * (1 + scale_a) + shift_a, references)
-        return x + gate_m * self.mlp(layer_norm(x) * (1 + scale_m) + shift_m)
+        x = x + gate_a * self.attention(layer_norm(x) * (1 + scale_a) + shift_a, references, adapters)
+        return x + gate_m * self.mlp(layer_norm(x) * (1 + scale_m) + shift_m, adapters)
 
 
 def modulation_parts(modulation):

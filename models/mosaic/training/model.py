@@ -9,12 +9,13 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from layers import WIDTH, Exporting, JointBlock, Linear, Residual, TextBlock, grid_positions, layer_norm, position_norm
+from conditions import EMPHASIS, EXTRA_CHANNELS, LATENT_SIDE, STEM, Corrector, Guides, Views
+from layers import ADAPTED, NO_ADAPTERS, WIDTH, Exporting, JointBlock, Linear, Residual, TextBlock, grid_positions, layer_norm, position_norm
 from vae import LATENT_CHANNELS
 from vocabulary import MAX_TOKENS
 
-LATENT_SIDE, PICTURE_PX, REFERENCE_PX = 16, 128, 96
-STEM, SLOT_CHANNELS, CANVAS_CHANNELS, GEOMETRY_CHANNELS = 96, 32, 64, 9
+PICTURE_PX, REFERENCE_PX = 128, 96
+SLOT_CHANNELS, CANVAS_CHANNELS, GEOMETRY_CHANNELS = 32, 64, 9
 BLOCKS, BLOCKS_READING_REFERENCES, TEXT_BLOCKS = 5, (1, 3), 2
 TOKENS_EACH, MAX_SLOTS = 64, 3
 SHARPEST_BOX_PX, SOFTEST_BOX_PX = 68, 44   # between these, a small object fades over to the half-size reference, against aliasing
@@ -84,15 +85,23 @@ class ReferenceEncoder(nn.Module):
         self.slot = nn.Parameter(torch.randn(MAX_SLOTS, WIDTH) * .1)
         self.words = Linear(WIDTH, WIDTH)
         self.nothing = nn.Parameter(torch.randn(TOKENS_EACH, WIDTH) * .1)
+        self.views = Views()
 
-    def forward(self, reference, slot_vectors, drop):
-        """drop [n, s]: 1 where the reference is withheld."""
-        n, slots = reference.shape[:2]
-        flat = reference.reshape(n * slots, 4, REFERENCE_PX, REFERENCE_PX)
+    def features(self, flat):
+        """[m, 4, 96, 96] -> [m, 64, 256]"""
         hidden = self.stem(F.pixel_unshuffle(torch.cat([flat[:, :3] * 2 - flat[:, 3:], flat[:, 3:]], 1), 6))
         for residual in self.residuals:
             hidden = residual(hidden)
-        hidden = self.out(F.pixel_unshuffle(hidden, 2).flatten(2).transpose(1, 2)).reshape(n, slots, TOKENS_EACH, WIDTH)
+        return self.out(F.pixel_unshuffle(hidden, 2).flatten(2).transpose(1, 2))
+
+    def forward(self, reference, slot_vectors, drop, views=None, view_weight=None):
+        """drop [n, s]: 1 where the reference is withheld; views [n, s, v, 4, 96, 96] are further pictures of the same things, view_weight [n, s, v]."""
+        n, slots = reference.shape[:2]
+        hidden = self.features(reference.reshape(-1, 4, REFERENCE_PX, REFERENCE_PX))
+        if views is not None:
+            further = self.features(views.reshape(-1, 4, REFERENCE_PX, REFERENCE_PX)).reshape(n * slots, -1, TOKENS_EACH, WIDTH)
+            hidden = hidden + self.views(hidden, layer_norm(further) + self.position, view_weight.reshape(n * slots, -1))
+        hidden = hidden.reshape(n, slots, TOKENS_EACH, WIDTH)
         hidden = layer_norm(hidden + self.words(slot_vectors)[:, :, None]) + self.position + self.slot[:slots, None]
         hidden = hidden * (1 - drop)[..., None, None] + self.nothing * drop[..., None, None]
         return hidden.reshape(n, slots * TOKENS_EACH, WIDTH)
@@ -116,6 +125,7 @@ class Denoiser(nn.Module):
         self.skip = nn.Conv2d(2 * STEM, STEM, 1)
         self.up_residuals = nn.ModuleList([Residual(STEM), Residual(STEM)])
         self.out = nn.Conv2d(STEM, LATENT_CHANNELS, 3, padding=1)
+        self.corrector = Corrector()
         self.register_buffer('frequency', torch.exp(-math.log(1000.) * torch.arange(WIDTH // 2) / (WIDTH // 2)))
 
     def conditions(self, slot_vectors, canvas, frames):
@@ -128,7 +138,14 @@ class Denoiser(nn.Module):
         slots = (self.slot_in(slot_vectors)[..., None, None] * inside[:, :, None]).sum(1)
         return torch.cat([slots, geometry, self.canvas_in(canvas)], 1)
 
-    def forward(self, x, t, context, references, conditions):
+    def forward(self, x, t, context, references, conditions, adapters=None):
+        """adapters: for each of ADAPTED the matrices down [blocks, inputs, rank] and up [blocks, rank, outputs]."""
+        known, guides = conditions.split([conditions.shape[1] - EXTRA_CHANNELS, EXTRA_CHANNELS], 1)
+        hidden, velocity, condition = self.unguided(x, t, context, references, known, adapters)
+        return velocity + self.corrector(hidden, x, t, velocity, condition, guides, EMPHASIS)
+
+    def unguided(self, x, t, context, references, conditions, adapters=None):
+        """(last features [n, 96, 16, 16], velocity, condition of time and caption [n, 256])"""
         n, side = x.shape[0], LATENT_SIDE // 2
         angles = t[:, None] * 1000. * self.frequency
         time = self.time2(F.silu(self.time1(torch.cat([angles.sin(), angles.cos()], -1))))
@@ -140,13 +157,15 @@ class Denoiser(nn.Module):
         tokens = self.down(F.pixel_unshuffle(position_norm(hidden), 2).flatten(2).transpose(1, 2)) + self.position
         tokens = torch.cat([tokens, context], 1)
         modulation = self.modulation(condition).reshape(n, 6, WIDTH)
-        for block in self.blocks:
-            tokens = block(tokens, modulation, references)
+        for k, block in enumerate(self.blocks):
+            own = {name: (down[k], up[k]) for name, (down, up) in adapters.items()} if adapters else NO_ADAPTERS
+            tokens = block(tokens, modulation, references, own)
         grown = self.up(layer_norm(tokens[:, :side * side])).transpose(1, 2).reshape(n, 4 * STEM, side, side)
         hidden = self.skip(torch.cat([kept, F.pixel_shuffle(grown, 2)], 1))
         for residual in self.up_residuals:
             hidden = residual(hidden, condition)
-        return self.out(F.silu(position_norm(hidden)))
+        hidden = F.silu(position_norm(hidden))
+        return hidden, self.out(hidden), condition
 
 
 class Painter(nn.Module):
@@ -156,15 +175,29 @@ class Painter(nn.Module):
         super().__init__()
         self.text, self.references, self.denoiser = TextEncoder(words), ReferenceEncoder(), Denoiser()
         self.previous_word = Linear(WIDTH, WIDTH, 0.)
+        self.guides = Guides()
 
     def slot_vectors(self, context, tokens, at):
         """The contextual vector of each slot's word plus the word before it, which binds "a red <s0> and a blue <s1>"; at [n, s] are positions."""
         before = F.embedding(torch.gather(tokens, 1, (at - 1).clamp(min=0)), self.text.embedding)
         return torch.gather(context, 1, at[..., None].expand(-1, -1, WIDTH)) + self.previous_word(before)
 
-    def prepare(self, tokens, at, reference, box, drop, pose=None):
-        """-> context [n, 16, 256], reference tokens [n, 64 s, 256], conditions [n, 105, 16, 16]: once per picture, before the steps."""
+    def prepare(self, tokens, at, reference, box, drop, pose=None, views=None, view_weight=None,
+                guide=None, guide_strength=None, content=None, content_strength=None, style=None, style_strength=None):
+        """-> context [n, 16, 256], reference tokens [n, 64 s, 256], conditions [n, 205, 16, 16]: once per picture, before the steps."""
         context = self.text(tokens)
         slots = self.slot_vectors(context, tokens, at)
         canvas, frames = canvas_and_frames(reference, box, pose)
-        return context, self.references(reference, slots, drop), self.denoiser.conditions(slots, canvas, frames)
+        known = self.denoiser.conditions(slots, canvas, frames)
+        extra = known.new_zeros(len(known), EXTRA_CHANNELS, LATENT_SIDE, LATENT_SIDE) if guide is None else self.guides(guide, guide_strength, content, content_strength, style, style_strength)
+        return context, self.references(reference, slots, drop, views, view_weight), torch.cat([known, extra.to(known.dtype)], 1)
+
+
+def load_extended(painter, state):
+    """Weights of a painter that had fewer conditions: what it lacks stays at its start, where it adds nothing."""
+    painter.load_state_dict(painter.state_dict() | state)
+
+
+def no_adapters(rank=1):
+    """{name: (down, up)} that change nothing: up starts at zero."""
+    return {name: (torch.randn(BLOCKS, inputs, rank) * inputs ** -.5, torch.zeros(BLOCKS, rank, outputs)) for name, (inputs, outputs) in ADAPTED.items()}

@@ -3,7 +3,8 @@ Renders training pictures into shards; run it again to add more (a shard is a fu
 
     python render_data.py --shards 24
 
-Shard k of P pictures with S objects each: pictures-k.npy uint8 [P, 128, 128, 3], references-k.npy uint8 [P, S, 4, 96, 96], attributes-k.json.
+Shard k of P pictures with S objects each: pictures-k.npy uint8 [P, 128, 128, 3], guides-k.npy uint8 [P, 2, 128, 128] (nearness, alpha),
+references-k.npy uint8 [P, S, 4, 96, 96], views-k.npy uint8 [P, S, 2, 4, 96, 96], attributes-k.json. Pictures 2k and 2k + 1 are alike in style.
 """
 import argparse
 import json
@@ -18,6 +19,7 @@ from concepts import HELD_OUT_FILE, Concepts, held_out
 from workplace import DATA
 
 PICTURES_EACH = 1000
+ARRAYS = ('pictures', 'guides', 'references', 'views')
 OBJECTS = (1, 2, 1, 2, 1, 2, 1, 3)   # objects per picture, by shard number
 
 
@@ -33,11 +35,12 @@ def write_shard(number, concepts):
         return
     count = OBJECTS[number % len(OBJECTS)]
     composer = Composer(concepts, training_concepts(concepts), random.Random(1000 + number))
-    rendered = [composer.picture(count) for _ in range(PICTURES_EACH)]
-    np.save(DATA / f'pictures-{number}.npy', np.stack([p for p, _, _ in rendered]))
-    np.save(DATA / f'references-{number}.npy', np.stack([r for _, r, _ in rendered]))
+    rendered = [composer.picture(count, setting) for setting in (composer.setting() for _ in range(PICTURES_EACH // 2)) for _ in range(2)]
+    *arrays, attributes = zip(*rendered)
+    for name, array in zip(ARRAYS, arrays):
+        np.save(DATA / f'{name}-{number}.npy', np.stack(array))
     partial = attributes_path.with_suffix('.partial')   # the attributes come last and whole: other processes take a shard for finished by them
-    partial.write_text(json.dumps([a for _, _, a in rendered]))
+    partial.write_text(json.dumps(attributes))
     os.replace(partial, attributes_path)
     print('shard', number, 'objects', count, flush=True)
 

@@ -58,7 +58,10 @@ class Graphs:
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = 1
             self.sessions[name] = onnxruntime.InferenceSession(str(self.folder / f'{name}.onnx'), options, providers=['CPUExecutionProvider'])
-        return self.sessions[name].run(None, feeds)
+        session = self.sessions[name]
+        lengths = {'n': len(next(iter(feeds.values()))), 's': feeds['at'].shape[1] if 'at' in feeds else 0, 'v': 1, 'rank': 1}
+        absent = {i.name: np.zeros([lengths.get(d, d) for d in i.shape], np.float32) for i in session.get_inputs() if i.name not in feeds}
+        return session.run(None, feeds | absent)
 
     def parse(self, prompt):
         names = re.findall(r'\{([^}]*)\}', prompt)
@@ -79,26 +82,40 @@ class Graphs:
         centres = np.clip((z[:, :2] / 4 + .5) * 128, half + MARGIN_PX, 128 - MARGIN_PX - half)
         return np.concatenate([centres, sides[:, None]], 1).astype(np.float32)
 
-    def velocity(self, x, t, guidance, context, references, conditions):
-        v, = self.run('denoiser', x=np.concatenate([x, x]), t=np.full(2, t, np.float32), ctx=context, reftok=references, cond=conditions)
-        return v[1:] + guidance * (v[:1] - v[1:])
+    def velocity(self, x, t, guidance, prepared, adapter):
+        rows = len(prepared[0])
+        context, references, conditions = prepared
+        v, = self.run('denoiser', x=np.concatenate([x] * rows), t=np.full(rows, t, np.float32), ctx=context, reftok=references, cond=conditions, **adapter)
+        return v if rows == 1 else v[1:] + guidance * (v[:1] - v[1:])
 
-    def paint(self, prompt, seed, steps=STEPS, guidance=GUIDANCE, poses=True, pictures=None, solver=flow):
-        """uint8 [128, 128, 3] and the boxes; `pictures` replaces the concepts' sprites by other RGBA images (own cut-outs)."""
-        rng, chooser = np.random.default_rng(seed), random.Random(seed)
+    def prepare(self, prompt, rng, poses=True, pictures=None, given=None, guided=True, place=None):
+        """The conditioning's outputs for the caption and, where `guided`, for nothing; boxes and references. `given`: further
+        inputs, for one picture; `place`: the first thing's centre and side, where a guide says it, instead of the layout's."""
         tokens, at, ids, flat = self.parse(prompt)
         squares = [p or self.concepts.sprite(k, 'flat' if flat else '3d') for k, p in zip(ids, pictures or [None] * len(ids))]
         boxes = self.boxes(tokens, at, squares, [self.concepts.all[k]['floats'] for k in ids], flat, rng)
-        slots = len(ids)
-        given = np.stack([reference(s) for s in squares]).astype(np.float32) / 255
-        feeds = {'tok': np.array([tokens, [0] * 16]), 'at': np.array([at, [0] * slots]), 'ref': np.stack([given, given * 0]),
+        if place is not None:
+            boxes[0] = place
+        slots, rows = len(ids), 2 if guided else 1
+        references = np.stack([reference(s) for s in squares]).astype(np.float32) / 255
+        feeds = {'tok': np.array([tokens, [0] * 16]), 'at': np.array([at, [0] * slots]), 'ref': np.stack([references, references * 0]),
                  'box': np.stack([boxes, boxes * 0 - 1]), 'drop': np.array([[0.] * slots, [1.] * slots], np.float32)}
         if not self.is_first_release:
-            pose = np.stack([random_pose(chooser).astype(np.float32) if poses else UPRIGHT for _ in ids])
+            chooser = random.Random(int(rng.integers(1 << 31)))
+            pose = np.stack([random_pose(chooser).astype(np.float32) if poses and place is None else UPRIGHT for _ in ids])
             feeds['pose'] = np.stack([pose, np.stack([UPRIGHT] * slots)])
-        context, tokens_of_references, conditions = self.run(f'prep{slots}' if self.is_first_release else 'conditioning', **feeds)
+        feeds |= {name: np.stack([np.asarray(value, np.float32)] * 2) for name, value in (given or {}).items()}
+        return self.run(f'prep{slots}' if self.is_first_release else 'conditioning', **{k: v[:rows] for k, v in feeds.items()}), boxes, squares
+
+    def paint(self, prompt, seed, steps=STEPS, guidance=GUIDANCE, poses=True, pictures=None, solver=flow, given=None, adapter=None, place=None):
+        """
+        uint8 [128, 128, 3], the boxes and the references. `pictures` replaces the concepts' sprites by other RGBA images (own cut-outs); `given` are further
+        inputs of the conditioning, `adapter` those of the denoiser; guidance None does without the unconditional row.
+        """
+        rng = np.random.default_rng(seed)
+        prepared, boxes, squares = self.prepare(prompt, rng, poses, pictures, given, guidance is not None, place)
         x = rng.standard_normal((1, 8, 16, 16)).astype(np.float32)
-        x = solver(lambda x, t: self.velocity(x, t, guidance, context, tokens_of_references, conditions), x, steps)
+        x = solver(lambda x, t: self.velocity(x, t, guidance, prepared, adapter or {}), x, steps)
         image, = self.run('decoder', z=x)
         return ((image[0].transpose(1, 2, 0) + 1) * 127.5).round().clip(0, 255).astype(np.uint8), boxes, squares
 

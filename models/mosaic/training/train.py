@@ -17,24 +17,27 @@ import torch
 
 from dataset import Dataset
 from export import load_vae
-from model import Painter
+from model import Painter, load_extended
 from muon import Muon
 from vocabulary import Vocabulary
 from warm_start import load_painter_graphs
 from workplace import CHECKPOINTS, save_atomically
 
 CHECKPOINT = CHECKPOINTS / 'painter.pt'
-SAVE_EVERY_S, LOOK_FOR_SHARDS_EVERY = 300, 40
+SAVE_EVERY_S, LOOK_FOR_SHARDS_EVERY = 300, 30
 LONGEST_STEP_COUNTED_S = 30
 OBJECT_CYCLE = (1, 2, 1, 2, 1, 3, 1, 2)
 WARM_UP_STEPS, HOLD_SHARE, LAST_RATE = 12, .45, .02
+CONDITION_GROUPS = ('guides.', '.corrector.', '.views.')   # what joined late: a rate of its own, or trained alone
 MUON_GROUPS = ('.blocks.', '.down_residuals.', '.up_residuals.', 'references.residuals.')
 
 
 def split_parameters(model):
     inner = [p for name, p in model.named_parameters() if name.endswith('weight') and p.ndim in (2, 4) and any(g in name for g in MUON_GROUPS)]
     taken = {id(p) for p in inner}
-    return inner, [p for p in model.parameters() if id(p) not in taken]
+    rest = [(name, p) for name, p in model.named_parameters() if id(p) not in taken]
+    young = [p for name, p in rest if any(g in name for g in CONDITION_GROUPS)]
+    return inner, [p for name, p in rest if not any(g in name for g in CONDITION_GROUPS)], young
 
 
 def times(n, device):
@@ -46,7 +49,7 @@ def times(n, device):
 def flow_error(model, batch, t, noise):
     """Squared velocity error [n, 16, 16], averaged over channels."""
     share = t[:, None, None, None]
-    context, references, conditions = model.prepare(batch['tokens'], batch['at'], batch['reference'], batch['box'], batch['drop'], batch['pose'])
+    context, references, conditions = model.prepare(batch['tokens'], batch['at'], batch['reference'], batch['box'], batch['drop'], batch['pose'], **batch['given'])
     x = ((1 - share) * batch['latent'] + share * noise).contiguous(memory_format=torch.channels_last)
     velocity = model.denoiser(x, t, context, references, conditions.contiguous(memory_format=torch.channels_last))
     return (velocity.float() - (noise - batch['latent'])).pow(2).mean(1)
@@ -73,20 +76,25 @@ class Run:
         if state is None and args.start:
             load_painter_graphs(self.model, args.start)
         if state:
-            self.model.load_state_dict(state['model'])
+            load_extended(self.model, state['average' if args.only_conditions else 'model'])
         self.model = self.model.to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
-        inner, rest = split_parameters(self.model)
-        self.muon, self.adam = Muon(inner), torch.optim.AdamW(rest, lr=1e-3, betas=(.9, .98), weight_decay=.01, foreach=True)
+        inner, rest, young = split_parameters(self.model)
+        if args.only_conditions:   # everything else keeps its weights, and what is painted without guidance stays the same
+            for parameter in inner + rest:
+                parameter.requires_grad_(False)
+            inner, rest = [], []
+        self.muon, self.adam = Muon(inner), torch.optim.AdamW([{'params': rest}, {'params': young}], lr=1e-3, betas=(.9, .98), weight_decay=.01, foreach=True)
         self.step, self.seen, self.worked_s, self.schedule_s = 0, 0, 0., 0.
         if state:
             self.resume(state)
 
     def resume(self, state):
-        self.average.load_state_dict(state['average'])
-        self.adam.load_state_dict(state['adam'])
-        for own, saved in zip(self.muon.velocity, state['muon']):
-            own.copy_(saved)
+        load_extended(self.average, state['average'])
+        if len(self.adam.state_dict()['param_groups'][1]['params']) == len(state['adam']['param_groups'][-1]['params']):   # else other weights were trained then
+            self.adam.load_state_dict(state['adam'])
+            for own, saved in zip(self.muon.velocity, state['muon']):
+                own.copy_(saved)
         self.step, self.seen, self.worked_s = state['step'], state['seen'], state['worked_s']
         self.schedule_s = 0. if self.args.restart_schedule else state['schedule_s']
 
@@ -110,8 +118,8 @@ class Run:
             parameter.grad = None
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.)
-        for group in self.adam.param_groups:
-            group['lr'] = self.args.adam_rate * rate
+        for group, peak in zip(self.adam.param_groups, (self.args.adam_rate, self.args.condition_rate)):
+            group['lr'] = peak * rate
         self.muon.step(self.args.muon_rate * rate)
         self.adam.step()
         keep = min(self.args.average, 1 - 1 / (steps_here * .1 + 8))
@@ -131,7 +139,7 @@ class Run:
             spent, last = min(now - last, LONGEST_STEP_COUNTED_S), now
             self.worked_s, self.schedule_s = self.worked_s + spent, self.schedule_s + spent
             if here % LOOK_FOR_SHARDS_EVERY == 0:
-                self.data.take_new_shards(at_most=2)
+                self.data.take_new_shards(at_most=1)
                 whole, objects = np.mean(history[-LOOK_FOR_SHARDS_EVERY:], 0)
                 print(f'step {self.step} seen {self.seen} worked {self.worked_s:.0f} s error {whole:.4f} objects {objects:.4f} shards {len(self.data.seen)}', flush=True)
             if now - saved > SAVE_EVERY_S:
@@ -150,6 +158,8 @@ if __name__ == '__main__':
     parser.add_argument('--batch', type=int, default=64)
     parser.add_argument('--muon-rate', type=float, default=3e-3)
     parser.add_argument('--adam-rate', type=float, default=1.2e-3)
+    parser.add_argument('--only-conditions', action='store_true', help='trains what guides beside words and references, and leaves the rest as it is')
+    parser.add_argument('--condition-rate', type=float, default=1.2e-3)
     parser.add_argument('--average', type=float, default=.995, help='how much of the average stays at each step: .998 for runs of ten thousand steps')
     parser.add_argument('--half', action=argparse.BooleanOptionalAction, default=True, help='bfloat16 products: twice as fast where the processor has them')
     parser.add_argument('--threads', type=int, default=2)

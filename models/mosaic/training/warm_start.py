@@ -11,8 +11,9 @@ import onnx
 import torch
 from onnx import numpy_helper
 
+from export import ADAPTER_INPUTS, CONDITIONING_INPUTS, AdaptedDenoiser, adapter_arguments, conditioning_arguments
 from layers import Exporting
-from model import BLOCKS, BLOCKS_READING_REFERENCES, TEXT_BLOCKS, Painter
+from model import Painter
 from vae import Vae
 from vocabulary import Vocabulary
 from workplace import CHECKPOINTS, save_atomically
@@ -23,45 +24,35 @@ def initialisers(path):
     return {re.sub('_h$', '', t.name): numpy_helper.to_array(t).astype(np.float32) for t in onnx.load(path).graph.initializer}
 
 
-def anonymous(tensors, kind):
-    """Folded constants carry only a number, which grows in the order of execution."""
-    names = [name for name in tensors if name.startswith(f'onnx::{kind}_')]
-    return [tensors[name] for name in sorted(names, key=lambda name: int(name.split('_')[-1]))]
-
-
 def named(tensors, prefix):
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def attention_weights(prefix, matrices, gains, reads_references=False):
-    """Consumes one block's matrices in the order of execution; MatMul constants are transposed."""
-    order = ['attention.qkv', *(['attention.reference_kv'] if reads_references else []), 'attention.proj', 'mlp.fc1', 'mlp.fc2']
-    weights = {f'{prefix}.{name}.weight': matrices.pop(0).T for name in order}
-    weights[f'{prefix}.attention.gain'] = np.stack([gains.pop(0), gains.pop(0)])
-    return weights
+def restored(tensors):
+    """Parameters under their names: transposed matrices are turned back, gains put together."""
+    weights, gains = {}, {}
+    for name, value in tensors.items():
+        if name.endswith('.T'):
+            weights[name.removesuffix('.T')] = value.T
+        elif '.gain.' in name:
+            gains.setdefault(name.rsplit('.', 1)[0], []).append((name, value))
+        elif not name.startswith('onnx::'):
+            weights[name] = value
+    return weights | {name: np.stack([value for _, value in sorted(parts)]) for name, parts in gains.items()}
 
 
 def painter_weights(folder):
-    prepare, denoise = initialisers(f'{folder}/conditioning.onnx'), initialisers(f'{folder}/denoiser.onnx')
-    weights = named(prepare, 'painter.') | {f'denoiser.{name}': value for name, value in denoise.items() if not name.startswith('onnx::')}
+    prepare, denoise = (restored(initialisers(f'{folder}/{name}.onnx')) for name in ('conditioning', 'denoiser'))
+    weights = named(prepare, 'painter.') | denoise
     weights.setdefault('denoiser.pooled.bias', weights['denoiser.time2.bias'])   # both are added to the same sum: equal, and stored once
-    matrices, gains = anonymous(prepare, 'MatMul'), anonymous(prepare, 'Mul')
-    for k in range(TEXT_BLOCKS):
-        weights |= attention_weights(f'text.blocks.{k}', matrices, gains)
-    for name in ('previous_word', 'references.out', 'references.words', 'denoiser.slot_in'):
-        weights[f'{name}.weight'] = matrices.pop(0).T
-    matrices, gains = anonymous(denoise, 'MatMul'), anonymous(denoise, 'Mul')
-    weights['denoiser.down.weight'] = matrices.pop(0).T
-    for k in range(BLOCKS):
-        weights |= attention_weights(f'denoiser.blocks.{k}', matrices, gains, k in BLOCKS_READING_REFERENCES)
-    weights['denoiser.up.weight'] = matrices.pop(0).T
     return weights
 
 
 def load_painter_graphs(painter, folder):
     """Words that the graphs did not have keep their random start, scaled to their neighbours."""
     weights, own = painter_weights(folder), painter.state_dict()
-    assert set(weights) == set(own), set(weights) ^ set(own)
+    missing = {name for name in own if name not in weights}
+    assert set(weights) <= set(own) and all(not own[name].any() for name in missing), missing   # equal tensors are stored once: what is not found is still zero
     for name, value in weights.items():
         value = torch.from_numpy(np.ascontiguousarray(value))
         if value.shape == own[name].shape:
@@ -83,15 +74,13 @@ def difference(folder, name, feeds, expected):
 
 
 def compare(painter, vae, folder):
-    inputs = {'tok': torch.randint(2, 60, (2, 16)), 'at': torch.tensor([[2, 5], [1, 7]]), 'ref': torch.rand(2, 2, 4, 96, 96),
-              'box': torch.tensor([[[40., 60, 50], [90, 70, 70]], [[64, 64, 30], [100, 90, 44]]]), 'drop': torch.tensor([[0., 0], [0, 1]]),
-              'pose': torch.eye(2).expand(2, 2, 2, 2).contiguous()}
+    inputs = dict(zip(CONDITIONING_INPUTS, conditioning_arguments(2)))
     latent, t, picture = torch.randn(2, 8, 16, 16), torch.rand(2), torch.rand(2, 3, 128, 128) * 2 - 1
     with torch.no_grad():
         prepared = painter.prepare(*inputs.values())
         print('conditioning', difference(folder, 'conditioning', inputs, prepared))
-        feeds = dict(zip(('x', 't', 'ctx', 'reftok', 'cond'), (latent, t, *prepared)))
-        print('denoiser', difference(folder, 'denoiser', feeds, [painter.denoiser(latent, t, *prepared)]))
+        feeds = dict(zip(('x', 't', 'ctx', 'reftok', 'cond'), (latent, t, *prepared))) | dict(zip(ADAPTER_INPUTS, adapter_arguments(1)))
+        print('denoiser', difference(folder, 'denoiser', feeds, [AdaptedDenoiser(painter.denoiser)(*feeds.values())]))
         print('decoder', difference(folder, 'decoder', {'z': latent}, [vae.decode(latent).clamp(-1, 1)]))
         print('encoder', difference(folder, 'encoder', {'image': picture}, [vae.encode(picture)]))
 

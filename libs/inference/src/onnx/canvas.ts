@@ -9,7 +9,7 @@ import { sampleBoxes } from './boxes.js';
 import { KnownPart } from './inpainting.js';
 import { type Box, clamp, fitToFormat, movedInto, type Window } from './layout.js';
 import type { Model } from './model.js';
-import { drawPose, nowhere, upright } from './pose.js';
+import { drawPose, upright } from './pose.js';
 import type { Reference } from './reference.js';
 import { Random } from './random.js';
 import { advance, stepAfter, stepTimes } from './sampler.js';
@@ -72,7 +72,7 @@ export class Canvas {
     const placed = placedBy(part, guides, format, references, manifest.nativeSidePx);
     const random = new Random(seed, POSE_STREAM);
     const poseOf = ({ reference }: Actor) => (manifest.poses ? drawPose(manifest.poses, reference.canMirror, random) : upright);
-    const things = actors.map((actor, k) => ({ ...actor, box: placed[k], pose: guides.leads ? nowhere : poseOf(actor) }));
+    const things = actors.map((actor, k) => ({ ...actor, box: placed[k], pose: guides.leads ? upright : poseOf(actor) }));
     const conditions = await condition(model, sessions, { caption, negative, things, guides, window: format.window, rows: variant.distilled ? 1 : 2 });
     const { channels, sidePx } = manifest.latent;
     const noise = new Random(seed, NOISE_STREAM).normals(channels * sidePx * sidePx);

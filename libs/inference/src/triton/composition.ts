@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { cancelled, invalidArgument } from '@tessera/platform/errors.js';
 import type { EngineNotice, PaintBatch, PaintRequest } from '../diffusion-engine.js';
+import type { GuidanceKind } from '../guidance.js';
 import type { DiffusersManifest, Manifest } from '../manifest.js';
 import { adapterTensors } from '../onnx/adapting.js';
 import { Canvas } from '../onnx/canvas.js';
@@ -49,6 +50,7 @@ export function adaptersOf(family: DiffusersManifest, modelId: string): PaintTas
  * Triton gets the tensors that come of it.
  */
 export async function composeForFlow(client: TritonClient, models: LoadedModels, batch: PaintBatch, signal: AbortSignal): Promise<Composition> {
+  refuseUnsteerable(batch);
   const { model, variant } = await models.of(batch.modelId);
   const { manifest } = model;
   const notices: { requestId: string; notice: EngineNotice }[] = [];
@@ -76,4 +78,16 @@ export async function composeForFlow(client: TritonClient, models: LoadedModels,
     }
   }
   return { task: taskOf(batch, manifest, [], plans), tensors, pictures, notices };
+}
+
+/** Kinds of guidance that need nothing between the steps: those Triton can follow. */
+export const guidanceKindsOfTriton: readonly GuidanceKind[] = ['edges', 'depth', 'character'];
+
+/** The latent is steered here between the steps, and a character in part would need conditions that stay in Triton. */
+function refuseUnsteerable({ modelId, requests }: PaintBatch): void {
+  for (const { kind, strength } of requests.flatMap(({ guidance = [] }) => guidance)) {
+    if (strength === 0) continue;
+    if (!guidanceKindsOfTriton.includes(kind)) throw invalidArgument('unsupported_guidance', `${modelId} takes no guidance of the kind "${kind}" in Triton.`, { param: 'guidance' });
+    if (kind === 'character' && strength < 1) throw invalidArgument('unsupported_guidance', `${modelId} follows a character in full only in Triton: strength 1.`, { param: 'guidance' });
+  }
 }

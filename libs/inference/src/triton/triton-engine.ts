@@ -7,7 +7,7 @@ import { type Family, isFlow } from '../manifest.js';
 import { describeModels, familyOf, refuseUnpaintable } from '../models.js';
 import { LoadedModels } from '../onnx/model.js';
 import { encodePngPixels, encodePreviewPixels } from '../onnx/pictures.js';
-import { adaptersOf, composeForDiffusers, composeForFlow, placeOf, type Composition } from './composition.js';
+import { adaptersOf, composeForDiffusers, composeForFlow, guidanceKindsOfTriton, placeOf, type Composition } from './composition.js';
 import { type Answer, TritonClient } from './triton-client.js';
 import { checkTriton, startsWithinMsDefault } from './triton-check.js';
 
@@ -41,7 +41,8 @@ export class TritonEngine extends DiffusionEngine {
 
   /** Needs no Triton: the services that only offer models read the same manifests. */
   override async describe(): Promise<EngineDescription> {
-    return describeModels('triton', this.families);
+    const { engine, models } = describeModels('triton', this.families);
+    return { engine, models: models.map((model) => ({ ...model, guidanceKinds: (model.guidanceKinds ?? []).filter((kind) => guidanceKindsOfTriton.includes(kind)) })) };
   }
 
   override async *paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate> {

@@ -105,6 +105,6 @@ def paint(family: Family, graphs: Graphs, task: dict, tensors: dict[str, np.ndar
 
 def warm(family: Family, graphs: Graphs) -> None:
     """Loads what a first picture needs."""
-    needed = [graph["file"] for graph in family.manifest["graphs"].values()] + [graph["file"] for graph in family.manifest["superResolution"][:1]]
+    needed = [graph["file"] for name, graph in family.manifest["graphs"].items() if name != "trainStep"] + [graph["file"] for graph in family.manifest["superResolution"][:1]]
     for file in needed:
         graphs.load(family.file(file))
