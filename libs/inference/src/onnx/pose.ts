@@ -7,9 +7,6 @@ export type Pose = readonly [number, number, number, number];
 
 export const upright: Pose = [1, 0, 0, 1];
 
-/** Maps every place of the box far outside of the picture: the thing is known, but nothing says how it stands. */
-export const nowhere: Pose = [1000, 0, 0, 1000];
-
 /** A mirror image at times, a turn, a slant. Draws the same numbers whatever comes of them, so that one thing's pose does not depend on another's. */
 export function drawPose({ mirroredShare, turnedShare, turnDeviationDegrees, maxTurnDegrees, slantDeviation }: Poses, canMirror: boolean, random: Random): Pose {
   const isMirrored = random.uniform() < mirroredShare && canMirror;

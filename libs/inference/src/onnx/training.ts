@@ -13,7 +13,7 @@ import { noGuides } from './guides.js';
 import type { Box } from './layout.js';
 import { boundsOfLevels, matteOf } from './matting.js';
 import type { Model } from './model.js';
-import { nowhere, upright } from './pose.js';
+import { upright } from './pose.js';
 import { Random } from './random.js';
 import { floats, numbers, type Sessions, type Tensors } from './sessions.js';
 
@@ -69,7 +69,7 @@ async function lessonOf({ bytes, prompt }: TrainingPicture, model: Model, varian
   const shown = await shownBox(picture, manifest, sessions);
   const isFlat = language.looks[reading.look]?.isFlat === true;
   const boxes = shown ? [shown] : await sampleBoxes(manifest, sessions, caption, actors.map(({ reference }) => reference), isFlat, undefined, new Random(0, DRAW_STREAM));
-  const things = actors.map((actor) => ({ ...actor, box: boxes[0], pose: shown ? upright : nowhere }));
+  const things = actors.map((actor) => ({ ...actor, box: boxes[0], pose: upright }));
   const conditions = await condition(model, sessions, { caption, negative: caption, things, guides: noGuides, window, rows: 1 });
   return { latent: numbers(encoded.latent), conditions };
 }
