@@ -24,7 +24,7 @@ const nasty = fc.oneof(
   fc.constant('x'.repeat(5000)),
 );
 
-const mutated = fc.record({ field: fc.oneof(fc.constantFrom(...Object.keys(valid), 'modelId', 'controlnets', 'elements', 'init_image_id', 'sd_Version', '__proto__', 'tessera'), fc.string({ maxLength: 12 })), value: nasty })
+const mutated = fc.record({ field: fc.oneof(fc.constantFrom(...Object.keys(valid), 'modelId', 'controlnets', 'elements', 'init_image_id', 'init_mask_id', 'init_placement', 'unzoom', 'unzoomAmount', 'canvasRequest', 'canvasInitId', 'canvasMaskId', 'sd_Version', '__proto__', 'tessera'), fc.string({ maxLength: 12 })), value: nasty })
   .map(({ field, value }) => JSON.stringify({ ...valid, [field]: value }));
 
 /** Bodies of the economy's own resources; no pack has a name among them, so nothing is ever paid in. */

@@ -110,6 +110,27 @@ describe.each(variantNames)('the processes of the chart with %s values', (varian
   });
 });
 
+describe('what a process needs outside', () => {
+  const egressOf = (variant: Variant, component: string) =>
+    ofKind(manifestsOf(variant), 'NetworkPolicy').find(({ metadata }) => metadata.name.endsWith(`-${component}`))!.spec.egress.filter(({ to }: { to?: { podSelector?: object }[] }) => !to?.some(({ podSelector }) => podSelector));
+
+  it('is reached at the ports that its settings name', () => {
+    const ports = egressOf('full', 'storage').flatMap((rule: { ports: { port: number }[] }) => rule.ports.map(({ port }) => port));
+    expect(ports).toEqual([27017, 9093, 6379, 9000, 4318]);
+  });
+
+  it('is for a worker nothing but the cluster itself, and a collector', () => {
+    expect(egressOf('least', 'worker')).toEqual([{ ports: [{ port: 443 }, { port: 6443 }] }]);
+    expect(egressOf('full', 'worker')).toEqual([{ ports: [{ port: 4318 }] }, { ports: [{ port: 443 }, { port: 6443 }] }]);
+  });
+
+  it('is for the gateway the public internet, and private addresses only where webhooks may go there', () => {
+    const blocks = (variant: Variant) => JSON.stringify(egressOf(variant, 'gateway').at(-1));
+    expect(blocks('least')).toContain('"cidr":"0.0.0.0/0","except":["10.0.0.0/8"');
+    expect(blocks('full')).not.toContain('except');
+  });
+});
+
 describe('a worker', () => {
   it('may finish its longest job before it is ended', () => {
     for (const { workload, container } of ownContainers(manifestsOf('full')).filter(({ workload }) => workload.labels['app.kubernetes.io/component'] === 'worker')) {

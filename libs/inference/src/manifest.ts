@@ -100,6 +100,11 @@ const schema = z.strictObject({
     marginPx: z.number().min(0),
     spread: z.number().min(0),
   }),
+  /**
+   * Content and style references also steer the latent itself, until these times of the flow (1 is noise, 0 the picture), content in blocks of so many cells. Absent: the
+   * conditioning graph alone follows them.
+   */
+  steering: z.strictObject({ contentUntil: share, contentCells: z.int().positive(), styleUntil: share }).optional(),
   /** Layers of the denoiser that adapters change, in each of its blocks: its graph takes `down.<name>` and `up.<name>`. Absent: it takes no adapters. */
   adapters: z
     .strictObject({
@@ -240,13 +245,13 @@ function adapterIdsOf({ adapters, variants }: Manifest): Pick<ModelInfo, 'adapte
 }
 
 /** A character takes a thing's place, which every model of this pipeline has. */
-export function guidanceKindsOf({ graphs: { conditioning, encoder } }: Manifest): GuidanceKind[] {
+export function guidanceKindsOf({ graphs: { conditioning, encoder }, steering }: Manifest): GuidanceKind[] {
   const { guides, guideStrengths, content, contentStrength, style, styleStrength } = conditioning.inputs;
   const has: Record<GuidanceKind, boolean> = {
     edges: guides !== undefined && guideStrengths !== undefined,
     depth: guides !== undefined && guideStrengths !== undefined,
-    style: style !== undefined && styleStrength !== undefined,
-    content: content !== undefined && contentStrength !== undefined && encoder !== undefined,
+    style: (style !== undefined && styleStrength !== undefined) || (steering !== undefined && encoder !== undefined),
+    content: encoder !== undefined && ((content !== undefined && contentStrength !== undefined) || steering !== undefined),
     character: true,
   };
   return guidanceKinds.filter((kind) => has[kind]);

@@ -119,11 +119,12 @@ topologySpreadConstraints:
 checksum/config: {{ include (print $.root.Template.BasePath "/configmap.yaml") .root | sha256sum }}
 {{- end -}}
 
+{{/* (dict "startupSeconds" 120) */}}
 {{- define "tessera.healthProbes" -}}
 startupProbe:
   httpGet: { path: /healthz, port: health }
   periodSeconds: 2
-  failureThreshold: 60
+  failureThreshold: {{ div .startupSeconds 2 }}
 livenessProbe:
   httpGet: { path: /healthz, port: health }
   periodSeconds: 10

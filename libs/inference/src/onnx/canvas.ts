@@ -4,7 +4,7 @@ import { modelGuidance, type Manifest, samplerFor } from '../manifest.js';
 import { readInitPicture } from '../init-image.js';
 import { captionWords, encodeCaption } from '../prompt/caption.js';
 import { type Actor, actorOf, condition, type Conditions } from './conditioning.js';
-import type { Guides } from './guides.js';
+import { type Guides, steersOf } from './guides.js';
 import { sampleBoxes } from './boxes.js';
 import { KnownPart } from './inpainting.js';
 import { type Box, clamp, fitToFormat, movedInto, type Window } from './layout.js';
@@ -15,6 +15,7 @@ import { Random } from './random.js';
 import { advance, stepAfter, stepTimes } from './sampler.js';
 import type { Scene } from './scene.js';
 import { floats, numbers, type Sessions, type Tensors } from './sessions.js';
+import { type Steer, type Steering, steerContent, steerStyle } from './steering.js';
 
 const LAYOUT_STREAM = 1;
 const NOISE_STREAM = 2;
@@ -22,6 +23,7 @@ const POSE_STREAM = 3;
 
 /** What an init image leaves as it is: its latent, and the noise from which it came back. */
 type Kept = { readonly part: KnownPart; readonly latent: Float32Array; readonly noise: Float32Array };
+type Steers = Steering & { readonly content: Steer | undefined; readonly style: Steer | undefined; readonly noise: Float32Array };
 type Start = { readonly step: number; readonly latent: Float32Array; readonly kept: Kept | undefined };
 
 /** All that a picture is painted from, once it has been composed; `conditions` are what the conditioning graph answered. */
@@ -58,6 +60,7 @@ export class Canvas {
     private readonly firstStep: number,
     private readonly latent: Float32Array,
     private readonly kept: Kept | undefined,
+    private readonly steers: Steers | undefined,
     window: Window,
   ) {
     this.window = window;
@@ -86,7 +89,8 @@ export class Canvas {
     const sampler = samplerFor(manifest, variant, batch.steps);
     const times = stepTimes(batch.steps, sampler);
     const start = await startOf(model, sessions, request, part, format.window, times, noise);
-    return new Canvas(model, sessions, times, sampler.order === 2, variant.distilled ? undefined : modelGuidance(manifest, batch.guidanceScale), adapters, conditions, start.step, start.latent, start.kept, format.window);
+    const steers = manifest.steering && { ...(await steersOf(guides, manifest, sessions, format.window)), ...manifest.steering, noise: noise.slice() };
+    return new Canvas(model, sessions, times, sampler.order === 2, variant.distilled ? undefined : modelGuidance(manifest, batch.guidanceScale), adapters, conditions, start.step, start.latent, start.kept, steers, format.window);
   }
 
   /** For somebody else to paint it. */
@@ -119,8 +123,17 @@ export class Canvas {
     this.#estimate = estimate;
     const done = { velocity: velocityHere, length: time - (this.times[step + 1] ?? 0) };
     advance(this.latent, done, this.#before);
+    this.#steer(this.times[step + 1] ?? 0);
     this.kept?.part.restore(this.latent, this.kept.latent, this.kept.noise, this.times[step + 1] ?? 0);
     this.#before = this.isSecondOrder ? done : undefined;
+  }
+
+  #steer(time: number): void {
+    if (!this.steers) return;
+    const { content, style, contentUntil, contentCells, styleUntil, noise } = this.steers;
+    const { sidePx } = this.model.manifest.latent;
+    if (style && time >= styleUntil) steerStyle(this.latent, this.#estimate, style, time, this.times.length - 1, sidePx * sidePx);
+    if (content && time >= contentUntil) steerContent(this.latent, content, noise, time, this.times.length - 1, sidePx, contentCells);
   }
 
   /** The picture as it would be if the flow went straight on from here: for previews. */

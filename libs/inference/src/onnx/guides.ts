@@ -5,6 +5,7 @@ import { readGuidance } from '../read-guidance.js';
 import type { Rectangle, Window } from './layout.js';
 import { boundsOfLevels, matteOf } from './matting.js';
 import { floats, numbers, type Sessions } from './sessions.js';
+import type { Steer } from './steering.js';
 
 /** Pictures are read at so many times the native size and averaged: that keeps thin lines, as the training did. */
 const OVERSAMPLING = 4;
@@ -30,8 +31,9 @@ export type Guides = {
   readonly edges: Guide | undefined;
   readonly depth: Guide | undefined;
   readonly content: Guide | undefined;
-  readonly style: { readonly planes: Float32Array; readonly strength: number } | undefined;
-  /** A guide says where the things are: the layout's boxes and poses would contradict it. */
+  /** Squeezed for the conditioning graph, and whole. */
+  readonly style: { readonly planes: Float32Array; readonly strength: number; readonly whole: Guide | undefined } | undefined;
+  /** A guide says how the things stand: the poses would contradict it. */
   readonly leads: boolean;
   /** Where it shows them, as far as that can be told, in native pixels of the window. */
   readonly place: Rectangle | undefined;
@@ -51,13 +53,15 @@ export async function readGuides(guidance: readonly GuidanceInput[], manifest: M
   const style = guidance.find(({ kind, strength }) => kind === 'style' && strength > 0);
   const [edges, depth, content] = await Promise.all([read('edges'), read('depth'), read('content')]);
   const leading = [depth, edges, content].find((guide) => guide && guide.strength >= LEADS_FROM);
+  // Steering the latent draws things to where they are in the picture; what they look like there is still up to their poses.
+  const leads = leading !== undefined && !(leading === content && manifest.steering);
   return {
     edges,
     depth,
     content,
-    leads: leading !== undefined,
+    leads,
     place: leading && (leading === depth ? nearPart(leading.picture) : await subjectOf(leading.picture, manifest, sessions)),
-    style: style && { planes: signed((await readAveraged(style, styleSidePx, styleSidePx, 'fill')).planes), strength: style.strength },
+    style: style && { planes: signed((await readAveraged(style, styleSidePx, styleSidePx, 'fill')).planes), strength: style.strength, whole: manifest.steering && (await read('style')) },
   };
 }
 
@@ -167,6 +171,14 @@ function intoSquare(planes: Float32Array, { widthPx, heightPx }: Picture, native
   });
 }
 
+/** The pictures that steer the latent, at their places in the native square. */
+export async function steersOf({ content, style }: Guides, manifest: Manifest, sessions: Sessions, window: Window): Promise<{ readonly content: Steer | undefined; readonly style: Steer | undefined }> {
+  const steer = async (guide: Guide | undefined) => guide && { latent: await latentOf(guide, manifest, sessions, window), strength: guide.strength };
+  return manifest.steering ? { content: await steer(content), style: await steer(style?.whole) } : { content: undefined, style: undefined };
+}
+
+const latentOf = ({ picture }: Guide, manifest: Manifest, sessions: Sessions, window: Window) => encode(intoSquare(signed(picture.planes), picture, manifest.nativeSidePx, window, 'edge'), manifest, sessions);
+
 /** The guides as the conditioning graph takes them, the same for every row: guidance leads away from the words, not from the pictures. */
 export async function guideTensors(guides: Guides, manifest: Manifest, sessions: Sessions, window: Window, rows: number) {
   const { nativeSidePx: native, latent, styleSidePx } = manifest;
@@ -175,7 +187,7 @@ export async function guideTensors(guides: Guides, manifest: Manifest, sessions:
   const maps = new Float32Array(2 * area);
   if (edges) maps.set(intoSquare(edgesOf(edges.picture), edges.picture, native, window, 'nothing'));
   if (depth) maps.set(intoSquare(nearnessOf(depth.picture), depth.picture, native, window, 'nothing'), area);
-  const arrangement = content ? await encode(intoSquare(signed(content.picture.planes), content.picture, native, window, 'edge'), manifest, sessions) : new Float32Array(latent.channels * latent.sidePx ** 2);
+  const arrangement = content ? await latentOf(content, manifest, sessions, window) : new Float32Array(latent.channels * latent.sidePx ** 2);
   const manner = style?.planes ?? new Float32Array(3 * styleSidePx * styleSidePx);
   return {
     guides: floats(repeated(maps, rows), rows, 2, native, native),
