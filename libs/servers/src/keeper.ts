@@ -2,11 +2,11 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 
 /**
- * A shell that reads process ids from a pipe of ours. However this process ends, kill -9 included, the pipe closes, and the keeper kills the server that it was told of last
+ * A shell that reads process ids from a pipe of ours. However this process ends, kill -9 included, the pipe closes, and the keeper kills the server that it was told of last, with all that this one has started (each leads a group of its own),
  * and removes the temporary folder. Works on every system with a shell, unlike a parent-death signal.
  */
 export class Keeper {
-  private static readonly script = 'while read -r next; do pid=$next; done; [ -z "$pid" ] || { kill -9 "$pid" 2>/dev/null; sleep 0.2; }; [ -z "$1" ] || rm -rf "$1"';
+  private static readonly script = 'while read -r next; do pid=$next; done; [ -z "$pid" ] || { kill -9 -- "-$pid" 2>/dev/null; sleep 0.2; }; [ -z "$1" ] || rm -rf "$1"';
   private readonly shell: ChildProcess;
 
   constructor(temporaryFolder = '') {

@@ -54,17 +54,17 @@ export class NativeServer implements Engine {
     // Nothing else may keep this process alive until it has.
     child.ref();
     const ended = once(child, 'exit');
-    child.kill('SIGKILL');
+    signalGroup(child, 'SIGKILL');
     await ended;
     this.keeper?.watchOver(undefined);
   }
 
   async pause(): Promise<void> {
-    this.child?.kill('SIGSTOP');
+    if (this.child) signalGroup(this.child, 'SIGSTOP');
   }
 
   async resume(): Promise<void> {
-    this.child?.kill('SIGCONT');
+    if (this.child) signalGroup(this.child, 'SIGCONT');
   }
 
   /** After `kill`, when it will not be started again. */
@@ -79,6 +79,11 @@ export class NativeServer implements Engine {
     const words = lastLine(await fs.readFile(log, 'utf8').catch(() => ''));
     throw new Error(`${this.recipe.name} ${hasEnded(child) ? 'ended' : 'did not answer in time'} instead of starting: ${words || 'it said nothing'}`);
   }
+}
+
+/** With all that it has started: each server leads a group of its own. */
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid !== undefined) process.kill(-pid, signal);
 }
 
 const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null;
