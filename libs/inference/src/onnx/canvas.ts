@@ -36,6 +36,7 @@ export type CanvasPlan = {
   readonly latent: Float32Array;
   readonly conditions: Conditions;
   readonly kept: KeptPlan | undefined;
+  readonly steers: Steers | undefined;
 };
 /** What an init image leaves as it is, as tensors of the latent's shape; `repainted` is 1 where it may change. */
 export type KeptPlan = { readonly repainted: Float32Array; readonly latent: Float32Array; readonly noise: Float32Array };
@@ -95,8 +96,8 @@ export class Canvas {
 
   /** For somebody else to paint it. */
   get plan(): CanvasPlan {
-    const { times, isSecondOrder, guidance, firstStep, latent, conditions, kept } = this;
-    return { times, isSecondOrder, guidance, firstStep, latent, conditions, kept: kept && { repainted: kept.part.repainted(latent.length), latent: kept.latent, noise: kept.noise } };
+    const { times, isSecondOrder, guidance, firstStep, latent, conditions, kept, steers } = this;
+    return { times, isSecondOrder, guidance, firstStep, latent, conditions, steers, kept: kept && { repainted: kept.part.repainted(latent.length), latent: kept.latent, noise: kept.noise } };
   }
 
   /** From noise at time 1 to the picture at 0, with classifier-free guidance. */

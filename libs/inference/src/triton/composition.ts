@@ -78,12 +78,16 @@ async function composePicture(model: Model, tools: Tools, batch: PaintBatch, req
   const isMixed = scene.roles.some(({ character }) => character !== undefined && character.strength < 1);
   const later = isMixed ? undefined : new ConditionsLater(...tools);
   const canvas = await Canvas.prepare(model, later ?? new RemoteSessions(...tools), batch, request, scene, index);
-  const { latent, conditions, kept, guidance = null, ...plan } = canvas.plan;
+  const { latent, conditions, kept, steers, guidance = null, ...plan } = canvas.plan;
   const { channels, sidePx } = model.manifest.latent;
   const dims = [channels, sidePx, sidePx];
   const named = new Map<string, BundledTensor>([['latent', { data: latent, dims }]]);
   if (later) for (const [role, tensor] of later.conditioning) named.set(`conditioning/${role}`, tensor);
   else for (const [role, tensor] of Object.entries(conditions)) named.set(`denoiser/${role}`, bundled(tensor));
   for (const [part, data] of Object.entries(kept ?? {})) named.set(`kept/${part}`, { data, dims });
-  return { plan: { ...plan, guidance, window: canvas.window, grade: gradeOf(model.manifest, request) }, named };
+  const steering = [['content', steers?.content], ['style', steers?.style]] as const;
+  for (const [kind, steer] of steering) if (steer) named.set(`steers/${kind}`, { data: steer.latent, dims });
+  if (steers?.content) named.set('steers/noise', { data: steers.noise, dims });
+  const strengths = Object.fromEntries(steering.flatMap(([kind, steer]) => (steer ? [[kind, steer.strength]] : [])));
+  return { plan: { ...plan, guidance, steers: strengths, window: canvas.window, grade: gradeOf(model.manifest, request) }, named };
 }

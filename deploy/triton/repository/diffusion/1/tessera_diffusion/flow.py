@@ -11,6 +11,7 @@ import numpy as np
 from .families import Family
 from .graphs import Graphs
 from .pictures import Emit, cut, emit_pixels, enlarged, graded
+from .steering import towards_content, towards_style
 
 
 class Canvas:
@@ -26,6 +27,7 @@ class Canvas:
         conditioning = within(tensors, "conditioning")
         self.conditions = self._run("conditioning", conditioning) if conditioning else within(tensors, "denoiser")
         self.kept = within(tensors, "kept")
+        self.steers = within(tensors, "steers")
 
     def step(self, number: int) -> None:
         if number < self.plan["firstStep"]:
@@ -35,6 +37,7 @@ class Canvas:
         self.estimate = (self.latent - time * guided).astype(np.float32)
         velocity = guided.astype(np.float32)
         self._advance(velocity, length)
+        self._steer(self.times[number + 1])
         if self.kept:
             self._restore(self.times[number + 1])
         self.before = (velocity, length) if self.plan["isSecondOrder"] else None
@@ -63,6 +66,13 @@ class Canvas:
         past, past_length = self.before
         lean = 0.5 * length / past_length
         self.latent = (self.latent - length * (now + lean * (now - past))).astype(np.float32)
+
+    def _steer(self, time: float) -> None:
+        settings, strengths, steps = self.family.manifest.get("steering"), self.plan["steers"], len(self.times) - 1
+        if "style" in self.steers and time >= settings["styleUntil"]:
+            self.latent = towards_style(self.latent, self.estimate, self.steers["style"], strengths["style"], time, steps)
+        if "content" in self.steers and time >= settings["contentUntil"]:
+            self.latent = towards_content(self.latent, self.steers["content"], self.steers["noise"], strengths["content"], time, steps, settings["contentCells"])
 
     def _restore(self, time: float) -> None:
         """Where an init picture stays, the latent is that picture's on its own way from the noise."""
