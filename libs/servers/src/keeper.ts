@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
  * and removes the temporary folder. Works on every system with a shell, unlike a parent-death signal.
  */
 export class Keeper {
-  private static readonly script = 'while read -r next; do pid=$next; done; [ -z "$pid" ] || { kill -9 -- "-$pid" 2>/dev/null; sleep 0.2; }; [ -z "$1" ] || rm -rf "$1"';
+  private static readonly script = 'while read -r next; do pid=$next; done; [ -z "$pid" ] || { kill -9 "-$pid" 2>/dev/null; sleep 0.2; }; [ -z "$1" ] || rm -rf "$1"';
   private readonly shell: ChildProcess;
 
   constructor(temporaryFolder = '') {

@@ -3,7 +3,7 @@ import { cancelled } from '@tessera/platform/errors.js';
 import type { EngineNotice, PaintBatch, PaintRequest } from '../diffusion-engine.js';
 import type { DiffusersManifest, Manifest } from '../manifest.js';
 import { adapterTensors } from '../onnx/adapting.js';
-import { Canvas, type Steers } from '../onnx/canvas.js';
+import { Canvas } from '../onnx/canvas.js';
 import type { LoadedModels, Model } from '../onnx/model.js';
 import { gradeOf, styleNotices } from '../onnx/painter.js';
 import { readScene, type Scene } from '../onnx/scene.js';
@@ -33,13 +33,6 @@ const taskOf = (batch: PaintBatch, family: Manifest | DiffusersManifest, adapter
 };
 
 const picturesOf = ({ requests }: PaintBatch) => requests.flatMap((request) => Array.from({ length: request.images }, (_, index) => ({ request, index })));
-
-/** The pictures that steer the latent; none: nothing to send. */
-const steeringTensors = (steers: Steers | undefined): Record<string, Float32Array> =>
-  steers && (steers.content || steers.style) ? { ...(steers.content ? { content: steers.content.latent } : {}), ...(steers.style ? { style: steers.style.latent } : {}), noise: steers.noise } : {};
-
-const steeringPlan = (steers: Steers | undefined) =>
-  steers && { contentUntil: steers.contentUntil, contentCells: steers.contentCells, styleUntil: steers.styleUntil, contentStrength: steers.content?.strength ?? 0, styleStrength: steers.style?.strength ?? 0 };
 
 /** A diffusers pipeline reads the prompt itself. */
 export function composeForDiffusers(family: DiffusersManifest, batch: PaintBatch): Composition {
@@ -92,6 +85,9 @@ async function composePicture(model: Model, tools: Tools, batch: PaintBatch, req
   if (later) for (const [role, tensor] of later.conditioning) named.set(`conditioning/${role}`, tensor);
   else for (const [role, tensor] of Object.entries(conditions)) named.set(`denoiser/${role}`, bundled(tensor));
   for (const [part, data] of Object.entries(kept ?? {})) named.set(`kept/${part}`, { data, dims });
-  for (const [part, data] of Object.entries(steeringTensors(steers))) named.set(`steers/${part}`, { data, dims });
-  return { plan: { ...plan, guidance, steering: steeringPlan(steers), window: canvas.window, grade: gradeOf(model.manifest, request) }, named };
+  const steering = [['content', steers?.content], ['style', steers?.style]] as const;
+  for (const [kind, steer] of steering) if (steer) named.set(`steers/${kind}`, { data: steer.latent, dims });
+  if (steers?.content) named.set('steers/noise', { data: steers.noise, dims });
+  const strengths = Object.fromEntries(steering.flatMap(([kind, steer]) => (steer ? [[kind, steer.strength]] : [])));
+  return { plan: { ...plan, guidance, steers: strengths, window: canvas.window, grade: gradeOf(model.manifest, request) }, named };
 }

@@ -63,6 +63,7 @@ describe('Triton as an engine', () => {
     ['from a prompt', async () => ({})],
     ['from another picture', async () => ({ initImage: { bytes: await painted(), strength: 0.4 } })],
     ['into a part of another picture', async () => ({ initImage: { bytes: await painted(), strength: 0.2, mask: await half() } })],
+    ['steered by the arrangement and the style of pictures', async () => ({ guidance: [{ kind: 'content' as const, bytes: await half(), strength: 0.7 }, { kind: 'style' as const, bytes: await painted(), strength: 0.8 }] })],
     ['with a character, followed in part only', async () => ({ guidance: [{ kind: 'character' as const, bytes: await cutOut(), strength: 0.6, subject: 'cat' }] })],
   ])('paints the pictures that the engine in process paints: %s', async (_what, more) => {
     const inProcess = await openEngine({ engine: 'onnx', threads: 2, logger });

@@ -11,7 +11,7 @@ import numpy as np
 from .families import Family
 from .graphs import Graphs
 from .pictures import Emit, cut, emit_pixels, enlarged, graded
-from .steering import drawn_towards, share_of_step, styled
+from .steering import towards_content, towards_style
 
 
 class Canvas:
@@ -37,8 +37,7 @@ class Canvas:
         self.estimate = (self.latent - time * guided).astype(np.float32)
         velocity = guided.astype(np.float32)
         self._advance(velocity, length)
-        if self.steers:
-            self._steer(self.times[number + 1])
+        self._steer(self.times[number + 1])
         if self.kept:
             self._restore(self.times[number + 1])
         self.before = (velocity, length) if self.plan["isSecondOrder"] else None
@@ -69,13 +68,11 @@ class Canvas:
         self.latent = (self.latent - length * (now + lean * (now - past))).astype(np.float32)
 
     def _steer(self, time: float) -> None:
-        plan, steps = self.plan["steering"], len(self.times) - 1
-        if "style" in self.steers and time >= plan["styleUntil"]:
-            share = share_of_step(plan["styleStrength"], steps)
-            self.latent = styled(self.latent, self.estimate, self.steers["style"], share, time)
-        if "content" in self.steers and time >= plan["contentUntil"]:
-            share = share_of_step(plan["contentStrength"], steps)
-            self.latent = drawn_towards(self.latent, self.steers["content"], self.steers["noise"], share, time, plan["contentCells"])
+        settings, strengths, steps = self.family.manifest.get("steering"), self.plan["steers"], len(self.times) - 1
+        if "style" in self.steers and time >= settings["styleUntil"]:
+            self.latent = towards_style(self.latent, self.estimate, self.steers["style"], strengths["style"], time, steps)
+        if "content" in self.steers and time >= settings["contentUntil"]:
+            self.latent = towards_content(self.latent, self.steers["content"], self.steers["noise"], strengths["content"], time, steps, settings["contentCells"])
 
     def _restore(self, time: float) -> None:
         """Where an init picture stays, the latent is that picture's on its own way from the noise."""

@@ -1,4 +1,4 @@
-"""Style and content references steer the latent: libs/inference/src/onnx/steering.ts is the same in TypeScript and explains it."""
+"""Pictures that steer the latent on its way, as libs/inference/src/onnx/steering.ts explains them."""
 
 import numpy as np
 
@@ -9,31 +9,35 @@ def share_of_step(strength: float, steps: int) -> float:
     return 1 - (1 - strength) ** min(1, STEPS_TO_FULL / steps)
 
 
-def drawn_towards(latent: np.ndarray, wanted: np.ndarray, noise: np.ndarray, share: float, time: float, cells: int) -> np.ndarray:
-    """The coarse part of a latent [c, side, side] follows another picture's, as noisy as it is at `time` (https://arxiv.org/abs/2108.02938)."""
+def towards_content(latent: np.ndarray, wanted: np.ndarray, noise: np.ndarray, strength: float, time: float, steps: int, cells: int) -> np.ndarray:
+    """The coarse part follows the picture, as noisy as it is at `time`."""
     difference = time * noise.astype(np.float64) + (1 - time) * wanted.astype(np.float64) - latent
-    return (latent + share * blurred(difference.astype(np.float32), cells)).astype(np.float32)
+    return (latent + share_of_step(strength, steps) * blurred(difference, cells)).astype(np.float32)
+
+
+def towards_style(latent: np.ndarray, estimate: np.ndarray, wanted: np.ndarray, strength: float, time: float, steps: int) -> np.ndarray:
+    """Each channel of what the latent leads to gets the picture's mean and spread."""
+    value, picture = estimate.astype(np.float64), wanted.astype(np.float64)
+    styled = (value - mean(value)) / deviation(value) * deviation(picture) + mean(picture)
+    return (latent + share_of_step(strength, steps) * (1 - time) * (styled - value)).astype(np.float32)
 
 
 def blurred(planes: np.ndarray, cells: int) -> np.ndarray:
-    """Means over blocks of cells x cells, linear in between."""
+    """Means over blocks of `cells` x `cells`, linear in between."""
     channels, side, _ = planes.shape
     few = side // cells
-    means = planes.astype(np.float64).reshape(channels, few, cells, few, cells).mean((2, 4))
+    means = planes.reshape(channels, few, cells, few, cells).mean(axis=(2, 4))
     at = np.clip((np.arange(side) + 0.5) / cells - 0.5, 0, few - 1)
-    low = np.floor(at).astype(int)
-    high, share = np.minimum(few - 1, low + 1), at - low
-    across = means[:, :, low] * (1 - share) + means[:, :, high] * share
-    return (across[:, low] * (1 - share)[:, None] + across[:, high] * share[:, None]).astype(np.float32)
+    first = np.floor(at).astype(int)
+    between = np.zeros((side, few))
+    between[np.arange(side), first] += 1 - (at - first)
+    between[np.arange(side), np.minimum(few - 1, first + 1)] += at - first
+    return np.einsum("yr,crs,xs->cyx", between, means, between)
 
 
-def styled(latent: np.ndarray, estimate: np.ndarray, wanted: np.ndarray, share: float, time: float) -> np.ndarray:
-    """Each channel of the picture that a latent leads to gets another picture's mean and spread (https://arxiv.org/abs/1703.06868)."""
-    value = estimate.astype(np.float64)
-    (mean, deviation), (wanted_mean, wanted_deviation) = spread(value), spread(wanted.astype(np.float64))
-    target = (value - mean) / deviation * wanted_deviation + wanted_mean
-    return (latent + share * (1 - time) * (target - value)).astype(np.float32)
+def mean(planes: np.ndarray) -> np.ndarray:
+    return planes.mean(axis=(1, 2), keepdims=True)
 
 
-def spread(planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return planes.mean((1, 2), keepdims=True), np.maximum(1e-3, planes.std((1, 2), keepdims=True))
+def deviation(planes: np.ndarray) -> np.ndarray:
+    return np.maximum(1e-3, planes.std(axis=(1, 2), keepdims=True))
