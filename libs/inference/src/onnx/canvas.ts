@@ -23,10 +23,21 @@ const POSE_STREAM = 3;
 
 /** What an init image leaves as it is: its latent, and the noise from which it came back. */
 type Kept = { readonly part: KnownPart; readonly latent: Float32Array; readonly noise: Float32Array };
-type Steers = Steering & { readonly content: Steer | undefined; readonly style: Steer | undefined; readonly noise: Float32Array };
+export type Steers = Steering & { readonly content: Steer | undefined; readonly style: Steer | undefined; readonly noise: Float32Array };
 type Start = { readonly step: number; readonly latent: Float32Array; readonly kept: Kept | undefined };
 
-export type CanvasPlan = { readonly times: readonly number[]; readonly isSecondOrder: boolean; /** Undefined: without the unguided twin. */ readonly guidance: number | undefined; readonly firstStep: number; readonly latent: Float32Array; readonly kept: KeptPlan | undefined };
+/** All that a picture is painted from, once it has been composed; `conditions` are what the conditioning graph answered. */
+export type CanvasPlan = {
+  readonly times: readonly number[];
+  readonly isSecondOrder: boolean;
+  /** Undefined: without the unguided twin. */
+  readonly guidance: number | undefined;
+  readonly firstStep: number;
+  readonly latent: Float32Array;
+  readonly conditions: Conditions;
+  readonly kept: KeptPlan | undefined;
+  readonly steers: Steers | undefined;
+};
 /** What an init image leaves as it is, as tensors of the latent's shape; `repainted` is 1 where it may change. */
 export type KeptPlan = { readonly repainted: Float32Array; readonly latent: Float32Array; readonly noise: Float32Array };
 
@@ -83,9 +94,10 @@ export class Canvas {
     return new Canvas(model, sessions, times, sampler.order === 2, variant.distilled ? undefined : modelGuidance(manifest, batch.guidanceScale), adapters, conditions, start.step, start.latent, start.kept, steers, format.window);
   }
 
-  /** What somebody else needs to paint it, beside what its conditions are made from. */
+  /** For somebody else to paint it. */
   get plan(): CanvasPlan {
-    return { times: this.times, isSecondOrder: this.isSecondOrder, guidance: this.guidance, firstStep: this.firstStep, latent: this.latent, kept: this.kept && { repainted: this.kept.part.repainted(this.latent.length), latent: this.kept.latent, noise: this.kept.noise } };
+    const { times, isSecondOrder, guidance, firstStep, latent, conditions, kept, steers } = this;
+    return { times, isSecondOrder, guidance, firstStep, latent, conditions, kept: kept && { repainted: kept.part.repainted(latent.length), latent: kept.latent, noise: kept.noise }, steers };
   }
 
   /** From noise at time 1 to the picture at 0, with classifier-free guidance. */

@@ -14,7 +14,7 @@ const EDGE_FROM = 0.05;
 const EDGE_OVER = 0.2;
 /** Two filters of three pixels one after the other look this far. */
 const EDGE_REACH_PX = 2;
-/** A guide of this strength says where things are. */
+/** A guide of this strength says where things are: boxes follow it, and things stand upright. */
 const LEADS_FROM = 0.5;
 /** Matte from which a pixel belongs to the thing. */
 const SUBJECT_FROM = 128;
@@ -33,7 +33,7 @@ export type Guides = {
   readonly content: Guide | undefined;
   /** Squeezed for the conditioning graph, and whole. */
   readonly style: { readonly planes: Float32Array; readonly strength: number; readonly whole: Guide | undefined } | undefined;
-  /** A guide says how the things stand: drawn poses would contradict it. */
+  /** A guide says how the things stand: the poses would contradict it. */
   readonly leads: boolean;
   /** Where it shows them, as far as that can be told, in native pixels of the window. */
   readonly place: Rectangle | undefined;
@@ -53,7 +53,8 @@ export async function readGuides(guidance: readonly GuidanceInput[], manifest: M
   const style = guidance.find(({ kind, strength }) => kind === 'style' && strength > 0);
   const [edges, depth, content] = await Promise.all([read('edges'), read('depth'), read('content')]);
   const leading = [depth, edges, content].find((guide) => guide && guide.strength >= LEADS_FROM);
-  const leads = leading !== undefined;
+  // Steering the latent draws things to where they are in the picture; what they look like there is still up to their poses.
+  const leads = leading !== undefined && !(leading === content && manifest.steering);
   return {
     edges,
     depth,

@@ -1,25 +1,27 @@
 import path from 'node:path';
-import { cancelled, invalidArgument } from '@tessera/platform/errors.js';
+import { cancelled } from '@tessera/platform/errors.js';
 import type { EngineNotice, PaintBatch, PaintRequest } from '../diffusion-engine.js';
-import type { GuidanceKind } from '../guidance.js';
 import type { DiffusersManifest, Manifest } from '../manifest.js';
 import { adapterTensors } from '../onnx/adapting.js';
-import { Canvas } from '../onnx/canvas.js';
-import type { LoadedModels } from '../onnx/model.js';
+import { Canvas, type Steers } from '../onnx/canvas.js';
+import type { LoadedModels, Model } from '../onnx/model.js';
 import { gradeOf, styleNotices } from '../onnx/painter.js';
-import { readScene } from '../onnx/scene.js';
+import { readScene, type Scene } from '../onnx/scene.js';
 import type { Repaint } from '../repaint.js';
 import type { PaintTask, Placed } from './contract.js';
-import { bundled, RemoteSessions } from './remote-sessions.js';
+import { bundled, ConditionsLater, RemoteSessions } from './remote-sessions.js';
 import type { BundledTensor } from './tensor-bundle.js';
 import type { TritonClient } from './triton-client.js';
+
+type Tools = ConstructorParameters<typeof RemoteSessions>;
+type Piece = { readonly request: PaintRequest; readonly index: number; /** What stays of an init image is laid over in the end. */ readonly repaint?: Repaint | undefined };
 
 /** A batch as Triton takes it. */
 export type Composition = {
   readonly task: PaintTask;
   readonly tensors: ReadonlyMap<string, BundledTensor>;
   /** Which picture of which request each of the task's pictures is. */
-  readonly pictures: readonly { readonly request: PaintRequest; readonly index: number; readonly repaint?: Repaint | undefined }[];
+  readonly pictures: readonly Piece[];
   readonly notices: readonly { readonly requestId: string; readonly notice: EngineNotice }[];
 };
 
@@ -32,9 +34,15 @@ const taskOf = (batch: PaintBatch, family: Manifest | DiffusersManifest, adapter
 
 const picturesOf = ({ requests }: PaintBatch) => requests.flatMap((request) => Array.from({ length: request.images }, (_, index) => ({ request, index })));
 
+/** The pictures that steer the latent; none: nothing to send. */
+const steeringTensors = (steers: Steers | undefined): Record<string, Float32Array> =>
+  steers && (steers.content || steers.style) ? { ...(steers.content ? { content: steers.content.latent } : {}), ...(steers.style ? { style: steers.style.latent } : {}), noise: steers.noise } : {};
+
+const steeringPlan = (steers: Steers | undefined) =>
+  steers && { contentUntil: steers.contentUntil, contentCells: steers.contentCells, styleUntil: steers.styleUntil, contentStrength: steers.content?.strength ?? 0, styleStrength: steers.style?.strength ?? 0 };
+
 /** A diffusers pipeline reads the prompt itself. */
 export function composeForDiffusers(family: DiffusersManifest, batch: PaintBatch): Composition {
-  if (batch.requests.some(({ initImage }) => initImage)) throw invalidArgument('unsupported_init_image', `${batch.modelId} cannot start from a picture.`, { param: 'init_image' });
   const pictures = picturesOf(batch);
   const said = pictures.map(({ request, index }) => ({ prompt: request.prompt, negativePrompt: request.negativePrompt, seed: request.seed + index }));
   const notices = batch.requests.flatMap(({ requestId, style }) => (style === '' || style === 'NONE' ? [] : [{ requestId, notice: { kind: 'style_left_out', message: `This model has no style "${style.slice(0, 40)}"; it was left out.` } }]));
@@ -50,44 +58,40 @@ export function adaptersOf(family: DiffusersManifest, modelId: string): PaintTas
  * Triton gets the tensors that come of it.
  */
 export async function composeForFlow(client: TritonClient, models: LoadedModels, batch: PaintBatch, signal: AbortSignal): Promise<Composition> {
-  refuseUnsteerable(batch);
   const { model, variant } = await models.of(batch.modelId);
   const { manifest } = model;
-  const notices: { requestId: string; notice: EngineNotice }[] = [];
-  const tensors = new Map<string, BundledTensor>();
-  const plans: object[] = [];
-  const pictures: { request: PaintRequest; index: number; repaint: Repaint | undefined }[] = [];
+  const tools: Tools = [client, manifest, placeOf(manifest), signal];
   const adapters = await adapterTensors(model, variant, batch.adapters ?? []);
+  const tensors = new Map(Object.entries(adapters).map(([name, tensor]) => [`adapters/${name}`, bundled(tensor)]));
+  const notices: { requestId: string; notice: EngineNotice }[] = [];
+  const plans: object[] = [];
+  const pictures: Piece[] = [];
   for (const request of batch.requests) {
-    const sight = new RemoteSessions(client, manifest, placeOf(manifest), signal);
-    const { scene, notices: said } = await readScene(model, variant, adapters, sight, batch, request);
+    const { scene, notices: said } = await readScene(model, variant, adapters, new RemoteSessions(...tools), batch, request);
     for (const notice of [...said, ...styleNotices(manifest, request)]) notices.push({ requestId: request.requestId, notice });
     for (let index = 0; index < request.images; index += 1) {
       if (signal.aborted) throw cancelled('painting_cancelled', 'The painting was cancelled.');
-      const sessions = new RemoteSessions(client, manifest, placeOf(manifest), signal);
-      const canvas = await Canvas.prepare(model, sessions, batch, request, scene, index);
-      const { latent, kept, guidance = null, ...plan } = canvas.plan;
-      const dims = [manifest.latent.channels, manifest.latent.sidePx, manifest.latent.sidePx];
-      const name = plans.length;
-      tensors.set(`${name}/latent`, { data: latent, dims });
-      for (const [part, data] of Object.entries(kept ?? {})) tensors.set(`${name}/kept/${part}`, { data, dims });
-      for (const [input, tensor] of Object.entries(adapters)) tensors.set(`${name}/denoiser/${input}`, bundled(tensor));
+      const { plan, named } = await composePicture(model, tools, batch, request, scene, index);
+      for (const [name, tensor] of named) tensors.set(`${plans.length}/${name}`, tensor);
+      plans.push(plan);
       pictures.push({ request, index, repaint: scene.repaint });
-      for (const [role, tensor] of sessions.conditioning) tensors.set(`${name}/conditioning/${role}`, tensor);
-      plans.push({ ...plan, guidance, window: canvas.window, grade: gradeOf(manifest, request) });
     }
   }
   return { task: taskOf(batch, manifest, [], plans), tensors, pictures, notices };
 }
 
-/** Kinds of guidance that need nothing between the steps: those Triton can follow. */
-export const guidanceKindsOfTriton: readonly GuidanceKind[] = ['edges', 'depth', 'character'];
-
-/** The latent is steered here between the steps, and a character in part would need conditions that stay in Triton. */
-function refuseUnsteerable({ modelId, requests }: PaintBatch): void {
-  for (const { kind, strength } of requests.flatMap(({ guidance = [] }) => guidance)) {
-    if (strength === 0) continue;
-    if (!guidanceKindsOfTriton.includes(kind)) throw invalidArgument('unsupported_guidance', `${modelId} takes no guidance of the kind "${kind}" in Triton.`, { param: 'guidance' });
-    if (kind === 'character' && strength < 1) throw invalidArgument('unsupported_guidance', `${modelId} follows a character in full only in Triton: strength 1.`, { param: 'guidance' });
-  }
+async function composePicture(model: Model, tools: Tools, batch: PaintBatch, request: PaintRequest, scene: Scene, index: number): Promise<{ plan: object; named: Map<string, BundledTensor> }> {
+  // A character that is followed in part only lies between two conditions, which are mixed here.
+  const isMixed = scene.roles.some(({ character }) => character !== undefined && character.strength < 1);
+  const later = isMixed ? undefined : new ConditionsLater(...tools);
+  const canvas = await Canvas.prepare(model, later ?? new RemoteSessions(...tools), batch, request, scene, index);
+  const { latent, conditions, kept, steers, guidance = null, ...plan } = canvas.plan;
+  const { channels, sidePx } = model.manifest.latent;
+  const dims = [channels, sidePx, sidePx];
+  const named = new Map<string, BundledTensor>([['latent', { data: latent, dims }]]);
+  if (later) for (const [role, tensor] of later.conditioning) named.set(`conditioning/${role}`, tensor);
+  else for (const [role, tensor] of Object.entries(conditions)) named.set(`denoiser/${role}`, bundled(tensor));
+  for (const [part, data] of Object.entries(kept ?? {})) named.set(`kept/${part}`, { data, dims });
+  for (const [part, data] of Object.entries(steeringTensors(steers))) named.set(`steers/${part}`, { data, dims });
+  return { plan: { ...plan, guidance, steering: steeringPlan(steers), window: canvas.window, grade: gradeOf(model.manifest, request) }, named };
 }

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { internal, invalidArgument } from '@tessera/platform/errors.js';
+import { internal } from '@tessera/platform/errors.js';
 import type { Manifest } from '../manifest.js';
 import { floats, Sessions } from '../onnx/sessions.js';
 import type { Placed } from './contract.js';
@@ -10,14 +10,8 @@ import type { TritonClient } from './triton-client.js';
 type Run = Sessions['run'];
 type Tensor = ReturnType<typeof floats>;
 
-/**
- * Lets a canvas be composed here and painted there: small graphs that composing asks (where things stand, what an init picture is as a latent) are answered by Triton at
- * once; what the conditions are made from is written down for later, when Triton needs it.
- */
+/** Small graphs that composing asks (where things stand, what a picture is as a latent) are answered by Triton at once. */
 export class RemoteSessions extends Sessions {
-  /** By the pipeline's own names. */
-  readonly conditioning = new Map<string, BundledTensor>();
-
   constructor(
     private readonly client: TritonClient,
     private readonly manifest: Manifest,
@@ -28,23 +22,13 @@ export class RemoteSessions extends Sessions {
   }
 
   override run: Run = async (file, names, inputs) => {
-    const { graphs, folder } = this.manifest;
-    const graph = Object.entries(graphs).find(([, known]) => known !== undefined && path.join(folder, known.file) === file)?.[0] ?? '';
-    const bundle = new Map(Object.entries<Tensor>(inputs).map(([role, tensor]) => [role, bundled(tensor)]));
-    const outputs = graph === 'conditioning' ? this.#keep(bundle) : await this.#ask(graph, bundle);
+    const graph = this.#graphOf(file);
+    const outputs = await this.answer(graph, new Map(Object.entries<Tensor>(inputs).map(([role, tensor]) => [role, bundled(tensor)])));
     const roles = Object.keys(names.outputs) as (keyof typeof names.outputs)[];
     return Object.fromEntries(roles.map((role) => [role, outputs(String(role))])) as Awaited<ReturnType<typeof this.run<string, keyof typeof names.outputs & string>>>;
   };
 
-  /** Nobody here looks at the conditions. */
-  #keep(bundle: Bundle): (role: string) => Tensor {
-    // Asked a second time, they would have to be mixed here.
-    if (this.conditioning.size > 0) throw invalidArgument('unsupported_guidance', 'A character is followed wholly or not at all where Triton paints: use strength 1.', { param: 'guidance' });
-    for (const [role, tensor] of bundle) this.conditioning.set(role, tensor);
-    return () => floats(new Float32Array(), 0);
-  }
-
-  async #ask(graph: string, bundle: Bundle): Promise<(role: string) => Tensor> {
+  protected async answer(graph: string, bundle: Bundle): Promise<(role: string) => Tensor> {
     for await (const { event, payload } of this.client.run({ task: 'run', ...this.placed, graph }, bundle, this.signal)) {
       if (event.type !== 'tensors') continue;
       const answered = unpackTensors(payload);
@@ -55,6 +39,25 @@ export class RemoteSessions extends Sessions {
       };
     }
     throw internal('painting_failed', `The graph "${graph}" did not answer.`);
+  }
+
+  #graphOf(file: string): string {
+    const { graphs, folder } = this.manifest;
+    const named = Object.entries(graphs).find(([, graph]) => graph !== undefined && path.join(folder, graph.file) === file);
+    if (!named) throw internal('painting_failed', `${file} is no graph that composing asks.`);
+    return named[0];
+  }
+}
+
+/** What the conditions are made from is written down for later, when Triton needs it: nobody here looks at the conditions themselves. */
+export class ConditionsLater extends RemoteSessions {
+  /** By the pipeline's own names. */
+  readonly conditioning = new Map<string, BundledTensor>();
+
+  protected override async answer(graph: string, bundle: Bundle): Promise<(role: string) => Tensor> {
+    if (graph !== 'conditioning') return super.answer(graph, bundle);
+    for (const [role, tensor] of bundle) this.conditioning.set(role, tensor);
+    return () => floats(new Float32Array(), 0);
   }
 }
 

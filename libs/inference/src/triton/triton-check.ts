@@ -8,6 +8,8 @@ import { modelName, type TritonClient } from './triton-client.js';
 /** Long enough for a server that starts beside us. */
 export const startsWithinMsDefault = 30_000;
 
+const askAgainMs = 200;
+
 const refuse = (sentence: string, cause?: unknown) => unavailable('engine_unavailable', sentence, { cause });
 
 /** Throws Unavailable with a sentence that says what to do, unless Triton can paint with all of these families. */
@@ -21,12 +23,23 @@ export async function checkTriton(client: TritonClient, families: readonly Famil
     question.catch((cause: unknown) => {
       throw refuse(`What listens at ${url} does not answer like Triton: TESSERA_TRITON_URL must be its gRPC address, by default port 8001.`, cause);
     });
-  if (!(await ask(client.unary(serverReady, {}))).ready) throw refuse(`Triton at ${url} is not ready: its log says which model keeps it.`);
-  const isLoaded = await client.unary(modelReady, { name: modelName }).then(({ ready }) => ready, () => false);
+  const untilMs = performance.now() + startsWithinMs;
+  const isServerReady = await eventually(untilMs, async () => (await ask(client.unary(serverReady, {}))).ready);
+  if (!isServerReady) throw refuse(`Triton at ${url} is not ready: its log says which model keeps it.`);
+  const isLoaded = await eventually(untilMs, () => client.unary(modelReady, { name: modelName }).then(({ ready }) => ready, () => false));
   if (!isLoaded) throw refuse(`Triton at ${url} has no model "${modelName}" that is ready: start it with --model-repository pointing to deploy/triton/repository, and look into its log.`);
   const { config } = await ask(client.unary(modelConfig, { name: modelName }));
   if (!config?.modelTransactionPolicy?.decoupled) throw refuse(`Triton's model "${modelName}" is not decoupled: it is not the one of deploy/triton/repository.`);
   await checkContents(client, families, startsWithinMs);
+}
+
+/** A busy model may say for a moment that it is not ready, and one that starts says so for longer. */
+async function eventually(untilMs: number, question: () => Promise<boolean>): Promise<boolean> {
+  while (!(await question())) {
+    if (performance.now() > untilMs) return false;
+    await new Promise((resolve) => setTimeout(resolve, askAgainMs));
+  }
+  return true;
 }
 
 async function checkContents(client: TritonClient, families: readonly Family[], startsWithinMs: number): Promise<void> {

@@ -49,10 +49,26 @@ describe('Triton as an engine', () => {
 
   describeDiffusionEngineConformance('triton', open);
 
-  it('paints the pictures that the engine in process paints', async () => {
+  const painted = async () => (await sharp({ create: { width: 160, height: 100, channels: 3, background: '#c63' } }).png().toBuffer());
+  const cutOut = async () => {
+    const disc = Buffer.from('<svg width="90" height="90"><circle cx="45" cy="45" r="36" fill="#2a7"/></svg>');
+    return sharp(disc).png().toBuffer();
+  };
+  const half = async () => {
+    const white = await sharp({ create: { width: 80, height: 100, channels: 3, background: '#fff' } }).png().toBuffer();
+    return sharp({ create: { width: 160, height: 100, channels: 3, background: '#000' } }).composite([{ input: white, left: 0, top: 0 }]).png().toBuffer();
+  };
+
+  it.each([
+    ['from a prompt', async () => ({})],
+    ['from another picture', async () => ({ initImage: { bytes: await painted(), strength: 0.4 } })],
+    ['into a part of another picture', async () => ({ initImage: { bytes: await painted(), strength: 0.2, mask: await half() } })],
+    ['with a character, followed in part only', async () => ({ guidance: [{ kind: 'character' as const, bytes: await cutOut(), strength: 0.6, subject: 'cat' }] })],
+  ])('paints the pictures that the engine in process paints: %s', async (_what, more) => {
     const inProcess = await openEngine({ engine: 'onnx', threads: 2, logger });
     try {
-      const [ours, theirs] = [await shown(inProcess.paint(batch(), never)), await shown(engine.paint(batch(), never))];
+      const asked = batch({ requests: [{ ...batch().requests[0]!, ...(await more()) }] });
+      const [ours, theirs] = [await shown(inProcess.paint(asked, never)), await shown(engine.paint(asked, never))];
       expect(theirs.map(({ type }) => type)).toEqual(ours.map(({ type }) => type));
       for (const [index, update] of ours.entries()) {
         if (!('image' in update)) continue;
@@ -61,6 +77,21 @@ describe('Triton as an engine', () => {
         // The runtimes are two builds: a rounding may fall to the other side, no more. A preview is lossy.
         expect(worst).toBeLessThanOrEqual(update.type === 'image' ? 1 : 8);
       }
+    } finally {
+      await inProcess.close();
+    }
+  });
+
+  it.each(['content', 'style'] as const)('follows a reference of %s as the engine in process does', async (kind) => {
+    const bytes = await sharp({ create: { width: 96, height: 64, channels: 3, background: '#d04020' } }).png().toBuffer();
+    const guided = batch({ previewEverySteps: 0, requests: [{ ...batch().requests[0]!, images: 1, guidance: [{ kind, bytes, strength: 0.7 }] }] });
+    const inProcess = await openEngine({ engine: 'onnx', threads: 2, logger });
+    try {
+      const [ours, theirs, plain] = [await shown(inProcess.paint(guided, never)), await shown(engine.paint(guided, never)), await shown(engine.paint(batch({ previewEverySteps: 0, requests: [{ ...batch().requests[0]!, images: 1 }] }), never))];
+      const [here, there, unguided] = [await pixelsOf(ours.at(-1)), await pixelsOf(theirs.at(-1)), await pixelsOf(plain.at(-1))];
+      const distance = (a: Buffer, b: Buffer) => a.reduce((sum, value, at) => sum + Math.abs(value - b[at]!), 0) / a.length;
+      expect(distance(here, there)).toBeLessThan(0.5);
+      expect(distance(here, unguided)).toBeGreaterThan(3);
     } finally {
       await inProcess.close();
     }

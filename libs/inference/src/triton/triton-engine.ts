@@ -2,12 +2,14 @@ import { Counter, register } from 'prom-client';
 import { cancelled, internal, resourceExhausted, TesseraError, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
-import { DiffusionEngine, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
+import { DiffusionEngine, type EncodedImage, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
 import { type Family, isFlow } from '../manifest.js';
 import { describeModels, familyOf, refuseUnpaintable } from '../models.js';
+import { withoutBackground } from '../onnx/matting.js';
 import { LoadedModels } from '../onnx/model.js';
 import { encodePngPixels, encodePreviewPixels } from '../onnx/pictures.js';
-import { adaptersOf, composeForDiffusers, composeForFlow, guidanceKindsOfTriton, placeOf, type Composition } from './composition.js';
+import { adaptersOf, composeForDiffusers, composeForFlow, placeOf, type Composition } from './composition.js';
+import { RemoteSessions } from './remote-sessions.js';
 import { type Answer, TritonClient } from './triton-client.js';
 import { checkTriton, startsWithinMsDefault } from './triton-check.js';
 
@@ -41,8 +43,7 @@ export class TritonEngine extends DiffusionEngine {
 
   /** Needs no Triton: the services that only offer models read the same manifests. */
   override async describe(): Promise<EngineDescription> {
-    const { engine, models } = describeModels('triton', this.families);
-    return { engine, models: models.map((model) => ({ ...model, guidanceKinds: (model.guidanceKinds ?? []).filter((kind) => guidanceKindsOfTriton.includes(kind)) })) };
+    return describeModels('triton', this.families);
   }
 
   override async *paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate> {
@@ -68,6 +69,18 @@ export class TritonEngine extends DiffusionEngine {
       throw this.#told(error, signal);
     } finally {
       this.#openCalls -= 1;
+    }
+  }
+
+  override async removeBackground(modelId: string, picture: Uint8Array, signal: AbortSignal): Promise<EncodedImage> {
+    this.#refuseIfClosed();
+    const family = familyOf(this.families, modelId);
+    if (!family || !isFlow(family)) return super.removeBackground(modelId, picture, signal);
+    const stop = AbortSignal.any([signal, this.#closing.signal]);
+    try {
+      return await withoutBackground(picture, modelId, family, new RemoteSessions(this.#client, family, placeOf(family), stop));
+    } catch (error) {
+      throw this.#told(error, signal);
     }
   }
 

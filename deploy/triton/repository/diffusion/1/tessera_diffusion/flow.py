@@ -11,20 +11,23 @@ import numpy as np
 from .families import Family
 from .graphs import Graphs
 from .pictures import Emit, cut, emit_pixels, enlarged, graded
+from .steering import drawn_towards, share_of_step, styled
 
 
 class Canvas:
     """One picture while it is painted."""
 
-    def __init__(self, family: Family, graphs: Graphs, plan: dict, tensors: dict[str, np.ndarray]):
+    def __init__(self, family: Family, graphs: Graphs, plan: dict, tensors: dict[str, np.ndarray], adapters: dict[str, np.ndarray]):
         self.family, self.graphs, self.plan = family, graphs, plan
         self.times = plan["times"]
         self.latent = tensors["latent"]
         self.estimate = self.latent
         self.before: tuple[np.ndarray, float] | None = None
-        self.constant = self._run("conditioning", within(tensors, "conditioning"))
-        self.adapters = within(tensors, "denoiser")
+        self.adapters = adapters
+        conditioning = within(tensors, "conditioning")
+        self.conditions = self._run("conditioning", conditioning) if conditioning else within(tensors, "denoiser")
         self.kept = within(tensors, "kept")
+        self.steers = within(tensors, "steers")
 
     def step(self, number: int) -> None:
         if number < self.plan["firstStep"]:
@@ -34,6 +37,8 @@ class Canvas:
         self.estimate = (self.latent - time * guided).astype(np.float32)
         velocity = guided.astype(np.float32)
         self._advance(velocity, length)
+        if self.steers:
+            self._steer(self.times[number + 1])
         if self.kept:
             self._restore(self.times[number + 1])
         self.before = (velocity, length) if self.plan["isSecondOrder"] else None
@@ -49,7 +54,7 @@ class Canvas:
         """With classifier-free guidance: row 0 is what was asked for, row 1 what guidance leads away from. A plan without guidance has one row."""
         guidance = self.plan["guidance"]
         rows = 1 if guidance is None else 2
-        inputs = {"latent": np.stack([self.latent] * rows), "time": np.full(rows, time, np.float32), **self.constant}
+        inputs = {"latent": np.stack([self.latent] * rows), "time": np.full(rows, time, np.float32), **self.conditions}
         velocity = self._run("denoiser", inputs, self.adapters)["velocity"].astype(np.float64)
         return velocity[0] if guidance is None else velocity[1] + guidance * (velocity[0] - velocity[1])
 
@@ -63,6 +68,15 @@ class Canvas:
         lean = 0.5 * length / past_length
         self.latent = (self.latent - length * (now + lean * (now - past))).astype(np.float32)
 
+    def _steer(self, time: float) -> None:
+        plan, steps = self.plan["steering"], len(self.times) - 1
+        if "style" in self.steers and time >= plan["styleUntil"]:
+            share = share_of_step(plan["styleStrength"], steps)
+            self.latent = styled(self.latent, self.estimate, self.steers["style"], share, time)
+        if "content" in self.steers and time >= plan["contentUntil"]:
+            share = share_of_step(plan["contentStrength"], steps)
+            self.latent = drawn_towards(self.latent, self.steers["content"], self.steers["noise"], share, time, plan["contentCells"])
+
     def _restore(self, time: float) -> None:
         """Where an init picture stays, the latent is that picture's on its own way from the noise."""
         known = time * self.kept["noise"].astype(np.float64) + (1 - time) * self.kept["latent"]
@@ -72,7 +86,7 @@ class Canvas:
         picture = self._run("decoder", {"latent": latent[None]})["picture"][0]
         return ((picture.astype(np.float64) + 1) / 2).astype(np.float32)
 
-    def _run(self, graph: str, inputs: dict[str, np.ndarray], others: dict[str, np.ndarray] = {}) -> dict[str, np.ndarray]:
+    def _run(self, graph: str, inputs: dict[str, np.ndarray], others: dict[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
         names = self.family.manifest["graphs"][graph]
         return self.graphs.run(self.family.file(names["file"]), names, inputs, others)
 
@@ -84,11 +98,11 @@ def within(tensors: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]
 
 def paint(family: Family, graphs: Graphs, task: dict, tensors: dict[str, np.ndarray], emit: Emit, refuse_if_cancelled: Callable[[], None]) -> None:
     """Each step for all pictures before the next. They go through the graphs one by one, so batch-mates cannot change a single bit of a picture."""
-    plans = task["pictures"]
+    plans, adapters = task["pictures"], within(tensors, "adapters")
     canvases = []
     for index, plan in enumerate(plans):
         refuse_if_cancelled()
-        canvases.append(Canvas(family, graphs, plan, within(tensors, str(index))))
+        canvases.append(Canvas(family, graphs, plan, within(tensors, str(index)), adapters))
     steps, every = task["steps"], task["previewEverySteps"]
     for step in range(1, steps + 1):
         for canvas in canvases:
@@ -105,6 +119,6 @@ def paint(family: Family, graphs: Graphs, task: dict, tensors: dict[str, np.ndar
 
 def warm(family: Family, graphs: Graphs) -> None:
     """Loads what a first picture needs."""
-    needed = [graph["file"] for name, graph in family.manifest["graphs"].items() if name != "trainStep"] + [graph["file"] for graph in family.manifest["superResolution"][:1]]
+    needed = [family.manifest["graphs"][name]["file"] for name in ("layout", "conditioning", "denoiser", "decoder")] + [graph["file"] for graph in family.manifest["superResolution"][:1]]
     for file in needed:
         graphs.load(family.file(file))

@@ -19,9 +19,9 @@ class Graphs:
         self.lock = threading.Lock()
         self.loaded: OrderedDict[str, ort.InferenceSession] = OrderedDict()
 
-    def run(self, file: str, names: dict, inputs: dict[str, np.ndarray], others: dict[str, np.ndarray] = {}) -> dict[str, np.ndarray]:
+    def run(self, file: str, names: dict, inputs: dict[str, np.ndarray], others: dict[str, np.ndarray] | None = None) -> dict[str, np.ndarray]:
         """`names` maps what the pipeline calls its tensors to what the graph calls them; what the graph does not take is left out. `others` go by the graph's own names."""
-        feeds = {**others, **{name: inputs[role] for role, name in names["inputs"].items() if role in inputs}}
+        feeds = {**(others or {}), **{name: inputs[role] for role, name in names["inputs"].items() if role in inputs}}
         roles = list(names["outputs"])
         return dict(zip(roles, self.load(file).run([names["outputs"][role] for role in roles], feeds)))
 
