@@ -76,7 +76,8 @@ describe('pictures that guide', () => {
   it.each(mapKinds)('are refused as %s by a model whose manifest has no input for them', async (kind) => {
     const [manifest] = await loadManifests(path.resolve(import.meta.dirname, '../../../../models'));
     const { guides: _, content: __, style: ___, ...inputs } = manifest!.graphs.conditioning.inputs;
-    const simple = new OnnxEngine([{ ...manifest!, graphs: { ...manifest!.graphs, conditioning: { ...manifest!.graphs.conditioning, inputs } } }], 1, logger);
+    const { steering: ____, ...plain } = manifest!;
+    const simple = new OnnxEngine([{ ...plain, graphs: { ...manifest!.graphs, conditioning: { ...manifest!.graphs.conditioning, inputs } } }], 1, logger);
     await expect(paintWith(simple, await guide(kind, 1))).rejects.toMatchObject({ reason: 'unsupported_guidance', message: expect.stringContaining('mosaic-3d') });
     await simple.close();
   });
