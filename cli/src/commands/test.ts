@@ -11,13 +11,15 @@ type Step = { readonly name: string; readonly run: () => Promise<StepResult | { 
 type Totals = { readonly passed: number; readonly failed: number };
 
 export type TestOptions = {
-  /** The specs against real servers as well (`*.cluster.spec.ts`), which are fetched when this machine lacks them. */
+  /** The specs against real servers as well (`*.cluster.spec.ts`), which are fetched when this machine lacks them; where it cannot, they are left out, and the reason is said. */
   readonly cluster?: boolean;
 };
 
 /** Everything that must hold before a change is good, cheapest first; stops at the first step that fails. With paths, only the tests below them. */
-export async function test(paths: readonly string[], { cluster = false }: TestOptions = {}): Promise<number> {
-  const withTorch = cluster && (await prepareServers());
+export async function test(paths: readonly string[], options: TestOptions = {}): Promise<number> {
+  const lacking = options.cluster ? await prepareServers() : 'they run with --cluster';
+  const cluster = lacking === undefined;
+  const withTorch = cluster && (await hasTorch());
   const failedStep = paths.length > 0 ? undefined : await firstFailure(checks);
   if (failedStep !== undefined) return conclude({ passed: 0, failed: 1 }, `${failedStep} failed; the tests were not run.`);
   const env = { ...(cluster ? { TESSERA_TEST_CLUSTER: '1' } : {}), ...(await chartTools(paths.length > 0)) };
@@ -25,14 +27,22 @@ export async function test(paths: readonly string[], { cluster = false }: TestOp
   process.stderr.write('• tests\n');
   const totals = await runTests(paths, withTorch ? { ...env, TESSERA_TEST_DIFFUSERS: '1' } : env);
   process.stdout.write(`${totals.failed === 0 ? '✓' : '✗'} tests (${formatSeconds(performance.now() - startMs)} s)\n`);
-  if (!cluster) process.stdout.write('- tests against real servers: skipped, they run with --cluster\n');
+  if (!cluster) process.stdout.write(`- tests against real servers: skipped, ${lacking}\n`);
   else if (!withTorch) process.stdout.write('- diffusers pipelines in Triton: skipped, torch is not installed; TESSERA_TEST_DIFFUSERS=1 fetches it (2 GB)\n');
   return conclude(totals, totals.passed + totals.failed === 0 ? 'No test matches.' : undefined);
 }
 
-/** Fetches what the machine lacks; answers whether torch is there, too, which is large and comes only when it is asked for. */
-async function prepareServers(): Promise<boolean> {
-  await (await import('@tessera/servers/install-servers.js')).installServers();
+/** Fetches what the machine lacks; answers with the reason when it cannot. */
+async function prepareServers(): Promise<string | undefined> {
+  const { installServers } = await import('@tessera/servers/install-servers.js');
+  return installServers().then(
+    () => undefined,
+    (error: unknown) => (error instanceof Error ? error.message : String(error)),
+  );
+}
+
+/** Torch is large and comes only when it is asked for. */
+async function hasTorch(): Promise<boolean> {
   const { hasDiffusers, installDiffusers } = await import('@tessera/servers/diffusers-packages.js');
   if (process.env['TESSERA_TEST_DIFFUSERS'] === '1') await installDiffusers();
   return hasDiffusers();
