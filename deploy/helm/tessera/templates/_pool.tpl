@@ -37,6 +37,10 @@
   value: {{ include "tessera.modelsFolder" . }}
 - name: TESSERA_POOL
   value: {{ .pool }}
+{{- with include "tessera.modelPools" .root }}
+- name: TESSERA_MODEL_POOLS
+  value: {{ . }}
+{{- end }}
 - name: TESSERA_DRAIN_SECONDS
   value: {{ .settings.longestJobSeconds | quote }}
 {{- if gt (int .settings.threads) 0 }}
