@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { startCluster, serviceNames, type Cluster } from '@tessera/servers/cluster.js';
 import { serverNames } from '@tessera/servers/cluster-servers.js';
 import type { ServiceProcess } from '@tessera/servers/service-process.js';
+import { startTriton } from '@tessera/servers/triton.js';
 import { PatientClient } from '@tessera/test/client.js';
 import { inspectJobs, pictureFiles } from '@tessera/test/inspection.js';
 import { apiKey } from '@tessera/test/profiles.js';
@@ -15,6 +16,8 @@ import { createClient } from '@redis/client';
 /** The cluster profile on real servers, struck again and again under acknowledged jobs: none may be lost, none charged twice, all must finish, the audit must be clean. */
 
 type Fault = { readonly name: string; strike(cluster: Cluster): Promise<void> };
+/** What the jobs of a round are, and how many. */
+type Load = { readonly jobs: number; readonly request: Record<string, unknown> };
 
 const { values } = parseArgs({
   options: {
@@ -86,17 +89,17 @@ async function emptyRedis(url: string): Promise<void> {
 
 type Row = { readonly fault: string; readonly jobs: number; readonly inFlight: number; readonly finished: number; readonly struckSeconds: number; readonly allDoneSeconds: number; readonly complaints: readonly string[] };
 
-async function round(cluster: Cluster, fault: Fault, number: number): Promise<Row> {
+async function round(cluster: Cluster, fault: Fault, { jobs, request }: Load, number: number): Promise<Row> {
   const client = new PatientClient(cluster, patienceMs);
   const before = { spent: Number((await client.account())['spentTokens']), files: (await pictureFiles(cluster.servers.objectsDir)).length };
   // Nobody paints while they come in: that many jobs are in flight when it happens.
   await Promise.all(cluster.workers.map((worker) => worker.stop()));
   const ids = new Set<string>();
-  const submit = (from: number, to: number) => inParallel(Array.from({ length: to - from }, (_, at) => from + at), async (job) => void ids.add(await client.create({ prompt: `apple ${job}`, num_images: 1, width: 512, height: 512 }, `fault-${number}-${job}`)));
-  const early = Math.ceil(jobsPerFault * 0.9);
+  const submit = (from: number, to: number) => inParallel(Array.from({ length: to - from }, (_, at) => from + at), async (job) => void ids.add(await client.create({ ...request, prompt: `apple ${job}`, num_images: 1 }, `fault-${number}-${job}`)));
+  const early = Math.ceil(jobs * 0.9);
   await submit(0, early);
   await Promise.all(cluster.workers.map((worker) => worker.start()));
-  const late = submit(early, jobsPerFault);
+  const late = submit(early, jobs);
   await delay(strikeAfterMs);
   const inFlight = await unfinished(client);
   const struckMs = performance.now();
@@ -109,7 +112,7 @@ async function round(cluster: Cluster, fault: Fault, number: number): Promise<Ro
   const { findings } = await client.audit();
   const files = (await pictureFiles(cluster.servers.objectsDir)).length - before.files;
   const spent = Number(account['spentTokens']) - before.spent;
-  if (ids.size !== jobsPerFault) complaints.push(`${ids.size} distinct jobs for ${jobsPerFault} requests`);
+  if (ids.size !== jobs) complaints.push(`${ids.size} distinct jobs for ${jobs} requests`);
   if (billedTokens !== spent) complaints.push(`bills say ${billedTokens} tokens, the account spent ${spent}`);
   if (Number(account['heldTokens']) !== 0) complaints.push(`${account['heldTokens']} tokens are still held`);
   if (findings.length > 0) complaints.push(`the audit found ${JSON.stringify(findings[0])}`);
@@ -131,30 +134,57 @@ async function inParallel<Item>(items: Item[], work: (item: Item) => Promise<voi
 
 const cells = (row: Row) => [row.fault.padEnd(34), String(row.jobs).padStart(6), String(row.inFlight).padStart(10), String(row.finished).padStart(9), row.struckSeconds.toFixed(1).padStart(9), row.allDoneSeconds.toFixed(1).padStart(10), String(row.complaints.length).padStart(11)].join('');
 
-async function main(): Promise<void> {
-  const chosen = faults.filter(({ name }) => !values.only || name.includes(values.only));
-  if (values.list || chosen.length === 0) {
-    process.stdout.write(`${faults.map(({ name }) => name).join('\n')}\n`);
-    process.exitCode = chosen.length === 0 ? 2 : 0;
-    return;
-  }
+const quick: Load = { jobs: jobsPerFault, request: { width: 512, height: 512 } };
+/** Real pictures, small ones: what a worker paints with can be killed, too. */
+const painted: Load = { jobs: Math.min(jobsPerFault, 100), request: { width: 128, height: 128, num_inference_steps: 4 } };
+const killTriton = 'kill -9 triton';
+
+/** Runs the rounds on a cluster of its own, which is stopped and removed whatever happens. */
+async function onCluster(engine: string, load: Load, chosen: readonly Fault[], env: NodeJS.ProcessEnv, rows: Row[]): Promise<void> {
   const dataDir = await mkdtemp(path.join(os.tmpdir(), 'tessera-faults-'));
   const repository = fileURLToPath(new URL('../../', import.meta.url));
-  const cluster = await startCluster({ repository, dataDir, engine: 'noop', workers, breakable: true, env: { ...process.env, TESSERA_API_KEY: apiKey } });
+  const cluster = await startCluster({ repository, dataDir, engine, workers, breakable: true, env: { ...process.env, TESSERA_API_KEY: apiKey, ...env } });
   try {
-    const rows: Row[] = [];
-    if (!values.json) process.stdout.write('fault                               jobs  in flight  finished  struck s  all done s  complaints\n');
-    for (const [number, fault] of chosen.entries()) {
-      const row = await round(cluster, fault, number);
+    for (const fault of chosen) {
+      const row = await round(cluster, fault, load, rows.length);
       rows.push(row);
       if (!values.json) process.stdout.write(`${cells(row)}${row.complaints.slice(0, 3).map((words) => `\n    ${words}`).join('')}\n`);
     }
-    if (values.json) process.stdout.write(`${JSON.stringify({ jobsPerFault, workers, rows })}\n`);
-    process.exitCode = rows.some(({ complaints }) => complaints.length > 0) ? 1 : 0;
   } finally {
     await cluster.stop();
     await rm(dataDir, { recursive: true, force: true });
   }
+}
+
+async function onTriton(rows: Row[]): Promise<void> {
+  const triton = await startTriton();
+  const strike = async () => {
+    await triton.kill();
+    await delay(downMs);
+    await triton.restart();
+  };
+  try {
+    await onCluster('triton', painted, [{ name: killTriton, strike }], { TESSERA_TRITON_URL: triton.url }, rows);
+  } finally {
+    await triton.stop();
+  }
+}
+
+const isChosen = (name: string) => !values.only || name.includes(values.only);
+
+async function main(): Promise<void> {
+  const chosen = faults.filter(({ name }) => isChosen(name));
+  if (values.list || (chosen.length === 0 && !isChosen(killTriton))) {
+    process.stdout.write(`${[...faults.map(({ name }) => name), killTriton].join('\n')}\n`);
+    process.exitCode = values.list ? 0 : 2;
+    return;
+  }
+  const rows: Row[] = [];
+  if (!values.json) process.stdout.write('fault                               jobs  in flight  finished  struck s  all done s  complaints\n');
+  if (chosen.length > 0) await onCluster('noop', quick, chosen, {}, rows);
+  if (isChosen(killTriton) && workers > 0) await onTriton(rows);
+  if (values.json) process.stdout.write(`${JSON.stringify({ jobsPerFault, workers, rows })}\n`);
+  process.exitCode = rows.some(({ complaints }) => complaints.length > 0) ? 1 : 0;
 }
 
 await main();
