@@ -75,11 +75,14 @@ export async function runProgram(program: string, args: readonly string[], { cwd
   child.stdout.on('data', (chunk: Buffer) => void (output += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => void (complaint = (complaint + chunk.toString()).slice(-lastWordsCharsMax)));
   const [code] = (await once(child, 'close')) as [number | null];
-  if (code !== 0) throw new Error(`${program} ${args[0] ?? ''} failed: ${lastLine(complaint || output)}`);
+  if (code !== 0) throw new Error(`${program} ${args[0] ?? ''} failed: ${tellingLine(complaint || output)}`);
   return output;
 }
 
 const lastWordsCharsMax = 2_000;
+
+/** Where a stack trace begins; without one, the last line. */
+const tellingLine = (text: string): string => text.split('\n').findLast((line) => /^(Caused by|Exception|[\w.]*Error)\b/.test(line))?.trim() ?? lastLine(text);
 
 export const lastLine = (text: string): string => text.trimEnd().split('\n').at(-1)?.trim() ?? '';
 

@@ -6,8 +6,18 @@ import { canListen, freeLoopbackPort } from './loopback.js';
 import { installNatively, NativeServer, type Engine } from './native-server.js';
 import type { Launch, RunningServer, ServerOptions, ServerRecipe } from './running-server.js';
 
-/** In Docker where an engine answers, else as a process of this machine. */
+/** In Docker where an engine answers, else as a process of this machine. One that begins with nothing is tried twice: its port may have been taken between the choice and the start. */
 export async function startServer(recipe: ServerRecipe, options: ServerOptions = {}): Promise<RunningServer> {
+  try {
+    return await startOnce(recipe, options);
+  } catch (error) {
+    if (options.dataDir !== undefined) throw error;
+    process.stderr.write(`• ${recipe.name} did not start and is tried once more: ${error instanceof Error ? error.message : String(error)}\n`);
+    return startOnce(recipe, options);
+  }
+}
+
+async function startOnce(recipe: ServerRecipe, options: ServerOptions): Promise<RunningServer> {
   const isTemporary = options.dataDir === undefined;
   const dataDir = options.dataDir ?? (await fs.mkdtemp(path.join(os.tmpdir(), `tessera-${recipe.name}-`)));
   await fs.mkdir(dataDir, { recursive: true });
