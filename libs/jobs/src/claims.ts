@@ -39,10 +39,27 @@ const isRaceLost = (error: unknown): boolean => (error as { reason?: string }).r
 
 /** How workers come to their jobs. They pull; a claim that finds nothing waits until something is queued. */
 export class Claims<P extends object> {
+  /** Claims that are not answered yet, by worker. */
+  readonly #asked = new Map<string, Set<Promise<unknown>>>();
+
   constructor(private readonly queue: JobQueue<P>) {}
 
   /** Jobs that can run as one batch, leased to the worker in one commit; none when `waitMs` is over or the signal aborts. */
   async claim(request: ClaimRequest, signal: AbortSignal): Promise<StoredJob<P>[]> {
+    const { workerId } = request;
+    const asked = this.#asked.get(workerId) ?? new Set();
+    this.#asked.set(workerId, asked);
+    const claiming = this.#claim(request, signal);
+    asked.add(claiming);
+    try {
+      return await claiming;
+    } finally {
+      asked.delete(claiming);
+      if (asked.size === 0) this.#asked.delete(workerId);
+    }
+  }
+
+  async #claim(request: ClaimRequest, signal: AbortSignal): Promise<StoredJob<P>[]> {
     const { clock } = this.queue.options;
     const pool = await this.queue.pools.named(request.pool);
     const capacity = { ...request, jobsMax: Math.min(request.jobsMax, batchJobsMax) };
@@ -81,16 +98,24 @@ export class Claims<P extends object> {
   }
 
   /** Takes back at once all that a worker held that is known to be gone, instead of waiting for its leases to run out. */
-  async takeBackFrom(workerId: string): Promise<number> {
+  takeBackFrom(workerId: string): Promise<number> {
+    return this.#takeBack(workerId, (job) => this.queue.giveUp(job, { reason: 'lease_lost', message: 'The process that painted it ended, every time.' }, { countsAsAttempt: true, attemptsMax: attemptsThroughRestartsMax }));
+  }
+
+  /** For a worker that ends in good order and holds nothing: what was leased to it while it hung up returns to the queue, and costs no attempt. */
+  async leave(workerId: string): Promise<number> {
+    await Promise.allSettled(this.#asked.get(workerId) ?? []);
+    return this.#takeBack(workerId, (job) => this.#returnUnseen(job));
+  }
+
+  async #takeBack(workerId: string, giveUp: (job: StoredJob<P>) => Promise<unknown>): Promise<number> {
     const { store, clock } = this.queue.options;
-    const gone: StoredJob<P>[] = [];
+    const left: StoredJob<P>[] = [];
     for await (const job of store.dueUntil(clock.now() + leaseMs)) {
-      if (job.value.life.state === 'running' && job.value.life.lease.workerId === workerId) gone.push(job);
+      if (job.value.life.state === 'running' && job.value.life.lease.workerId === workerId) left.push(job);
     }
-    for (const job of gone) {
-      await this.queue.giveUp(job, { reason: 'lease_lost', message: 'The process that painted it ended, every time.' }, { countsAsAttempt: true, attemptsMax: attemptsThroughRestartsMax });
-    }
-    return gone.length;
+    for (const job of left) await giveUp(job);
+    return left.length;
   }
 
   async #tryClaim(pool: Pool, capacity: ClaimRequest): Promise<StoredJob<P>[]> {
@@ -164,7 +189,16 @@ export class Claims<P extends object> {
   /** The worker hung up while its claim was being committed: nobody would ever paint these. */
   async #unlessGone(claimed: StoredJob<P>[], signal: AbortSignal): Promise<StoredJob<P>[]> {
     if (!signal.aborted) return claimed;
-    for (const job of claimed) await this.queue.giveUp(job, { reason: 'lease_lost', message: 'The worker hung up.' }, { countsAsAttempt: false });
+    for (const job of claimed) await this.#returnUnseen(job);
     return [];
+  }
+
+  async #returnUnseen(job: StoredJob<P>): Promise<void> {
+    try {
+      await this.queue.giveUp(job, { reason: 'lease_lost', message: 'The worker hung up.' }, { countsAsAttempt: false });
+    } catch (error) {
+      // It was cancelled, or taken back already.
+      if (!isRaceLost(error)) throw error;
+    }
   }
 }

@@ -104,6 +104,17 @@ describe('leases', () => {
     expect(await jobs.parts.claims.takeBackFrom('embedded')).toBe(1);
     expect(idsOf(await jobs.claim())).toEqual([claimed!.id]);
   });
+
+  it('returns to the queue, at no cost of an attempt, what a worker that leaves was granted and never heard of', async () => {
+    const job = await jobs.submit();
+    for (let attempt = 0; attempt < 5; attempt++) {
+      const granting = jobs.claim(1, 'leaving');
+      expect(await jobs.parts.claims.leave('leaving')).toBe(1);
+      await granting;
+    }
+    expect(await jobs.claim()).toMatchObject([{ id: job.id, value: { life: { attempt: 1 } } }]);
+    expect(await jobs.parts.claims.leave('leaving')).toBe(0);
+  });
 });
 
 describe('restarts', () => {

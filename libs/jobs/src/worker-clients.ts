@@ -3,5 +3,5 @@ import type { StorageService } from '@tessera/contracts/tessera/storage/v1/stora
 import type { RpcClient } from '@tessera/rpc/rpc.js';
 
 /** All that a worker calls: the queue that it pulls from, and the place for what it paints. */
-export type WorkerClient = Pick<RpcClient<typeof WorkerService>, 'claim' | 'heartbeat' | 'complete' | 'fail'>;
+export type WorkerClient = Pick<RpcClient<typeof WorkerService>, 'claim' | 'heartbeat' | 'complete' | 'fail' | 'leave'>;
 export type PictureClient = Pick<RpcClient<typeof StorageService>, 'putAssets' | 'readAsset'>;

@@ -71,6 +71,7 @@ export class WorkerLoop {
     const timer = setTimeout(() => this.#handBack.abort(), this.options.drainMs);
     await Promise.all(this.#inHand);
     clearTimeout(timer);
+    await this.#leave();
   }
 
   async #run(): Promise<void> {
@@ -105,6 +106,15 @@ export class WorkerLoop {
       this.logger.warn({ err: error }, 'claiming failed; it is tried again');
       await pause(claimRetryMs, signal);
       return [];
+    }
+  }
+
+  /** A claim that was cut off may have been granted: its answer is lost, and nobody would paint those jobs before their leases run out. */
+  async #leave(): Promise<void> {
+    try {
+      await this.worker.leave({ workerId: this.options.workerId });
+    } catch (error) {
+      this.logger.warn({ err: error }, 'leaving was not heard; what is still leased to this worker returns when its lease runs out');
     }
   }
 

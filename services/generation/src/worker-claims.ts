@@ -29,6 +29,10 @@ export class WorkerClaims {
     return this.queue.claims.claim({ ...request, waitMs: Math.min(request.waitMs, claimWaitMsMax) }, signal);
   }
 
+  leave(workerId: string): Promise<number> {
+    return this.queue.claims.leave(workerId);
+  }
+
   /** Answers the jobs to stop. */
   async heartbeat(leases: readonly LeaseProgress[]): Promise<string[]> {
     if (leases.length > heldMax) throw invalidArgument('too_many_leases', `At most ${heldMax} leases in one heartbeat.`);

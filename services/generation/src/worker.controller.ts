@@ -13,6 +13,8 @@ import {
   type HeartbeatRequest,
   type HeartbeatResponseSchema,
   type LeaseSchema,
+  type LeaveRequest,
+  type LeaveResponseSchema,
 } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import { callSignal, type RpcCall } from '@tessera/rpc/streams.js';
 import { jobMessage, stateNumberOf, type ImageJob } from './job.documents.js';
@@ -42,6 +44,11 @@ export class WorkerController {
   @GrpcMethod(WorkerService.typeName)
   async fail(request: FailRequest): Promise<MessageInitShape<typeof FailResponseSchema>> {
     return { state: stateNumberOf(await this.claims.fail(request)) };
+  }
+
+  @GrpcMethod(WorkerService.typeName)
+  async leave({ workerId }: LeaveRequest): Promise<MessageInitShape<typeof LeaveResponseSchema>> {
+    return { returned: await this.claims.leave(workerId) };
   }
 }
 
