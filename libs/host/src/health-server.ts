@@ -3,6 +3,7 @@ import { readinessOf, type HealthChecks } from '@tessera/platform/health.js';
 import { metricsContentType, metricsText } from '@tessera/platform/telemetry/metrics.js';
 
 export type HealthServer = {
+  readonly port: number;
   /** From here on the process may be ready; before it has started and once it stops it is not. */
   started(): void;
   stopping(): void;
@@ -13,7 +14,7 @@ type Answer = { readonly status: number; readonly type: string; readonly body: s
 
 const json = (status: number, body: unknown): Answer => ({ status, type: 'application/json; charset=utf-8', body: JSON.stringify(body) });
 
-/** `/healthz`, `/readyz` and `/metrics` on a port of their own: reachable for probes and scrapers where nothing else of a service is, and from the first moment of a start on. */
+/** `/healthz`, `/readyz` and `/metrics` on a port of their own, 0 for a free one: reachable for probes and scrapers where nothing else of a service is, and from the first moment of a start on. */
 export async function serveHealth(port: number, hostName: string, health: HealthChecks): Promise<HealthServer> {
   let phase: 'starting' | 'serving' | 'stopping' = 'starting';
   const answers: Record<string, () => Promise<Answer>> = {
@@ -34,7 +35,9 @@ export async function serveHealth(port: number, hostName: string, health: Health
     );
   });
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, hostName, resolve));
+  const address = server.address();
   return {
+    port: typeof address === 'object' && address ? address.port : port,
     started: () => (phase = 'serving'),
     stopping: () => (phase = 'stopping'),
     close: () =>

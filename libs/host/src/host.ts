@@ -1,9 +1,8 @@
 import 'reflect-metadata';
-import { Module, type DynamicModule } from '@nestjs/common';
+import { Module, type DynamicModule, type INestApplication } from '@nestjs/common';
 import type { Server } from '@grpc/grpc-js';
 import { NestFactory } from '@nestjs/core';
 import { Transport, type MicroserviceOptions } from '@nestjs/microservices';
-import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { DescService } from '@bufbuild/protobuf';
 import { ObjectLinksModule } from '@tessera/objects/filesystem/object-links.module.js';
 import type { Config } from '@tessera/platform/config.js';
@@ -13,7 +12,7 @@ import { packageDefinition } from '@tessera/rpc/package-definition.js';
 import { RpcErrorFilter } from '@tessera/rpc/rpc-error.filter.js';
 import { freePort } from './free-port.js';
 import { lockFolder } from './folder-lock.js';
-import { HealthController } from './health.controller.js';
+import { Headless } from './headless.js';
 import { serveHealth } from './health-server.js';
 import { NestLogs } from './nest-logs.js';
 import { redriveWhenAsked } from './redrives.js';
@@ -22,8 +21,9 @@ import { addReflectionAndHealth } from './public-grpc.js';
 import type { ServiceDefinition } from './service-definition.js';
 
 export type Hosted = {
-  readonly app: NestFastifyApplication;
+  readonly app: INestApplication;
   readonly ports: Ports;
+  /** Of the HTTP face; of health and metrics when the services have none. */
   readonly url: string;
   /** `host:port` of the gRPC server; absent when the services have no contract to serve. */
   readonly grpcAddress: string | undefined;
@@ -33,14 +33,12 @@ export type Hosted = {
 @Module({})
 class HostModule {
   static for(services: readonly ServiceDefinition[], config: Config, ports: Ports): DynamicModule {
-    const hasHttpFace = services.some((service) => service.configureHttp);
-    return {
-      module: HostModule,
-      imports: [PortsModule.for(config, ports), ...services.map((service) => service.module), ...(hasHttpFace ? [ObjectLinksModule.for(ports.bareObjects)] : [])],
-      controllers: hasHttpFace ? [] : [HealthController],
-    };
+    const links = hasFace(services) && ports.bareObjects ? [ObjectLinksModule.for(ports.bareObjects)] : [];
+    return { module: HostModule, imports: [PortsModule.for(config, ports), ...services.map((service) => service.module), ...links] };
   }
 }
+
+const hasFace = (services: readonly ServiceDefinition[]): boolean => services.some((service) => service.configureHttp);
 
 /** One process: any subset of the services, on one profile. What has started when something fails is closed again. */
 export async function host(services: readonly ServiceDefinition[], config: Config): Promise<Hosted> {
@@ -52,23 +50,23 @@ export async function host(services: readonly ServiceDefinition[], config: Confi
     // In a cluster a service may run any number of times: its servers, not a folder, keep the processes apart.
     if (config.profile === 'single') for (const service of services) closers.push(lockFolder(config.dataDir, service.name));
     let url = config.publicUrl ?? `http://${config.httpHost}:${config.httpPort}`;
-    const usesEngine = services.some((service) => service.usesEngine);
-    const ports = await openPorts(config, services.map((service) => service.name).join('+'), () => url, usesEngine);
+    // A folder of objects has no server of its own: whoever speaks HTTP serves its links.
+    const uses = new Set([...services.flatMap((service) => service.uses), ...(config.profile === 'single' && hasFace(services) ? (['objects'] as const) : [])]);
+    const ports = await openPorts(config, services.map((service) => service.name).join('+'), () => url, uses);
     closers.push(() => ports.close());
-    const healthServer = config.healthPort === 0 ? undefined : await serveHealth(config.healthPort, config.httpHost, ports.health);
-    closers.push(() => healthServer?.close());
-    const app = await createApp(services, config, ports);
+    const healthServers = await Promise.all(healthPorts(services, config).map((port) => serveHealth(port, config.httpHost, ports.health)));
+    closers.push(async () => void (await Promise.all(healthServers.map((server) => server.close()))));
+    const { app, listen } = await createApp(services, config, ports);
     closers.push(() => app.close());
     const grpcAddress = await connectRpc(app, services, config, ports);
-    for (const service of services) await service.configureHttp?.(app, config);
     await app.startAllMicroservices();
-    await app.listen(config.httpPort, config.httpHost);
+    const httpPort = (await listen()) ?? healthServers.at(-1)?.port ?? 0;
     app.useLogger(new NestLogs(ports.logger));
-    url = config.publicUrl ?? listeningUrl(app, config);
+    url = config.publicUrl ?? urlOf(config.httpHost, httpPort);
     redriveWhenAsked(ports.bus, services.map(({ name }) => name).join('+'), ports.logger);
     await ports.bus.start();
-    healthServer?.started();
-    closers.push(() => healthServer?.stopping());
+    for (const server of healthServers) server.started();
+    closers.push(() => healthServers.forEach((server) => server.stopping()));
     return { app, ports, url, grpcAddress, close };
   } catch (error) {
     await close();
@@ -76,14 +74,33 @@ export async function host(services: readonly ServiceDefinition[], config: Confi
   }
 }
 
+/** The HTTP port tells of health, too, where the services have no face; it comes last. */
+const healthPorts = (services: readonly ServiceDefinition[], { healthPort, httpPort }: Config): number[] => [...(healthPort === 0 ? [] : [healthPort]), ...(hasFace(services) ? [] : [httpPort])];
+
+/** `listen` answers the port of the HTTP face, if there is one. */
+type App = { readonly app: INestApplication; listen(): Promise<number | undefined> };
+
 /** Silent until it listens: what fails before is thrown, and told once by whoever starts us. */
-function createApp(services: readonly ServiceDefinition[], config: Config, ports: Ports): Promise<NestFastifyApplication> {
-  const adapter = new FastifyAdapter({ bodyLimit: 1024 * 1024, forceCloseConnections: true, routerOptions: { maxParamLength: 600 } });
-  return NestFactory.create<NestFastifyApplication>(HostModule.for(services, config, ports), adapter, { logger: false, abortOnError: false, forceCloseConnections: true });
+async function createApp(services: readonly ServiceDefinition[], config: Config, ports: Ports): Promise<App> {
+  const module = HostModule.for(services, config, ports);
+  const options = { logger: false, abortOnError: false } as const;
+  if (!hasFace(services)) {
+    const app = await NestFactory.create(module, new Headless(), options);
+    return { app, listen: async () => void (await app.init()) };
+  }
+  const { createFacedApp } = await import('./faced-app.js');
+  const app = await createFacedApp(module, options);
+  for (const service of services) await service.configureHttp?.(app, config);
+  const listen = async () => {
+    await app.listen(config.httpPort, config.httpHost);
+    const address = app.getHttpServer().address();
+    return typeof address === 'object' && address ? address.port : config.httpPort;
+  };
+  return { app, listen };
 }
 
 /** In process always; over gRPC the public contracts if there are any, else the services' own. */
-async function connectRpc(app: NestFastifyApplication, services: readonly ServiceDefinition[], config: Config, ports: Ports): Promise<string | undefined> {
+async function connectRpc(app: INestApplication, services: readonly ServiceDefinition[], config: Config, ports: Ports): Promise<string | undefined> {
   const publicContracts = services.flatMap((service) => service.publicContracts ?? []);
   app.useGlobalFilters(new RpcErrorFilter(ports.logger));
   app.useGlobalInterceptors(new TraceInterceptor(new Set(publicContracts.map(({ typeName }) => typeName))));
@@ -110,9 +127,7 @@ async function connectRpc(app: NestFastifyApplication, services: readonly Servic
   return address;
 }
 
-function listeningUrl(app: NestFastifyApplication, config: Config): string {
-  const address = app.getHttpServer().address();
-  const port = typeof address === 'object' && address ? address.port : config.httpPort;
-  const name = config.httpHost === '0.0.0.0' || config.httpHost === '::' ? 'localhost' : config.httpHost;
+function urlOf(httpHost: string, port: number): string {
+  const name = httpHost === '0.0.0.0' || httpHost === '::' ? 'localhost' : httpHost;
   return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
 }

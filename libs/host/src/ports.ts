@@ -20,6 +20,7 @@ import { openRpc } from '@tessera/rpc/open-rpc.js';
 import { Rpc } from '@tessera/rpc/rpc.js';
 import { addressesOf } from './peers.js';
 import { observePorts } from './port-metrics.js';
+import type { OptionalPort } from './service-definition.js';
 
 /** The name of nothing: looked up to see whether anybody answers. */
 const probe = 'readiness';
@@ -28,8 +29,8 @@ type Closable = { close(): Promise<void> | void };
 
 export type Ports = Awaited<ReturnType<typeof openPorts>>;
 
-/** Opens every port for the profile. This is the one place where a profile picks its adapters. What has opened when another refuses is closed again. */
-export async function openPorts(config: Config, name: string, publicUrl: () => string, usesEngine: boolean) {
+/** Opens the ports that these services use, for the profile. This is the one place where a profile picks its adapters. What has opened when another refuses is closed again. */
+export async function openPorts(config: Config, name: string, publicUrl: () => string, uses: ReadonlySet<OptionalPort>) {
   const opened: Closable[] = [];
   const close = async () => {
     for (const port of opened.splice(0).reverse()) await port.close();
@@ -42,18 +43,18 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
     const logger = createLogger(config.logLevel, name);
     keep(await startTelemetry(config.telemetry, serviceNameOf(name), logger));
     const store = keep(await openStore(config, logger));
-    const cache = keep(await openCache({ profile: config.profile, redisUrl: config.redisUrl, logger }));
-    const objects = keep(await openObjectStore({ profile: config.profile, dataDir: config.dataDir, publicUrl, s3: config.s3, logger }));
-    const engine = usesEngine ? keep(await openEngineFor(config, logger)) : undefined;
+    const cache = uses.has('cache') ? keep(await openCache({ profile: config.profile, redisUrl: config.redisUrl, logger })) : undefined;
+    const objects = uses.has('objects') ? keep(await openObjectStore({ profile: config.profile, dataDir: config.dataDir, publicUrl, s3: config.s3, logger })) : undefined;
+    const engine = uses.has('engine') ? keep(await openEngineFor(config, logger)) : undefined;
     const { rpc, strategy } = openRpc(addressesOf(config.peers));
     keep(rpc);
     const bus = await openBus(store, config, logger);
     keep({ close: () => bus.stop() });
-    const health = new HealthChecks({ documents: () => store.ping(), cache: () => cache.get(probe), objects: () => objects.head(probe) });
+    const health = new HealthChecks({ documents: () => store.ping(), ...(cache ? { cache: () => cache.get(probe) } : {}), ...(objects ? { objects: () => objects.head(probe) } : {}) });
     observePorts(store, bus, health);
     const isCluster = config.profile === 'cluster';
     const documents = new ObservedDocuments(store.documents, isCluster ? 'mongodb' : 'sqlite');
-    return { logger, store, documents, bus, bareObjects: objects, objects: new ObservedObjectStore(objects, isCluster ? 's3' : 'filesystem'), cache, engine, rpc, strategy, health, clock: new SystemClock(), close };
+    return { logger, store, documents, bus, bareObjects: objects, objects: objects && new ObservedObjectStore(objects, isCluster ? 's3' : 'filesystem'), cache, engine, rpc, strategy, health, clock: new SystemClock(), close };
   } catch (error) {
     await close();
     throw error;
@@ -88,8 +89,8 @@ export class PortsModule {
       { provide: Clock, useValue: ports.clock },
       { provide: Documents, useValue: ports.documents },
       { provide: EventBus, useValue: ports.bus },
-      { provide: ObjectStore, useValue: ports.objects },
-      { provide: Cache, useValue: ports.cache },
+      ...(ports.objects ? [{ provide: ObjectStore, useValue: ports.objects }] : []),
+      ...(ports.cache ? [{ provide: Cache, useValue: ports.cache }] : []),
       ...(ports.engine ? [{ provide: DiffusionEngine, useValue: ports.engine }] : []),
       { provide: Rpc, useValue: ports.rpc },
       { provide: HealthChecks, useValue: ports.health },

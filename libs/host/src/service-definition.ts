@@ -3,6 +3,9 @@ import type { Type } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Config } from '@tessera/platform/config.js';
 
+/** Ports that not every service needs. A process opens what its services name: the rest costs it neither memory, nor a connection, nor a secret. */
+export type OptionalPort = 'cache' | 'objects' | 'engine';
+
 /** All that a host must know of a service. */
 export type ServiceDefinition = {
   /** Its folder's name, and its name in `TESSERA_PEERS`. */
@@ -12,8 +15,7 @@ export type ServiceDefinition = {
   readonly contracts: readonly DescService[];
   /** gRPC services that it implements for the outside world, with reflection and health. */
   readonly publicContracts?: readonly DescService[];
-  /** It paints, or tells what can be painted. Processes without such a service are spared the engine. */
-  readonly usesEngine?: boolean;
+  readonly uses: readonly OptionalPort[];
   /** Prepares the HTTP side before the application starts: body limits, error shape, static files. */
   readonly configureHttp?: (app: NestFastifyApplication, config: Config) => Promise<void>;
 };

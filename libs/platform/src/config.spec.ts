@@ -42,7 +42,7 @@ describe('configuration', () => {
     });
   });
 
-  it.each(Object.keys(cluster).filter((name) => name !== 'TESSERA_PROFILE'))('says what is missing when the cluster profile is not told %s', (name) => {
+  it.each(Object.keys(cluster).filter((name) => !['TESSERA_PROFILE', 'TESSERA_REDIS_URL'].includes(name)))('says what is missing when the cluster profile is not told %s', (name) => {
     const { [name]: _, ...rest } = cluster as Record<string, string>;
     const setting = name.startsWith('TESSERA_S3') ? /Setting s3\.\w+:/ : new RegExp(`needs it; set ${name}$`);
     expect(() => configFromEnvironment(rest)).toThrow(setting);
@@ -51,6 +51,11 @@ describe('configuration', () => {
   it('needs no server in the single profile', () => {
     expect(configFromEnvironment({})).toMatchObject({ profile: 'single' });
     expect(configFromEnvironment({ TESSERA_PROFILE: 'single' }).redisUrl).toBeUndefined();
+  });
+
+  it('leaves it to the services that use them to ask for Redis and S3', () => {
+    const { TESSERA_PROFILE, TESSERA_MONGO_URL, TESSERA_KAFKA_BROKERS } = cluster;
+    expect(configFromEnvironment({ TESSERA_PROFILE, TESSERA_MONGO_URL, TESSERA_KAFKA_BROKERS })).toMatchObject({ profile: 'cluster' });
   });
 
   it.each([

@@ -18,12 +18,10 @@ const s3Schema = z.object({
 });
 export type S3Settings = z.infer<typeof s3Schema>;
 
-/** What the cluster profile cannot do without, and what sets it. */
+/** What no service can do without in the cluster profile, and what sets it; the adapters of the other ports ask for theirs. */
 const clusterSettings = {
   mongoUrl: 'TESSERA_MONGO_URL',
   kafkaBrokers: 'TESSERA_KAFKA_BROKERS',
-  redisUrl: 'TESSERA_REDIS_URL',
-  s3: 'TESSERA_S3_ENDPOINT, TESSERA_S3_BUCKET, TESSERA_S3_ACCESS_KEY_ID and TESSERA_S3_SECRET_ACCESS_KEY',
 } as const;
 
 /** Everything a process may be told, parsed once at start. Nothing below reads `process.env`. */

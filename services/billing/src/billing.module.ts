@@ -63,4 +63,4 @@ const providersOf = ({ stripeWebhookSecrets }: Config): PaymentProvider[] => (st
 })
 export class BillingModule {}
 
-export const billing: ServiceDefinition = { name: 'billing', module: BillingModule, contracts: [BillingService, EconomyService] };
+export const billing: ServiceDefinition = { name: 'billing', module: BillingModule, contracts: [BillingService, EconomyService], uses: [] };

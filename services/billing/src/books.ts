@@ -3,7 +3,6 @@ import { Clock } from '@tessera/platform/clock.js';
 import { bucketBalances, emptyAccount, frozenTokens, spendableTokens, type Account, type BucketBalance, type Entry, type Posting, type Sums } from './account.js';
 import { csvHeader, csvOf } from './csv.js';
 import { evolve } from './evolve.js';
-import { parquetOf } from './parquet.js';
 import { History, instantMsMax, type Period } from './history.js';
 import { checkWhole } from './input.js';
 
@@ -59,8 +58,10 @@ export class Books {
   }
 
   /** The next piece of one file. */
-  parquet(accountId: string, period: Period): AsyncIterable<Uint8Array> {
-    return parquetOf(this.history.pages(accountId, period));
+  async *parquet(accountId: string, period: Period): AsyncIterable<Uint8Array> {
+    // Loaded where it is needed: few ever ask for such a file.
+    const { parquetOf } = await import('./parquet.js');
+    yield* parquetOf(this.history.pages(accountId, period));
   }
 }
 

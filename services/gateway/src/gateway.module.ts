@@ -69,4 +69,4 @@ import { WebhooksGrpcController } from './webhooks.grpc.controller.js';
 })
 export class GatewayModule {}
 
-export const gateway: ServiceDefinition = { name: 'gateway', module: GatewayModule, contracts: [], publicContracts: [TesseraService, EconomyService, WebhookService], configureHttp };
+export const gateway: ServiceDefinition = { name: 'gateway', module: GatewayModule, contracts: [], publicContracts: [TesseraService, EconomyService, WebhookService], uses: ['cache'], configureHttp };

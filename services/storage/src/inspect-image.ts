@@ -1,4 +1,3 @@
-import sharp from 'sharp';
 import type { UploadRefusal } from './errors.js';
 
 export type Inspection = { readonly contentType: string; readonly widthPx: number; readonly heightPx: number } | { readonly refusal: UploadRefusal };
@@ -19,6 +18,8 @@ export const imageTypeOf = (bytes: Buffer): string | undefined => signatures.fin
 export async function inspectImage(bytes: Buffer): Promise<Inspection> {
   const contentType = imageTypeOf(bytes);
   if (contentType === undefined) return { refusal: 'not_an_image' };
+  // Loaded where it is needed: painted pictures need no inspection, and the codec takes its memory.
+  const { default: sharp } = await import('sharp');
   try {
     const { width: widthPx, height: heightPx } = await sharp(bytes, { limitInputPixels: false }).metadata();
     // Before decoding: a few kilobytes can unfold into gigabytes.

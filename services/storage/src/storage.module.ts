@@ -12,4 +12,4 @@ import { Uploads } from './uploads.js';
 @Module({ controllers: [StorageController], providers: [AssetStore, Assets, JobEvents, JobFiles, Sweep, Uploads] })
 export class StorageModule {}
 
-export const storage: ServiceDefinition = { name: 'storage', module: StorageModule, contracts: [StorageService] };
+export const storage: ServiceDefinition = { name: 'storage', module: StorageModule, contracts: [StorageService], uses: ['objects'] };

@@ -1,10 +1,7 @@
 import { cancelled, unavailable } from '@tessera/platform/errors.js';
-import { DiffusionEngine, type EncodedImage, type EngineDescription, type InitImageInput, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
-import { decodeInitImage } from '../init-image.js';
+import { DiffusionEngine, type EncodedImage, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
 import type { Family } from '../manifest.js';
-import { readGuidance } from '../read-guidance.js';
 import { describeModels, refuseUnpaintable } from '../models.js';
-import { readRepaint } from '../repaint.js';
 
 /** A grey 8 x 8 picture, precomputed: encoding one would be most of what this engine does. */
 const tinyPng = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAMAAADz0U65AAAAA1BMVEWwtLwgWlfRAAAACXBIWXMAAAPoAAAD6AG1e1JrAAAADElEQVQImWNgoA4AAABIAAF7pRHIAAAAAElFTkSuQmCC', 'base64');
@@ -29,9 +26,10 @@ export class NoopEngine extends DiffusionEngine {
       if (signal.aborted) throw cancelled('painting_cancelled', 'The painting was cancelled.');
     };
     refuseIfCancelled();
-    for (const { initImage, guidance = [] } of batch.requests) {
-      if (initImage) await refuseUnreadable(initImage, batch);
-      for (const input of guidance) await readGuidance(input, (picture) => picture.resize(TINY_SIDE_PX, TINY_SIDE_PX).raw().toBuffer());
+    if (batch.requests.some(({ initImage, guidance = [] }) => initImage || guidance.length > 0)) {
+      // Loaded where it is needed: the codec of pictures takes its memory, and whoever only asks what can be painted needs none.
+      const { refuseUnreadable } = await import('./refuse-unreadable.js');
+      await refuseUnreadable(batch);
     }
     for (let step = 1; step <= batch.steps; step += 1) {
       refuseIfCancelled();
@@ -47,11 +45,6 @@ export class NoopEngine extends DiffusionEngine {
   override async close(): Promise<void> {
     this.#isClosed = true;
   }
-}
-
-async function refuseUnreadable(initImage: InitImageInput, { widthPx, heightPx }: PaintBatch): Promise<void> {
-  await decodeInitImage(initImage.bytes, (picture) => picture.resize(TINY_SIDE_PX, TINY_SIDE_PX).raw().toBuffer());
-  await readRepaint(initImage, widthPx, heightPx);
 }
 
 function* pictures(batch: PaintBatch, update: (requestId: string, index: number, image: EncodedImage) => PaintUpdate): Iterable<PaintUpdate> {

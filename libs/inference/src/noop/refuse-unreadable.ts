@@ -1,0 +1,17 @@
+import type { PaintBatch } from '../diffusion-engine.js';
+import { decodeInitImage } from '../init-image.js';
+import { readGuidance } from '../read-guidance.js';
+import { readRepaint } from '../repaint.js';
+
+const SIDE_PX = 8;
+
+/** Reads the pictures of a batch as an engine would, and throws what that throws. */
+export async function refuseUnreadable({ requests, widthPx, heightPx }: PaintBatch): Promise<void> {
+  for (const { initImage, guidance = [] } of requests) {
+    if (initImage) {
+      await decodeInitImage(initImage.bytes, (picture) => picture.resize(SIDE_PX, SIDE_PX).raw().toBuffer());
+      await readRepaint(initImage, widthPx, heightPx);
+    }
+    for (const input of guidance) await readGuidance(input, (picture) => picture.resize(SIDE_PX, SIDE_PX).raw().toBuffer());
+  }
+}
