@@ -17,7 +17,6 @@ export class LeaseLost extends Error {}
 export class RelayLease {
   private trustedUntilMs = 0;
   private timer: NodeJS.Timeout | undefined;
-  private isThere = false;
 
   constructor(
     private readonly rows: mongoose.mongo.Collection<RelayRow>,
@@ -28,9 +27,9 @@ export class RelayLease {
   /** The row, when the lease is ours from now on. */
   async acquire(): Promise<RelayRow | undefined> {
     const askedMs = performance.now();
-    // Once: those that stand by ask twice a second, and need not write for that.
-    if (!this.isThere) await this.rows.updateOne({ _id: relayId }, { $setOnInsert: { owner: null, expiresAt: new Date(0) } }, { upsert: true });
-    this.isThere = true;
+    // Looked up first: those that stand by ask twice a second, and need not write for that.
+    const isThere = (await this.rows.countDocuments({ _id: relayId }, { limit: 1 })) === 1;
+    if (!isThere) await this.rows.updateOne({ _id: relayId }, { $setOnInsert: { owner: null, expiresAt: new Date(0) } }, { upsert: true });
     const isFree = { $or: [{ $eq: ['$owner', null] }, { $eq: ['$owner', this.owner] }, { $lt: ['$expiresAt', '$$NOW'] }] };
     const row = await this.rows.findOneAndUpdate({ _id: relayId, $expr: isFree }, [{ $set: { owner: this.owner, ...this.expiry } }], { returnDocument: 'after' });
     if (row === null) return undefined;
