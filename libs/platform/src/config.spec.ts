@@ -57,6 +57,7 @@ describe('configuration', () => {
     ['TESSERA_MONGO_URL', 'postgres://user:hidden@db'],
     ['TESSERA_REDIS_URL', 'user:hidden@cache'],
     ['TESSERA_S3_ENDPOINT', 'hidden s3'],
+    ['TESSERA_KAFKA_PASSWORD', 'hidden'],
   ])('does not repeat what was wrong with %s, for it may hold a password', (name, value) => {
     const complaint = (() => {
       try {

@@ -1,6 +1,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
+import { kafkaFromEnvironment, kafkaSettings } from './kafka-settings.js';
 import { telemetryFromEnvironment, telemetrySettings } from './telemetry/settings.js';
 
 /** Refused without repeating it: it may hold a password. */
@@ -65,6 +66,8 @@ const schema = z.object({
   mongoUrl: connectionString('mongodb:', 'mongodb+srv:').optional(),
   /** `host:port` of some brokers; they tell about the others. */
   kafkaBrokers: z.array(z.string().regex(/^\S+:\d+$/, 'a broker is host:port')).min(1).optional(),
+  /** TLS and SASL; absent: neither. */
+  kafka: kafkaSettings.optional(),
   redisUrl: connectionString('redis:', 'rediss:').optional(),
   s3: s3Schema.optional(),
   /** Serves `/healthz`, `/readyz` and `/metrics` apart from everything else; 0: not at all. */
@@ -153,6 +156,8 @@ export function configFromEnvironment(env: NodeJS.ProcessEnv, overrides: Partial
   if (env['TESSERA_MODEL_POOLS']) input.modelPools = pairsOf(env['TESSERA_MODEL_POOLS']);
   if (env['TESSERA_STRIPE_WEBHOOK_SECRETS']) input.stripeWebhookSecrets = listOf(env['TESSERA_STRIPE_WEBHOOK_SECRETS']);
   if (env['TESSERA_KAFKA_BROKERS']) input.kafkaBrokers = listOf(env['TESSERA_KAFKA_BROKERS']);
+  const kafka = kafkaFromEnvironment(env);
+  if (Object.keys(kafka).length > 0) input.kafka = kafka;
   const s3 = Object.entries(s3Environment).flatMap(([name, key]) => (env[name] ? [[key, env[name]]] : []));
   if (s3.length > 0) input.s3 = Object.fromEntries(s3);
   input.telemetry = telemetryFromEnvironment(env);
