@@ -42,10 +42,20 @@ describe('configuration', () => {
     });
   });
 
-  it.each(Object.keys(cluster).filter((name) => name !== 'TESSERA_PROFILE'))('says what is missing when the cluster profile is not told %s', (name) => {
+  it('takes Amazon’s own S3 and a role where neither a server nor a key is named', () => {
+    const { TESSERA_S3_ENDPOINT: _, TESSERA_S3_ACCESS_KEY_ID: _id, TESSERA_S3_SECRET_ACCESS_KEY: _secret, ...rest } = cluster;
+    expect(configFromEnvironment(rest).s3).toEqual({ region: 'us-east-1', bucket: 'tessera' });
+  });
+
+  it.each(Object.keys(cluster).filter((name) => !['TESSERA_PROFILE', 'TESSERA_S3_ENDPOINT'].includes(name)))('says what is missing when the cluster profile is not told %s', (name) => {
     const { [name]: _, ...rest } = cluster as Record<string, string>;
     const setting = name.startsWith('TESSERA_S3') ? /Setting s3\.\w+:/ : new RegExp(`needs it; set ${name}$`);
     expect(() => configFromEnvironment(rest)).toThrow(setting);
+  });
+
+  it('says what is missing when the cluster profile is told nothing of S3', () => {
+    const rest = Object.fromEntries(Object.entries(cluster).filter(([name]) => !name.startsWith('TESSERA_S3')));
+    expect(() => configFromEnvironment(rest)).toThrow(/Setting s3: the cluster profile needs it; set TESSERA_S3_BUCKET/);
   });
 
   it('needs no server in the single profile', () => {

@@ -8,14 +8,22 @@ import { telemetryFromEnvironment, telemetrySettings } from './telemetry/setting
 const connectionString = (...protocols: readonly string[]) =>
   z.string().refine((text) => protocols.some((protocol) => text.startsWith(`${protocol}//`) && text.length > protocol.length + 2), `must begin with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`);
 
-const s3Schema = z.object({
-  endpoint: z.url(),
+const s3Fields = z.object({
+  /** Absent: Amazon's, in the region. */
+  endpoint: z.url().optional(),
   /** How clients reach the endpoint, where that differs from how we do: signed links begin with it. */
   publicEndpoint: z.url().optional(),
   region: z.string().min(1).default('us-east-1'),
   bucket: z.string().min(3),
-  accessKeyId: z.string().min(1),
-  secretAccessKey: z.string().min(1),
+  /** Both or neither; absent: those of a role, found as Amazon's tools find them. */
+  accessKeyId: z.string().min(1).optional(),
+  secretAccessKey: z.string().min(1).optional(),
+});
+
+const s3Schema = s3Fields.superRefine(({ accessKeyId, secretAccessKey }, context) => {
+  const pair = 'set TESSERA_S3_ACCESS_KEY_ID and TESSERA_S3_SECRET_ACCESS_KEY, or neither to use a role';
+  if (accessKeyId !== undefined && secretAccessKey === undefined) context.addIssue({ code: 'custom', path: ['secretAccessKey'], message: `an access key needs its secret; ${pair}` });
+  if (accessKeyId === undefined && secretAccessKey !== undefined) context.addIssue({ code: 'custom', path: ['accessKeyId'], message: `a secret needs its access key; ${pair}` });
 });
 export type S3Settings = z.infer<typeof s3Schema>;
 
@@ -24,7 +32,7 @@ const clusterSettings = {
   mongoUrl: 'TESSERA_MONGO_URL',
   kafkaBrokers: 'TESSERA_KAFKA_BROKERS',
   redisUrl: 'TESSERA_REDIS_URL',
-  s3: 'TESSERA_S3_ENDPOINT, TESSERA_S3_BUCKET, TESSERA_S3_ACCESS_KEY_ID and TESSERA_S3_SECRET_ACCESS_KEY',
+  s3: 'TESSERA_S3_BUCKET, and TESSERA_S3_ENDPOINT unless it is Amazon’s',
 } as const;
 
 /** Everything a process may be told, parsed once at start. Nothing below reads `process.env`. */
