@@ -36,6 +36,14 @@ describe('the values of the chart', () => {
     ['models in a claim that is not named', 'workers.defaults.models.source=claim', 'set models.existingClaim'],
     ['models from an image that is not named', 'workers.defaults.models.source=init', 'set models.init.image'],
     ['an ingress without a host', 'ingress.enabled=true', 'Set ingress.host'],
+    ['a mechanism of Kafka without a user', 'kafka.sasl.mechanism=plain', 'Set kafka.sasl.existingSecret'],
+    ['a user of Kafka without a mechanism', 'kafka.sasl.existingSecret=kafka', 'Set kafka.sasl.mechanism'],
+    ['a mechanism of Kafka that is unknown', 'kafka.sasl.mechanism=gssapi', 'kafka/sasl/mechanism'],
+    ['certificates for brokers that are not named', 'kafka.brokers=null,kafka.tls.enabled=true', 'Set kafka.brokers: kafka.tls'],
+    ['a key as well as a role', 's3.role.enabled=true', 'Set secrets.s3.existingSecret or s3.role.enabled'],
+    ['annotations of a role that is off', 's3.role.annotations.a=b', 'Set s3.role.enabled as well'],
+    ['annotations of a role without accounts', 'secrets.s3.existingSecret=,s3.role.enabled=true,s3.role.annotations.a=b,serviceAccounts.create=false', 'Set serviceAccounts.create'],
+    ['a bucket without a name', 's3.bucket=', 'Set s3.bucket'],
     ['a route without a gateway', 'httpRoute.enabled=true', 'Set httpRoute.parentRefs'],
   ];
   it.each(refused)('are refused with a sentence: %s', async (_, setting, words) => {

@@ -87,14 +87,19 @@ describe.each(variantNames)('the processes of the chart with %s values', (varian
   });
 
   it('get their secrets by reference', () => {
-    const secret = /MONGO_URL|REDIS_URL|SECRET|ACCESS_KEY|API_KEY|HEADERS/;
+    const secret = /MONGO_URL|PASSWORD|REDIS_URL|SECRET|ACCESS_KEY|API_KEY|HEADERS/;
     // What a process would mint for itself, each of them another, and lose with its pod.
     const gateway = ownContainers(manifestsOf(variant)).find(({ container }) => container.name === 'gateway')!;
     for (const name of ['TESSERA_API_KEY', 'TESSERA_SECRETS_KEY']) expect(gateway.container.env).toContainEqual({ name, valueFrom: { secretKeyRef: expect.anything() } });
     for (const { container } of ownContainers(manifestsOf(variant))) {
       const given = container.env!.filter(({ name }) => secret.test(name));
-      const ofStores = ['TESSERA_MONGO_URL', 'TESSERA_REDIS_URL', 'TESSERA_S3_ACCESS_KEY_ID', 'TESSERA_S3_SECRET_ACCESS_KEY'];
-      expect(given.map(({ name }) => name).filter((name) => ofStores.includes(name))).toEqual(container.name === 'worker' ? [] : ofStores);
+      const ofStores = [
+        'TESSERA_MONGO_URL',
+        ...(['gateway', 'generation'].includes(container.name) ? ['TESSERA_REDIS_URL'] : []),
+        ...(container.name === 'storage' && variant !== 'managed' ? ['TESSERA_S3_ACCESS_KEY_ID', 'TESSERA_S3_SECRET_ACCESS_KEY'] : []),
+        ...(variant === 'managed' || variant === 'full' ? ['TESSERA_KAFKA_PASSWORD'] : []),
+      ];
+      expect(given.map(({ name }) => name).filter((name) => /MONGO|REDIS|S3|KAFKA/.test(name))).toEqual(container.name === 'worker' ? [] : ofStores);
       for (const { value, valueFrom } of given) expect({ value, name: valueFrom?.secretKeyRef?.name }).toEqual({ value: undefined, name: expect.any(String) });
     }
     const shared = ofKind(manifestsOf(variant), 'ConfigMap').flatMap(({ data }) => Object.keys(data ?? {}));
@@ -116,7 +121,12 @@ describe('what a process needs outside', () => {
 
   it('is reached at the ports that its settings name', () => {
     const ports = egressOf('full', 'storage').flatMap((rule: { ports: { port: number }[] }) => rule.ports.map(({ port }) => port));
-    expect(ports).toEqual([27017, 9093, 6379, 9000, 4318]);
+    expect(ports).toEqual([27017, 9093, 9000, 4318]);
+  });
+
+  it('is, for a bucket by a role, also whoever hands out its credentials', () => {
+    const ports = egressOf('managed', 'storage').flatMap((rule: { ports: { port: number }[] }) => rule.ports.map(({ port }) => port));
+    expect(ports).toEqual([27017, 9096, 443, 443]);
   });
 
   it('is for a worker nothing but the cluster itself, and a collector', () => {
@@ -128,6 +138,42 @@ describe('what a process needs outside', () => {
     const blocks = (variant: Variant) => JSON.stringify(egressOf(variant, 'gateway').at(-1));
     expect(blocks('least')).toContain('"cidr":"0.0.0.0/0","except":["10.0.0.0/8"');
     expect(blocks('full')).not.toContain('except');
+  });
+});
+
+describe('the brokers of Kafka', () => {
+  const services = (variant: Variant) => ownContainers(manifestsOf(variant)).filter(({ container }) => container.name !== 'worker');
+
+  it('are spoken to as the values say', () => {
+    for (const [variant, settings] of [['least', undefined], ['managed', { tls: {}, sasl: { mechanism: 'scram-sha-512' } }], ['full', { tls: { client: {} }, sasl: { mechanism: 'scram-sha-512', username: 'tessera' } }]] as const) {
+      for (const { container } of services(variant)) {
+        const { kafka } = configFromEnvironment(settingsOf(variant, container));
+        if (settings === undefined) expect(kafka).toBeUndefined();
+        else expect(kafka).toMatchObject(settings);
+      }
+    }
+  });
+
+  it('have their certificates where the processes look for them', () => {
+    for (const { workload, container } of services('full')) {
+      const mounted = container.volumeMounts!.flatMap(({ name, mountPath }) => workload.pod.volumes!.find((volume) => volume.name === name)!.secret?.items.map(({ key, path: file }) => [`${mountPath}/${file}`, key]) ?? []);
+      const told = Object.entries(settingsOf('full', container)).filter(([name]) => /^TESSERA_KAFKA_\w+_FILE$/.test(name)).map(([, file]) => file);
+      expect(Object.fromEntries(mounted)).toEqual({ [told[0]!]: 'ca.crt', [told[1]!]: 'user.crt', [told[2]!]: 'user.key' });
+    }
+  });
+});
+
+describe('a role for the bucket', () => {
+  it('is that of the storage service alone, the only one that reaches it', () => {
+    const roles = ofKind(manifestsOf('managed'), 'ServiceAccount').map(({ metadata }) => [metadata.name, metadata.annotations?.['eks.amazonaws.com/role-arn']]);
+    const role = 'arn:aws:iam::123456789012:role/tessera';
+    expect(Object.fromEntries(roles)).toEqual({ 'try-tessera-gateway': undefined, 'try-tessera-billing': undefined, 'try-tessera-generation': undefined, 'try-tessera-storage': role, 'try-tessera-worker': undefined });
+    for (const { workload } of ownContainers(manifestsOf('managed'))) expect(roles.map(([name]) => name)).toContain(workload.pod.serviceAccountName);
+  });
+
+  it('stands in for a key, and Amazon for a server', () => {
+    const { container } = ownContainers(manifestsOf('managed')).find(({ container: { name } }) => name === 'storage')!;
+    expect(configFromEnvironment(settingsOf('managed', container)).s3).toEqual({ region: 'eu-central-1', bucket: 'tessera-pictures' });
   });
 });
 

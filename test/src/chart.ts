@@ -19,6 +19,7 @@ export type Container = {
   readonly restartPolicy?: string;
   readonly resources?: { readonly requests?: object; readonly limits?: Readonly<Record<string, unknown>> };
   readonly securityContext?: Readonly<Record<string, unknown>>;
+  readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string; readonly readOnly?: boolean }[];
 } & Partial<Record<'startupProbe' | 'livenessProbe' | 'readinessProbe', Probe>>;
 export type PodSpec = {
   readonly containers: readonly Container[];
@@ -27,12 +28,13 @@ export type PodSpec = {
   readonly terminationGracePeriodSeconds?: number;
   readonly automountServiceAccountToken?: boolean;
   readonly serviceAccountName?: string;
+  readonly volumes?: readonly { readonly name: string; readonly secret?: { readonly secretName: string; readonly items: readonly { readonly key: string; readonly path: string }[] } }[];
 };
 /** An object of the rendered chart, as far as the checks read it. */
 export type Manifest = {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string; readonly labels?: Labels };
+  readonly metadata: { readonly name: string; readonly namespace?: string; readonly labels?: Labels; readonly annotations?: Labels };
   readonly data?: Readonly<Record<string, string>>;
   readonly spec: any;
 };
@@ -51,7 +53,7 @@ const tool = (variable: string): string => {
 export const helm = async (...args: readonly string[]): Promise<string> => (await run(tool('TESSERA_TEST_HELM'), args, { maxBuffer: outputBytesMax })).stdout;
 export const validate = (...args: readonly string[]): Promise<{ stdout: string; stderr: string }> => run(tool('TESSERA_TEST_KUBERNETES_VALIDATE'), args, { maxBuffer: outputBytesMax });
 
-/** The ways in which the chart is checked: the least that must be said, everything brought along, every switch on. */
+/** The ways in which the chart is checked: the least that must be said, everything brought along, every switch on, a role and no server of S3. */
 export const variants = {
   least: [
     '--set', 'secrets.apiKey.existingSecret=owner,secrets.sealing.existingSecret=owner,secrets.mongodb.existingSecret=stores,secrets.redis.existingSecret=stores,secrets.s3.existingSecret=s3',
@@ -59,6 +61,7 @@ export const variants = {
   ],
   dev: ['--values', path.join(chartFolder, 'values-dev.yaml')],
   full: ['--values', path.join(chartFolder, 'ci/full-values.yaml')],
+  managed: ['--values', path.join(chartFolder, 'ci/managed-values.yaml')],
 } as const;
 export type Variant = keyof typeof variants;
 export const variantNames = Object.keys(variants) as Variant[];

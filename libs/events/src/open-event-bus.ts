@@ -1,6 +1,7 @@
 import type { Documents } from '@tessera/documents/documents.js';
 import type { EventLog } from '@tessera/documents/event-log.js';
 import type { Outbox } from '@tessera/documents/outbox.js';
+import type { KafkaSettings } from '@tessera/platform/kafka-settings.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { EmbeddedEventBus } from './embedded/embedded-event-bus.js';
 import type { EventBus } from './event-bus.js';
@@ -13,8 +14,8 @@ type CommonOptions = {
 };
 /** The log that lies beside the documents. */
 export type EmbeddedOptions = CommonOptions & { readonly eventLog: EventLog };
-/** Topics on `host:port` of some brokers, fed from the outbox that lies beside the documents. */
-export type ClusterOptions = CommonOptions & { readonly outbox: Outbox; readonly kafkaBrokers: readonly string[] };
+/** Topics on `host:port` of some brokers, spoken to as `kafka` says, fed from the outbox that lies beside the documents. */
+export type ClusterOptions = CommonOptions & { readonly outbox: Outbox; readonly kafkaBrokers: readonly string[]; readonly kafka?: KafkaSettings | undefined };
 
 /** The event bus that fits the document store. Stop it before the store is closed. */
 export function openEventBus(options: EmbeddedOptions): EventBus;

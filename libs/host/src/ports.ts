@@ -74,9 +74,9 @@ function openStore({ profile, dataDir, mongoUrl = '' }: Config, logger: Logger):
   return profile === 'cluster' ? openDocuments({ profile, mongoUrl, logger }) : openDocuments({ dataDir, logger });
 }
 
-async function openBus(store: OpenDocuments | OpenClusterDocuments, { kafkaBrokers = [] }: Config, logger: Logger): Promise<EventBus> {
+async function openBus(store: OpenDocuments | OpenClusterDocuments, { kafkaBrokers = [], kafka }: Config, logger: Logger): Promise<EventBus> {
   const { documents } = store;
-  return 'outbox' in store ? openEventBus({ outbox: store.outbox, kafkaBrokers, documents, logger }) : openEventBus({ eventLog: store.eventLog, documents, logger });
+  return 'outbox' in store ? openEventBus({ outbox: store.outbox, kafkaBrokers, kafka, documents, logger }) : openEventBus({ eventLog: store.eventLog, documents, logger });
 }
 
 @Global()

@@ -42,15 +42,15 @@ describe('configuration', () => {
     });
   });
 
-  it.each(Object.keys(cluster).filter((name) => !['TESSERA_PROFILE', 'TESSERA_REDIS_URL'].includes(name)))('says what is missing when the cluster profile is not told %s', (name) => {
+  it('takes Amazon’s own S3 and a role where neither a server nor a key is named', () => {
+    const { TESSERA_S3_ENDPOINT: _, TESSERA_S3_ACCESS_KEY_ID: _id, TESSERA_S3_SECRET_ACCESS_KEY: _secret, ...rest } = cluster;
+    expect(configFromEnvironment(rest).s3).toEqual({ region: 'us-east-1', bucket: 'tessera' });
+  });
+
+  it.each(Object.keys(cluster).filter((name) => !['TESSERA_PROFILE', 'TESSERA_REDIS_URL', 'TESSERA_S3_ENDPOINT'].includes(name)))('says what is missing when the cluster profile is not told %s', (name) => {
     const { [name]: _, ...rest } = cluster as Record<string, string>;
     const setting = name.startsWith('TESSERA_S3') ? /Setting s3\.\w+:/ : new RegExp(`needs it; set ${name}$`);
     expect(() => configFromEnvironment(rest)).toThrow(setting);
-  });
-
-  it('needs no server in the single profile', () => {
-    expect(configFromEnvironment({})).toMatchObject({ profile: 'single' });
-    expect(configFromEnvironment({ TESSERA_PROFILE: 'single' }).redisUrl).toBeUndefined();
   });
 
   it('leaves it to the services that use them to ask for Redis and S3', () => {
@@ -58,10 +58,16 @@ describe('configuration', () => {
     expect(configFromEnvironment({ TESSERA_PROFILE, TESSERA_MONGO_URL, TESSERA_KAFKA_BROKERS })).toMatchObject({ profile: 'cluster' });
   });
 
+  it('needs no server in the single profile', () => {
+    expect(configFromEnvironment({})).toMatchObject({ profile: 'single' });
+    expect(configFromEnvironment({ TESSERA_PROFILE: 'single' }).redisUrl).toBeUndefined();
+  });
+
   it.each([
     ['TESSERA_MONGO_URL', 'postgres://user:hidden@db'],
     ['TESSERA_REDIS_URL', 'user:hidden@cache'],
     ['TESSERA_S3_ENDPOINT', 'hidden s3'],
+    ['TESSERA_KAFKA_PASSWORD', 'hidden'],
   ])('does not repeat what was wrong with %s, for it may hold a password', (name, value) => {
     const complaint = (() => {
       try {

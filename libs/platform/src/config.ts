@@ -1,20 +1,29 @@
 import os from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
+import { kafkaFromEnvironment, kafkaSettings } from './kafka-settings.js';
 import { telemetryFromEnvironment, telemetrySettings } from './telemetry/settings.js';
 
 /** Refused without repeating it: it may hold a password. */
 const connectionString = (...protocols: readonly string[]) =>
   z.string().refine((text) => protocols.some((protocol) => text.startsWith(`${protocol}//`) && text.length > protocol.length + 2), `must begin with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`);
 
-const s3Schema = z.object({
-  endpoint: z.url(),
+const s3Fields = z.object({
+  /** Absent: Amazon's, in the region. */
+  endpoint: z.url().optional(),
   /** How clients reach the endpoint, where that differs from how we do: signed links begin with it. */
   publicEndpoint: z.url().optional(),
   region: z.string().min(1).default('us-east-1'),
   bucket: z.string().min(3),
-  accessKeyId: z.string().min(1),
-  secretAccessKey: z.string().min(1),
+  /** Both or neither; absent: those of a role, found as Amazon's tools find them. */
+  accessKeyId: z.string().min(1).optional(),
+  secretAccessKey: z.string().min(1).optional(),
+});
+
+const s3Schema = s3Fields.superRefine(({ accessKeyId, secretAccessKey }, context) => {
+  const pair = 'set TESSERA_S3_ACCESS_KEY_ID and TESSERA_S3_SECRET_ACCESS_KEY, or neither to use a role';
+  if (accessKeyId !== undefined && secretAccessKey === undefined) context.addIssue({ code: 'custom', path: ['secretAccessKey'], message: `an access key needs its secret; ${pair}` });
+  if (accessKeyId === undefined && secretAccessKey !== undefined) context.addIssue({ code: 'custom', path: ['accessKeyId'], message: `a secret needs its access key; ${pair}` });
 });
 export type S3Settings = z.infer<typeof s3Schema>;
 
@@ -63,6 +72,8 @@ const schema = z.object({
   mongoUrl: connectionString('mongodb:', 'mongodb+srv:').optional(),
   /** `host:port` of some brokers; they tell about the others. */
   kafkaBrokers: z.array(z.string().regex(/^\S+:\d+$/, 'a broker is host:port')).min(1).optional(),
+  /** TLS and SASL; absent: neither. */
+  kafka: kafkaSettings.optional(),
   redisUrl: connectionString('redis:', 'rediss:').optional(),
   s3: s3Schema.optional(),
   /** Serves `/healthz`, `/readyz` and `/metrics` apart from everything else; 0: not at all. */
@@ -151,6 +162,8 @@ export function configFromEnvironment(env: NodeJS.ProcessEnv, overrides: Partial
   if (env['TESSERA_MODEL_POOLS']) input.modelPools = pairsOf(env['TESSERA_MODEL_POOLS']);
   if (env['TESSERA_STRIPE_WEBHOOK_SECRETS']) input.stripeWebhookSecrets = listOf(env['TESSERA_STRIPE_WEBHOOK_SECRETS']);
   if (env['TESSERA_KAFKA_BROKERS']) input.kafkaBrokers = listOf(env['TESSERA_KAFKA_BROKERS']);
+  const kafka = kafkaFromEnvironment(env);
+  if (Object.keys(kafka).length > 0) input.kafka = kafka;
   const s3 = Object.entries(s3Environment).flatMap(([name, key]) => (env[name] ? [[key, env[name]]] : []));
   if (s3.length > 0) input.s3 = Object.fromEntries(s3);
   input.telemetry = telemetryFromEnvironment(env);

@@ -5,7 +5,7 @@ export type Logger = PinoLogger;
 export type LogLevel = 'silent' | 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace';
 
 /** Names of what must not be read in a log. A connection string may hold a password. */
-const secrets = ['authorization', 'apiKey', 'secret', 'secretAccessKey', 'mongoUrl', 'redisUrl'];
+const secrets = ['authorization', 'apiKey', 'secret', 'secretAccessKey', 'password', 'mongoUrl', 'redisUrl'];
 
 /** JSON lines on stderr, so that a command's own output stays clean. Secrets never reach a log: keys and headers that hold them are redacted here once. */
 export function createLogger(level: LogLevel, name: string): Logger {

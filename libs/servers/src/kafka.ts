@@ -3,7 +3,9 @@ import { existsSync } from 'node:fs';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 import { runProgram } from './installations.js';
+import { firstUsers, guard } from './kafka-guard.js';
 import { answers, freeLoopbackPort } from './loopback.js';
+import { loopbackCertificate } from './loopback-certificate.js';
 import type { Command, Installation, Launch, RunningServer, ServerOptions, ServerRecipe } from './running-server.js';
 import { startServer } from './start-server.js';
 
@@ -64,22 +66,31 @@ function java(folder: string, mainClass: string, args: readonly string[]): Comma
 const starting = (installation: Installation, properties: string): Command => ('program' in installation ? { program: installation.program, args: [properties] } : java(installation.folder, 'kafka.Kafka', [properties]));
 
 /** A log folder carries the name of its cluster before a broker takes it: once for each data folder. */
-async function format(installation: Installation, properties: string): Promise<void> {
+async function format(installation: Installation, properties: string, users: readonly string[]): Promise<void> {
   // Base64 for URLs has a dash, and an id that begins with one would be taken for an option.
   const clusterId = Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url').replace(/^-/, 'A');
-  const args = ['format', '-t', clusterId, '-c', properties];
+  const args = ['format', '-t', clusterId, '-c', properties, ...users];
   const { program, args: all } = 'program' in installation ? { program: path.join(path.dirname(installation.program), 'kafka-storage.sh'), args } : java(installation.folder, 'kafka.tools.StorageTool', args);
   await runProgram(program, all);
 }
 
-async function command({ installation, dataDir, port }: Launch & { readonly installation: Installation }, advertisedPort = port): Promise<Command> {
+type Reached = {
+  /** Clients are sent there, to a proxy, once they have asked the broker where it is; absent: to itself. */
+  readonly advertisedPort?: number | undefined;
+  /** TLS and users at the broker's port, certificates of clients at this one; absent: anybody may come in the open. */
+  readonly mutualPort?: number | undefined;
+};
+
+async function command({ installation, dataDir, port }: Launch & { readonly installation: Installation }, { advertisedPort = port, mutualPort }: Reached = {}): Promise<Command> {
   const broker = `127.0.0.1:${port}`;
   const controller = `127.0.0.1:${await freeLoopbackPort()}`;
   const logDir = path.join(dataDir, 'logs');
   const properties = path.join(dataDir, 'server.properties');
-  const lines = Object.entries(settings({ broker, advertised: `127.0.0.1:${advertisedPort}`, controller, voter: controller }, logDir)).map(([name, value]) => `${name}=${value}\n`);
+  const open = settings({ broker, advertised: `127.0.0.1:${advertisedPort}`, controller, voter: controller }, logDir);
+  const guarded = mutualPort === undefined ? {} : await guard({ sasl: port, mutual: mutualPort, inside: await freeLoopbackPort() }, controller, dataDir);
+  const lines = Object.entries({ ...open, ...guarded }).map(([name, value]) => `${name}=${value}\n`);
   await fs.writeFile(properties, lines.join(''));
-  if (!existsSync(path.join(logDir, 'meta.properties'))) await format(installation, properties);
+  if (!existsSync(path.join(logDir, 'meta.properties'))) await format(installation, properties, mutualPort === undefined ? [] : firstUsers());
   return starting(installation, properties);
 }
 
@@ -115,7 +126,19 @@ export const kafkaRecipe = {
 
 /** @param advertisedPort clients are sent there, to a proxy, once they have asked the broker where it is; absent: to itself. Native only. */
 export function startKafka({ advertisedPort, ...options }: ServerOptions & { readonly advertisedPort?: number } = {}): Promise<RunningServer> {
-  if (advertisedPort === undefined) return startServer(kafkaRecipe, options);
+  return advertisedPort === undefined ? startServer(kafkaRecipe, options) : startServer(native({ advertisedPort }), options);
+}
+
+/** Lets nobody in without TLS, and at `url` only the users of `kafkaUsers`. Native only: the image cannot be given the certificate, for its files are those of its own machine. */
+export async function startGuardedKafka(): Promise<RunningServer & { readonly mutualUrl: string }> {
+  const mutualPort = await freeLoopbackPort();
+  const recipe = native({ mutualPort });
+  // What is asked before anybody says who they are goes through TLS as well.
+  const server = await startServer({ ...recipe, isReady: (port) => answers(port, apiVersions.question, apiVersions.answer, loopbackCertificate) });
+  return { ...server, mutualUrl: kafkaRecipe.url(mutualPort) };
+}
+
+function native(reached: Reached): ServerRecipe {
   const { docker: _docker, ...recipe } = kafkaRecipe;
-  return startServer({ ...recipe, native: { ...recipe.native, command: (launch) => command(launch, advertisedPort) } }, options);
+  return { ...recipe, native: { ...recipe.native, command: (launch) => command(launch, reached) } };
 }

@@ -1,4 +1,5 @@
 import net from 'node:net';
+import tls from 'node:tls';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /**
@@ -29,10 +30,11 @@ export function canListen(port: number): Promise<boolean> {
 /** Long enough for a busy machine, short enough to ask again soon. */
 const answerWithinMs = 2_000;
 
-/** Whether the port sends `expected` back for `question`. */
-export function answers(port: number, question: string, expected: string): Promise<boolean> {
+/** Whether the port sends `expected` back for `question`; through TLS where a certificate is named that it must have. */
+export function answers(port: number, question: string, expected: string, ca?: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = net.connect(port, '127.0.0.1', () => socket.write(question));
+    const ask = () => socket.write(question);
+    const socket = ca === undefined ? net.connect(port, '127.0.0.1', ask) : tls.connect({ port, host: '127.0.0.1', ca }, ask);
     const finish = (isAnswered: boolean) => {
       socket.destroy();
       resolve(isAnswered);

@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createLogger } from '@tessera/platform/logger.js';
-import { loopbackCertificate, loopbackKey } from './fixtures/loopback-certificate.js';
+import { loopbackCertificate, loopbackKey } from '@tessera/servers/loopback-certificate.js';
 import { podAccess, PodDeletionCost } from './pod.js';
 
 const annotation = 'controller.kubernetes.io/pod-deletion-cost';

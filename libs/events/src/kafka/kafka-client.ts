@@ -1,6 +1,7 @@
 import type { Logger } from '@tessera/platform/logger.js';
 import kafkajs from 'kafkajs';
 import { coPartitionAssigner } from './co-partition-assigner.js';
+import type { KafkaSecurity } from './kafka-security.js';
 
 const { Kafka, logLevel, Partitioners } = kafkajs;
 
@@ -21,8 +22,10 @@ const partitionBytesMax = 512 * 1024;
 /** The client's own lines are for whoever debugs it: what an operator can act on, the bus logs itself. */
 const logCreator = (logger: Logger) => () => (entry: kafkajs.LogEntry) => logger.debug({ kafka: entry.log, namespace: entry.namespace }, 'kafkajs');
 
-export function kafkaClient(brokers: readonly string[], clientId: string, logger: Logger): kafkajs.Kafka {
-  return new Kafka({ clientId, brokers: [...brokers], connectionTimeout: connectMsMax, requestTimeout: requestMsMax, retry, logLevel: logLevel.INFO, logCreator: logCreator(logger) });
+export function kafkaClient(brokers: readonly string[], { ssl, sasl }: KafkaSecurity, clientId: string, logger: Logger): kafkajs.Kafka {
+  // A user of its own: the client keeps its state of the mechanism in there.
+  const security = { ...(ssl === undefined ? {} : { ssl }), ...(sasl === undefined ? {} : { sasl: { ...sasl } }) };
+  return new Kafka({ clientId, brokers: [...brokers], ...security, connectionTimeout: connectMsMax, requestTimeout: requestMsMax, retry, logLevel: logLevel.INFO, logCreator: logCreator(logger) });
 }
 
 /** One request in flight, numbered: the broker drops repeats and notices gaps, so a retry neither doubles nor reorders. */

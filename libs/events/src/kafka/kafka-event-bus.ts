@@ -2,17 +2,18 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { DescMessage, Message, MessageShape } from '@bufbuild/protobuf';
 import type { Documents } from '@tessera/documents/documents.js';
 import type { Outbox } from '@tessera/documents/outbox.js';
-import { failedPrecondition, internal, unavailable } from '@tessera/platform/errors.js';
+import { failedPrecondition, internal } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import type { Admin, Kafka } from 'kafkajs';
 import { DeadLetters } from '../dead-letters.js';
 import { Deliveries, type Handle, type Retry } from '../deliveries.js';
 import { EventBus, type DeadLetter, type EventHandler } from '../event-bus.js';
 import { relayed } from '../event-spans.js';
+import { brokerError, connectionFailure } from './broker-failures.js';
 import { KafkaGroup } from './kafka-group.js';
 import { readLag } from './lag.js';
 import { RecordWriter } from './record-writer.js';
-import { brokerError, checkInstallation, ensureTopics, topicOf } from './topics.js';
+import { checkInstallation, ensureTopics, topicOf } from './topics.js';
 
 /** How often `drain` looks; only tests and orderly ends wait there. */
 const lookEveryMs = 10;
@@ -51,7 +52,7 @@ export class KafkaEventBus extends EventBus {
     deliveries.subscriptions.set(schema.typeName, { schema, handle });
   }
 
-  /** Throws FailedPrecondition `topic_missing` | `topic_unsuitable` | `invalid_installation`, Unavailable `broker_unavailable`. */
+  /** Throws FailedPrecondition `broker_refused` | `topic_missing` | `topic_unsuitable` | `invalid_installation`, Unavailable `broker_unavailable`. */
   async start(): Promise<void> {
     if (this.state !== 'new') return;
     this.state = 'started';
@@ -130,10 +131,16 @@ export class KafkaEventBus extends EventBus {
   }
 
   private connect(): Promise<void> {
-    this.connected ??= this.admin.connect().catch((error: Error) => {
+    this.connected ??= this.askIn().catch((error: unknown) => {
       this.connected = undefined;
-      throw unavailable('broker_unavailable', `Kafka at ${this.brokers.join(', ')} cannot be reached (${error.message}); check kafkaBrokers and that the broker runs.`, { cause: error });
+      throw connectionFailure(error, this.brokers);
     });
     return this.connected;
+  }
+
+  /** A connection alone says little: a broker that wants a user accepts it, and hangs up at the first question. */
+  private async askIn(): Promise<void> {
+    await this.admin.connect();
+    await this.admin.describeCluster();
   }
 }

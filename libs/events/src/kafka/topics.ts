@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { failedPrecondition, unavailable } from '@tessera/platform/errors.js';
+import { failedPrecondition } from '@tessera/platform/errors.js';
 import kafkajs from 'kafkajs';
+import { brokerError } from './broker-failures.js';
 
 /** Bounds how many processes of one group can share its work. Keys move to other partitions when it changes, so it is chosen generously once. */
 const partitionsPerTopic = 12;
@@ -63,10 +64,4 @@ async function checkCleanup(admin: kafkajs.Admin, topics: readonly string[]): Pr
     const policy = configEntries.find(({ configName }) => configName === 'cleanup.policy')?.configValue;
     if (policy?.includes('compact')) throw failedPrecondition('topic_unsuitable', `The topic ${resourceName} is compacted, which drops events: set its cleanup.policy to delete.`);
   }
-}
-
-/** What an exception of the client is in our taxonomy. */
-export function brokerError(error: unknown): Error {
-  if (error instanceof kafkajs.KafkaJSError) return unavailable('broker_unavailable', `Kafka does not answer as it should: ${error.message}`, { cause: error, retryAfterMs: 1000 });
-  return error as Error;
 }

@@ -176,6 +176,23 @@ describe('a bucket: trouble', () => {
     expect(String(failure)).not.toContain('guessed-wrong');
   });
 
+  it('finds a key in the environment where it is told of none, and signs links with it', async () => {
+    const before = { ...process.env };
+    const withoutKey = { accessKeyId: undefined, secretAccessKey: undefined };
+    try {
+      Object.assign(process.env, { AWS_ACCESS_KEY_ID: s3Access.accessKeyId, AWS_SECRET_ACCESS_KEY: s3Access.secretAccessKey });
+      const roaming = await open(withoutKey);
+      await roaming.put('roaming/one', Buffer.from('x'), octets);
+      expect((await fetch(await roaming.signDownload('roaming/one', Date.now() + hourMs))).status).toBe(200);
+      await roaming.close();
+      // This server hands out no sessions, so it knows none: that it refuses ours shows that it is told of it.
+      process.env['AWS_SESSION_TOKEN'] = 'a-session';
+      await expect(open(withoutKey)).rejects.toMatchObject({ reason: 'object_store_refused', message: expect.stringMatching(/temporary credentials expired or unknown/) });
+    } finally {
+      process.env = before;
+    }
+  });
+
   it('needs to be told its bucket', async () => {
     await expect(openObjectStore({ profile: 'cluster', dataDir: 'unused', publicUrl: () => 'unused' })).rejects.toMatchObject({ reason: 'object_store_not_configured' });
   });

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { createHash } from 'node:crypto';
-import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, S3Client, type GetObjectCommandOutput, type HeadObjectCommandOutput } from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, S3Client, type GetObjectCommandOutput, type HeadObjectCommandOutput, type S3ClientConfig } from '@aws-sdk/client-s3';
 import type { Clock } from '@tessera/platform/clock.js';
 import type { S3Settings } from '@tessera/platform/config.js';
 import { internal } from '@tessera/platform/errors.js';
@@ -50,7 +50,10 @@ export class S3ObjectStore extends ObjectStore {
 
   /** Throws a sentence that says what to do when the server, the bucket or the credentials are not right. Uploads that dead processes left unfinished are removed. */
   static async open(settings: S3Settings, clock: Clock, logger: Logger): Promise<S3ObjectStore> {
-    const store = new S3ObjectStore(clientFor(settings, settings.endpoint), clientFor(settings, settings.publicEndpoint ?? settings.endpoint), settings.bucket, clock);
+    const client = clientFor(settings, settings.endpoint, credentialsOf(settings));
+    // One source of credentials for both: a role is asked once, and a link carries the same session as a request.
+    const publicClient = settings.publicEndpoint === undefined ? client : clientFor(settings, settings.publicEndpoint, client.config.credentials);
+    const store = new S3ObjectStore(client, publicClient, settings.bucket, clock);
     try {
       await store.client.send(new ListObjectsV2Command({ Bucket: settings.bucket, MaxKeys: 1 }), shortly);
     } catch (error) {
@@ -192,12 +195,15 @@ function headOf(key: ObjectKey, answer: Answer, sha256: string): ObjectHead {
 }
 
 /** Path style: the bucket's name in the host's would need a DNS entry for each bucket, which servers other than Amazon's seldom have. */
-function clientFor({ region, accessKeyId, secretAccessKey }: S3Settings, endpoint: string): S3Client {
+function clientFor({ region }: S3Settings, endpoint: string | undefined, credentials: S3ClientConfig['credentials']): S3Client {
   return new S3Client({
-    endpoint,
     region,
-    forcePathStyle: true,
-    credentials: { accessKeyId, secretAccessKey },
+    ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
+    ...(credentials === undefined ? {} : { credentials }),
     requestHandler: { connectionTimeout: connectWithinMs, requestTimeout: answerWithinMs, throwOnRequestTimeout: true, socketTimeout: answerWithinMs, httpAgent: { maxSockets: socketsMax }, httpsAgent: { maxSockets: socketsMax } },
   });
 }
+
+/** Undefined: the SDK looks for those of a role, and renews them before they end. */
+const credentialsOf = ({ accessKeyId, secretAccessKey }: S3Settings): S3ClientConfig['credentials'] =>
+  accessKeyId === undefined || secretAccessKey === undefined ? undefined : { accessKeyId, secretAccessKey };
