@@ -105,6 +105,8 @@ const schema = z.strictObject({
    * conditioning graph alone follows them.
    */
   steering: z.strictObject({ contentUntil: share, contentCells: z.int().positive(), styleUntil: share }).optional(),
+  /** Pictures up to so many times as wide as high are painted in squares that overlap by so many cells. Absent: every format is cut out of one square. */
+  tiles: z.strictObject({ overlapCells: z.int().positive(), maxRatio: z.number().min(1) }).optional(),
   /** Layers of the denoiser that adapters change, in each of its blocks: its graph takes `down.<name>` and `up.<name>`. Absent: it takes no adapters. */
   adapters: z
     .strictObject({
@@ -131,7 +133,8 @@ const schema = z.strictObject({
   samplers: z.array(sampler).min(1),
   /** Absent: every thing stands as in its picture. */
   poses: poses.optional(),
-  guidance: z.strictObject({ about: z.string(), points: z.array(z.tuple([z.number(), z.number()])).min(2) }),
+  /** `twinFollows`: how much of a guide's strength the unguided twin gets, too; the less, the more closely pictures follow their guides. */
+  guidance: z.strictObject({ about: z.string(), points: z.array(z.tuple([z.number(), z.number()])).min(2), twinFollows: share.default(1) }),
   language: file,
   concepts: file,
   /** Applied one after the other while the picture must be larger than `aboveSidePx`; what is missing then is plain resampling. */

@@ -94,7 +94,7 @@ for (const entry of emojis.toSorted((a, b) => (a.order ?? 0) - (b.order ?? 0))) 
   const kept = picturesOf?.get(plain(entry.label));
   if (picturesOf && !kept) throw new Error(`No picture yet of "${entry.label}": build everything`);
   const isOneWay = entry.group === GROUP.symbols || entry.group === GROUP.flags || ONE_WAY.test(entry.label);
-  const concept = { aspect: {}, offset: {}, bytes: {}, ...kept, name: plain(entry.label), floats: curated.floats.includes(entry.label), canMirror: isOneWay ? false : undefined };
+  const concept = { aspect: {}, offset: {}, bytes: {}, ...kept, name: plain(entry.label), floats: curated.floats.includes(entry.label) || undefined, canMirror: isOneWay ? false : undefined };
   for (const [k, look] of kept ? [] : LOOKS.entries()) {
     const { webp, aspect } = await rasterise(files[k], look);
     concept.aspect[look] = aspect;

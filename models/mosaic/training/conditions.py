@@ -8,14 +8,16 @@ import torch.nn.functional as F
 
 from layers import WIDTH, Linear, layer_norm
 
-LATENT_SIDE, LATENT_CHANNELS, STEM = 16, 8, 96
-GUIDE_KINDS, GUIDE_HIDDEN, GUIDE_CHANNELS = 4, 40, 24       # edges, nearness, content, style
-EXTRA_CHANNELS = GUIDE_KINDS * GUIDE_CHANNELS + GUIDE_KINDS
-CORRECTOR_WIDTH, CORRECTOR_DILATIONS = 64, (1, 3)
-EMPHASIS = 3., 3., 1.5, 2.5          # what is likely given a guide is overdone by this, as guidance overdoes the caption; chosen by eye
+LATENT_SIDE, LATENT_CHANNELS, STEM, CELL_PX = 16, 8, 96, 8
+GUIDE_HIDDEN = 96
 STYLE_PX, STYLE_CHANNELS = 64, 56
 VIEW_HEADS, VIEW_KEY, VIEW_VALUE = 4, 16, 16
 ABSENT = 1e-6
+
+
+def nothing_at_first(layer):
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
 
 
 def blurred(latent, strength):
@@ -25,8 +27,19 @@ def blurred(latent, strength):
     return at(4) * (1 - share) + at(2) * share
 
 
-def map_encoder():
-    return nn.Sequential(nn.PixelUnshuffle(8), nn.Conv2d(64, GUIDE_HIDDEN, 1), nn.SiLU(), nn.Conv2d(GUIDE_HIDDEN, GUIDE_CHANNELS, 3, padding=1))
+class MapGuide(nn.Module):
+    """Something that lies over the picture -> what it adds to the denoiser's first features. Knows its strength, for a weak guide lies only near the truth."""
+
+    def __init__(self, inputs):
+        super().__init__()
+        self.first, self.strength = nn.Conv2d(inputs, GUIDE_HIDDEN, 1), Linear(1, GUIDE_HIDDEN)
+        self.second, self.out = nn.Conv2d(GUIDE_HIDDEN, GUIDE_HIDDEN, 3, padding=1), nn.Conv2d(GUIDE_HIDDEN, STEM, 3, padding=1)
+        nothing_at_first(self.out)
+
+    def forward(self, x, strength):
+        """x [n, inputs, 16, 16], strength [n]"""
+        hidden = F.silu(self.first(x) + self.strength(strength[:, None])[:, :, None, None])
+        return self.out(F.silu(self.second(hidden))) * strength[:, None, None, None]
 
 
 class Style(nn.Module):
@@ -36,7 +49,7 @@ class Style(nn.Module):
         super().__init__()
         widths = (3, 20, 40, STYLE_CHANNELS)
         self.layers = nn.ModuleList([nn.Conv2d(a, b, 3, 2, 1) for a, b in zip(widths, widths[1:])])
-        self.out = Linear(2 * STYLE_CHANNELS, GUIDE_CHANNELS)
+        self.out = Linear(2 * STYLE_CHANNELS, WIDTH, 0.)
 
     def forward(self, picture):
         for layer in self.layers:
@@ -47,41 +60,18 @@ class Style(nn.Module):
 
 
 class Guides(nn.Module):
-    """guide [n, 2, 128, 128] in 0..1 (edges, nearness), content [n, 8, 16, 16], style [n, 3, 64, 64] -> [n, 100, 16, 16], the strengths last."""
+    """Edges, nearness and content -> what they add to the denoiser's first features [n, 96, 16, 16]; style -> what it adds to every token of the caption [n, 256]."""
 
     def __init__(self):
         super().__init__()
-        self.edges, self.nearness, self.style = map_encoder(), map_encoder(), Style()
-        self.content = nn.Conv2d(LATENT_CHANNELS, GUIDE_CHANNELS, 3, padding=1)
+        self.edges, self.nearness, self.content = MapGuide(CELL_PX ** 2), MapGuide(CELL_PX ** 2), MapGuide(LATENT_CHANNELS)
+        self.style = Style()
 
     def forward(self, guide, guide_strength, content, content_strength, style, style_strength):
-        strengths = torch.cat([guide_strength, content_strength[:, None], style_strength[:, None]], 1)[:, :, None, None]
-        found = [self.edges(guide[:, :1] * 2 - 1), self.nearness(guide[:, 1:] * 2 - 1), self.content(blurred(content, content_strength)),
-                 self.style(style)[:, :, None, None].expand(-1, -1, LATENT_SIDE, LATENT_SIDE)]
-        weighted = [features * strengths[:, k:k + 1] for k, features in enumerate(found)]
-        return torch.cat([*weighted, strengths.expand(-1, -1, LATENT_SIDE, LATENT_SIDE)], 1)
-
-
-class Corrector(nn.Module):
-    """What the guides change in the velocity that the denoiser predicts: it sees the denoiser's last features, so that it is trained without going through it."""
-
-    def __init__(self):
-        super().__init__()
-        self.first = nn.Conv2d(STEM + 2 * LATENT_CHANNELS + EXTRA_CHANNELS, CORRECTOR_WIDTH, 3, padding=1)
-        self.condition = Linear(WIDTH, CORRECTOR_WIDTH)
-        self.inner = nn.ModuleList([nn.Conv2d(CORRECTOR_WIDTH, CORRECTOR_WIDTH, 3, padding=d, dilation=d) for d in CORRECTOR_DILATIONS * 2])
-        self.out = nn.Conv2d(CORRECTOR_WIDTH, LATENT_CHANNELS, 3, padding=1)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
-
-    def forward(self, hidden, x, t, velocity, condition, guides, emphasis=(1.,) * GUIDE_KINDS):
-        """hidden [n, 96, 16, 16], x and velocity [n, 8, 16, 16], condition [n, 256], guides as Guides made them"""
-        picture = x - t[:, None, None, None] * velocity
-        y = self.first(torch.cat([hidden, x, picture, guides], 1)) + self.condition(condition)[:, :, None, None]
-        for k in range(0, len(self.inner), 2):
-            y = y + self.inner[k + 1](F.silu(self.inner[k](F.silu(y))))
-        strongest = (guides[:, GUIDE_KINDS * GUIDE_CHANNELS:] * torch.tensor(emphasis).reshape(1, -1, 1, 1)).amax(1, keepdim=True)
-        return self.out(F.silu(y)) * strongest
+        """guide [n, 2, 128, 128] in 0..1 (edges, nearness), content [n, 8, 16, 16], style [n, 3, 64, 64] in -1..1, strengths [n, 2], [n], [n]"""
+        edges, nearness = (F.pixel_unshuffle(guide[:, k:k + 1] * 2 - 1, CELL_PX) for k in (0, 1))
+        over = self.edges(edges, guide_strength[:, 0]) + self.nearness(nearness, guide_strength[:, 1]) + self.content(blurred(content, content_strength), content_strength)
+        return over, self.style(style) * style_strength[:, None]
 
 
 class Views(nn.Module):

@@ -181,7 +181,9 @@ def export_encoder(vae):
 
 
 def export_decoder(vae):
-    write(Decoder(vae), [(torch.randn(2, LATENT_CHANNELS, LATENT_SIDE, LATENT_SIDE),)], 'decoder', ['z'], ['image'], {'z': {0: 'n'}, 'image': {0: 'n'}})
+    """Of any width: wide pictures are painted in several squares and decoded in one piece."""
+    latents = [(torch.randn(2, LATENT_CHANNELS, LATENT_SIDE, width),) for width in (LATENT_SIDE, 29)]
+    write(Decoder(vae), latents, 'decoder', ['z'], ['image'], {'z': {0: 'n', 3: 'w'}, 'image': {0: 'n', 3: 'w8'}})
 
 
 def export_layout():

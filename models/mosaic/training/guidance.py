@@ -6,7 +6,8 @@ import torch.nn.functional as F
 from conditions import STYLE_PX
 from guides import edges
 
-EDGES_SHARE, NEARNESS_SHARE, CONTENT_SHARE, STYLE_SHARE, VIEWS_SHARE = .42, .36, .25, .5, .3
+GUIDED_SHARE = .5                        # of all pictures; the shares of the kinds are of those
+EDGES_SHARE, NEARNESS_SHARE, CONTENT_SHARE, STYLE_SHARE, VIEWS_SHARE = .5, .36, .25, .4, .3
 FULL_STRENGTH_SHARE, LEAST_STRENGTH = .45, .15
 LOOSE_SHIFT, LOOSE_SCALE = .14, .12      # how far a guide of strength 0 would be from the picture, as shares of its side
 DRAWN_SHARE = .4                         # edges as someone draws them: black and white
@@ -45,10 +46,11 @@ def guide_maps(shard, rows, strength):
 def guidance(shard, rows, random):
     """The keyword arguments of Painter.prepare that stand for conditions."""
     n = len(rows)
-    strength = torch.stack([strengths(n, EDGES_SHARE), strengths(n, NEARNESS_SHARE if shard.guides is not None else 0)], 1)
-    content_strength = strengths(n, CONTENT_SHARE)
+    guided = (torch.rand(n) < GUIDED_SHARE).float()
+    strength = torch.stack([strengths(n, EDGES_SHARE, guided), strengths(n, NEARNESS_SHARE if shard.guides is not None else 0, guided)], 1)
+    content_strength = strengths(n, CONTENT_SHARE, guided)
     graded = torch.from_numpy(shard.graded[rows])
-    style_strength = torch.where(graded, torch.ones(n), strengths(n, STYLE_SHARE))   # no word says a grade: the style picture always does
+    style_strength = torch.where(graded, torch.ones(n), strengths(n, STYLE_SHARE, guided))   # no word says a grade: the style picture always does
     given = {'guide': guide_maps(shard, rows, strength), 'guide_strength': strength, 'content': torch.from_numpy(shard.latents[rows]).float(),
              'content_strength': content_strength, 'style': shard.style(rows, random), 'style_strength': style_strength}
     if shard.views is not None and random.random() < VIEWS_SHARE:

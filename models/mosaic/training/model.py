@@ -9,7 +9,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from conditions import EMPHASIS, EXTRA_CHANNELS, LATENT_SIDE, STEM, Corrector, Guides, Views
+from conditions import LATENT_SIDE, STEM, Guides, Views
 from layers import ADAPTED, NO_ADAPTERS, WIDTH, Exporting, JointBlock, Linear, Residual, TextBlock, grid_positions, layer_norm, position_norm
 from vae import LATENT_CHANNELS
 from vocabulary import MAX_TOKENS
@@ -125,11 +125,10 @@ class Denoiser(nn.Module):
         self.skip = nn.Conv2d(2 * STEM, STEM, 1)
         self.up_residuals = nn.ModuleList([Residual(STEM), Residual(STEM)])
         self.out = nn.Conv2d(STEM, LATENT_CHANNELS, 3, padding=1)
-        self.corrector = Corrector()
         self.register_buffer('frequency', torch.exp(-math.log(1000.) * torch.arange(WIDTH // 2) / (WIDTH // 2)))
 
     def conditions(self, slot_vectors, canvas, frames):
-        """Everything that does not depend on the noise: [n, 105, 16, 16]."""
+        """Everything that does not depend on the noise, but what guides: [n, 105, 16, 16]."""
         inside, u, v = frames[:, :, 0], frames[:, :, 1], frames[:, :, 2]
         total = lambda map_: (map_ * inside).sum(1)
         second = torch.cat([inside, inside[:, :1] * 0], 1)[:, 1]
@@ -139,18 +138,16 @@ class Denoiser(nn.Module):
         return torch.cat([slots, geometry, self.canvas_in(canvas)], 1)
 
     def forward(self, x, t, context, references, conditions, adapters=None):
-        """adapters: for each of ADAPTED the matrices down [blocks, inputs, rank] and up [blocks, rank, outputs]."""
-        known, guides = conditions.split([conditions.shape[1] - EXTRA_CHANNELS, EXTRA_CHANNELS], 1)
-        hidden, velocity, condition = self.unguided(x, t, context, references, known, adapters)
-        return velocity + self.corrector(hidden, x, t, velocity, condition, guides, EMPHASIS)
-
-    def unguided(self, x, t, context, references, conditions, adapters=None):
-        """(last features [n, 96, 16, 16], velocity, condition of time and caption [n, 256])"""
+        """
+        conditions [n, 201, 16, 16]: what `conditions` made, then what the guides add to the first features;
+        adapters: for each of ADAPTED the matrices down [blocks, inputs, rank] and up [blocks, rank, outputs]. -> velocity [n, 8, 16, 16]
+        """
         n, side = x.shape[0], LATENT_SIDE // 2
         angles = t[:, None] * 1000. * self.frequency
         time = self.time2(F.silu(self.time1(torch.cat([angles.sin(), angles.cos()], -1))))
         condition = F.silu(time + self.pooled(context.mean(1)))
-        hidden = self.stem(torch.cat([x, conditions], 1)) + self.fine_position
+        known, guided = conditions.split([conditions.shape[1] - STEM, STEM], 1)
+        hidden = self.stem(torch.cat([x, known], 1)) + self.fine_position + guided
         for residual in self.down_residuals:
             hidden = residual(hidden, condition)
         kept = hidden
@@ -164,8 +161,7 @@ class Denoiser(nn.Module):
         hidden = self.skip(torch.cat([kept, F.pixel_shuffle(grown, 2)], 1))
         for residual in self.up_residuals:
             hidden = residual(hidden, condition)
-        hidden = F.silu(position_norm(hidden))
-        return hidden, self.out(hidden), condition
+        return self.out(F.silu(position_norm(hidden)))
 
 
 class Painter(nn.Module):
@@ -184,18 +180,22 @@ class Painter(nn.Module):
 
     def prepare(self, tokens, at, reference, box, drop, pose=None, views=None, view_weight=None,
                 guide=None, guide_strength=None, content=None, content_strength=None, style=None, style_strength=None):
-        """-> context [n, 16, 256], reference tokens [n, 64 s, 256], conditions [n, 205, 16, 16]: once per picture, before the steps."""
+        """-> context [n, 16, 256], reference tokens [n, 64 s, 256], conditions [n, 201, 16, 16]: once per picture, before the steps."""
         context = self.text(tokens)
         slots = self.slot_vectors(context, tokens, at)
         canvas, frames = canvas_and_frames(reference, box, pose)
         known = self.denoiser.conditions(slots, canvas, frames)
-        extra = known.new_zeros(len(known), EXTRA_CHANNELS, LATENT_SIDE, LATENT_SIDE) if guide is None else self.guides(guide, guide_strength, content, content_strength, style, style_strength)
-        return context, self.references(reference, slots, drop, views, view_weight), torch.cat([known, extra.to(known.dtype)], 1)
+        guided = known.new_zeros(len(known), STEM, LATENT_SIDE, LATENT_SIDE)
+        if guide is not None:
+            guided, styled = self.guides(guide, guide_strength, content, content_strength, style, style_strength)
+            context = context + styled[:, None]
+        return context, self.references(reference, slots, drop, views, view_weight), torch.cat([known, guided.to(known.dtype)], 1)
 
 
 def load_extended(painter, state):
-    """Weights of a painter that had fewer conditions: what it lacks stays at its start, where it adds nothing."""
-    painter.load_state_dict(painter.state_dict() | state)
+    """Weights of a painter that had other conditions: what it lacks stays at its start, where it adds nothing."""
+    own = painter.state_dict()
+    painter.load_state_dict(own | {name: value for name, value in state.items() if name in own and value.shape == own[name].shape})
 
 
 def no_adapters(rank=1):

@@ -20,6 +20,7 @@ from concepts import Concepts, aspect, reference
 from workplace import EXPORT
 
 STEPS, GUIDANCE, LAYOUT_TEMPERATURE = 20, 2.5, .6
+TWIN_FOLLOWS = .2   # of a guide's strength, what the unguided row gets; as in ../manifest.json
 EULER_UP_TO_STEPS, EULER_SHIFT, SHIFT = 5, 2.2, 1.5
 SIDE_RANGE_PX, MARGIN_PX = (30, 120), 2
 UPRIGHT = np.eye(2, dtype=np.float32)
@@ -104,7 +105,8 @@ class Graphs:
             chooser = random.Random(int(rng.integers(1 << 31)))
             pose = np.stack([random_pose(chooser).astype(np.float32) if poses and place is None else UPRIGHT for _ in ids])
             feeds['pose'] = np.stack([pose, np.stack([UPRIGHT] * slots)])
-        feeds |= {name: np.stack([np.asarray(value, np.float32)] * 2) for name, value in (given or {}).items()}
+        followed = lambda name: np.array(TWIN_FOLLOWS if name.endswith('strength') else 1, np.float32)
+        feeds |= {name: np.stack([np.asarray(value, np.float32), np.asarray(value, np.float32) * followed(name)]) for name, value in (given or {}).items()}
         return self.run(f'prep{slots}' if self.is_first_release else 'conditioning', **{k: v[:rows] for k, v in feeds.items()}), boxes, squares
 
     def paint(self, prompt, seed, steps=STEPS, guidance=GUIDANCE, poses=True, pictures=None, solver=flow, given=None, adapter=None, place=None):

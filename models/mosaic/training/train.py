@@ -28,7 +28,7 @@ SAVE_EVERY_S, LOOK_FOR_SHARDS_EVERY = 300, 30
 LONGEST_STEP_COUNTED_S = 30
 OBJECT_CYCLE = (1, 2, 1, 2, 1, 3, 1, 2)
 WARM_UP_STEPS, HOLD_SHARE, LAST_RATE = 12, .45, .02
-CONDITION_GROUPS = ('guides.', '.corrector.', '.views.')   # what joined late: a rate of its own, or trained alone
+CONDITION_GROUPS = ('guides.', '.views.')   # what joined late: a rate of its own, or trained alone
 MUON_GROUPS = ('.blocks.', '.down_residuals.', '.up_residuals.', 'references.residuals.')
 
 

@@ -10,7 +10,6 @@ from torch._decomp import get_decompositions
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.fx.passes.shape_prop import ShapeProp
 
-from conditions import EXTRA_CHANNELS
 from layers import ADAPTED
 from model import BLOCKS
 
@@ -43,7 +42,7 @@ def training_step(denoiser):
         leaves = [[matrix[k].detach().requires_grad_() for k in range(BLOCKS)] for matrix in matrices]
         adapters = {name: (leaves[2 * i], leaves[2 * i + 1]) for i, name in enumerate(ADAPTED)}
         share = t.reshape(TRAIN_BATCH, 1, 1, 1)
-        _, velocity, _ = denoiser.unguided((1 - share) * latent + share * noise, t, context, references, conditions[:, :-EXTRA_CHANNELS], adapters)
+        velocity = denoiser((1 - share) * latent + share * noise, t, context, references, conditions, adapters)
         loss = ((velocity - (noise - latent)).square().mean((1, 2, 3)) * weight).sum() / weight.sum()
         gradients = iter(torch.autograd.grad(loss, [leaf for each in leaves for leaf in each]))
         return loss.detach().reshape(1), *(torch.stack([next(gradients) for _ in each]) for each in leaves)

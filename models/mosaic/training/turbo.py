@@ -21,7 +21,7 @@ from sample import EULER_SHIFT, GUIDANCE, times
 from vae import psnr
 from workplace import CHECKPOINTS, EXPORT, save_atomically
 
-STEPS, SUBSTEPS, RANK = 4, 2, 16
+STEPS, SUBSTEPS, RANK = 4, 2, 6
 PATHS_EACH, PATHS_SHARE, MEASURED = 32, .33, 2      # pictures per group; share of the time for paths; groups that are only measured on
 PEAK_RATE, OWN_STATES_SHARE = 2e-3, .4
 OBJECT_CYCLE = (1, 2, 1, 3)

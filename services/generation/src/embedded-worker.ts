@@ -2,7 +2,8 @@ import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy }
 import { WorkerService } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
 import { DiffusionEngine } from '@tessera/inference/diffusion-engine.js';
-import { WorkerLoop, type WorkerOptions } from '@tessera/jobs/worker-loop.js';
+import { capacityOf } from '@tessera/jobs/engine-capacity.js';
+import { WorkerLoop } from '@tessera/jobs/worker-loop.js';
 import { Config } from '@tessera/platform/config.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { LOGGER } from '@tessera/platform/tokens.js';
@@ -12,13 +13,6 @@ import { defaultPool, Models } from './models.js';
 
 /** There is one per data folder, which only one process may use: what it held when it starts, it held in an earlier life. */
 const workerId = 'embedded';
-
-/** The real engine paints one batch while another is stored or waits; the noop engine costs nothing, so only the path around it counts. */
-const capacityOf = {
-  onnx: { jobsPerBatchMax: 4, imagesPerBatchMax: 8, paintingMax: 1, batchesMax: 2, previewEverySteps: 2 },
-  noop: { jobsPerBatchMax: 16, imagesPerBatchMax: 64, paintingMax: 16, batchesMax: 16, previewEverySteps: 0 },
-  triton: { jobsPerBatchMax: 4, imagesPerBatchMax: 8, paintingMax: 2, batchesMax: 3, previewEverySteps: 2 },
-} as const satisfies Record<Config['engine'], Partial<WorkerOptions>>;
 
 /** On shutdown: a picture in hand may be finished, a long batch goes back to the queue. */
 const drainMs = 5_000;

@@ -6,7 +6,8 @@ import { addressesOf } from '@tessera/host/peers.js';
 import { observeProcess } from '@tessera/host/port-metrics.js';
 import type { DiffusionEngine, ModelInfo, PaintBatch } from '@tessera/inference/diffusion-engine.js';
 import { openEngine } from '@tessera/inference/open-engine.js';
-import { WorkerLoop, type WorkerOptions } from '@tessera/jobs/worker-loop.js';
+import { capacityOf } from '@tessera/jobs/engine-capacity.js';
+import { WorkerLoop } from '@tessera/jobs/worker-loop.js';
 import type { Config } from '@tessera/platform/config.js';
 import { HealthChecks } from '@tessera/platform/health.js';
 import { createLogger, type Logger } from '@tessera/platform/logger.js';
@@ -16,13 +17,6 @@ import { Canary } from './canary.js';
 import { podAccess, PodDeletionCost } from './pod.js';
 
 const canarySecondsDefault = 60;
-
-/** A real engine paints one batch while another is composed or stored; the noop engine costs nothing, so only the path around it counts. */
-const capacityOf = {
-  onnx: { jobsPerBatchMax: 4, imagesPerBatchMax: 8, paintingMax: 1, batchesMax: 2, previewEverySteps: 2 },
-  triton: { jobsPerBatchMax: 4, imagesPerBatchMax: 8, paintingMax: 2, batchesMax: 3, previewEverySteps: 2 },
-  noop: { jobsPerBatchMax: 16, imagesPerBatchMax: 64, paintingMax: 16, batchesMax: 16, previewEverySteps: 0 },
-} as const satisfies Record<Config['engine'], Partial<WorkerOptions>>;
 
 export type Worker = { readonly workerId: string; readonly healthUrl: string | undefined; close(): Promise<void> };
 

@@ -18,7 +18,7 @@ const schema = z.strictObject({
     z.strictObject({
       name: z.string().min(1),
       /** Hangs in the air by nature: the layout does not put it on the ground. */
-      floats: z.boolean(),
+      floats: z.boolean().default(false),
       /** False for what is lettered or means something by its side. */
       canMirror: z.boolean().default(true),
       /** Width and height of the opaque part, relative to the longer side. */

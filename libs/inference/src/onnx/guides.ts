@@ -189,13 +189,15 @@ export async function guideTensors(guides: Guides, manifest: Manifest, sessions:
   if (depth) maps.set(intoSquare(nearnessOf(depth.picture), depth.picture, native, window, 'nothing'), area);
   const arrangement = content ? await latentOf(content, manifest, sessions, window) : new Float32Array(latent.channels * latent.sidePx ** 2);
   const manner = style?.planes ?? new Float32Array(3 * styleSidePx * styleSidePx);
+  // What the unguided twin is given less of is overdone, as the caption is.
+  const strengths = (...given: number[]) => Float32Array.from({ length: rows * given.length }, (_, k) => (given[k % given.length] ?? 0) * (k < given.length ? 1 : manifest.guidance.twinFollows));
   return {
     guides: floats(repeated(maps, rows), rows, 2, native, native),
-    guideStrengths: floats(repeated([edges?.strength ?? 0, depth?.strength ?? 0], rows), rows, 2),
+    guideStrengths: floats(strengths(edges?.strength ?? 0, depth?.strength ?? 0), rows, 2),
     content: floats(repeated(arrangement, rows), rows, latent.channels, latent.sidePx, latent.sidePx),
-    contentStrength: floats(repeated([content?.strength ?? 0], rows), rows),
+    contentStrength: floats(strengths(content?.strength ?? 0), rows),
     style: floats(repeated(manner, rows), rows, 3, styleSidePx, styleSidePx),
-    styleStrength: floats(repeated([style?.strength ?? 0], rows), rows),
+    styleStrength: floats(strengths(style?.strength ?? 0), rows),
   };
 }
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { fitToFormat, placedAside, stacked } from './layout.js';
+import { fitToFormat, placedAside, spreadToFormat, stacked } from './layout.js';
 
 const shape = { aspectWidth: 1, aspectHeight: 0.8 };
 
 describe('fitting things into a format', () => {
   it('leaves a square as it is', () => {
     const boxes = [{ x: 64, y: 80, side: 60 }];
-    expect(fitToFormat(boxes, [shape], 128, 512, 512)).toEqual({ boxes, window: { left: 0, top: 0, width: 128, height: 128 } });
+    expect(fitToFormat(boxes, [shape], 128, 512, 512)).toEqual({ boxes, window: { left: 0, top: 0, width: 128, height: 128 }, widthPx: 128 });
   });
 
   it.each([[768, 432, [{ x: 64, y: 90, side: 110 }]], [432, 768, [{ x: 30, y: 90, side: 50 }, { x: 95, y: 90, side: 55 }]], [1536, 256, [{ x: 64, y: 64, side: 100 }]]])('keeps everything in view at %d x %d', (widthPx, heightPx, boxes) => {
@@ -17,6 +17,23 @@ describe('fitting things into a format', () => {
       expect(x + side / 2).toBeLessThanOrEqual(window.left + window.width);
       expect(y - side * 0.4).toBeGreaterThanOrEqual(window.top);
       expect(y + side * 0.4).toBeLessThanOrEqual(window.top + window.height);
+    }
+  });
+});
+
+describe('spreading things over a wide picture', () => {
+  it.each([1.2, 4 / 3, 1.5, 16 / 9, 2.5])('keeps their size and their order, and everything in view, at %d to one', (ratio) => {
+    const boxes = [{ x: 30, y: 90, side: 50 }, { x: 95, y: 80, side: 64 }];
+    const { boxes: spread, window, widthPx } = spreadToFormat(boxes, [shape, shape], 128, 8, ratio);
+    expect([widthPx % 8, window.height]).toEqual([0, 128]);
+    expect(window.width).toBeCloseTo(128 * ratio, 6);
+    expect(window.left).toBeGreaterThanOrEqual(0);
+    expect(window.left + window.width).toBeLessThanOrEqual(widthPx);
+    expect(spread.map(({ y, side }) => [y, side])).toEqual([[90, 50], [80, 64]]);
+    expect(spread[1]!.x - spread[0]!.x).toBeGreaterThan(95 - 30);
+    for (const { x, side } of spread) {
+      expect(x - side / 2).toBeGreaterThan(window.left);
+      expect(x + side / 2).toBeLessThan(window.left + window.width);
     }
   });
 });

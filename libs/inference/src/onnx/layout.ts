@@ -3,21 +3,38 @@ export type Box = { readonly x: number; readonly y: number; readonly side: numbe
 export type Shape = { readonly aspectWidth: number; readonly aspectHeight: number };
 /** In native pixels. */
 export type Rectangle = { readonly left: number; readonly top: number; readonly width: number; readonly height: number };
-/** The part of the native square that is delivered. */
+/** The part of what is painted that is delivered. */
 export type Window = Rectangle;
+/** In native pixels; what is painted is as high as the native square. */
+export type Format = { readonly boxes: Box[]; readonly window: Window; readonly widthPx: number };
 
 /** Room between a thing and the edge of the picture, native pixels. */
 const EDGE_PX = 3;
 /** Things that fill a place leave this share of it to its edges. */
 const FILLED_SHARE = 0.72;
+/** Of the room that a wide picture has beside a square, the share that things move apart by. */
+const SPREAD_SHARE = 0.6;
 /** Smaller things have lost their features, whatever the model was trained on. */
 const MIN_SIDE_PX = 16;
 
+/** A picture wider than the native square, of whole cells: things keep their size and move apart. */
+export function spreadToFormat(boxes: readonly Box[], shapes: readonly Shape[], nativePx: number, cellPx: number, ratio: number): Format {
+  const width = nativePx * ratio;
+  const canvas = Math.ceil(width / cellPx) * cellPx;
+  const left = (canvas - width) / 2;
+  const spread = 1 + SPREAD_SHARE * (ratio - 1);
+  const moved = boxes.map(({ x, y, side }, k) => {
+    const room = EDGE_PX + (side * (shapes[k]?.aspectWidth ?? 1)) / 2;
+    return { x: clamp(canvas / 2 + (x - nativePx / 2) * spread, left + room, left + width - room), y, side };
+  });
+  return { boxes: moved, window: { left, top: 0, width, height: nativePx }, widthPx: canvas };
+}
+
 /**
- * The model paints squares; other formats are cut out of one. The boxes are known before painting, so they are moved and shrunk
+ * The model paints squares; formats that are not painted in several are cut out of one. The boxes are known before painting, so they are moved and shrunk
  * until the window holds them: nothing that was asked for is cut off.
  */
-export function fitToFormat(boxes: readonly Box[], shapes: readonly Shape[], nativePx: number, widthPx: number, heightPx: number): { boxes: Box[]; window: Window } {
+export function fitToFormat(boxes: readonly Box[], shapes: readonly Shape[], nativePx: number, widthPx: number, heightPx: number): Format {
   const scale = nativePx / Math.max(widthPx, heightPx);
   const width = widthPx * scale;
   const height = heightPx * scale;
@@ -28,7 +45,7 @@ export function fitToFormat(boxes: readonly Box[], shapes: readonly Shape[], nat
   const fitted = boxes.map(({ x, y, side }) => ({ x: centreX + (x - centreX) * shrink, y: centreY + (y - centreY) * shrink, side: Math.max(Math.min(side, MIN_SIDE_PX), side * shrink) }));
   const left = clamp(centreX - width / 2, 0, nativePx - width);
   const top = clamp(centreY - height / 2, 0, nativePx - height);
-  return { boxes: fitted, window: { left, top, width, height } };
+  return { boxes: fitted, window: { left, top, width, height }, widthPx: nativePx };
 }
 
 /** Moves things, together, into a part of the picture: `fills` makes them as large as it allows, else they only shrink when they must. */

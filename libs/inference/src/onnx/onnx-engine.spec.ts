@@ -54,6 +54,22 @@ describe('OnnxEngine', () => {
     expect(await sharp(bytes).metadata()).toMatchObject({ width: widthPx, height: heightPx, format: 'png' });
   });
 
+  it('paints a wide picture in one piece: a thing stands in it once, and the sky is as light on the left as on the right', async () => {
+    const { bytes } = await paintWith(1, { prompt: 'a red heart in the sky' }, { widthPx: 512, heightPx: 288, steps: 12 });
+    const rednessOf = async (left: number, width: number) => {
+      const [red, , blue] = await meanOf(await sharp(bytes).extract({ left, top: 0, width, height: 288 }).png().toBuffer());
+      return red - blue;
+    };
+    const [left, middle, right] = [await rednessOf(0, 96), await rednessOf(192, 128), await rednessOf(416, 96)];
+    expect(middle).toBeGreaterThan(Math.max(left, right) + 30);
+    expect(Math.abs(left - right)).toBeLessThan(30);
+  });
+
+  it('says that a distilled model does without a negative prompt', async () => {
+    expect((await paintWith(1, { negativePrompt: 'grass' }, { modelId: 'mosaic-turbo', steps: 2 })).notices).toEqual(['negative_prompt_left_out']);
+    expect((await paintWith(1, {}, { modelId: 'mosaic-turbo', steps: 2 })).notices).toEqual([]);
+  });
+
   it('starts from an init image, and keeps it when the strength is one', async () => {
     const bytes = await sharp({ create: { width: 300, height: 200, channels: 3, background: '#30a040' } }).jpeg().toBuffer();
     const painted = await paintWith(1, { initImage: { bytes, strength: 1 } });

@@ -8,7 +8,7 @@ import { adapterTensors } from './adapting.js';
 import { Canvas } from './canvas.js';
 import { withoutBackground } from './matting.js';
 import { LoadedModels } from './model.js';
-import { cut, encodePng, encodePreview, enlarge, noGrade, type Planes } from './pictures.js';
+import { cut, encodePng, encodePreview, enlarge, noGrade } from './pictures.js';
 import { readScene } from './scene.js';
 import { LocalSessions } from './sessions.js';
 
@@ -92,14 +92,14 @@ export class Painter {
   }
 
   async #preview(manifest: Manifest, { request, index, canvas }: Piece, step: number): Promise<PaintUpdate> {
-    const planes = cut(toPlanes(await canvas.preview(), manifest), canvas.window, manifest.nativeSidePx);
+    const planes = cut(await canvas.preview(), canvas.window, manifest.nativeSidePx);
     return { type: 'preview', requestId: request.requestId, index, step, image: await encodePreview(planes, gradeOf(manifest, request)) };
   }
 
   async #finish(manifest: Manifest, batch: PaintBatch, { request, index, canvas, repaint }: Piece, emit: Job['emit']): Promise<PaintUpdate> {
     const { requestId } = request;
     const picture = { requestId, index };
-    const decoded = await phased(emit, 'decode', picture, async () => toPlanes(await canvas.picture(), manifest));
+    const decoded = await phased(emit, 'decode', picture, () => canvas.picture());
     const planes = await phased(emit, 'super_resolution', picture, () => enlarge(decoded, canvas.window, batch, manifest, this.#sessions));
     const image = await phased(emit, 'encode', picture, () => encodePng(planes, gradeOf(manifest, request), batch, repaint));
     return { type: 'image', requestId, index, image };
@@ -112,10 +112,6 @@ async function phased<T>(emit: Job['emit'], phase: PaintPhase, of: { requestId?:
   const made = await run();
   emit({ type: 'phase', phase, startMs, endMs: spanTimeMs(), ...of });
   return made;
-}
-
-function toPlanes(picture: Float32Array, { nativeSidePx }: Manifest): Planes {
-  return { widthPx: nativeSidePx, heightPx: nativeSidePx, data: picture.map((value) => (value + 1) / 2) };
 }
 
 export const gradeOf = (manifest: Manifest, { style }: PaintRequest) => manifest.styles[style] ?? noGrade;

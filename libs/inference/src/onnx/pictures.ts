@@ -13,9 +13,9 @@ export type Planes = { readonly widthPx: number; readonly heightPx: number; read
 /** Red, green and blue, pixel by pixel. */
 export type Pixels = { readonly widthPx: number; readonly heightPx: number; readonly data: Uint8Array };
 
-/** Cuts `window` (in pixels of a picture that is `nativePx` wide) out of the planes. */
+/** Cuts `window` (in pixels of a picture that is `nativePx` high) out of the planes. */
 export function cut(picture: Planes, window: Window, nativePx: number): Planes {
-  const scale = picture.widthPx / nativePx;
+  const scale = picture.heightPx / nativePx;
   const widthPx = Math.max(1, Math.round(window.width * scale));
   const heightPx = Math.max(1, Math.round(window.height * scale));
   const left = Math.min(Math.round(window.left * scale), picture.widthPx - widthPx);
@@ -33,7 +33,9 @@ export function cut(picture: Planes, window: Window, nativePx: number): Planes {
 
 /** Enlarges, cuts to the window and enlarges on: the second pass costs by the area, so it gets only what is delivered. */
 export async function enlarge(picture: Planes, window: Window, { widthPx, heightPx }: { widthPx: number; heightPx: number }, manifest: Manifest, sessions: Sessions): Promise<Planes> {
-  const [first, ...others] = manifest.superResolution.filter(({ aboveSidePx }) => Math.max(widthPx, heightPx) > aboveSidePx);
+  // A picture painted in several squares has that much more to begin with.
+  const squares = picture.widthPx / picture.heightPx;
+  const [first, ...others] = manifest.superResolution.filter(({ aboveSidePx }) => Math.max(widthPx, heightPx) > aboveSidePx * squares);
   const pass = async (planes: Planes, { file, input, output, factor }: Manifest['superResolution'][number]): Promise<Planes> => {
     const graph = path.join(manifest.folder, file);
     const { enlarged } = await sessions.run(graph, { inputs: { picture: input }, outputs: { enlarged: output } }, { picture: floats(planes.data, 1, 3, planes.heightPx, planes.widthPx) });

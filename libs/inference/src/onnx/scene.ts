@@ -26,5 +26,10 @@ export async function readScene(model: Model, variant: Variant, adapters: Tensor
   const { roles, notices } = castIn(reading, characters, model);
   const guides = await readGuides(guidance, model.manifest, sessions, batch);
   const repaint = request.initImage && (await readRepaint(request.initImage, batch.widthPx, batch.heightPx));
-  return { scene: { reading, roles, guides, repaint, variant, adapters }, notices: [...reading.notices, ...notices] };
+  return { scene: { reading, roles, guides, repaint, variant, adapters }, notices: [...reading.notices, ...notices, ...withoutTwin(variant, request)] };
+}
+
+/** A distilled variant has nothing that a negative prompt could lead away from. */
+function withoutTwin({ distilled }: Variant, { negativePrompt }: PaintRequest): EngineNotice[] {
+  return distilled && negativePrompt !== '' ? [{ kind: 'negative_prompt_left_out', message: 'This model paints without a negative prompt; it was left out.' }] : [];
 }

@@ -78,16 +78,18 @@ async function composePicture(model: Model, tools: Tools, batch: PaintBatch, req
   const isMixed = scene.roles.some(({ character }) => character !== undefined && character.strength < 1);
   const later = isMixed ? undefined : new ConditionsLater(...tools);
   const canvas = await Canvas.prepare(model, later ?? new RemoteSessions(...tools), batch, request, scene, index);
-  const { latent, conditions, kept, steers, guidance = null, ...plan } = canvas.plan;
-  const { channels, sidePx } = model.manifest.latent;
-  const dims = [channels, sidePx, sidePx];
+  const { latent, extent, tiles, kept, steers, guidance = null, ...plan } = canvas.plan;
+  const dims = [model.manifest.latent.channels, extent.sideCells, extent.widthCells];
   const named = new Map<string, BundledTensor>([['latent', { data: latent, dims }]]);
-  if (later) for (const [role, tensor] of later.conditioning) named.set(`conditioning/${role}`, tensor);
-  else for (const [role, tensor] of Object.entries(conditions)) named.set(`denoiser/${role}`, bundled(tensor));
+  for (const [k, { conditions }] of tiles.entries()) {
+    const asked = later?.asked[k];
+    if (asked) for (const [role, tensor] of asked) named.set(`tiles/${k}/conditioning/${role}`, tensor);
+    else for (const [role, tensor] of Object.entries(conditions)) named.set(`tiles/${k}/denoiser/${role}`, bundled(tensor));
+  }
   for (const [part, data] of Object.entries(kept ?? {})) named.set(`kept/${part}`, { data, dims });
   const steering = [['content', steers?.content], ['style', steers?.style]] as const;
   for (const [kind, steer] of steering) if (steer) named.set(`steers/${kind}`, { data: steer.latent, dims });
   if (steers?.content) named.set('steers/noise', { data: steers.noise, dims });
   const strengths = Object.fromEntries(steering.flatMap(([kind, steer]) => (steer ? [[kind, steer.strength]] : [])));
-  return { plan: { ...plan, guidance, steers: strengths, window: canvas.window, grade: gradeOf(model.manifest, request) }, named };
+  return { plan: { ...plan, guidance, tiles: tiles.map(({ left }) => left), steers: strengths, window: canvas.window, grade: gradeOf(model.manifest, request) }, named };
 }

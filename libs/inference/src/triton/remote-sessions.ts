@@ -51,12 +51,12 @@ export class RemoteSessions extends Sessions {
 
 /** What the conditions are made from is written down for later, when Triton needs it: nobody here looks at the conditions themselves. */
 export class ConditionsLater extends RemoteSessions {
-  /** By the pipeline's own names. */
-  readonly conditioning = new Map<string, BundledTensor>();
+  /** One for each time that conditions were asked for, by the pipeline's own names. */
+  readonly asked: Bundle[] = [];
 
   protected override async answer(graph: string, bundle: Bundle): Promise<(role: string) => Tensor> {
     if (graph !== 'conditioning') return super.answer(graph, bundle);
-    for (const [role, tensor] of bundle) this.conditioning.set(role, tensor);
+    this.asked.push(bundle);
     return () => floats(new Float32Array(), 0);
   }
 }

@@ -24,8 +24,8 @@ class Canvas:
         self.estimate = self.latent
         self.before: tuple[np.ndarray, float] | None = None
         self.adapters = adapters
-        conditioning = within(tensors, "conditioning")
-        self.conditions = self._run("conditioning", conditioning) if conditioning else within(tensors, "denoiser")
+        self.side = family.manifest["latent"]["sidePx"]
+        self.tiles = [(left, self._conditions(within(tensors, f"tiles/{k}"))) for k, left in enumerate(plan["tiles"])]
         self.kept = within(tensors, "kept")
         self.steers = within(tensors, "steers")
 
@@ -49,11 +49,28 @@ class Canvas:
     def picture(self, longer_side: int) -> np.ndarray:
         return enlarged(self._decoded(self.latent), self.plan["window"], longer_side, self.family, self.graphs)
 
+    def _conditions(self, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        conditioning = within(tensors, "conditioning")
+        return self._run("conditioning", conditioning) if conditioning else within(tensors, "denoiser")
+
     def _velocity(self, time: float) -> np.ndarray:
+        """A wide picture is painted in overlapping squares: tiles.ts explains it."""
+        if len(self.tiles) == 1:
+            return self._velocity_of(self.latent, self.tiles[0][1], time)
+        column = np.arange(self.side)
+        weight = np.minimum(column + 1, self.side - column).astype(np.float64) ** 2
+        total, weights = np.zeros(self.latent.shape), np.zeros(self.latent.shape[-1])
+        for left, conditions in self.tiles:
+            here = slice(left, left + self.side)
+            total[..., here] += weight * self._velocity_of(np.ascontiguousarray(self.latent[..., here]), conditions, time)
+            weights[here] += weight
+        return total / weights
+
+    def _velocity_of(self, latent: np.ndarray, conditions: dict[str, np.ndarray], time: float) -> np.ndarray:
         """With classifier-free guidance: row 0 is what was asked for, row 1 what guidance leads away from. A plan without guidance has one row."""
         guidance = self.plan["guidance"]
         rows = 1 if guidance is None else 2
-        inputs = {"latent": np.stack([self.latent] * rows), "time": np.full(rows, time, np.float32), **self.conditions}
+        inputs = {"latent": np.stack([latent] * rows), "time": np.full(rows, time, np.float32), **conditions}
         velocity = self._run("denoiser", inputs, self.adapters)["velocity"].astype(np.float64)
         return velocity[0] if guidance is None else velocity[1] + guidance * (velocity[0] - velocity[1])
 

@@ -15,9 +15,9 @@ def rounded(value: float) -> int:
 
 
 def cut(planes: np.ndarray, window: dict, native: int) -> np.ndarray:
-    """The part of `[3, height, width]` that `window`, in native pixels, frames."""
+    """The part of `[3, height, width]` that `window`, in pixels of a picture that is `native` high, frames."""
     _, height, width = planes.shape
-    scale = width / native
+    scale = height / native
     wide = max(1, rounded(window["width"] * scale))
     high = max(1, rounded(window["height"] * scale))
     left = min(rounded(window["left"] * scale), width - wide)
@@ -27,7 +27,9 @@ def cut(planes: np.ndarray, window: dict, native: int) -> np.ndarray:
 
 def enlarged(planes: np.ndarray, window: dict, longer_side: int, family: Family, graphs: Graphs) -> np.ndarray:
     """Enlarged, cut to the window and enlarged on: the second pass costs by the area, so it gets only what is delivered."""
-    passes = [each for each in family.manifest["superResolution"] if longer_side > each["aboveSidePx"]]
+    # A picture painted in several squares has that much more to begin with.
+    squares = planes.shape[2] / planes.shape[1]
+    passes = [each for each in family.manifest["superResolution"] if longer_side > each["aboveSidePx"] * squares]
 
     def run(picture: np.ndarray, graph: dict) -> np.ndarray:
         names = {"inputs": {"picture": graph["input"]}, "outputs": {"enlarged": graph["output"]}}
