@@ -28,17 +28,17 @@ export type TritonOptions = ServerOptions & {
   readonly libraries?: readonly string[];
 };
 
-type Python = { readonly version: string; readonly libraries: string; readonly isShared: boolean };
+type Python = { readonly version: string; readonly libraries: string; readonly isShared: boolean; readonly home: string };
 
 /** The machine's Python, whose version decides which backend is taken. */
 async function python(): Promise<Python> {
-  const question = 'import sys, sysconfig as c; print(*sys.version_info[:2], sep="."); print(c.get_config_var("LIBDIR")); print(c.get_config_var("Py_ENABLE_SHARED"))';
-  const [version = '', libraries = '', isShared] = (await runProgram('python3', ['-c', question])).trim().split('\n');
-  return { version, libraries, isShared: isShared === '1' };
+  const question = 'import sys, sysconfig as c; print(*sys.version_info[:2], sep="."); print(c.get_config_var("LIBDIR")); print(c.get_config_var("Py_ENABLE_SHARED")); print(sys.base_prefix)';
+  const [version = '', libraries = '', isShared, home = ''] = (await runProgram('python3', ['-c', question])).trim().split('\n');
+  return { version, libraries, isShared: isShared === '1', home };
 }
 
 async function install(folder: string): Promise<void> {
-  const { version, libraries, isShared } = await python();
+  const { version, libraries, isShared, home } = await python();
   if (!pythonVersions.includes(version)) throw new Error(`Triton's models run on Python ${pythonVersions.join(' or ')}, and python3 is ${version}`);
   const requirements = path.join(folder, 'requirements.txt');
   await fs.writeFile(requirements, wheel);
@@ -56,6 +56,7 @@ async function install(folder: string): Promise<void> {
   const hasLibrary = isShared && existsSync(path.join(libraries, `libpython${version}.so.1.0`));
   if (!hasLibrary) await unpackDebianPackages(folder, [`libpython${version}`]);
   await fs.writeFile(path.join(folder, 'python-libraries'), hasLibrary ? libraries : await libraryPath(folder));
+  await fs.writeFile(path.join(folder, 'python-home'), home);
 }
 
 const optionsOf = (launch: Launch, repository: string, backends: string | undefined): string[] => [
@@ -76,13 +77,13 @@ export function tritonRecipe({ repository = path.join(repositoryRoot, 'deploy/tr
   return {
     name: 'triton',
     native: {
-      installation: 'triton-2.51-1',
+      installation: 'triton-2.51-2',
       program: 'tritonserver',
       needs: `python3 (${pythonVersions.join(' or ')}) with pip, or tritonserver itself`,
       install,
       async command({ installation, ...launch }) {
         const modelEnv = { TESSERA_MODELS: modelsDir, ...env };
-        return { ...(await commandOf(installation, launch, repository)), env: { ...modelEnv, LD_LIBRARY_PATH: [...libraries, ...(await librariesOf(installation))].join(':') } };
+        return { ...(await commandOf(installation, launch, repository)), env: { ...modelEnv, ...(await pathOf(installation)), LD_LIBRARY_PATH: [...libraries, ...(await librariesOf(installation))].join(':') } };
       },
     },
     url: (port) => `http://127.0.0.1:${port}`,
@@ -101,6 +102,13 @@ async function librariesOf(installation: Installation): Promise<string[]> {
   if ('program' in installation) return [];
   const { folder } = installation;
   return [path.join(folder, 'site', 'nvidia_pytriton.libs'), await fs.readFile(path.join(folder, 'python-libraries'), 'utf8')];
+}
+
+/** First the Python that the backend was chosen for: it looks for its library along the path, and heeds no variable of Python's. */
+async function pathOf(installation: Installation): Promise<Record<string, string>> {
+  if ('program' in installation) return {};
+  const home = await fs.readFile(path.join(installation.folder, 'python-home'), 'utf8');
+  return { PATH: [path.join(home, 'bin'), process.env['PATH'] ?? ''].join(':') };
 }
 
 /** A killed server leaves its shared memory behind. */

@@ -55,9 +55,12 @@ export function openForWriting(file: string): DatabaseSync {
 }
 
 function checkOwner(database: DatabaseSync): void {
+  // One look at all three: another process may make the file ours at this moment.
+  database.exec('BEGIN');
   const version = pragma(database, 'user_version');
   const owner = pragma(database, 'application_id');
   const isNew = version === 0 && owner === 0 && pragma(database, 'schema_version') === 0;
+  database.exec('COMMIT');
   if (!isNew && owner !== applicationId) throw failedPrecondition('not_a_database', 'The file is a database of another program.');
   if (version > schemaVersion) {
     throw failedPrecondition('newer_schema', `The data was written by a newer Tessera (schema ${version}, this one knows ${schemaVersion}); start that version.`);
