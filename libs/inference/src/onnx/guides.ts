@@ -179,7 +179,7 @@ export async function steersOf({ content, style }: Guides, manifest: Manifest, s
 
 const latentOf = ({ picture }: Guide, manifest: Manifest, sessions: Sessions, window: Window) => encode(intoSquare(signed(picture.planes), picture, manifest.nativeSidePx, window, 'edge'), manifest, sessions);
 
-/** The guides as the conditioning graph takes them, the same for every row: guidance leads away from the words, not from the pictures. */
+/** The guides as the conditioning graph takes them: the same pictures for every row, as strongly as the request says for what was asked and by `twinFollows` of that for its unguided twin. */
 export async function guideTensors(guides: Guides, manifest: Manifest, sessions: Sessions, window: Window, rows: number) {
   const { nativeSidePx: native, latent, styleSidePx } = manifest;
   const { edges, depth, content, style } = guides;
@@ -189,7 +189,7 @@ export async function guideTensors(guides: Guides, manifest: Manifest, sessions:
   if (depth) maps.set(intoSquare(nearnessOf(depth.picture), depth.picture, native, window, 'nothing'), area);
   const arrangement = content ? await latentOf(content, manifest, sessions, window) : new Float32Array(latent.channels * latent.sidePx ** 2);
   const manner = style?.planes ?? new Float32Array(3 * styleSidePx * styleSidePx);
-  // What the unguided twin is given less of is overdone, as the caption is.
+  // What the twin is given less of is overdone, as the caption is.
   const strengths = (...given: number[]) => Float32Array.from({ length: rows * given.length }, (_, k) => (given[k % given.length] ?? 0) * (k < given.length ? 1 : manifest.guidance.twinFollows));
   return {
     guides: floats(repeated(maps, rows), rows, 2, native, native),
