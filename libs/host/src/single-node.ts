@@ -3,6 +3,7 @@ import { billing } from '@tessera/service-billing/billing.module.js';
 import { gateway } from '@tessera/service-gateway/gateway.module.js';
 import { Installation } from '@tessera/service-gateway/installation.js';
 import { generation } from '@tessera/service-generation/generation.module.js';
+import { jobs } from '@tessera/service-jobs/jobs.module.js';
 import { storage } from '@tessera/service-storage/storage.module.js';
 import { host } from './host.js';
 
@@ -15,7 +16,7 @@ export type SingleNode = {
 
 /** All services in this process: the default profile, and the product's front door. */
 export async function startSingleNode(config: Config): Promise<SingleNode> {
-  const hosted = await host([billing, storage, generation, gateway], config);
+  const hosted = await host([billing, storage, jobs, generation, gateway], config);
   return {
     url: hosted.url,
     grpcUrl: hosted.grpcAddress ?? '',

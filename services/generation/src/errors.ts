@@ -1,12 +1,4 @@
-import { conflict, failedPrecondition, invalidArgument, notFound, unavailable, type TesseraError } from '@tessera/platform/errors.js';
-
-export const jobNotFound = (): TesseraError => notFound('job_not_found', 'There is no such job.');
-
-export const keyReused = (): TesseraError =>
-  conflict('idempotency_key_reused', 'This idempotency key was used before with another request. Use a new key for a new request.', { param: 'idempotency_key', retryable: false });
-
-export const keyTooLong = (charactersMax: number): TesseraError =>
-  invalidArgument('idempotency_key_too_long', `An idempotency key has at most ${charactersMax} characters.`, { param: 'idempotency_key' });
+import { invalidArgument, unavailable, type TesseraError } from '@tessera/platform/errors.js';
 
 export const unknownModel = (modelId: string, closest: string | undefined): TesseraError =>
   invalidArgument('unknown_model', `There is no model "${modelId.slice(0, 80)}".${closest ? ` Did you mean "${closest}"?` : ''}`, { param: 'model_id' });
@@ -18,9 +10,3 @@ export const invalidInitImage = (message: string): TesseraError => invalidArgume
 export const invalidMask = (message: string): TesseraError => invalidArgument('invalid_mask', message, { param: 'init_mask_id' });
 
 export const invalidGuidance = (message: string): TesseraError => invalidArgument('invalid_guidance', message, { param: 'guidance' });
-
-/** The refusal of an earlier submission with the same key. */
-export const refusedBefore = (reason: string, message: string): TesseraError => failedPrecondition(reason, message);
-
-export const holdUnknown = (cause: unknown): TesseraError =>
-  unavailable('billing_unavailable', 'The tokens for this job could not be held just now. Nothing was charged; try again.', { cause, retryAfterMs: 1_000 });

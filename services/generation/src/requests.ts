@@ -33,9 +33,9 @@ export class Requests {
     const model = await this.models.named(asked.modelId);
     const request = fullImageRequest(asked, model, () => randomInt(seedMax + 1));
     const { initImage } = request;
-    if (initImage) await this.#demandPicture(accountId, initImage.assetId, invalidInitImage('There is no such picture to start from.'));
-    if (initImage?.maskAssetId !== undefined) await this.#demandPicture(accountId, initImage.maskAssetId, invalidMask('There is no such picture to use as a mask.'));
-    for (const { assetId } of request.guidance ?? []) await this.#demandPicture(accountId, assetId, invalidGuidance('There is no such picture to be guided by.'));
+    if (initImage) await this.#requirePicture(accountId, initImage.assetId, invalidInitImage('There is no such picture to start from.'));
+    if (initImage?.maskAssetId !== undefined) await this.#requirePicture(accountId, initImage.maskAssetId, invalidMask('There is no such picture to use as a mask.'));
+    for (const { assetId } of request.guidance ?? []) await this.#requirePicture(accountId, assetId, invalidGuidance('There is no such picture to be guided by.'));
     return { request, model };
   }
 
@@ -46,7 +46,7 @@ export class Requests {
     return { request, quote };
   }
 
-  async #demandPicture(accountId: string, assetId: string, refusal: TesseraError): Promise<void> {
+  async #requirePicture(accountId: string, assetId: string, refusal: TesseraError): Promise<void> {
     try {
       await this.#storage.getAsset({ accountId, assetId });
     } catch (error) {
@@ -57,4 +57,4 @@ export class Requests {
 }
 
 /** Equal for equal requests as they came, whatever is drawn for them later. */
-export const fingerprintOf = (asked: ImageRequest): string => createHash('sha256').update(toBinary(ImageRequestSchema, asked)).digest('hex');
+export const digestOf = (asked: ImageRequest): string => createHash('sha256').update(toBinary(ImageRequestSchema, asked)).digest('hex');

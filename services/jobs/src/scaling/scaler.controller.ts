@@ -13,7 +13,7 @@ import {
 import { invalidArgument } from '@tessera/platform/errors.js';
 import { streamOf } from '@tessera/rpc/streams.js';
 import type { Observable } from 'rxjs';
-import { Models } from './models.js';
+import { Queue } from '../queue/queue.js';
 import { Scaler, scalingMetrics, type ScalingTarget } from './scaler.js';
 import { scalingTarget } from './scaling-target.js';
 
@@ -25,7 +25,7 @@ import { scalingTarget } from './scaling-target.js';
 export class ScalerController {
   constructor(
     private readonly scaler: Scaler,
-    private readonly models: Models,
+    private readonly queue: Queue,
   ) {}
 
   @GrpcMethod(ExternalScaler.typeName)
@@ -56,7 +56,7 @@ export class ScalerController {
   }
 
   #target(metadata: Readonly<Record<string, string>>): ScalingTarget {
-    return scalingTarget(metadata, this.models.pools);
+    return scalingTarget(metadata, this.queue.pools);
   }
 
   async *#activity(pool: string, signal: AbortSignal): AsyncGenerator<MessageInitShape<typeof IsActiveResponseSchema>> {

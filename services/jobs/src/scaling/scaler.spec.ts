@@ -7,36 +7,29 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { host, type Hosted } from '@tessera/host/host.js';
 import { parseConfig } from '@tessera/platform/config.js';
 import { newId } from '@tessera/platform/ids.js';
-import { EmbeddedWorker } from './embedded-worker.js';
-import { generation } from './generation.module.js';
-import { ImageQueue } from './image-queue.js';
-import type { ImageJob, ImageJobPayload } from './job.documents.js';
+import { jobs } from '../jobs.module.js';
+import type { Job, JobPayload } from '../queue/job-record.js';
+import { defaultPool, Queue } from '../queue/queue.js';
 import { Scaler } from './scaler.js';
-import { defaultPool } from './models.js';
 
 // As KEDA calls it: the contract read from its file by another library than ours, over the wire.
-const contract = loadSync(path.resolve(import.meta.dirname, '../../../proto/externalscaler/externalscaler.proto'), { longs: Number, defaults: true });
+const contract = loadSync(path.resolve(import.meta.dirname, '../../../../proto/externalscaler/externalscaler.proto'), { longs: Number, defaults: true });
 const { ExternalScaler } = (loadPackageDefinition(contract) as any).externalscaler;
 
 type Metric = { metricName: string; metricValue: number; metricValueFloat: number };
 type Call = (request: object, answer: (error: ServiceError | null, reply: any) => void) => void;
 
-const payload: ImageJobPayload = {
-  request: { prompt: '', negativePrompt: '', modelId: 'mosaic-3d', widthPx: 64, heightPx: 64, images: 1, steps: 1, guidanceScale: 7, seed: 1, style: 'NONE', isPublic: false },
-  fingerprint: '', hasKey: false, imageIds: [],
-};
+const payload: JobPayload = { request: { typeUrl: '', value: '' }, requestDigest: '', hasKey: false, outputIds: [] };
 
 let dataDir: string;
 let hosted: Hosted;
 let scaler: Client & Record<string, Call> & { StreamIsActive(request: object): ClientReadableStream<{ result: boolean }> };
-let queue: ImageQueue;
+let queue: Queue;
 
 beforeEach(async () => {
   dataDir = await mkdtemp(path.join(os.tmpdir(), 'tessera-scaler-'));
-  hosted = await host([generation], parseConfig({ dataDir, engine: 'noop', httpPort: 0, grpcPort: 0, logLevel: 'silent' }));
-  // The tests claim by hand.
-  await hosted.app.get(EmbeddedWorker, { strict: false }).onModuleDestroy();
-  queue = hosted.app.get(ImageQueue, { strict: false });
+  hosted = await host([jobs], parseConfig({ dataDir, engine: 'noop', httpPort: 0, grpcPort: 0, logLevel: 'silent' }));
+  queue = hosted.app.get(Queue, { strict: false });
   scaler = new ExternalScaler(hosted.grpcAddress, credentials.createInsecure());
 });
 afterEach(async () => {
@@ -45,7 +38,7 @@ afterEach(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-const scaledObject = (scalerMetadata: Record<string, string> = {}) => ({ name: 'worker', namespace: 'tessera', scalerMetadata: { scalerAddress: 'generation:8421', ...scalerMetadata } });
+const scaledObject = (scalerMetadata: Record<string, string> = {}) => ({ name: 'worker', namespace: 'tessera', scalerMetadata: { scalerAddress: 'jobs:8421', ...scalerMetadata } });
 const call = <T>(method: string, request: object): Promise<T> =>
   new Promise((resolve, reject) => scaler[method]!.call(scaler, request, (error, reply) => (error ? reject(error) : resolve(reply))));
 const isActive = async () => (await call<{ result: boolean }>('IsActive', scaledObject())).result;
@@ -55,12 +48,12 @@ const valueOf = async (metricName: string, metadata: Record<string, string> = {}
   return metricValues[0]!.metricValueFloat;
 };
 
-async function enqueue(gpuSecondsEstimated: number): Promise<ImageJob> {
-  const work = { pool: defaultPool, modelId: 'mosaic-3d', affinity: 'x', images: 1, workUnits: 1, gpuSecondsEstimated };
-  const accepted = await queue.jobs.accept(newId(), { accountId: 'account', createdMs: Date.now(), work, life: { state: 'accepted', resumeMs: Date.now() + 60_000 }, payload });
+async function enqueue(gpuSecondsEstimated: number): Promise<Job> {
+  const work = { kind: 'image', pool: defaultPool, modelId: 'mosaic-3d', affinity: 'x', units: 1, size: 1, gpuSecondsEstimated };
+  const accepted = await queue.jobs.accept(newId(), { accountId: 'account', createdMs: Date.now(), changedMs: Date.now(), work, life: { state: 'accepted', resumeMs: Date.now() + 60_000 }, payload });
   return queue.jobs.enqueue(accepted, { lane: 'fast', startDeadlineMs: Date.now() + 3_600_000, concurrentJobsMax: 0, payload });
 }
-const claim = () => queue.claims.claim({ workerId: newId(), pool: defaultPool, modelIds: ['mosaic-3d'], jobsMax: 1, imagesMax: 1, waitMs: 0 }, new AbortController().signal);
+const claim = () => queue.claims.claim({ workerId: newId(), pool: defaultPool, kinds: ['image'], modelIds: ['mosaic-3d'], jobsMax: 1, unitsMax: 1, waitMs: 0 }, new AbortController().signal);
 
 describe('the scaler', () => {
   it('tells what it aims at, in both number formats', async () => {
@@ -114,8 +107,8 @@ describe('the scaler', () => {
     const measured = hosted.app.get(Scaler, { strict: false });
     expect(await measured.measure(defaultPool)).not.toBe(await measured.measure(defaultPool));
     const waiting = (n: number) => ({
-      accountId: 'account', createdMs: 1, payload,
-      work: { pool: defaultPool, modelId: 'mosaic-3d', affinity: 'x', images: 1, workUnits: 1, gpuSecondsEstimated: 2 },
+      accountId: 'account', createdMs: 1, changedMs: 1, payload,
+      work: { pool: defaultPool, modelId: 'mosaic-3d', affinity: 'x', kind: 'image', units: 1, size: 1, gpuSecondsEstimated: 2 },
       life: { state: 'queued', lane: 'fast', tag: n + 1, isParked: false, enqueuedMs: Date.now(), startDeadlineMs: Date.now() + 3_600_000, concurrentJobsMax: 0, attempt: 1 } as const,
     });
     for (let n = 0; n < 10_000; n += 1_000) await queue.store.commit(Array.from({ length: 1_000 }, (_, at) => queue.store.insertion(newId(), waiting(n + at))));

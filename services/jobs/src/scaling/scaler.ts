@@ -1,15 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { hasWork, measureBacklog, type Backlog } from '@tessera/jobs/backlog.js';
 import { observeQueue } from '@tessera/jobs/queue-metrics.js';
-import { ImageQueue } from './image-queue.js';
-import { Models } from './models.js';
-import { PoolNews } from './pool-news.js';
+import { Queue } from '../queue/queue.js';
+import { PoolSignals } from './pool-signals.js';
 
 /** Measuring a backlog of so many jobs takes the store a while, and within seconds it does not change by much: the answer stands for all who ask meanwhile. */
 const longBacklogJobs = 10_000;
 const longBacklogStandsMs = 5_000;
 
-/** What an autoscaler is told to aim at, for one pool. */
+/** What an autoscaler is to aim at, for one pool. */
 export type ScalingTarget = {
   readonly pool: string;
   /** One worker for each so many GPU-seconds of backlog: about how long a job shall wait when all workers are there. */
@@ -28,11 +27,10 @@ export class Scaler {
   readonly #measured = new Map<string, { readonly backlog: Promise<Backlog>; untilMs: number }>();
 
   constructor(
-    private readonly queue: ImageQueue,
-    private readonly news: PoolNews,
-    models: Models,
+    private readonly queue: Queue,
+    private readonly signals: PoolSignals,
   ) {
-    observeQueue(models.pools, (pool) => this.measure(pool));
+    observeQueue(queue.pools, (pool) => this.measure(pool));
   }
 
   /** A pool that is not active may go down to no workers at all. */
@@ -42,16 +40,16 @@ export class Scaler {
 
   /** Whether it is active now, and again each time that this changes. Listens before it looks. */
   async *activity(pool: string, signal: AbortSignal): AsyncGenerator<boolean> {
-    const bell = await this.news.listen(pool);
+    const changes = await this.signals.listen(pool);
     try {
-      let told: boolean | undefined;
+      let reported: boolean | undefined;
       do {
         const isActive = await this.isActive(pool);
-        if (isActive !== told) yield isActive;
-        told = isActive;
-      } while (await bell.rung(signal));
+        if (isActive !== reported) yield isActive;
+        reported = isActive;
+      } while (await changes.signalled(signal));
     } finally {
-      bell.close();
+      changes.close();
     }
   }
 

@@ -4,22 +4,22 @@ import type { Logger } from '@tessera/platform/logger.js';
 import { LOGGER } from '@tessera/platform/tokens.js';
 
 /** A busy pool changes thousands of times a second; whoever listens wants to look again soon, not as often. */
-const tellEveryMs = 250;
+const signalEveryMs = 250;
 
-const channelOf = (pool: string): string => `generation.pool.${pool}`;
+const channelOf = (pool: string): string => `jobs.pool.${pool}`;
 const nothing = new Uint8Array();
 
-/** Rings when a pool may have changed; a ring between two waits is not lost. */
-export type Bell = {
-  /** Whether it rang, rather than the signal aborting. */
-  rung(signal: AbortSignal): Promise<boolean>;
+/** Signals that a pool may have changed; a signal between two waits is not lost. */
+export type PoolSignal = {
+  /** Whether it was signalled, rather than the wait aborted. */
+  signalled(signal: AbortSignal): Promise<boolean>;
   close(): void;
 };
 
-/** Tells, through the cache and thus in every process, that jobs of a pool came or went. Losing a message costs the listener a moment: the truth lies in the store. */
+/** Signals, through the cache and thus in every process, that jobs of a pool came or went. Losing a message costs the listener a moment: the truth lies in the store. */
 @Injectable()
-export class PoolNews implements OnModuleDestroy {
-  /** Pools that were told of just now, and whether they have changed since. */
+export class PoolSignals implements OnModuleDestroy {
+  /** Pools that were signalled just now, and whether they have changed since. */
   readonly #quiet = new Map<string, { hasChanged: boolean; readonly timer: NodeJS.Timeout }>();
 
   constructor(
@@ -27,38 +27,38 @@ export class PoolNews implements OnModuleDestroy {
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
-  /** At once, and from then on at most every `tellEveryMs`. */
+  /** At once, and from then on at most every `signalEveryMs`. */
   changed(pool: string): void {
     const quiet = this.#quiet.get(pool);
     if (quiet) {
       quiet.hasChanged = true;
       return;
     }
-    const timer = setTimeout(() => this.#endQuiet(pool), tellEveryMs).unref();
+    const timer = setTimeout(() => this.#endQuiet(pool), signalEveryMs).unref();
     this.#quiet.set(pool, { hasChanged: false, timer });
-    this.cache.publish(channelOf(pool), nothing).catch((error: unknown) => this.logger.warn({ err: error, pool }, 'nobody was told that a pool has changed'));
+    this.cache.publish(channelOf(pool), nothing).catch((error: unknown) => this.logger.warn({ err: error, pool }, 'a pool has changed and its listeners were not signalled'));
   }
 
   /** Resolves when nothing that happens from now on is missed. */
-  async listen(pool: string): Promise<Bell> {
-    let hasRung = false;
+  async listen(pool: string): Promise<PoolSignal> {
+    let isSignalled = false;
     let wake = () => {};
     const close = await this.cache.subscribe(channelOf(pool), () => {
-      hasRung = true;
+      isSignalled = true;
       wake();
     });
-    const rung = async (signal: AbortSignal): Promise<boolean> => {
-      if (!hasRung && !signal.aborted) {
+    const signalled = async (signal: AbortSignal): Promise<boolean> => {
+      if (!isSignalled && !signal.aborted) {
         await new Promise<void>((resolve) => {
           wake = () => resolve();
           signal.addEventListener('abort', wake, { once: true });
         });
         signal.removeEventListener('abort', wake);
       }
-      hasRung = false;
+      isSignalled = false;
       return !signal.aborted;
     };
-    return { rung, close };
+    return { signalled, close };
   }
 
   onModuleDestroy(): void {

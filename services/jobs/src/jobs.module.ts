@@ -1,0 +1,26 @@
+import { Module } from '@nestjs/common';
+import { ExternalScaler } from '@tessera/contracts/externalscaler/externalscaler_pb.js';
+import { JobService } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
+import { WorkerService } from '@tessera/contracts/tessera/jobs/v1/workers_pb.js';
+import type { ServiceDefinition } from '@tessera/host/service-definition.js';
+import { JobsController } from './queue/jobs.controller.js';
+import { QueueModule } from './queue/queue.module.js';
+import { Sweeper } from './queue/sweeper.js';
+import { ScalerController } from './scaling/scaler.controller.js';
+import { Scaler } from './scaling/scaler.js';
+import { AccountLimits } from './submission/account-limits.js';
+import { SubmissionController } from './submission/submission.controller.js';
+import { Submissions } from './submission/submissions.js';
+import { WatchController } from './watch/watch.controller.js';
+import { Watches } from './watch/watches.js';
+import { WorkerClaims } from './workers/worker-claims.js';
+import { WorkersController } from './workers/workers.controller.js';
+
+@Module({
+  imports: [QueueModule],
+  controllers: [SubmissionController, JobsController, WatchController, WorkersController, ScalerController],
+  providers: [AccountLimits, Scaler, Submissions, Sweeper, Watches, WorkerClaims],
+})
+export class JobsModule {}
+
+export const jobs: ServiceDefinition = { name: 'jobs', module: JobsModule, contracts: [JobService, WorkerService, ExternalScaler], uses: ['cache'] };
