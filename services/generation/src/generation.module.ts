@@ -14,13 +14,12 @@ import { Sweeper } from './sweeper.js';
 import { Watching } from './watching.js';
 import { WorkerClaims } from './worker-claims.js';
 import { WorkerController } from './worker.controller.js';
-import { WorkerModule } from './worker.module.js';
 
 @Module({
-  imports: [QueueModule, WorkerModule],
+  imports: [QueueModule],
   controllers: [GenerationController, WorkerController, ScalerController],
   providers: [AccountLimits, Jobs, Requests, Scaler, Submissions, Sweeper, Watching, WorkerClaims],
 })
 export class GenerationModule {}
 
-export const generation: ServiceDefinition = { name: 'generation', module: GenerationModule, contracts: [GenerationService, WorkerService, ExternalScaler], uses: ['cache', 'engine'] };
+export const generation: ServiceDefinition = { name: 'generation', module: GenerationModule, contracts: [GenerationService, WorkerService, ExternalScaler], uses: ['documents', 'events', 'cache', 'engine'], calls: ['billing', 'storage'] };

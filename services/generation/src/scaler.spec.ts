@@ -7,7 +7,6 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { host, type Hosted } from '@tessera/host/host.js';
 import { parseConfig } from '@tessera/platform/config.js';
 import { newId } from '@tessera/platform/ids.js';
-import { EmbeddedWorker } from './embedded-worker.js';
 import { generation } from './generation.module.js';
 import { ImageQueue } from './image-queue.js';
 import type { ImageJob, ImageJobPayload } from './job.documents.js';
@@ -35,7 +34,6 @@ beforeEach(async () => {
   dataDir = await mkdtemp(path.join(os.tmpdir(), 'tessera-scaler-'));
   hosted = await host([generation], parseConfig({ dataDir, engine: 'noop', httpPort: 0, grpcPort: 0, logLevel: 'silent' }));
   // The tests claim by hand.
-  await hosted.app.get(EmbeddedWorker, { strict: false }).onModuleDestroy();
   queue = hosted.app.get(ImageQueue, { strict: false });
   scaler = new ExternalScaler(hosted.grpcAddress, credentials.createInsecure());
 });

@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 import type { CompleteRequest, FailRequest, LeaseProgress } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import { retryOnConflict } from '@tessera/documents/documents.js';
 import type { ClaimRequest } from '@tessera/jobs/claims.js';
-import { engineLostReason, handedBackReason } from '@tessera/jobs/batch-run.js';
 import { leased, leaseLost } from '@tessera/jobs/job-life.js';
 import { invalidArgument } from '@tessera/platform/errors.js';
 import { ImageQueue } from './image-queue.js';
@@ -61,7 +60,7 @@ export class WorkerClaims {
       leased(job.value.life, leaseId);
       const reason = { reason: failure?.reason || 'engine_error', message: (failure?.message || 'The engine could not paint it.').slice(0, noticeCharactersMax) };
       if (!retryable) return this.queue.jobs.fail(job, reason, gpuSecondsOf(gpuSeconds));
-      return this.queue.jobs.giveUp(job, reason, { countsAsAttempt: reason.reason !== handedBackReason && reason.reason !== engineLostReason });
+      return this.queue.jobs.giveUp(job, reason, { countsAsAttempt: reason.reason !== 'worker_stopping' && reason.reason !== 'engine_lost' });
     });
   }
 
