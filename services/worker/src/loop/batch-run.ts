@@ -1,100 +1,80 @@
-import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { DiffusionEngine, EncodedImage, EngineNotice, GuidanceInput, InitImageInput, PaintBatch, PaintRequest, PaintUpdate } from '@tessera/inference/diffusion-engine.js';
-import type { Guidance, ImageRequest, InitImage, Job, JobPreviewSchema, Lease } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
-import { isGuidanceKind } from '@tessera/inference/guidance.js';
-import { TesseraError } from '@tessera/platform/errors.js';
+import type { Lease } from '@tessera/contracts/tessera/jobs/v1/workers_pb.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
 import { withTraceparent } from '@tessera/platform/trace.js';
-import { jobTrace, PaintingSpans, type JobTrace } from './batch-spans.js';
-import type { DeviceTime } from './device-time.js';
-import type { EngineHealth } from './engine-health.js';
-import { Heartbeats } from './heartbeats.js';
-import { noInputPictures, readInputPictures, type InputPictures } from './input-pictures.js';
-import { storing } from './engine-metrics.js';
-import type { Slots } from './slots.js';
-import type { PictureClient, WorkerClient } from './worker-clients.js';
-
-/** Tries to store or report before the work of the GPU is given up. */
-const deliveryAttemptsMax = 4;
-const deliveryRetryMs = 200;
+import type { CheckpointMade, Failed, Notice, OutputMade, Runner, Update } from '../runner.js';
+import { BatchSpans, jobTrace, type JobTrace } from './batch-spans.js';
+import type { Device } from './device.js';
+import { deliver, engineLost, failureOf, handedBack, isLeaseLost, notStored, saysUnavailable, unfinished, type Failure } from './failures.js';
+import { Heartbeats, type HeldLease } from './heartbeats.js';
+import type { JobFiles } from './job-files.js';
+import type { WorkerClient } from './worker-clients.js';
+import { storing } from './worker-metrics.js';
 
 export type BatchTools = {
   readonly workerId: string;
   readonly worker: WorkerClient;
-  readonly pictures: PictureClient;
-  readonly engine: DiffusionEngine;
+  readonly files: JobFiles;
+  readonly runner: Runner;
+  readonly device: Device;
   readonly logger: Logger;
-  readonly painting: Slots;
-  readonly device: DeviceTime;
-  readonly health?: EngineHealth;
-  readonly previewEverySteps: number;
+  /** Version by id of the models that the worker claims for. */
   readonly modelVersions: ReadonlyMap<string, string>;
 };
 
 type Piece = {
-  readonly job: Job;
-  readonly request: ImageRequest;
-  readonly leaseId: string;
-  readonly imageIds: readonly string[];
-  readonly images: Map<number, EncodedImage>;
-  readonly notices: EngineNotice[];
+  readonly lease: Lease;
   readonly trace: JobTrace;
+  readonly outputs: Map<number, OutputMade>;
+  readonly notices: Notice[];
+  /** Set once the runner has said how it ended. */
+  end: { readonly units: number } | Failure | undefined;
+  /** Reported, or no longer ours. */
   isDropped: boolean;
 };
-type Failure = { readonly reason: string; readonly message: string; readonly retryable: boolean };
 
-export const handedBackReason = 'worker_stopping';
-const handedBack: Failure = { reason: handedBackReason, message: 'The worker is shutting down.', retryable: true };
-/** The engine was gone, as the health check agreed: no job is to blame, and it costs none of them an attempt. */
-export const engineLostReason = 'engine_lost';
-const engineLost: Failure = { reason: engineLostReason, message: 'The engine of the worker is not there.', retryable: true };
+const unitsOf = ({ lease }: Piece): number => lease.work?.units ?? 0;
 
-/** One claimed batch on its way through the engine into storage. Every job of it ends here: completed, failed, handed back, or dropped because it is no longer ours. */
+/** One claimed batch on its way through its runner into storage. Every job of it ends here: completed, failed, handed back, or dropped because it is no longer ours. */
 export class BatchRun {
   readonly #pieces: Map<string, Piece>;
   readonly #stop = new AbortController();
   readonly #heartbeats: Heartbeats;
-  readonly #spans = new PaintingSpans();
+  readonly #spans = new BatchSpans();
   #isHandedBack = false;
+  /** Milliseconds of the device, and the units that they are shared by; undefined until the batch has had it. */
+  #device: { readonly ms: number; readonly units: number } | undefined;
 
   constructor(
     leases: readonly Lease[],
     private readonly tools: BatchTools,
   ) {
-    this.#pieces = new Map(leases.flatMap((lease) => pieceOf(lease, tools.workerId)).map((piece) => [piece.job.jobId, piece]));
-    this.#heartbeats = new Heartbeats(tools.worker, tools.workerId, () => this.#held(), (jobIds) => this.#drop(jobIds), tools.logger);
+    const { worker, workerId, logger } = tools;
+    this.#pieces = new Map(leases.map((lease) => [lease.jobId, pieceOf(lease, workerId)]));
+    const leaseMs = Math.min(...leases.map((lease) => Number(lease.leaseMs) || Number.POSITIVE_INFINITY));
+    this.#heartbeats = new Heartbeats({ worker, workerId, held: () => this.#held(), drop: (jobIds) => this.#drop(jobIds), leaseMs: Number.isFinite(leaseMs) ? leaseMs : 0, logger });
   }
 
-  /** Stops painting; what is not painted goes back to the queue. */
+  /** Stops the runner; what has not finished goes back to the queue. */
   handBack(): void {
     this.#isHandedBack = true;
     this.#stop.abort();
   }
 
-  async finished(): Promise<void> {
+  /** Resolves when every job of the batch has ended here. */
+  async ended(): Promise<void> {
     this.#heartbeats.start();
     try {
-      const inputs = await this.#readInputs();
-      const waitingFromMs = spanTimeMs();
-      await this.tools.painting.take();
-      this.#spans.waited(this.#traces(), waitingFromMs);
-      const startedMs = performance.now();
-      const failure = await this.#paint(inputs).finally(() => this.tools.painting.giveBack());
-      const deviceSeconds = this.tools.device.taken(startedMs, performance.now());
-      await this.#deliver(deviceSeconds * 1_000, failure);
+      const failure = await this.#run();
+      await Promise.all(this.#left().map((piece) => this.#settle(piece, failure)));
     } finally {
       await this.#heartbeats.stop();
       for (const { trace } of this.#pieces.values()) trace.span.end();
     }
   }
 
-  #held(): { jobId: string; leaseId: string }[] {
-    return this.#left().map(({ job, leaseId }) => ({ jobId: job.jobId, leaseId }));
-  }
-
-  #traces(): JobTrace[] {
-    return this.#left().map(({ trace }) => trace);
+  #held(): HeldLease[] {
+    return this.#left().map(({ lease: { jobId, leaseId } }) => ({ jobId, leaseId }));
   }
 
   #left(): Piece[] {
@@ -109,90 +89,112 @@ export class BatchRun {
     if (this.#left().length === 0) this.#stop.abort();
   }
 
-  async #readInputs(): Promise<Map<string, InputPictures>> {
-    const inputs = new Map<string, InputPictures>();
-    for (const piece of this.#left()) {
-      try {
-        inputs.set(piece.job.jobId, await withTraceparent(piece.trace.traceparent, () => readInputPictures(this.tools.pictures, piece.job.accountId, piece.request, this.#stop.signal)));
-      } catch (error) {
-        await this.#fail(piece, failureOf(error, true), 0);
-      }
-    }
-    return inputs;
-  }
-
   /** Answers why the batch failed, or nothing when it did not. */
-  async #paint(inputs: Map<string, InputPictures>): Promise<Failure | undefined> {
-    const pieces = this.#left();
-    const [first] = pieces;
-    if (!first) return undefined;
-    if (this.#stop.signal.aborted) return handedBack;
-    const { modelId, widthPx, heightPx, steps, guidanceScale } = first.request;
-    // The queue puts only such jobs together as agree on them.
-    const adapters = first.request.adapters.map(({ adapterId, weight }) => ({ id: adapterId, weight }));
-    const requests = pieces.map((piece) => paintRequestOf(piece, inputs.get(piece.job.jobId) ?? noInputPictures));
-    const batch: PaintBatch = { modelId, widthPx, heightPx, steps, guidanceScale, previewEverySteps: this.tools.previewEverySteps, requests, ...(adapters.length > 0 ? { adapters } : {}) };
+  async #run(): Promise<Failure | undefined> {
+    const leases = this.#left().map(({ lease, trace }) => ({ ...lease, traceparent: trace.traceparent ?? '' }));
+    const updates = this.tools.runner.run(leases, this.#stop.signal)[Symbol.asyncIterator]();
     try {
-      const images = requests.reduce((sum, request) => sum + request.images, 0);
-      await this.#spans.around(this.#traces(), { ...batch, images }, async () => {
-        for await (const update of this.tools.engine.paint(batch, this.#stop.signal)) this.#take(update);
-      });
+      const needsDevice = await this.#take(updates);
+      if (needsDevice) await this.#withDevice(updates);
       return undefined;
     } catch (error) {
       if (this.#isHandedBack) return handedBack;
-      const saysUnavailable = error instanceof TesseraError && error.kind === 'Unavailable';
-      return saysUnavailable && (await this.tools.health?.isLost()) ? engineLost : failureOf(error, pieces.length === 1);
+      return saysUnavailable(error) && (await this.tools.runner.health?.isLost()) ? engineLost : failureOf(error, this.#left().length === 1);
+    } finally {
+      await updates.return?.();
     }
   }
 
-  #take(update: PaintUpdate): void {
-    if (update.type === 'phase') return this.#spans.phase(update);
-    if (update.type === 'step') {
-      this.#spans.step(update.step);
-      return this.#heartbeats.step(update.step, update.steps);
+  async #withDevice(updates: AsyncIterator<Update>): Promise<void> {
+    const { permits, time } = this.tools.device;
+    const waitingFromMs = spanTimeMs();
+    await permits.acquire();
+    const pieces = this.#left();
+    const traces = pieces.map(({ trace }) => trace);
+    this.#spans.waited(traces, waitingFromMs);
+    const startedMs = performance.now();
+    const units = pieces.reduce((sum, piece) => sum + unitsOf(piece), 0);
+    try {
+      // Without jobs nothing is left to compute: all of them ended while their inputs were read, or were dropped.
+      if (pieces.length > 0 && !this.#stop.signal.aborted) await this.#spans.around(traces, pieces[0]?.lease, units, async () => void (await this.#take(updates)));
+    } finally {
+      permits.release();
+      this.#device = { ms: time.taken(startedMs, performance.now()) * 1_000, units };
     }
-    const piece = this.#pieces.get(update.requestId);
-    if (!piece) return;
-    if (update.type === 'notice') piece.notices.push(update.notice);
-    else if (update.type === 'image') piece.images.set(update.index, update.image);
-    else this.#heartbeats.preview(update.requestId, previewOf(update));
   }
 
-  async #deliver(paintedMs: number, failure: Failure | undefined): Promise<void> {
-    const images = [...this.#pieces.values()].reduce((sum, { request }) => sum + request.images, 0);
-    await Promise.all(
-      this.#left().map(async (piece) => {
-        const gpuSeconds = (paintedMs / 1_000) * (piece.request.images / images);
-        if (failure) return this.#fail(piece, failure, gpuSeconds);
-        if (piece.images.size < piece.request.images) {
-          return this.#fail(piece, { reason: 'engine_error', message: 'The engine ended without all pictures.', retryable: true }, gpuSeconds);
-        }
-        try {
-          await withTraceparent(piece.trace.traceparent, () => this.#storeAndComplete(piece, paintedMs, gpuSeconds));
-        } catch (error) {
-          if ((error as { reason?: string }).reason === 'lease_lost') return;
-          await this.#fail(piece, { reason: 'storage_error', message: 'The pictures could not be stored.', retryable: true }, gpuSeconds);
-          this.tools.logger.warn({ err: error, jobId: piece.job.jobId }, 'pictures could not be delivered');
-        }
-      }),
-    );
+  /** Answers true at `needs_device`, false at the end. */
+  async #take(updates: AsyncIterator<Update>): Promise<boolean> {
+    for (;;) {
+      const { done, value } = await updates.next();
+      if (done === true) return false;
+      if (value.type === 'needs_device') return true;
+      if (value.type === 'progress') this.#progressed(value);
+      else if (value.type === 'phase') this.#spans.phase(value);
+      else await this.#takeOfJob(value);
+    }
   }
 
-  async #storeAndComplete(piece: Piece, paintedMs: number, gpuSeconds: number): Promise<void> {
-    const { worker, pictures } = this.tools;
-    const { jobId, accountId } = piece.job;
+  #progressed({ jobId, step, steps, phase = '' }: Extract<Update, { type: 'progress' }>): void {
+    this.#spans.step(step);
+    this.#heartbeats.progress(jobId, { step, steps, phase });
+  }
+
+  async #takeOfJob(update: Exclude<Update, { type: 'needs_device' | 'progress' | 'phase' }>): Promise<void> {
+    const piece = this.#pieces.get(update.jobId);
+    if (!piece || piece.isDropped) return;
+    if (update.type === 'preview') this.#heartbeats.preview(update.jobId, update);
+    else if (update.type === 'notice') piece.notices.push(update);
+    else if (update.type === 'output') piece.outputs.set(update.index, update);
+    else if (update.type === 'checkpoint') await this.#keep(piece, update);
+    else if (update.type === 'finished') piece.end = { units: update.units };
+    else await this.#failed(piece, update);
+  }
+
+  /** A checkpoint that cannot be stored costs the next attempt some work, and this one nothing. The one before is reported first: storage keeps two of a job, and the queue must know one of them. */
+  async #keep(piece: Piece, checkpoint: CheckpointMade): Promise<void> {
+    const { jobId } = piece.lease;
+    try {
+      await this.#heartbeats.flush();
+      this.#heartbeats.checkpoint(jobId, await withTraceparent(piece.trace.traceparent, () => this.tools.files.storeCheckpoint(piece.lease, checkpoint)));
+    } catch (error) {
+      this.tools.logger.warn({ err: error, jobId, step: checkpoint.step }, 'a checkpoint could not be stored');
+    }
+  }
+
+  /** What failed before it had the device is reported at once; the share of the others is known only at the end. */
+  async #failed(piece: Piece, { reason, message, retryable }: Failed): Promise<void> {
+    piece.end = { reason, message, retryable };
+    if (!this.#spans.hasBegun) await this.#fail(piece, piece.end);
+  }
+
+  async #settle(piece: Piece, failure: Failure | undefined): Promise<void> {
+    const end = piece.end ?? failure ?? (this.#stop.signal.aborted ? handedBack : unfinished);
+    if ('reason' in end) return this.#fail(piece, end);
+    try {
+      await withTraceparent(piece.trace.traceparent, () => this.#storeAndComplete(piece, end.units));
+    } catch (error) {
+      if (isLeaseLost(error)) return;
+      await this.#fail(piece, notStored);
+      this.tools.logger.warn({ err: error, jobId: piece.lease.jobId }, 'outputs could not be delivered');
+    }
+  }
+
+  async #storeAndComplete(piece: Piece, unitsDelivered: number): Promise<void> {
+    const { worker, files, modelVersions } = this.tools;
+    const { jobId, leaseId, work } = piece.lease;
     const storingFromMs = performance.now();
-    const assets = [...piece.images].map(([index, { bytes, contentType, widthPx, heightPx }]) => ({ assetId: piece.imageIds[index] ?? '', index, contentType, widthPx, heightPx, data: bytes }));
-    const stored = await deliver(() => pictures.putAssets({ accountId, jobId, assets }));
+    const outputs = await files.storeOutputs(piece.lease, piece.outputs.values());
     const completion = {
       jobId,
-      leaseId: piece.leaseId,
-      images: stored.assets.map(({ assetId, index, widthPx, heightPx, contentType, sizeBytes, sha256 }) => ({ imageId: assetId, index, widthPx, heightPx, contentType, sizeBytes, sha256 })),
+      leaseId,
+      outputs,
       notices: piece.notices.map(({ kind, message }) => ({ kind, message })),
-      modelVersion: this.tools.modelVersions.get(piece.request.modelId) ?? '',
-      paintingMs: BigInt(Math.round(paintedMs)),
+      modelVersion: modelVersions.get(work?.modelId ?? '') ?? '',
+      computeMs: BigInt(Math.round(this.#device?.ms ?? 0)),
       storingMs: BigInt(Math.round(performance.now() - storingFromMs)),
-      gpuSeconds,
+      gpuSeconds: this.#gpuSecondsOf(piece),
+      unitsDelivered,
     };
     storing.observe(Number(completion.storingMs) / 1_000);
     await deliver(() => worker.complete(completion));
@@ -200,71 +202,25 @@ export class BatchRun {
     piece.trace.span.end();
   }
 
-  async #fail(piece: Piece, { reason, message, retryable }: Failure, gpuSeconds: number): Promise<void> {
+  async #fail(piece: Piece, { reason, message, retryable, countsNoAttempt = false }: Failure): Promise<void> {
+    await this.#heartbeats.flush();
     piece.isDropped = true;
     piece.trace.span.fail({ reason, message });
+    const { jobId, leaseId } = piece.lease;
+    const report = { jobId, leaseId, failure: { reason, message }, retryable, gpuSeconds: this.#gpuSecondsOf(piece), countsNoAttempt };
     try {
-      await withTraceparent(piece.trace.traceparent, () => deliver(() => this.tools.worker.fail({ jobId: piece.job.jobId, leaseId: piece.leaseId, failure: { reason, message }, retryable, gpuSeconds })));
+      await withTraceparent(piece.trace.traceparent, () => deliver(() => this.tools.worker.fail(report)));
     } catch (error) {
-      // The lease runs out and says the same.
-      if ((error as { reason?: string }).reason !== 'lease_lost') this.tools.logger.warn({ err: error, jobId: piece.job.jobId }, 'a failure could not be reported');
+      // The lease runs out, which returns the job as well.
+      if (!isLeaseLost(error)) this.tools.logger.warn({ err: error, jobId }, 'a failure could not be reported');
     }
   }
-}
 
-function pieceOf(lease: Lease, workerId: string): Piece[] {
-  const { job, leaseId, imageIds } = lease;
-  if (!job?.request) return [];
-  return [{ job, request: job.request, leaseId, imageIds, images: new Map(), notices: [], trace: jobTrace(lease, workerId), isDropped: false }];
-}
-
-function paintRequestOf({ job, request }: Piece, inputs: InputPictures): PaintRequest {
-  return {
-    requestId: job.jobId,
-    prompt: request.prompt,
-    negativePrompt: request.negativePrompt,
-    seed: Number(request.seed ?? 0n),
-    images: request.images,
-    style: request.style,
-    ...(request.initImage ? { initImage: initImageOf(request.initImage, inputs) } : {}),
-    ...(request.guidance.length > 0 ? { guidance: request.guidance.flatMap((guidance) => guidanceOf(guidance, inputs)) } : {}),
-  };
-}
-
-function initImageOf({ assetId, strength, maskAssetId, placement }: InitImage, inputs: InputPictures): InitImageInput {
-  const mask = inputs.get(maskAssetId);
-  return { bytes: inputs.get(assetId) ?? new Uint8Array(), strength, ...(mask ? { mask } : {}), ...(placement ? { placement } : {}) };
-}
-
-/** What this worker's version does not know was refused when the job was accepted. */
-function guidanceOf({ kind, assetId, strength, subject }: Guidance, inputs: InputPictures): GuidanceInput[] {
-  return isGuidanceKind(kind) ? [{ kind, bytes: inputs.get(assetId) ?? new Uint8Array(), strength, subject }] : [];
-}
-
-const previewOf = (update: Extract<PaintUpdate, { type: 'preview' }>): MessageInitShape<typeof JobPreviewSchema> => ({
-  index: update.index,
-  step: update.step,
-  contentType: update.image.contentType,
-  data: update.image.bytes,
-});
-
-/** The request itself is to blame only if it was alone in its batch: else each is tried again by itself. */
-function failureOf(error: unknown, wasAlone: boolean): Failure {
-  if (error instanceof TesseraError && !error.retryable && error.kind !== 'Internal' && error.kind !== 'Cancelled' && wasAlone) {
-    return { reason: error.reason, message: error.message, retryable: false };
-  }
-  return { reason: 'engine_error', message: error instanceof TesseraError ? error.message : 'The engine broke down.', retryable: true };
-}
-
-/** Again and again while the other side says that this may help. */
-async function deliver<T>(call: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await call();
-    } catch (error) {
-      const mayHelp = error instanceof TesseraError && error.retryable;
-      if (!mayHelp || attempt >= deliveryAttemptsMax) throw error;
-      await new Promise((resolve) => setTimeout(resolve, deliveryRetryMs * attempt));
-    }
+  /** Its share of the batch's time on the device. */
+  #gpuSecondsOf(piece: Piece): number {
+    if (this.#device === undefined || this.#device.units === 0) return 0;
+    return ((this.#device.ms / 1_000) * unitsOf(piece)) / this.#device.units;
   }
 }
+
+const pieceOf = (lease: Lease, workerId: string): Piece => ({ lease, trace: jobTrace(lease, workerId), outputs: new Map(), notices: [], end: undefined, isDropped: false });

@@ -1,7 +1,7 @@
-/** Somebody who looks whether the engine can paint: a worker without one trusts it. */
+/** Whether what a runner computes with can compute: a worker without such a check trusts it. */
 export type EngineHealth = {
-  /** Resolves at once while nothing is known against the engine, else when it paints again or the signal aborts. */
+  /** Resolves at once while nothing is known against the engine, else when it computes again or the signal aborts. */
   whenFit(signal: AbortSignal): Promise<void>;
-  /** The engine has said that it is not available: looks, and answers whether that is so. */
+  /** The engine has answered that it is not available: checks it, and answers whether that is so. */
   isLost(): Promise<boolean>;
 };

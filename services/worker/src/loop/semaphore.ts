@@ -1,23 +1,23 @@
-/** A counting semaphore; whoever came first is served first. */
-export class Slots {
+/** A counting semaphore; permits are given in the order in which they were asked for. */
+export class Semaphore {
   readonly #waiting: (() => void)[] = [];
-  #free: number;
+  #permits: number;
 
-  constructor(count: number) {
-    this.#free = count;
+  constructor(permits: number) {
+    this.#permits = permits;
   }
 
-  async take(): Promise<void> {
-    if (this.#free > 0) {
-      this.#free -= 1;
+  async acquire(): Promise<void> {
+    if (this.#permits > 0) {
+      this.#permits -= 1;
       return;
     }
     await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
-  giveBack(): void {
+  release(): void {
     const next = this.#waiting.shift();
     if (next) next();
-    else this.#free += 1;
+    else this.#permits += 1;
   }
 }
