@@ -61,8 +61,7 @@ async function startOnServers(options: StartOptions): Promise<Running> {
   return { ...(await startProcesses(options, env, 2)), objectsDir };
 }
 
-/** Without workers of their own, the generation service paints. */
-async function startProcesses({ dataDir, engine = 'noop' }: StartOptions, serverSettings: Readonly<Record<string, string>> = {}, workers = 0): Promise<Running> {
+async function startProcesses({ dataDir, engine = 'noop' }: StartOptions, serverSettings: Readonly<Record<string, string>> = {}, workers = 1): Promise<Running> {
   const { url, grpcAddress, stop, kill } = await startServices({ repository, dataDir, engine, workers, env: { ...environment(), ...serverSettings } });
   return { url, grpcAddress, dataDir, objectsDir: path.join(dataDir, 'objects'), stop, kill };
 }

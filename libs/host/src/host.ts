@@ -23,7 +23,7 @@ import type { ServiceDefinition } from './service-definition.js';
 export type Hosted = {
   readonly app: INestApplication;
   readonly ports: Ports;
-  /** Of the HTTP face; of health and metrics when the services have none. */
+  /** Of the HTTP face; of health and metrics when the services have none; empty when nobody listens. */
   readonly url: string;
   /** `host:port` of the gRPC server; absent when the services have no contract to serve. */
   readonly grpcAddress: string | undefined;
@@ -34,11 +34,13 @@ export type Hosted = {
 class HostModule {
   static for(services: readonly ServiceDefinition[], config: Config, ports: Ports): DynamicModule {
     const links = hasFace(services) && ports.bareObjects ? [ObjectLinksModule.for(ports.bareObjects)] : [];
-    return { module: HostModule, imports: [PortsModule.for(config, ports), ...services.map((service) => service.module), ...links] };
+    return { module: HostModule, imports: [PortsModule.for(config, ports, services.map(({ name }) => name)), ...services.map((service) => service.module), ...links] };
   }
 }
 
 const hasFace = (services: readonly ServiceDefinition[]): boolean => services.some((service) => service.configureHttp);
+
+const keepsData = ({ uses }: ServiceDefinition): boolean => uses.includes('documents') || uses.includes('objects');
 
 /** One process: any subset of the services, on one profile. What has started when something fails is closed again. */
 export async function host(services: readonly ServiceDefinition[], config: Config): Promise<Hosted> {
@@ -48,7 +50,7 @@ export async function host(services: readonly ServiceDefinition[], config: Confi
   };
   try {
     // In a cluster a service may run any number of times: its servers, not a folder, keep the processes apart.
-    if (config.profile === 'single') for (const service of services) closers.push(lockFolder(config.dataDir, service.name));
+    if (config.profile === 'single') for (const service of services.filter(keepsData)) closers.push(lockFolder(config.dataDir, service.name));
     let url = config.publicUrl ?? `http://${config.httpHost}:${config.httpPort}`;
     // A folder of objects has no server of its own: whoever speaks HTTP serves its links.
     const uses = new Set([...services.flatMap((service) => service.uses), ...(config.profile === 'single' && hasFace(services) ? (['objects'] as const) : [])]);
@@ -60,11 +62,11 @@ export async function host(services: readonly ServiceDefinition[], config: Confi
     closers.push(() => app.close());
     const grpcAddress = await connectRpc(app, services, config, ports);
     await app.startAllMicroservices();
-    const httpPort = (await listen()) ?? healthServers.at(-1)?.port ?? 0;
+    const httpPort = (await listen()) ?? healthServers.at(-1)?.port;
     app.useLogger(new NestLogs(ports.logger));
-    url = config.publicUrl ?? urlOf(config.httpHost, httpPort);
-    redriveWhenAsked(ports.bus, services.map(({ name }) => name).join('+'), ports.logger);
-    await ports.bus.start();
+    url = config.publicUrl ?? (httpPort === undefined ? '' : urlOf(config.httpHost, httpPort));
+    if (ports.bus) redriveWhenAsked(ports.bus, services.map(({ name }) => name).join('+'), ports.logger);
+    await ports.bus?.start();
     for (const server of healthServers) server.started();
     closers.push(() => healthServers.forEach((server) => server.stopping()));
     return { app, ports, url, grpcAddress, close };
@@ -74,8 +76,10 @@ export async function host(services: readonly ServiceDefinition[], config: Confi
   }
 }
 
-/** The HTTP port tells of health, too, where the services have no face; it comes last. */
-const healthPorts = (services: readonly ServiceDefinition[], { healthPort, httpPort }: Config): number[] => [...(healthPort === 0 ? [] : [healthPort]), ...(hasFace(services) ? [] : [httpPort])];
+/** The HTTP port serves health, too, where services that are called have no face; it comes last. A process that nobody calls, such as a worker, runs many times on a machine and has no port but the one it is given. */
+const healthPorts = (services: readonly ServiceDefinition[], { healthPort, httpPort }: Config): number[] => [...(healthPort === 0 ? [] : [healthPort]), ...(hasFace(services) || !isCalled(services) ? [] : [httpPort])];
+
+const isCalled = (services: readonly ServiceDefinition[]): boolean => services.some(({ contracts, publicContracts = [] }) => contracts.length + publicContracts.length > 0);
 
 /** `listen` answers the port of the HTTP face, if there is one. */
 type App = { readonly app: INestApplication; listen(): Promise<number | undefined> };

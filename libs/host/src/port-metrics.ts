@@ -12,15 +12,17 @@ export function observeProcess(health: HealthChecks): void {
 }
 
 /** Figures that a process asks its ports for when it is scraped. A server that does not answer must not take all other metrics with it: then the last value stands, or NaN. */
-export function observePorts(store: OpenDocuments | OpenClusterDocuments, bus: EventBus, health: HealthChecks): void {
-  observeProcess(health);
+export function observeStore(store: OpenDocuments | OpenClusterDocuments): void {
   counted({ name: 'tessera_store_commit_groups_total', help: 'Groups of commits written to the document store; each is one fsync.' }, () => store.fsyncs());
-  gauge({ name: 'tessera_events_lag', help: 'Events committed and not yet handled.', labelNames: ['group'] }, async (lag) => {
-    const lags = await bus.lag().catch(() => ({}));
-    for (const [group, events] of Object.entries(lags)) lag.set({ group }, events);
-  });
   if ('outbox' in store) {
     const { outbox } = store;
     gauge({ name: 'tessera_outbox_waiting', help: 'Events of all services committed and not yet handed on to the broker.' }, async (waiting) => waiting.set(await outbox.waiting().catch(() => Number.NaN)));
   }
+}
+
+export function observeBus(bus: EventBus): void {
+  gauge({ name: 'tessera_events_lag', help: 'Events committed and not yet handled.', labelNames: ['group'] }, async (lag) => {
+    const lags = await bus.lag().catch(() => ({}));
+    for (const [group, events] of Object.entries(lags)) lag.set({ group }, events);
+  });
 }

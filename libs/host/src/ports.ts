@@ -15,11 +15,11 @@ import { Config } from '@tessera/platform/config.js';
 import { HealthChecks } from '@tessera/platform/health.js';
 import { createLogger, type Logger } from '@tessera/platform/logger.js';
 import { startTelemetry } from '@tessera/platform/telemetry/start-telemetry.js';
-import { LOGGER } from '@tessera/platform/tokens.js';
+import { HOSTED_SERVICES, LOGGER } from '@tessera/platform/tokens.js';
 import { openRpc } from '@tessera/rpc/open-rpc.js';
 import { Rpc } from '@tessera/rpc/rpc.js';
 import { addressesOf } from './peers.js';
-import { observePorts } from './port-metrics.js';
+import { observeBus, observeProcess, observeStore } from './port-metrics.js';
 import type { OptionalPort } from './service-definition.js';
 
 /** The name of nothing: looked up to see whether anybody answers. */
@@ -42,18 +42,20 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
   try {
     const logger = createLogger(config.logLevel, name);
     keep(await startTelemetry(config.telemetry, serviceNameOf(name), logger));
-    const store = keep(await openStore(config, logger));
+    const store = uses.has('documents') ? keep(await openStore(config, logger)) : undefined;
     const cache = uses.has('cache') ? keep(await openCache({ profile: config.profile, redisUrl: config.redisUrl, logger })) : undefined;
     const objects = uses.has('objects') ? keep(await openObjectStore({ profile: config.profile, dataDir: config.dataDir, publicUrl, s3: config.s3, logger })) : undefined;
     const engine = uses.has('engine') ? keep(await openEngineFor(config, logger)) : undefined;
     const { rpc, strategy } = openRpc(addressesOf(config.peers));
     keep(rpc);
-    const bus = await openBus(store, config, logger);
-    keep({ close: () => bus.stop() });
-    const health = new HealthChecks({ documents: () => store.ping(), ...(cache ? { cache: () => cache.get(probe) } : {}), ...(objects ? { objects: () => objects.head(probe) } : {}) });
-    observePorts(store, bus, health);
+    const bus = uses.has('events') ? await openBus(store, config, logger) : undefined;
+    if (bus) keep({ close: () => bus.stop() });
+    const health = new HealthChecks({ ...(store ? { documents: () => store.ping() } : {}), ...(cache ? { cache: () => cache.get(probe) } : {}), ...(objects ? { objects: () => objects.head(probe) } : {}) });
+    observeProcess(health);
+    if (store) observeStore(store);
+    if (bus) observeBus(bus);
     const isCluster = config.profile === 'cluster';
-    const documents = new ObservedDocuments(store.documents, isCluster ? 'mongodb' : 'sqlite');
+    const documents = store && new ObservedDocuments(store.documents, isCluster ? 'mongodb' : 'sqlite');
     return { logger, store, documents, bus, bareObjects: objects, objects: objects && new ObservedObjectStore(objects, isCluster ? 's3' : 'filesystem'), cache, engine, rpc, strategy, health, clock: new SystemClock(), close };
   } catch (error) {
     await close();
@@ -70,25 +72,35 @@ async function openEngineFor({ engine, modelsDir, engineThreads, tritonUrl }: Co
   return openEngine({ engine, modelsDir, threads: engineThreads, tritonUrl, logger });
 }
 
-function openStore({ profile, dataDir, mongoUrl = '' }: Config, logger: Logger): Promise<OpenDocuments | OpenClusterDocuments> {
-  return profile === 'cluster' ? openDocuments({ profile, mongoUrl, logger }) : openDocuments({ dataDir, logger });
+async function openStore({ profile, dataDir, mongoUrl }: Config, logger: Logger): Promise<OpenDocuments | OpenClusterDocuments> {
+  if (profile === 'single') return openDocuments({ dataDir, logger });
+  return openDocuments({ profile, mongoUrl: required(mongoUrl, 'mongoUrl', 'TESSERA_MONGO_URL'), logger });
 }
 
-async function openBus(store: OpenDocuments | OpenClusterDocuments, { kafkaBrokers = [], kafka }: Config, logger: Logger): Promise<EventBus> {
+async function openBus(store: OpenDocuments | OpenClusterDocuments | undefined, { kafkaBrokers, kafka }: Config, logger: Logger): Promise<EventBus> {
+  if (!store) throw new Error('A service that uses events uses documents as well.');
   const { documents } = store;
-  return 'outbox' in store ? openEventBus({ outbox: store.outbox, kafkaBrokers, kafka, documents, logger }) : openEventBus({ eventLog: store.eventLog, documents, logger });
+  if ('eventLog' in store) return openEventBus({ eventLog: store.eventLog, documents, logger });
+  return openEventBus({ outbox: store.outbox, kafkaBrokers: required(kafkaBrokers, 'kafkaBrokers', 'TESSERA_KAFKA_BROKERS'), kafka, documents, logger });
+}
+
+/** What the cluster profile asks for only when a service uses it. */
+function required<T>(value: T | undefined, setting: string, variable: string): T {
+  if (value === undefined) throw new Error(`Setting ${setting}: the cluster profile needs it; set ${variable}`);
+  return value;
 }
 
 @Global()
 @Module({})
 export class PortsModule {
-  static for(config: Config, ports: Ports): DynamicModule {
+  static for(config: Config, ports: Ports, services: readonly string[]): DynamicModule {
     const providers = [
       { provide: Config, useValue: config },
       { provide: LOGGER, useValue: ports.logger satisfies Logger },
       { provide: Clock, useValue: ports.clock },
-      { provide: Documents, useValue: ports.documents },
-      { provide: EventBus, useValue: ports.bus },
+      { provide: HOSTED_SERVICES, useValue: services },
+      ...(ports.documents ? [{ provide: Documents, useValue: ports.documents }] : []),
+      ...(ports.bus ? [{ provide: EventBus, useValue: ports.bus }] : []),
       ...(ports.objects ? [{ provide: ObjectStore, useValue: ports.objects }] : []),
       ...(ports.cache ? [{ provide: Cache, useValue: ports.cache }] : []),
       ...(ports.engine ? [{ provide: DiffusionEngine, useValue: ports.engine }] : []),

@@ -1,7 +1,6 @@
 import { Module } from '@nestjs/common';
-import { BillingService } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import { EconomyService } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
 import type { ServiceDefinition } from '@tessera/host/service-definition.js';
+import { services } from '@tessera/host/services.js';
 import { Config } from '@tessera/platform/config.js';
 import { AcceptedPictures } from './accepted-pictures.js';
 import { AccountIds } from './account-ids.js';
@@ -63,4 +62,4 @@ const providersOf = ({ stripeWebhookSecrets }: Config): PaymentProvider[] => (st
 })
 export class BillingModule {}
 
-export const billing: ServiceDefinition = { name: 'billing', module: BillingModule, contracts: [BillingService, EconomyService], uses: [] };
+export const billing: ServiceDefinition = { ...services.billing, module: BillingModule };

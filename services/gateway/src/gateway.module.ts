@@ -1,8 +1,6 @@
 import { Module } from '@nestjs/common';
-import { EconomyService } from '@tessera/contracts/tessera/gateway/v1/economy_pb.js';
-import { TesseraService } from '@tessera/contracts/tessera/gateway/v1/gateway_pb.js';
-import { WebhookService } from '@tessera/contracts/tessera/gateway/v1/webhooks_pb.js';
 import type { ServiceDefinition } from '@tessera/host/service-definition.js';
+import { services } from '@tessera/host/services.js';
 import { Accounts } from './account.js';
 import { Bootstrap } from './bootstrap.js';
 import { Callers } from './callers.js';
@@ -69,4 +67,4 @@ import { WebhooksGrpcController } from './webhooks.grpc.controller.js';
 })
 export class GatewayModule {}
 
-export const gateway: ServiceDefinition = { name: 'gateway', module: GatewayModule, contracts: [], publicContracts: [TesseraService, EconomyService, WebhookService], uses: ['cache'], configureHttp };
+export const gateway: ServiceDefinition = { ...services.gateway, module: GatewayModule, configureHttp };

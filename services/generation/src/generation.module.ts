@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
-import { GenerationService } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import type { ServiceDefinition } from '@tessera/host/service-definition.js';
+import { services } from '@tessera/host/services.js';
 import { GenerationController } from './generation.controller.js';
 import { Models } from './models.js';
 import { Requests } from './requests.js';
@@ -9,4 +9,4 @@ import { Submissions } from './submissions.js';
 @Module({ controllers: [GenerationController], providers: [Models, Requests, Submissions] })
 export class GenerationModule {}
 
-export const generation: ServiceDefinition = { name: 'generation', module: GenerationModule, contracts: [GenerationService], uses: ['engine'] };
+export const generation: ServiceDefinition = { ...services.generation, module: GenerationModule };

@@ -1,8 +1,6 @@
 import { Module } from '@nestjs/common';
-import { ExternalScaler } from '@tessera/contracts/externalscaler/externalscaler_pb.js';
-import { JobService } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
-import { WorkerService } from '@tessera/contracts/tessera/jobs/v1/workers_pb.js';
 import type { ServiceDefinition } from '@tessera/host/service-definition.js';
+import { services } from '@tessera/host/services.js';
 import { JobsController } from './queue/jobs.controller.js';
 import { QueueModule } from './queue/queue.module.js';
 import { Sweeper } from './queue/sweeper.js';
@@ -23,4 +21,4 @@ import { WorkersController } from './workers/workers.controller.js';
 })
 export class JobsModule {}
 
-export const jobs: ServiceDefinition = { name: 'jobs', module: JobsModule, contracts: [JobService, WorkerService, ExternalScaler], uses: ['cache'] };
+export const jobs: ServiceDefinition = { ...services.jobs, module: JobsModule };

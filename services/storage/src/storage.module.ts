@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
-import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
 import type { ServiceDefinition } from '@tessera/host/service-definition.js';
+import { services } from '@tessera/host/services.js';
 import { AssetStore } from './asset.store.js';
 import { Assets } from './assets.js';
 import { JobEvents } from './job-events.js';
@@ -12,4 +12,4 @@ import { Uploads } from './uploads.js';
 @Module({ controllers: [StorageController], providers: [AssetStore, Assets, JobEvents, JobFiles, Sweep, Uploads] })
 export class StorageModule {}
 
-export const storage: ServiceDefinition = { name: 'storage', module: StorageModule, contracts: [StorageService], uses: ['objects'] };
+export const storage: ServiceDefinition = { ...services.storage, module: StorageModule };

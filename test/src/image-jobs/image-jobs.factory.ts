@@ -20,7 +20,6 @@ import { createLogger } from '@tessera/platform/logger.js';
 import { LOGGER } from '@tessera/platform/tokens.js';
 import { Rpc, type CallOptions } from '@tessera/rpc/rpc.js';
 import type { Observable } from 'rxjs';
-import { EmbeddedWorker } from './embedded-worker.js';
 import { GenerationController } from './generation.controller.js';
 import { GenerationModule } from './generation.module.js';
 import { WorkerController } from './worker.controller.js';
@@ -182,7 +181,7 @@ class TestPorts {
 class TestHost {}
 
 /** The service on a real store in a folder of its own, with its worker, between stand-ins for billing and storage. */
-export async function openGeneration({ withWorker = true } = {}) {
+export async function openGeneration() {
   const dataDir = await fs.mkdtemp(path.join(os.tmpdir(), 'tessera-generation-'));
   const config = parseConfig({ dataDir, engine: 'onnx', logLevel: 'silent' });
   const engine = new TestEngine();
@@ -201,8 +200,6 @@ export async function openGeneration({ withWorker = true } = {}) {
     const app = await NestFactory.createApplicationContext({ module: TestHost, imports: [TestPorts.with(ports), GenerationModule] }, { logger: false, abortOnError: false });
     rpc.handlers.set(GenerationService.typeName, app.get(GenerationController, { strict: false })).set(WorkerService.typeName, app.get(WorkerController, { strict: false }));
     rpc.open();
-    // Tests that claim by hand must not compete with it.
-    if (!withWorker) await app.get(EmbeddedWorker, { strict: false }).onModuleDestroy();
     return { store, cache, rpc, app, client: rpc.client(GenerationService), worker: rpc.client(WorkerService) };
   };
   let running = await start();

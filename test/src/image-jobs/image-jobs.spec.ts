@@ -238,7 +238,7 @@ describe('watching', () => {
 
 describe('a worker', () => {
   beforeEach(async () => {
-    generation = await openGeneration({ withWorker: false });
+    generation = await openGeneration();
   });
 
   const claim = async () => (await generation.worker.claim({ workerId: 'w', pool: 'default', modelIds: ['mosaic-3d'], maxJobs: 4, maxImages: 8 })).leases;

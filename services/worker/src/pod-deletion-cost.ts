@@ -10,8 +10,8 @@ const apiUrl = 'https://kubernetes.default.svc';
 /** https://kubernetes.io/docs/concepts/workloads/controllers/replicaset/#pod-deletion-cost */
 const annotation = 'controller.kubernetes.io/pod-deletion-cost';
 const answerWithinMs = 5_000;
-/** Kubernetes asks not to be told of every change: a deployment that scales down looks once in a while. */
-const tellEveryMs = 5_000;
+/** Kubernetes asks that not every change is reported: a deployment that scales down looks once in a while. */
+const reportEveryMs = 5_000;
 
 export type PodAccess = { readonly apiUrl: string; readonly namespace: string; readonly podName: string; readonly certificates: string; readonly folder: string };
 
@@ -26,41 +26,42 @@ export async function podAccess(folder = accountFolder, url = apiUrl, podName = 
   }
 }
 
-/** Tells Kubernetes what it would lose by deleting this pod: a deployment that scales down takes the pods with the lowest cost first, so those that paint stay. */
+/** Reports to Kubernetes what deleting this pod would cost: a deployment that scales down takes the pods with the lowest cost first, so those with jobs stay. Without access to Kubernetes it does nothing. */
 export class PodDeletionCost {
   #wanted = 0;
-  #told: number | undefined;
-  #telling: Promise<void> | undefined;
+  #reported: number | undefined;
+  #reporting: Promise<void> | undefined;
   #isClosed = false;
   #wake = () => {};
 
   constructor(
-    private readonly access: PodAccess,
+    private readonly access: PodAccess | undefined,
     private readonly logger: Logger,
-    private readonly everyMs = tellEveryMs,
+    private readonly everyMs = reportEveryMs,
   ) {}
 
   /** What comes meanwhile is folded into the next call. */
   holds(jobs: number): void {
+    if (this.access === undefined) return;
     this.#wanted = jobs;
-    if (!this.#isClosed) this.#telling ??= this.#tell().finally(() => (this.#telling = undefined));
+    if (!this.#isClosed) this.#reporting ??= this.#report(this.access).finally(() => (this.#reporting = undefined));
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#wake();
-    await this.#telling;
+    await this.#reporting;
   }
 
-  async #tell(): Promise<void> {
-    while (this.#wanted !== this.#told && !this.#isClosed) {
+  async #report(access: PodAccess): Promise<void> {
+    while (this.#wanted !== this.#reported && !this.#isClosed) {
       const cost = this.#wanted;
       try {
-        await patch(this.access, { metadata: { annotations: { [annotation]: String(cost) } } });
-        this.#told = cost;
+        await patch(access, { metadata: { annotations: { [annotation]: String(cost) } } });
+        this.#reported = cost;
       } catch (error) {
         // Scaling down then takes any pod, which drains: worse, not wrong.
-        this.logger.warn({ err: error }, 'the cost of deleting this pod could not be told; may its account patch pods?');
+        this.logger.warn({ err: error }, 'the cost of deleting this pod could not be reported; may its account patch pods?');
       }
       await this.#pause();
     }

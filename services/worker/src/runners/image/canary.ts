@@ -1,11 +1,11 @@
-import type { DiffusionEngine, PaintBatch } from '@tessera/inference/diffusion-engine.js';
-import type { EngineHealth } from '@tessera/jobs/engine-health.js';
-import { canaryPictures } from '@tessera/jobs/engine-metrics.js';
+import type { DiffusionEngine, ModelInfo, PaintBatch } from '@tessera/inference/diffusion-engine.js';
 import { unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
+import type { EngineHealth } from '../../loop/engine-health.js';
+import { canaryPictures } from './engine-metrics.js';
 
 /** A tiny picture takes a fraction of a second; a cold pipeline of billions of weights is loaded from a network disk first. */
-const paintedWithinMs = 5 * 60_000;
+const generatedWithinMs = 5 * 60_000;
 const firstRetryMs = 500;
 const longestRetryMs = 30_000;
 
@@ -19,7 +19,7 @@ export type CanaryOptions = {
   readonly isIdle: () => boolean;
 };
 
-/** Paints a tiny picture now and then while nothing else is painted: an engine that says it is ready may be dead. While it fails, its worker claims nothing. */
+/** Generates a tiny picture now and then while the runner is idle: an engine that reports itself ready may be dead. While it fails, its worker claims nothing. */
 export class Canary implements EngineHealth {
   readonly #closing = new AbortController();
   #isFit = true;
@@ -35,8 +35,8 @@ export class Canary implements EngineHealth {
   }
 
   /** For readiness: Unavailable `engine_unavailable` while it is not fit. */
-  demandFit(): void {
-    if (!this.#isFit) throw unavailable('engine_unavailable', 'The engine cannot paint.');
+  requireFit(): void {
+    if (!this.#isFit) throw unavailable('engine_unavailable', 'The engine cannot generate.');
   }
 
   start(): void {
@@ -74,32 +74,37 @@ export class Canary implements EngineHealth {
 
   /** Several that ask at once share one picture. */
   #probe(): Promise<boolean> {
-    this.#probing ??= this.#paint().then((painted) => {
+    this.#probing ??= this.#generate().then((isFit) => {
       this.#probing = undefined;
-      this.#found(painted);
-      return painted;
+      this.#found(isFit);
+      return isFit;
     });
     return this.#probing;
   }
 
-  async #paint(): Promise<boolean> {
+  async #generate(): Promise<boolean> {
     const { engine, batch, logger } = this.options;
     try {
       let pictures = 0;
-      for await (const update of engine.paint(batch, AbortSignal.any([this.#closing.signal, AbortSignal.timeout(paintedWithinMs)]))) if (update.type === 'image') pictures += 1;
+      for await (const update of engine.paint(batch, AbortSignal.any([this.#closing.signal, AbortSignal.timeout(generatedWithinMs)]))) if (update.type === 'image') pictures += 1;
       return pictures === 1;
     } catch (error) {
-      if (this.#isFit && !this.#closing.signal.aborted) logger.error({ err: error }, 'the engine cannot paint; nothing is claimed until it can');
+      if (this.#isFit && !this.#closing.signal.aborted) logger.error({ err: error }, 'the engine cannot generate; nothing is claimed until it can');
       return false;
     }
   }
 
-  #found(painted: boolean): void {
-    if (!this.#closing.signal.aborted) canaryPictures.inc({ outcome: painted ? 'painted' : 'failed' });
-    if (painted && !this.#isFit) this.options.logger.warn('the engine paints again');
-    this.#retryMs = painted ? firstRetryMs : Math.min(longestRetryMs, this.#retryMs * 2);
-    this.#isFit = painted;
-    if (painted) for (const resolve of this.#whenFit.splice(0)) resolve();
+  #found(isFit: boolean): void {
+    if (!this.#closing.signal.aborted) canaryPictures.inc({ outcome: isFit ? 'generated' : 'failed' });
+    if (isFit && !this.#isFit) this.options.logger.warn('the engine generates again');
+    this.#retryMs = isFit ? firstRetryMs : Math.min(longestRetryMs, this.#retryMs * 2);
+    this.#isFit = isFit;
+    if (isFit) for (const resolve of this.#whenFit.splice(0)) resolve();
     this.#arm();
   }
 }
+
+export const tinyBatch = ({ modelId, minSidePx, defaultGuidanceScale }: ModelInfo): PaintBatch => ({
+  modelId, widthPx: minSidePx, heightPx: minSidePx, steps: 1, guidanceScale: defaultGuidanceScale, previewEverySteps: 0,
+  requests: [{ requestId: 'canary', prompt: 'an apple', negativePrompt: '', seed: 1, images: 1, style: 'NONE' }],
+});

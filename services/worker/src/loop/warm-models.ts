@@ -1,4 +1,4 @@
-/** The models that were painted with last, the newest first: what lies ready in the engine, as far as a worker can know. */
+/** The models that were used last, the newest first: what lies ready in the engine, as far as a worker can know. */
 export class WarmModels {
   #modelIds: readonly string[] = [];
 
@@ -8,7 +8,7 @@ export class WarmModels {
     return this.#modelIds;
   }
 
-  painted(modelId: string): void {
+  used(modelId: string): void {
     this.#modelIds = [modelId, ...this.#modelIds.filter((other) => other !== modelId)].slice(0, this.modelsMax);
   }
 }

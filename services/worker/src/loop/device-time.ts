@@ -1,5 +1,5 @@
 /**
- * How long batches have had the device, which paints one after the other: one that was handed over while another was being painted has waited in the engine, and nobody
+ * How long batches have had the device, which computes one after the other: one that was handed over while another was being computed has waited in the engine, and nobody
  * pays for waiting.
  */
 export class DeviceTime {
