@@ -4,7 +4,7 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Config } from '@tessera/platform/config.js';
 
 /** Ports that not every service needs. A process opens what its services name: the rest costs it neither memory, nor a connection, nor a secret. */
-export type OptionalPort = 'cache' | 'objects' | 'engine';
+export type OptionalPort = 'cache' | 'objects' | 'models' | 'engine';
 
 /** All that a host must know of a service. */
 export type ServiceDefinition = {

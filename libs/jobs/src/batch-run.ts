@@ -1,7 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { DiffusionEngine, EncodedImage, EngineNotice, GuidanceInput, InitImageInput, PaintBatch, PaintRequest, PaintUpdate } from '@tessera/inference/diffusion-engine.js';
 import type { Guidance, ImageRequest, InitImage, Job, JobPreviewSchema, Lease } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
-import { isGuidanceKind } from '@tessera/inference/guidance.js';
+import { isGuidanceKind } from '@tessera/models/guidance.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';

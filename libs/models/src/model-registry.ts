@@ -1,63 +1,51 @@
-import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { DiffusionEngine, type ModelInfo } from '@tessera/inference/diffusion-engine.js';
 import { closestName } from '@tessera/platform/closest-name.js';
-import { Config } from '@tessera/platform/config.js';
-import { noModels, unknownModel } from './errors.js';
+import { invalidArgument, unavailable } from '@tessera/platform/errors.js';
+import type { ModelInfo } from './model-info.js';
 
 /** The pool of models that are given to no other; of all models, where nothing is said. */
 export const defaultPool = 'default';
 
-/** The models that workers of this installation hold, by all the names that they go by. */
-@Injectable()
-export class Models implements OnModuleInit {
+/** Which pool holds a model, by the model's id. */
+export type ModelPools = Readonly<Record<string, string>>;
+
+/** The models of an installation, by all the names that they go by, and the pools of workers that hold them. */
+export class ModelRegistry {
   /** Those whose workers this installation may have. */
   readonly pools: readonly string[];
-  #described: Promise<readonly ModelInfo[]> | undefined;
 
   constructor(
-    private readonly engine: DiffusionEngine,
-    @Inject(Config) private readonly config: Config,
+    readonly list: readonly ModelInfo[],
+    private readonly modelPools: ModelPools,
   ) {
-    this.pools = [...new Set([defaultPool, ...Object.values(config.modelPools)])];
+    this.pools = [...new Set([defaultPool, ...Object.values(modelPools)])];
   }
 
-  /** A misspelt model would be painted in the wrong pool without anybody noticing. */
-  async onModuleInit(): Promise<void> {
-    const given = Object.keys(this.config.modelPools);
-    if (given.length === 0) return;
-    const known = (await this.list()).map(({ modelId }) => modelId);
-    const unknown = given.find((modelId) => !known.includes(modelId));
+  /** A misspelt model would be generated with in the wrong pool without anybody noticing. */
+  requireKnownPools(): void {
+    const known = this.list.map(({ modelId }) => modelId);
+    const unknown = Object.keys(this.modelPools).find((modelId) => !known.includes(modelId));
     if (unknown !== undefined) throw new Error(`TESSERA_MODEL_POOLS names the model "${unknown}"; there are ${known.join(', ')}.`);
   }
 
   poolOf(modelId: string): string {
-    return this.config.modelPools[modelId] ?? defaultPool;
+    return this.modelPools[modelId] ?? defaultPool;
   }
 
-  list(): Promise<readonly ModelInfo[]> {
-    this.#described ??= this.#describe();
-    return this.#described;
+  /** What a worker of this pool holds; where nothing is said of pools, all models. */
+  inPool(pool: string): readonly ModelInfo[] {
+    return Object.keys(this.modelPools).length === 0 ? this.list : this.list.filter(({ modelId }) => this.poolOf(modelId) === pool);
   }
 
-  /** By id, alias or Leonardo's UUID; an empty name is the default model. InvalidArgument `unknown_model`. */
-  async named(name: string): Promise<ModelInfo> {
-    const models = await this.list();
+  /** By id, alias or Leonardo's UUID; an empty name is the default model. InvalidArgument `unknown_model`, Unavailable `no_models`. */
+  named(name: string): ModelInfo {
     const wanted = name.toLowerCase();
-    const model = models.find((candidate) => (name === '' ? candidate.isDefault : namesOf(candidate).some((known) => known.toLowerCase() === wanted)));
+    const model = this.list.find((candidate) => (name === '' ? candidate.isDefault : namesOf(candidate).some((known) => known.toLowerCase() === wanted)));
     if (model) return model;
-    const [first] = models;
-    if (!first) throw noModels();
+    const [first] = this.list;
+    if (!first) throw unavailable('no_models', 'No model is loaded, so nothing can be painted.');
     if (name === '') return first;
-    throw unknownModel(name, closestName(wanted, models.flatMap((candidate) => [candidate.modelId, ...candidate.aliases])));
-  }
-
-  async #describe(): Promise<readonly ModelInfo[]> {
-    try {
-      return (await this.engine.describe()).models;
-    } catch (error) {
-      this.#described = undefined;
-      throw error;
-    }
+    const closest = closestName(wanted, this.list.flatMap((candidate) => [candidate.modelId, ...candidate.aliases]));
+    throw invalidArgument('unknown_model', `There is no model "${name.slice(0, 80)}".${closest ? ` Did you mean "${closest}"?` : ''}`, { param: 'model_id' });
   }
 }
 

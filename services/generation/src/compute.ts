@@ -1,6 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { ComputeSpecSchema } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import type { ModelInfo } from '@tessera/inference/diffusion-engine.js';
+import type { ModelInfo } from '@tessera/models/model-info.js';
 import type { GpuTime } from '@tessera/jobs/gpu-time.js';
 import type { Work } from '@tessera/jobs/job.store.js';
 import type { FullImageRequest } from './image-request.js';

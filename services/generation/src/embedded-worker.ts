@@ -1,15 +1,15 @@
-import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, Optional, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { WorkerService } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
 import { DiffusionEngine } from '@tessera/inference/diffusion-engine.js';
 import { capacityOf } from '@tessera/jobs/engine-capacity.js';
 import { WorkerLoop } from '@tessera/jobs/worker-loop.js';
+import { defaultPool, ModelRegistry } from '@tessera/models/model-registry.js';
 import { Config } from '@tessera/platform/config.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { LOGGER } from '@tessera/platform/tokens.js';
 import { Rpc } from '@tessera/rpc/rpc.js';
 import { ImageQueue } from './image-queue.js';
-import { defaultPool, Models } from './models.js';
 
 /** There is one per data folder, which only one process may use: what it held when it starts, it held in an earlier life. */
 const workerId = 'embedded';
@@ -25,16 +25,16 @@ export class EmbeddedWorker implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     @Inject(Config) private readonly config: Config,
     @Inject(LOGGER) private readonly logger: Logger,
-    private readonly engine: DiffusionEngine,
-    private readonly models: Models,
+    /** Absent in a process whose workers run elsewhere. */
+    @Optional() @Inject(DiffusionEngine) private readonly engine: DiffusionEngine | undefined,
+    private readonly models: ModelRegistry,
     private readonly queue: ImageQueue,
     private readonly rpc: Rpc,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    const { embeddedWorker = this.config.profile === 'single' } = this.config;
-    const models = embeddedWorker ? await this.models.list() : [];
-    if (models.length === 0) return;
+    const models = this.models.list;
+    if (!this.engine || models.length === 0) return;
     const takenBack = await this.queue.claims.takeBackFrom(workerId);
     if (takenBack > 0) this.logger.warn({ jobs: takenBack }, 'jobs that were being painted when the process ended go back to the queue');
     const modelVersions = new Map(models.map(({ modelId, version }) => [modelId, version]));

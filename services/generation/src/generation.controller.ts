@@ -28,13 +28,13 @@ import {
   type WatchJobRequest,
   type WatchJobResponseSchema,
 } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
-import type { ModelInfo } from '@tessera/inference/diffusion-engine.js';
+import type { ModelInfo } from '@tessera/models/model-info.js';
+import { ModelRegistry } from '@tessera/models/model-registry.js';
 import { callSignal, streamOf, type RpcCall } from '@tessera/rpc/streams.js';
 import type { Observable } from 'rxjs';
 import { imagesMax } from './image-request.js';
 import { jobMessage, outcomeMessage, requestMessage } from './job.documents.js';
 import { Jobs } from './jobs.js';
-import { Models } from './models.js';
 import { Requests } from './requests.js';
 import { Submissions } from './submissions.js';
 import { Watching } from './watching.js';
@@ -46,7 +46,7 @@ export class GenerationController {
     private readonly requests: Requests,
     private readonly jobs: Jobs,
     private readonly watching: Watching,
-    private readonly models: Models,
+    private readonly models: ModelRegistry,
   ) {}
 
   @GrpcMethod(GenerationService.typeName)
@@ -102,7 +102,7 @@ export class GenerationController {
 
   @GrpcMethod(GenerationService.typeName)
   async listModels(_request: ListModelsRequest): Promise<MessageInitShape<typeof ListModelsResponseSchema>> {
-    return { models: (await this.models.list()).map((model) => modelMessage(model, this.models.poolOf(model.modelId))) };
+    return { models: this.models.list.map((model) => modelMessage(model, this.models.poolOf(model.modelId))) };
   }
 
   @GrpcMethod(GenerationService.typeName)

@@ -23,4 +23,4 @@ import { WorkerModule } from './worker.module.js';
 })
 export class GenerationModule {}
 
-export const generation: ServiceDefinition = { name: 'generation', module: GenerationModule, contracts: [GenerationService, WorkerService, ExternalScaler], uses: ['cache', 'engine'] };
+export const generation: ServiceDefinition = { name: 'generation', module: GenerationModule, contracts: [GenerationService, WorkerService, ExternalScaler], uses: ['cache', 'models', 'engine'] };

@@ -6,12 +6,12 @@ import { outgoingEvent } from '@tessera/documents/outgoing-event.js';
 import { hasEnded } from '@tessera/jobs/job-life.js';
 import { lanes } from '@tessera/jobs/lanes.js';
 import { queueKeyOf } from '@tessera/jobs/job.store.js';
+import { ModelRegistry } from '@tessera/models/model-registry.js';
 import { invalidArgument } from '@tessera/platform/errors.js';
 import { jobNotFound } from './errors.js';
 import { ImageQueue } from './image-queue.js';
 import { JobFeed } from './job-feed.js';
 import type { ImageJob } from './job.documents.js';
-import { Models } from './models.js';
 
 /** Longer waits are cut: a proxy in between would give up first. */
 const waitMsMax = 60_000;
@@ -34,7 +34,7 @@ export class Jobs {
   constructor(
     private readonly queue: ImageQueue,
     private readonly feed: JobFeed,
-    private readonly models: Models,
+    private readonly models: ModelRegistry,
   ) {}
 
   async get(accountId: string, jobId: string): Promise<ImageJob> {

@@ -10,10 +10,10 @@ import {
   type IsActiveResponseSchema,
   type ScaledObjectRef,
 } from '@tessera/contracts/externalscaler/externalscaler_pb.js';
+import { ModelRegistry } from '@tessera/models/model-registry.js';
 import { invalidArgument } from '@tessera/platform/errors.js';
 import { streamOf } from '@tessera/rpc/streams.js';
 import type { Observable } from 'rxjs';
-import { Models } from './models.js';
 import { Scaler, scalingMetrics, type ScalingTarget } from './scaler.js';
 import { scalingTarget } from './scaling-target.js';
 
@@ -25,7 +25,7 @@ import { scalingTarget } from './scaling-target.js';
 export class ScalerController {
   constructor(
     private readonly scaler: Scaler,
-    private readonly models: Models,
+    private readonly models: ModelRegistry,
   ) {}
 
   @GrpcMethod(ExternalScaler.typeName)

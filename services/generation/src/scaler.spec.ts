@@ -5,6 +5,7 @@ import { Client, credentials, loadPackageDefinition, Metadata, status, type Clie
 import { loadSync } from '@grpc/proto-loader';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { host, type Hosted } from '@tessera/host/host.js';
+import { defaultPool } from '@tessera/models/model-registry.js';
 import { parseConfig } from '@tessera/platform/config.js';
 import { newId } from '@tessera/platform/ids.js';
 import { EmbeddedWorker } from './embedded-worker.js';
@@ -12,7 +13,6 @@ import { generation } from './generation.module.js';
 import { ImageQueue } from './image-queue.js';
 import type { ImageJob, ImageJobPayload } from './job.documents.js';
 import { Scaler } from './scaler.js';
-import { defaultPool } from './models.js';
 
 // As KEDA calls it: the contract read from its file by another library than ours, over the wire.
 const contract = loadSync(path.resolve(import.meta.dirname, '../../../proto/externalscaler/externalscaler.proto'), { longs: Number, defaults: true });

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { hasWork, measureBacklog, type Backlog } from '@tessera/jobs/backlog.js';
 import { observeQueue } from '@tessera/jobs/queue-metrics.js';
+import { ModelRegistry } from '@tessera/models/model-registry.js';
 import { ImageQueue } from './image-queue.js';
-import { Models } from './models.js';
 import { PoolNews } from './pool-news.js';
 
 /** Measuring a backlog of so many jobs takes the store a while, and within seconds it does not change by much: the answer stands for all who ask meanwhile. */
@@ -30,7 +30,7 @@ export class Scaler {
   constructor(
     private readonly queue: ImageQueue,
     private readonly news: PoolNews,
-    models: Models,
+    models: ModelRegistry,
   ) {
     observeQueue(models.pools, (pool) => this.measure(pool));
   }

@@ -3,6 +3,7 @@ import { BillingService, BillState, type ReserveResponse } from '@tessera/contra
 import type { ImageRequest } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import type { QueuePlace, Room } from '@tessera/jobs/job-queue.js';
 import { laneNamed } from '@tessera/jobs/lanes.js';
+import { ModelRegistry } from '@tessera/models/model-registry.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import { derivedId, newId } from '@tessera/platform/ids.js';
 import type { Logger } from '@tessera/platform/logger.js';
@@ -14,7 +15,6 @@ import { computeSpecOf, workOf } from './compute.js';
 import { holdUnknown, keyReused, keyTooLong, refusedBefore } from './errors.js';
 import { ImageQueue } from './image-queue.js';
 import { storedQuote, type ImageJob, type ImageJobPayload } from './job.documents.js';
-import { Models } from './models.js';
 import { fingerprintOf, Requests, type CheckedRequest } from './requests.js';
 
 /** A job that nobody has begun within a day is of no use any more. */
@@ -48,7 +48,7 @@ export class Submissions implements OnModuleDestroy {
   constructor(
     private readonly queue: ImageQueue,
     private readonly requests: Requests,
-    private readonly models: Models,
+    private readonly models: ModelRegistry,
     private readonly limits: AccountLimits,
     @Inject(LOGGER) private readonly logger: Logger,
     rpc: Rpc,
@@ -167,7 +167,7 @@ export class Submissions implements OnModuleDestroy {
 
   async #reserve(job: ImageJob): Promise<ReserveResponse> {
     const { accountId, createdMs, payload } = job.value;
-    const model = await this.models.named(payload.request.modelId);
+    const model = this.models.named(payload.request.modelId);
     try {
       const deadlineMs = BigInt(createdMs + startWithinMs + holdMarginMs);
       return await this.#billing.reserve({ accountId, jobId: job.id, compute: computeSpecOf(payload.request, model), deadlineMs, memberId: payload.memberId ?? '', project: payload.project ?? '', wallet: payload.wallet ?? '' });

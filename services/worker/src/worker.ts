@@ -4,10 +4,12 @@ import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb
 import { serveHealth } from '@tessera/host/health-server.js';
 import { addressesOf } from '@tessera/host/peers.js';
 import { observeProcess } from '@tessera/host/port-metrics.js';
-import type { DiffusionEngine, ModelInfo, PaintBatch } from '@tessera/inference/diffusion-engine.js';
+import type { DiffusionEngine, PaintBatch } from '@tessera/inference/diffusion-engine.js';
 import { openEngine } from '@tessera/inference/open-engine.js';
 import { capacityOf } from '@tessera/jobs/engine-capacity.js';
 import { WorkerLoop } from '@tessera/jobs/worker-loop.js';
+import type { ModelInfo } from '@tessera/models/model-info.js';
+import { openModelRegistry } from '@tessera/models/open-model-registry.js';
 import type { Config } from '@tessera/platform/config.js';
 import { HealthChecks } from '@tessera/platform/health.js';
 import { createLogger, type Logger } from '@tessera/platform/logger.js';
@@ -35,7 +37,7 @@ export async function startWorker(config: Config): Promise<Worker> {
     for (const contract of [WorkerService, StorageService]) if (!addresses.has(contract.typeName)) throw new Error('A worker needs the generation and the storage service: set TESSERA_PEERS, for example to generation=127.0.0.1:9003,storage=127.0.0.1:9002.');
     const engine = await openEngine({ engine: config.engine, modelsDir: config.modelsDir, threads: config.engineThreads, tritonUrl: config.tritonUrl, logger });
     closers.push(() => engine.close());
-    const models = modelsOf(config, (await engine.describe()).models);
+    const models = (await openModelRegistry(config)).inPool(config.pool);
     const first = models.find(({ isDefault }) => isDefault) ?? models[0];
     if (!first) throw new Error(`There is no model to paint with in the pool "${config.pool}": see TESSERA_MODELS, TESSERA_POOL and TESSERA_MODEL_POOLS.`);
     await engine.warm(first.modelId);
@@ -51,11 +53,6 @@ export async function startWorker(config: Config): Promise<Worker> {
     await close();
     throw error;
   }
-}
-
-/** Those of its pool; where nothing is said of pools, all that it holds. */
-function modelsOf({ pool, modelPools }: Config, held: readonly ModelInfo[]): readonly ModelInfo[] {
-  return Object.keys(modelPools).length === 0 ? held : held.filter(({ modelId }) => (modelPools[modelId] ?? 'default') === pool);
 }
 
 async function openParts(config: Config, engine: DiffusionEngine, models: readonly ModelInfo[], first: ModelInfo, logger: Logger, closers: (() => Promise<void> | void)[]) {
