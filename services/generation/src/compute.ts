@@ -1,7 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { ComputeSpecSchema } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import type { WorkSchema } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
-import type { ModelInfo } from '@tessera/inference/diffusion-engine.js';
+import type { ModelInfo } from '@tessera/models/model-info.js';
 import type { FullImageRequest } from './image-request.js';
 
 /** What billing must know to price a request. */

@@ -11,9 +11,9 @@ import {
   type SubmitRequest,
   type SubmitResponseSchema,
 } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
-import type { ModelInfo } from '@tessera/inference/diffusion-engine.js';
+import type { ModelInfo } from '@tessera/models/model-info.js';
+import { ModelRegistry } from '@tessera/models/model-registry.js';
 import { imagesMax, requestMessage } from './image-request.js';
-import { Models } from './models.js';
 import { Requests } from './requests.js';
 import { Submissions } from './submissions.js';
 
@@ -22,7 +22,7 @@ export class GenerationController {
   constructor(
     private readonly submissions: Submissions,
     private readonly requests: Requests,
-    private readonly models: Models,
+    private readonly models: ModelRegistry,
   ) {}
 
   @GrpcMethod(GenerationService.typeName)
@@ -39,7 +39,7 @@ export class GenerationController {
 
   @GrpcMethod(GenerationService.typeName)
   async listModels(_request: ListModelsRequest): Promise<MessageInitShape<typeof ListModelsResponseSchema>> {
-    return { models: (await this.models.list()).map((model) => modelMessage(model, this.models.poolOf(model.modelId))) };
+    return { models: this.models.list.map((model) => modelMessage(model, this.models.poolOf(model.modelId))) };
   }
 }
 

@@ -2,11 +2,10 @@ import { Module } from '@nestjs/common';
 import type { ServiceDefinition } from '@tessera/host/service-definition.js';
 import { services } from '@tessera/host/services.js';
 import { GenerationController } from './generation.controller.js';
-import { Models } from './models.js';
 import { Requests } from './requests.js';
 import { Submissions } from './submissions.js';
 
-@Module({ controllers: [GenerationController], providers: [Models, Requests, Submissions] })
+@Module({ controllers: [GenerationController], providers: [Requests, Submissions] })
 export class GenerationModule {}
 
 export const generation: ServiceDefinition = { ...services.generation, module: GenerationModule };

@@ -1,8 +1,9 @@
-import type { ModelInfo, Placement } from '@tessera/inference/diffusion-engine.js';
+import type { ModelInfo } from '@tessera/models/model-info.js';
+import type { Placement } from '@tessera/inference/diffusion-engine.js';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { ImageRequest, ImageRequestSchema } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
-import { refuseUnadaptable } from '@tessera/inference/adapters/adapter-use.js';
-import { refuseUnguidable } from '@tessera/inference/guidance.js';
+import { refuseUnadaptable } from '@tessera/models/adapter-use.js';
+import { refuseUnguidable } from '@tessera/models/guidance.js';
 import { invalidArgument } from '@tessera/platform/errors.js';
 import { isUuid } from '@tessera/platform/ids.js';
 import { invalidGuidance, invalidInitImage, invalidMask } from './errors.js';

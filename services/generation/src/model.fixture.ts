@@ -1,4 +1,4 @@
-import type { ModelInfo } from '@tessera/inference/diffusion-engine.js';
+import type { ModelInfo } from '@tessera/models/model-info.js';
 
 export const model: ModelInfo = {
   modelId: 'mosaic-3d', name: 'Mosaic 3D', description: '', version: '1', aliases: ['mosaic'], leonardoId: 'b24e16ff-06e3-43eb-8d33-4416c2d75876', isDefault: true,

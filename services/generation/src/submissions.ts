@@ -3,10 +3,10 @@ import { anyPack } from '@bufbuild/protobuf/wkt';
 import { Injectable } from '@nestjs/common';
 import { ImageRequestSchema, type SubmitRequest } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import { JobService, type SubmitResponse } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
+import { ModelRegistry } from '@tessera/models/model-registry.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { computeSpecOf, workOf } from './compute.js';
 import { requestMessage } from './image-request.js';
-import { Models } from './models.js';
 import { digestOf, Requests } from './requests.js';
 
 /** The kind of job that this service submits. */
@@ -19,7 +19,7 @@ export class Submissions {
 
   constructor(
     private readonly requests: Requests,
-    private readonly models: Models,
+    private readonly models: ModelRegistry,
     rpc: Rpc,
   ) {
     this.#jobs = rpc.client(JobService);

@@ -12,7 +12,9 @@ import { JobFinishedSchema, type JobFinished } from '@tessera/contracts/tessera/
 import { StorageService, type GetAssetRequest, type PutAssetsRequest } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
 import { Documents } from '@tessera/documents/documents.js';
 import { openDocuments } from '@tessera/documents/open-documents.js';
-import { DiffusionEngine, type EngineDescription, type ModelInfo, type PaintBatch, type PaintUpdate } from '@tessera/inference/diffusion-engine.js';
+import { DiffusionEngine, type EngineDescription, type PaintBatch, type PaintUpdate } from '@tessera/inference/diffusion-engine.js';
+import type { ModelInfo } from '@tessera/models/model-info.js';
+import { ModelRegistry } from '@tessera/models/model-registry.js';
 import { Clock, SystemClock } from '@tessera/platform/clock.js';
 import { Config, parseConfig } from '@tessera/platform/config.js';
 import { failedPrecondition, notFound, unavailable } from '@tessera/platform/errors.js';
@@ -194,7 +196,7 @@ export async function openGeneration() {
     const rpc = new DirectRpc();
     const ports = [
       [Config, config], [LOGGER, createLogger('silent', 'generation')], [Clock, new SystemClock()], [Documents, store.documents], [Cache, cache],
-      [DiffusionEngine, engine], [Rpc, rpc],
+      [DiffusionEngine, engine], [ModelRegistry, new ModelRegistry([model], config.modelPools)], [Rpc, rpc],
     ] as const;
     rpc.handlers.set(BillingService.typeName, holds).set(StorageService.typeName, pictures);
     const app = await NestFactory.createApplicationContext({ module: TestHost, imports: [TestPorts.with(ports), GenerationModule] }, { logger: false, abortOnError: false });

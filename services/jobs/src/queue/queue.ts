@@ -3,6 +3,7 @@ import { Documents } from '@tessera/documents/documents.js';
 import { Claims } from '@tessera/jobs/claims.js';
 import { JobQueue } from '@tessera/jobs/job-queue.js';
 import { JobStore } from '@tessera/jobs/job.store.js';
+import { defaultPool } from '@tessera/models/model-registry.js';
 import { Clock } from '@tessera/platform/clock.js';
 import { Config } from '@tessera/platform/config.js';
 import type { Logger } from '@tessera/platform/logger.js';
@@ -11,9 +12,6 @@ import { PoolSignals } from '../scaling/pool-signals.js';
 import { JobFeed } from '../watch/job-feed.js';
 import { finishedEvent } from './job-messages.js';
 import { jobCollectionName, type Job, type JobPayload } from './job-record.js';
-
-/** The pool of models that are given to no other. */
-export const defaultPool = 'default';
 
 /** The queue of all jobs: libs/jobs, given this service's collection, event and feed. */
 @Injectable()

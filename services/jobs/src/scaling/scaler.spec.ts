@@ -5,11 +5,12 @@ import { Client, credentials, loadPackageDefinition, Metadata, status, type Clie
 import { loadSync } from '@grpc/proto-loader';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { host, type Hosted } from '@tessera/host/host.js';
+import { defaultPool } from '@tessera/models/model-registry.js';
 import { parseConfig } from '@tessera/platform/config.js';
 import { newId } from '@tessera/platform/ids.js';
 import { jobs } from '../jobs.module.js';
 import type { Job, JobPayload } from '../queue/job-record.js';
-import { defaultPool, Queue } from '../queue/queue.js';
+import { Queue } from '../queue/queue.js';
 import { Scaler } from './scaler.js';
 
 // As KEDA calls it: the contract read from its file by another library than ours, over the wire.

@@ -1,6 +1,6 @@
+import { defaultPool } from '@tessera/models/model-registry.js';
 import { closestName } from '@tessera/platform/closest-name.js';
 import { invalidArgument, type TesseraError } from '@tessera/platform/errors.js';
-import { defaultPool } from '../queue/queue.js';
 import type { ScalingTarget } from './scaler.js';
 
 const backlogSecondsDefault = 60;

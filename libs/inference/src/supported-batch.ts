@@ -1,15 +1,12 @@
+import { refuseUnadaptable } from '@tessera/models/adapter-use.js';
+import { guidanceKindsOf } from '@tessera/models/describe-models.js';
+import { type Family, familyOf, isFlow } from '@tessera/models/families.js';
+import { refuseUnguidable } from '@tessera/models/guidance.js';
 import { invalidArgument } from '@tessera/platform/errors.js';
-import type { EngineDescription, PaintBatch, Placement } from './diffusion-engine.js';
-import { refuseUnadaptable } from './adapters/adapter-use.js';
-import { refuseUnguidable } from './guidance.js';
-import { type Family, guidanceKindsOf, isFlow, modelInfos } from './manifest.js';
+import type { PaintBatch, Placement } from './diffusion-engine.js';
 
 /** Latents are eight times smaller than pictures. */
 const SIDE_MULTIPLE_PX = 8;
-
-export function describeModels(engine: string, manifests: readonly Family[]): EngineDescription {
-  return { engine, models: manifests.flatMap(modelInfos) };
-}
 
 /** What every engine refuses before it begins. */
 export function refuseUnpaintable(manifests: readonly Family[], { modelId, widthPx, heightPx, steps, requests, adapters = [] }: PaintBatch): void {
@@ -30,8 +27,6 @@ export function refuseUnpaintable(manifests: readonly Family[], { modelId, width
   }
   if (!Number.isInteger(steps) || steps < 1 || steps > maxSteps) throw invalidArgument('unsupported_steps', `steps must be a whole number from 1 to ${maxSteps}, not ${steps}.`, { param: 'steps' });
 }
-
-export const familyOf = (families: readonly Family[], modelId: string): Family | undefined => families.find(({ variants }) => variants.some((variant) => variant.modelId === modelId));
 
 function refuseOutside(placement: Placement, canvasWidthPx: number, canvasHeightPx: number): void {
   const { leftPx, topPx, widthPx, heightPx } = placement;

@@ -2,10 +2,11 @@ import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { loadManifests, modelGuidance, modelInfos, parseManifest } from './manifest.js';
+import { describeModels } from './describe-models.js';
+import { bundledModelsDir, loadFamilies } from './families.js';
+import { parseManifest } from './manifest.js';
 
-const bundled = path.resolve(import.meta.dirname, '../../../models');
-const bundledJson = () => readFile(path.join(bundled, 'mosaic/manifest.json'), 'utf8');
+const bundledJson = () => readFile(path.join(bundledModelsDir, 'mosaic/manifest.json'), 'utf8');
 
 type Editable = { graphs: { denoiser?: unknown }; limits: Record<string, number>; guidance: { points: number[][] }; samplers: unknown[] };
 
@@ -18,7 +19,7 @@ async function changed(change: (manifest: Editable) => void): Promise<string> {
 
 describe('the manifest', () => {
   it('that comes with Tessera is valid and has one default model that Leonardo clients find by its id', async () => {
-    const models = (await loadManifests(bundled)).flatMap(modelInfos);
+    const models = describeModels('onnx', await loadFamilies(bundledModelsDir));
     expect(models.find((model) => model.isDefault)).toMatchObject({ modelId: 'mosaic-3d', leonardoId: 'b24e16ff-06e3-43eb-8d33-4416c2d75876', nativeWidthPx: 128 });
   });
 
@@ -52,18 +53,11 @@ describe('the manifest', () => {
       await mkdir(path.join(folder, name));
       await writeFile(path.join(folder, name, 'manifest.json'), await bundledJson());
     }
-    await expect(loadManifests(folder)).rejects.toThrow('two models are called "mosaic-3d"');
+    await expect(loadFamilies(folder)).rejects.toThrow('two models are called "mosaic-3d"');
   });
 
   it('must exist', async () => {
-    await expect(loadManifests(await mkdtemp(path.join(tmpdir(), 'models-')))).rejects.toThrow('no folder in it holds a manifest.json');
-    await expect(loadManifests('/nowhere/at/all')).rejects.toThrow('cannot be read');
-  });
-});
-
-describe('guidance', () => {
-  it.each([[0.5, 1], [1, 1], [4, 1.75], [7, 2.5], [13.5, 3.75], [20, 5], [50, 5]])('of %d in a request is %d for the denoiser', async (scale, expected) => {
-    const manifest = parseManifest(await bundledJson(), 'm.json');
-    expect(modelGuidance(manifest, scale)).toBeCloseTo(expected, 10);
+    await expect(loadFamilies(await mkdtemp(path.join(tmpdir(), 'models-')))).rejects.toThrow('no folder in it holds a manifest.json');
+    await expect(loadFamilies('/nowhere/at/all')).rejects.toThrow('cannot be read');
   });
 });

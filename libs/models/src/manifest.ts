@@ -1,9 +1,7 @@
-import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { diffusersSchema } from './diffusers-manifest.js';
-import type { ModelInfo } from './diffusion-engine.js';
-import { type GuidanceKind, guidanceKinds } from './guidance.js';
+import { limits, variantOfAny } from './manifest-entries.js';
+import { parseFile } from './parse-file.js';
 
 const file = z.string().min(1);
 const ioNames = <Key extends string>(...keys: readonly Key[]) => z.strictObject(Object.fromEntries(keys.map((key) => [key, z.string().min(1)])) as Record<Key, z.ZodString>);
@@ -51,17 +49,6 @@ const grade = z.strictObject({
   tint: z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]).default([1, 1, 1]),
 });
 
-const variantOfAny = z.strictObject({
-  modelId: z.string().regex(/^[a-z0-9][a-z0-9.-]{0,62}$/, 'lower-case letters, digits, dots and dashes'),
-  name: z.string().min(1),
-  description: z.string().min(1),
-  aliases: z.array(z.string().min(1)),
-  leonardoId: z.uuid(),
-  isDefault: z.boolean(),
-  /** Where it differs from the family's. */
-  defaultSteps: z.int().positive().optional(),
-});
-
 const variant = variantOfAny.extend({
   /** Key of `looks` in the language file. */
   look: z.string().min(1),
@@ -69,17 +56,9 @@ const variant = variantOfAny.extend({
   distilled: z.strictObject({ adapter: z.string().min(1), sampler: sampler.omit({ fromSteps: true }) }).optional(),
 });
 
-const limits = z.strictObject({
-  minSidePx: z.int().positive(),
-  maxSidePx: z.int().positive(),
-  defaultSteps: z.int().positive(),
-  maxSteps: z.int().positive(),
-  defaultGuidanceScale: z.number().positive(),
-});
-
 const schema = z.strictObject({
   formatVersion: z.literal(1),
-  /** How the graphs are strung together; another pipeline needs another painter. */
+  /** How the graphs are connected; another pipeline needs other code. */
   pipeline: z.literal('reference-conditioned-flow'),
   version: z.string().min(1),
   variants: z.array(variant).min(1),
@@ -151,18 +130,6 @@ export type Manifest = z.infer<typeof schema> & {
   readonly folder: string;
 };
 
-const diffusers = diffusersSchema(variantOfAny, limits);
-export type DiffusersManifest = z.infer<typeof diffusers> & Pick<Manifest, 'folder'>;
-/** A folder of weights, and how they are painted with. */
-export type Family = Manifest | DiffusersManifest;
-
-export const isFlow = (family: Family): family is Manifest => family.pipeline === 'reference-conditioned-flow';
-
-function parseFamily(json: string, manifestPath: string): Family {
-  const { pipeline } = parseFile(z.object({ pipeline: z.string() }), json, manifestPath);
-  return pipeline === 'diffusers' ? { ...parseFile(diffusers, json, manifestPath), folder: path.dirname(manifestPath) } : parseManifest(json, manifestPath);
-}
-
 /** Throws a sentence that names the file and the entry. */
 export function parseManifest(json: string, manifestPath: string): Manifest {
   const manifest = { ...parseFile(schema, json, manifestPath), folder: path.dirname(manifestPath) };
@@ -176,99 +143,4 @@ export function parseManifest(json: string, manifestPath: string): Manifest {
     if (before && (from <= before[0] || to < before[1])) throw refuse('guidance.points must rise');
   }
   return manifest;
-}
-
-/** Reads JSON by a schema; throws a sentence that names the file and the offending entry. */
-export function parseFile<Schema extends z.ZodType>(expected: Schema, json: string, filePath: string): z.infer<Schema> {
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch (cause) {
-    throw new Error(`${filePath}: not JSON (${cause instanceof Error ? cause.message : String(cause)})`, { cause });
-  }
-  const parsed = expected.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw new Error(`${filePath}: ${issue?.path.join('.') || 'the file'}: ${issue?.message ?? 'invalid'}`);
-}
-
-/** Every `<folder>/manifest.json` below `modelsDir`; together they name each id once and one default. */
-export async function loadFamilies(modelsDir: string): Promise<readonly Family[]> {
-  const entries = await readdir(modelsDir, { recursive: false, withFileTypes: true }).catch((cause: unknown) => {
-    throw new Error(`${modelsDir}: the folder of models cannot be read`, { cause });
-  });
-  const manifests: Family[] = [];
-  for (const entry of entries.filter((each) => each.isDirectory()).toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
-    const manifestPath = path.join(modelsDir, entry.name, 'manifest.json');
-    const json = await readFile(manifestPath, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined;
-      throw error;
-    });
-    if (json !== undefined) manifests.push(parseFamily(json, manifestPath));
-  }
-  refuseAmbiguity(modelsDir, manifests);
-  return manifests;
-}
-
-/** Those that an engine of our own can paint with. */
-export async function loadManifests(modelsDir: string): Promise<readonly Manifest[]> {
-  return (await loadFamilies(modelsDir)).filter(isFlow);
-}
-
-function refuseAmbiguity(modelsDir: string, manifests: readonly Family[]): void {
-  const variants = manifests.flatMap<z.infer<typeof variantOfAny>>((manifest) => manifest.variants);
-  if (variants.length === 0) throw new Error(`${modelsDir}: no folder in it holds a manifest.json`);
-  const seen = new Set<string>();
-  for (const name of variants.flatMap(({ modelId, aliases, leonardoId }) => [modelId, ...aliases, leonardoId])) {
-    if (seen.has(name)) throw new Error(`${modelsDir}: two models are called "${name}"`);
-    seen.add(name);
-  }
-  const defaults = variants.filter((each) => each.isDefault);
-  if (defaults.length !== 1) throw new Error(`${modelsDir}: exactly one model must be the default, ${defaults.length} are`);
-}
-
-export function modelInfos(family: Family): ModelInfo[] {
-  const { limits: all, version, nativeSidePx } = family;
-  return family.variants.map(({ modelId, name, description, aliases, leonardoId, isDefault, defaultSteps = all.defaultSteps }) => ({
-    modelId, name, description, aliases, leonardoId, isDefault,
-    ...all,
-    defaultSteps,
-    version,
-    nativeWidthPx: nativeSidePx,
-    nativeHeightPx: nativeSidePx,
-    supportsInitImage: isFlow(family) && family.graphs.encoder !== undefined,
-    ...(isFlow(family) ? { guidanceKinds: guidanceKindsOf(family), ...adapterIdsOf(family) } : {}),
-  }));
-}
-
-/** Those that a request may name: not what makes a distilled variant what it is. */
-function adapterIdsOf({ adapters, variants }: Manifest): Pick<ModelInfo, 'adapterIds'> {
-  if (!adapters) return {};
-  return { adapterIds: Object.keys(adapters.files).filter((id) => !variants.some(({ distilled }) => distilled?.adapter === id)) };
-}
-
-/** A character takes a thing's place, which every model of this pipeline has. */
-export function guidanceKindsOf({ graphs: { conditioning, encoder }, steering }: Manifest): GuidanceKind[] {
-  const { guides, guideStrengths, content, contentStrength, style, styleStrength } = conditioning.inputs;
-  const has: Record<GuidanceKind, boolean> = {
-    edges: guides !== undefined && guideStrengths !== undefined,
-    depth: guides !== undefined && guideStrengths !== undefined,
-    style: (style !== undefined && styleStrength !== undefined) || (steering !== undefined && encoder !== undefined),
-    content: encoder !== undefined && ((content !== undefined && contentStrength !== undefined) || steering !== undefined),
-    character: true,
-  };
-  return guidanceKinds.filter((kind) => has[kind]);
-}
-
-export function samplerFor({ samplers }: Manifest, { distilled }: Variant, steps: number): Sampler {
-  return distilled?.sampler ?? samplers.findLast(({ fromSteps }) => fromSteps <= steps) ?? { shift: 1, order: 1 };
-}
-
-/** The scale the denoiser understands; ends are held. */
-export function modelGuidance({ guidance: { points } }: Manifest, requestScale: number): number {
-  const above = points.findIndex(([from]) => from >= requestScale);
-  const high = points[above === -1 ? points.length - 1 : above] ?? [1, 1];
-  const low = points[above - 1];
-  if (above <= 0 || !low) return high[1];
-  return low[1] + ((requestScale - low[0]) / (high[0] - low[0])) * (high[1] - low[1]);
 }

@@ -2,6 +2,8 @@ import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { bundledModelsDir } from '@tessera/models/families.js';
+import { openModelRegistry } from '@tessera/models/open-model-registry.js';
 import { pino } from 'pino';
 import { openEngine } from './open-engine.js';
 
@@ -44,6 +46,16 @@ describe('a family of diffusers in the folder of models', () => {
     ['a setting that does not exist', { compile: true }, 'manifest.json'],
   ])('is refused at start for %s, with a sentence that names the entry', async (_what, wrong, entry) => {
     await expect(open('noop', { ...sdxl, ...wrong })).rejects.toThrow(entry);
+  });
+
+  it.each(['onnx', 'noop', 'triton'] as const)('is in the registry where the engine "%s" offers it, beside the bundled models and in the same words', async (name) => {
+    await fs.cp(path.join(bundledModelsDir, 'mosaic', 'manifest.json'), path.join(modelsDir, 'mosaic', 'manifest.json'), { recursive: true });
+    const engine = await open(name, { ...sdxl, variants: sdxl.variants.map((variant) => ({ ...variant, isDefault: false })) });
+    const registry = await openModelRegistry({ engine: name, modelsDir, modelPools: {} });
+    const { models } = await engine.describe();
+    expect(models.map(({ modelId }) => modelId)).toContain('mosaic-3d');
+    expect(registry.list).toEqual(models);
+    await engine.close();
   });
 
   it('cannot be painted with by Triton when nobody says where that is', async () => {
