@@ -2,7 +2,6 @@ import { credentials, makeGenericClientConstructor, Metadata, status, type Servi
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { EconomyService } from '@tessera/contracts/tessera/gateway/v1/economy_pb.js';
 import { packageDefinition } from '@tessera/rpc/package-definition.js';
-import { freePort } from '../free-port.fixture.js';
 import { openGateway, type OpenGateway } from '../gateway.fixture.js';
 
 const api = '/api/rest/v1';
@@ -12,10 +11,9 @@ describe('the economy', () => {
   let gateway: OpenGateway;
   let client: InstanceType<ReturnType<typeof makeGenericClientConstructor>>;
   beforeAll(async () => {
-    const grpcPort = await freePort();
-    gateway = await openGateway({ grpcPort });
+    gateway = await openGateway();
     const Client = makeGenericClientConstructor(packageDefinition([EconomyService])[EconomyService.typeName] as never, 'Economy');
-    client = new Client(`127.0.0.1:${grpcPort}`, credentials.createInsecure());
+    client = new Client(gateway.grpcAddress, credentials.createInsecure());
   });
   afterAll(async () => {
     client.close();
