@@ -1,15 +1,24 @@
-import fc from 'fast-check';
 import http from 'node:http';
-import { parseArgs } from 'node:util';
-import { startServer } from './bench-server.js';
+import { setTimeout as delay } from 'node:timers/promises';
+import fc from 'fast-check';
+import { Client } from './client.js';
 
-/**
- * `./tessera bench fuzz [--requests 20000] [--seed 1]`: wrong requests of every kind against a running server. Nothing may be answered with 500 or more, every refusal
- * is typed JSON, and the balance moves by exactly what the accepted jobs cost.
- */
-const { values } = parseArgs({ options: { requests: { type: 'string', default: '20000' }, seed: { type: 'string', default: '1' }, clients: { type: 'string', default: '16' } } });
+export type FuzzOptions = { readonly requests: number; readonly seed: number; readonly clients: number };
+
+export type FuzzReport = {
+  readonly seed: number;
+  readonly seconds: number;
+  readonly statuses: Readonly<Record<string, number>>;
+  /** What the accepted jobs cost by their own answers, and by how much the balance moved. */
+  readonly acceptedTokens: number;
+  readonly spentTokens: number;
+  /** What must not be, in words; the first ones. */
+  readonly complaints: readonly string[];
+  readonly complaintCount: number;
+};
 
 type Attempt = { readonly method: string; readonly path: string; readonly headers: Record<string, string>; readonly body: string | undefined };
+type Drawn = { readonly method: string; readonly path: string; readonly headers: { readonly type: string; readonly key: string; readonly idempotency: string; readonly coding: string }; readonly text: string };
 type Answer = { readonly status: number; readonly contentType: string; readonly text: string };
 
 const valid = { prompt: 'a red apple', num_images: 1, width: 512, height: 512, num_inference_steps: 10, guidance_scale: 7, seed: 1, presetStyle: 'NONE', negative_prompt: 'blur', init_strength: 0.5 };
@@ -42,7 +51,7 @@ const text = fc.oneof(
 );
 
 const id = fc.oneof(fc.uuid(), fc.constantFrom('..%2f..%2fetc%2fpasswd', '%ff', '%', 'null', '0', '-1', 'a'.repeat(700), '%00', '🍎', "';--"), fc.string({ maxLength: 20 }).map(encodeURIComponent));
-const query = fc.oneof(fc.constant(''), fc.constantFrom('?dryRun=true', '?wait=-1', '?wait=1e9', '?limit=-1', '?limit=99999999', '?offset=abc', '?limit[]=1', '?at=yesterday', '?at=9999-12-31T23:59:59Z', '?by=nothing', '?by=model&from=2026-02-30', '?from=2027-01-01&to=2026-01-01', '?__proto__=1', '?%', '?after=%00'), fc.string({ maxLength: 20 }).map((at) => `?${encodeURIComponent(at)}`));
+const query = fc.oneof(fc.constant(''), fc.constantFrom('?dryRun=true', '?dryrun=true', '?nonsense=1', '?dryRun=true&dryRun=false', '?wait=-1', '?wait=1e9', '?limit=-1', '?limit=99999999', '?offset=abc', '?limit[]=1', '?at=yesterday', '?at=9999-12-31T23:59:59Z', '?by=nothing', '?by=model&from=2026-02-30', '?from=2027-01-01&to=2026-01-01', '?__proto__=1', '?%', '?after=%00'), fc.string({ maxLength: 20 }).map((at) => `?${encodeURIComponent(at)}`));
 const api = '/api/rest/v1';
 const path = fc.tuple(
   fc.oneof(
@@ -62,68 +71,115 @@ const path = fc.tuple(
 ).map(([at, asked]) => at + asked);
 
 const headers = fc.record({
-  type: fc.constantFrom('application/json', 'application/json', 'application/json', 'text/plain', 'multipart/form-data', 'multipart/form-data; boundary=x', 'application/xml', '', 'application/json; charset=utf-16'),
+  type: fc.constantFrom('application/json', 'application/json', 'application/json', 'text/plain', 'multipart/form-data', 'multipart/form-data; boundary=x', 'application/xml', 'text/json', 'application/vnd.api+json', '', 'application/json; charset=utf-16'),
+  coding: fc.constantFrom('', '', '', '', '', '', '', '', 'gzip', 'br, x'),
   key: fc.constantFrom('good', 'good', 'good', 'good', 'good', 'none', 'wrong', 'odd'),
   idempotency: fc.oneof(fc.constant(''), fc.constant(''), fc.string({ unit: 'grapheme-ascii', maxLength: 300 })),
 });
-
-const server = await startServer({ engine: 'noop' });
-const answerWithinMs = 20_000;
-const agent = new http.Agent({ keepAlive: true, maxSockets: Number(values.clients) });
-const statuses = new Map<number, number>();
-const complaints: string[] = [];
-let acceptedTokens = 0;
 
 const anywhere = fc.record({ method: fc.constantFrom('POST', 'POST', 'POST', 'GET', 'GET', 'DELETE', 'PUT', 'PATCH'), path, headers, text });
 /** Everything right but for one field: what comes past the router and reaches validation, price and queue. */
 const nearlyRight = fc.record({
   method: fc.constant('POST'),
   path: fc.tuple(fc.constantFrom(`${api}/generations`, `${api}/generations`, `${api}/pricing-calculator`, '/v1/images/generations', `${api}/init-image`), fc.constantFrom('', '', '?dryRun=true')).map(([at, asked]) => at + asked),
-  headers: fc.record({ type: fc.constant('application/json'), key: fc.constant('good'), idempotency: fc.constant('') }),
+  headers: fc.record({ type: fc.constant('application/json'), key: fc.constant('good'), idempotency: fc.constant(''), coding: fc.constant('') }),
   text: mutated,
 });
-const shots = fc.sample(fc.oneof(anywhere, nearlyRight), { numRuns: Number(values.requests), seed: Number(values.seed) })
-  .map(({ method, path: at, headers: head, text: body }): Attempt => {
-    const keys: Record<string, Record<string, string>> = { good: { authorization: `Bearer ${server.key}` }, none: {}, wrong: { authorization: 'Bearer 00000000-0000-4000-8000-000000000000' }, odd: { authorization: 'Basic x:y' } };
-    const hasBody = method !== 'GET' && method !== 'DELETE';
-    const idempotency = head.idempotency.replaceAll(/[^\x20-\x7e]/g, '').trim();
-    return { method, path: at, body: hasBody ? body : undefined, headers: { ...keys[head.key], ...(hasBody && head.type ? { 'content-type': head.type } : {}), ...(idempotency ? { 'idempotency-key': idempotency } : {}) } };
-  })
-  // Money comes in by top-ups and the audit reads all: both are apart from what is counted here.
-  .filter(({ path: at }) => !at.includes('topup') && !at.includes('audit'));
+const anything = fc.oneof(anywhere, nearlyRight);
 
-const before = await balance();
-const started = performance.now();
-await Promise.all(Array.from({ length: Number(values.clients) }, async () => {
-  for (let shot = shots.pop(); shot; shot = shots.pop()) await tryOut(shot);
-}));
-const seconds = (performance.now() - started) / 1000;
-const books = await server.closedBooks();
-const spent = before - (await balance());
-if (spent !== acceptedTokens) complaints.push(`accepted jobs cost ${acceptedTokens} tokens, the balance moved by ${spent}`);
-if (books.findings > 0 || books.openHolds > 0) complaints.push(`the audit has ${books.findings} findings, ${books.openHolds} holds are open`);
-process.stdout.write(`${JSON.stringify({ seconds, statuses: Object.fromEntries([...statuses].sort()), acceptedTokens, spent, findings: books.findings, complaints: complaints.slice(0, 20), complaintCount: complaints.length }, null, 2)}\n`);
-await server.stop();
-process.exit(complaints.length === 0 ? 0 : 1);
+/** Jobs that were accepted go on when the last answer has come. */
+const settledWithinMs = 30_000;
+const lookAgainMs = 100;
+const answerWithinMs = 20_000;
+const complaintsMax = 20;
 
-async function tryOut(shot: Attempt): Promise<void> {
-  try {
-    judge(shot, await fire(shot));
-  } catch (error) {
-    complaints.push(`${(error as Error).message}: ${shot.method} ${shot.path.slice(0, 80)} ${JSON.stringify(shot.headers).slice(0, 200)} ${(shot.body ?? '').slice(0, 120)}`);
-  }
+/** Wrong requests of every kind against a running server, from a seed: nothing may be answered with 500 or more, every refusal is typed JSON, and the balance moves by exactly what the accepted jobs cost. */
+export function fuzzRun(client: Client, options: FuzzOptions): Promise<FuzzReport> {
+  return new FuzzRun(client).run(options);
 }
 
-function judge({ method, path: at, body }: Attempt, { status, contentType, text: answer }: Answer): void {
-  statuses.set(status, (statuses.get(status) ?? 0) + 1);
-  const complain = (what: string) => complaints.push(`${what}: ${method} ${at.slice(0, 80)} ${(body ?? '').slice(0, 120)} -> ${status} ${answer.slice(0, 200)}`);
-  if (status >= 500) complain('server error');
-  if (status >= 400 && !isTypedRefusal(contentType, answer)) complain('untyped refusal');
-  if (/\n\s+at .+:\d+:\d+/.test(answer)) complain('a stack trace');
-  if (status !== 200 || at.includes('dryRun')) return;
-  if (at.startsWith(`${api}/generations`) && method === 'POST') {
-    const { sdGenerationJob } = JSON.parse(answer) as { sdGenerationJob?: { apiCreditCost: number; tessera: { isReplay?: boolean } } };
-    if (sdGenerationJob && !sdGenerationJob.tessera.isReplay) acceptedTokens += sdGenerationJob.apiCreditCost;
+class FuzzRun {
+  readonly #agent = new http.Agent({ keepAlive: true });
+  readonly #statuses = new Map<number, number>();
+  readonly #complaints: string[] = [];
+  #acceptedTokens = 0;
+
+  constructor(private readonly client: Client) {}
+
+  async run({ requests, seed, clients }: FuzzOptions): Promise<FuzzReport> {
+    const attempts = fc.sample(anything, { numRuns: requests, seed }).map((drawn) => this.#attemptOf(drawn))
+      // Money comes in by top-ups and the audit reads all: both are apart from what is counted here.
+      .filter(({ path }) => !path.includes('topup') && !path.includes('audit'));
+    const before = await this.#balance();
+    const startMs = performance.now();
+    await Promise.all(Array.from({ length: clients }, async () => {
+      for (let attempt = attempts.pop(); attempt; attempt = attempts.pop()) await this.#tryOut(attempt);
+    }));
+    const seconds = (performance.now() - startMs) / 1000;
+    const { findings, openHolds } = await this.#closedBooks();
+    this.#agent.destroy();
+    const spentTokens = before - (await this.#balance());
+    if (spentTokens !== this.#acceptedTokens) this.#complaints.push(`accepted jobs cost ${this.#acceptedTokens} tokens, the balance moved by ${spentTokens}`);
+    if (findings > 0 || openHolds > 0) this.#complaints.push(`the audit has ${findings} findings, ${openHolds} holds are open`);
+    return { seed, seconds, statuses: Object.fromEntries([...this.#statuses].sort()), acceptedTokens: this.#acceptedTokens, spentTokens, complaints: this.#complaints.slice(0, complaintsMax), complaintCount: this.#complaints.length };
+  }
+
+  #attemptOf({ method, path, headers: { type, key, idempotency, coding }, text: body }: Drawn): Attempt {
+    const keys: Record<string, Record<string, string>> = { good: { authorization: `Bearer ${this.client.key}` }, none: {}, wrong: { authorization: 'Bearer 00000000-0000-4000-8000-000000000000' }, odd: { authorization: 'Basic x:y' } };
+    const hasBody = method !== 'GET' && method !== 'DELETE';
+    const idempotencyKey = idempotency.replaceAll(/[^\x20-\x7e]/g, '').trim();
+    return { method, path, body: hasBody ? body : undefined, headers: { ...keys[key], ...(hasBody && type ? { 'content-type': type } : {}), ...(hasBody && coding ? { 'content-encoding': coding } : {}), ...(idempotencyKey ? { 'idempotency-key': idempotencyKey } : {}) } };
+  }
+
+  async #tryOut(attempt: Attempt): Promise<void> {
+    try {
+      this.#judge(attempt, await this.#fire(attempt));
+    } catch (error) {
+      this.#complaints.push(`${(error as Error).message}: ${attempt.method} ${attempt.path.slice(0, 80)} ${JSON.stringify(attempt.headers).slice(0, 200)} ${(attempt.body ?? '').slice(0, 120)}`);
+    }
+  }
+
+  #judge({ method, path, body }: Attempt, { status, contentType, text: answer }: Answer): void {
+    this.#statuses.set(status, (this.#statuses.get(status) ?? 0) + 1);
+    const complain = (what: string) => this.#complaints.push(`${what}: ${method} ${path.slice(0, 80)} ${(body ?? '').slice(0, 120)} -> ${status} ${answer.slice(0, 200)}`);
+    if (status >= 500) complain('server error');
+    if (status >= 400 && !isTypedRefusal(contentType, answer)) complain('untyped refusal');
+    if (/\n\s+at .+:\d+:\d+/.test(answer)) complain('a stack trace');
+    if (answer.includes(this.client.key)) complain('the key of the caller');
+    if (status !== 200 || path.includes('dryRun')) return;
+    if (path.startsWith(`${api}/generations`) && method === 'POST') {
+      const { sdGenerationJob } = JSON.parse(answer) as { sdGenerationJob?: { apiCreditCost: number; tessera: { isReplay?: boolean } } };
+      if (sdGenerationJob && !sdGenerationJob.tessera.isReplay) this.#acceptedTokens += sdGenerationJob.apiCreditCost;
+    }
+  }
+
+  #fire({ method, path, headers, body }: Attempt): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const { hostname, port } = new URL(this.client.server.url);
+      const asked = http.request({ hostname, port, method, path: path.replaceAll(/[^\x21-\x7e]/gu, encodeURIComponent), headers, agent: this.#agent }, (answer) => {
+        const chunks: Buffer[] = [];
+        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+        answer.on('end', () => resolve({ status: answer.statusCode ?? 0, contentType: answer.headers['content-type'] ?? '', text: Buffer.concat(chunks).toString() }));
+      });
+      asked.setTimeout(answerWithinMs, () => asked.destroy(new Error(`no answer within ${answerWithinMs} ms`)));
+      asked.on('error', reject);
+      asked.end(body);
+    });
+  }
+
+  async #balance(): Promise<number> {
+    return Number((await this.client.call('GET', `${api}/account`)).body['balanceTokens']);
+  }
+
+  /** The audit's last line, once every hold is closed or that takes too long. */
+  async #closedBooks(): Promise<{ findings: number; openHolds: number }> {
+    const giveUpMs = performance.now() + settledWithinMs;
+    for (;;) {
+      const answer = await fetch(`${this.client.server.url}${api}/audit`, { headers: { authorization: `Bearer ${this.client.key}` } });
+      const { summary } = JSON.parse((await answer.text()).trim().split('\n').at(-1) ?? '{}') as { summary: { findings: number; openHolds: number } };
+      if (summary.openHolds === 0 || performance.now() > giveUpMs) return summary;
+      await delay(lookAgainMs);
+    }
   }
 }
 
@@ -131,23 +187,4 @@ function isTypedRefusal(contentType: string, answer: string): boolean {
   if (!contentType.startsWith('application/json')) return false;
   const { error, type } = JSON.parse(answer) as { error?: unknown; type?: unknown };
   return (typeof error === 'string' && typeof type === 'string') || (typeof error === 'object' && error !== null && 'type' in error);
-}
-
-function fire({ method, path: at, headers: head, body }: Attempt): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const { hostname, port } = new URL(server.url);
-    const asked = http.request({ hostname, port, method, path: at.replaceAll(/[^\x21-\x7e]/gu, encodeURIComponent), headers: head, agent }, (answer) => {
-      const chunks: Buffer[] = [];
-      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, contentType: answer.headers['content-type'] ?? '', text: Buffer.concat(chunks).toString() }));
-    });
-    asked.setTimeout(answerWithinMs, () => asked.destroy(new Error(`no answer within ${answerWithinMs} ms`)));
-    asked.on('error', reject);
-    asked.end(body);
-  });
-}
-
-async function balance(): Promise<number> {
-  const answer = await fetch(`${server.url}/api/rest/v1/account`, { headers: { authorization: `Bearer ${server.key}` } });
-  return ((await answer.json()) as { balanceTokens: number }).balanceTokens;
 }
