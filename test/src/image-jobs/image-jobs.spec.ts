@@ -240,7 +240,7 @@ describe('watching', () => {
 
 describe('a worker', () => {
   beforeEach(async () => {
-    generation = await openImageJobs();
+    generation = await openImageJobs({ withWorker: false });
   });
 
   const claim = async () => (await generation.worker.claim({ workerId: 'w', pool: 'default', modelIds: ['mosaic-3d'], maxJobs: 4, maxUnits: 8, kinds: ['image'] })).leases;
