@@ -29,6 +29,13 @@ module.exports = {
       },
     },
     {
+      name: 'models-open-no-engine',
+      severity: 'error',
+      comment: 'Whoever only describes models reads manifests; what generates with them is loaded elsewhere.',
+      from: { path: '^libs/models/' },
+      to: { path: '^(services|libs/inference)/' },
+    },
+    {
       name: 'tools-know-no-service',
       severity: 'error',
       comment: 'The command line and the console use the API; one file puts all services into one process. A benchmark may measure a part of a service.',

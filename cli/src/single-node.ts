@@ -5,6 +5,7 @@ import { billing } from '@tessera/service-billing/billing.module.js';
 import { gateway } from '@tessera/service-gateway/gateway.module.js';
 import { Installation } from '@tessera/service-gateway/installation.js';
 import { generation } from '@tessera/service-generation/generation.module.js';
+import { jobs } from '@tessera/service-jobs/jobs.module.js';
 import { storage } from '@tessera/service-storage/storage.module.js';
 import { worker } from '@tessera/service-worker/worker.module.js';
 
@@ -16,7 +17,7 @@ export type SingleNode = {
 };
 
 /** Every service but the worker; the one list of definitions, as `services.ts` of libs/host is the one of facts. */
-const definitions: readonly ServiceDefinition[] = [billing, storage, generation, gateway];
+const definitions: readonly ServiceDefinition[] = [billing, storage, jobs, generation, gateway];
 
 /** Without a worker in this process, workers of their own must run what it queues. */
 const hasWorker = ({ embeddedWorker, profile }: Config): boolean => embeddedWorker ?? profile === 'single';

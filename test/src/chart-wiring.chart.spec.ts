@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { addressesOf } from '@tessera/host/peers.js';
 import { factsOf, peerNames, serviceNames, type ServiceName } from '@tessera/host/services.js';
 import { configFromEnvironment } from '@tessera/platform/config.js';
-import { scalingTarget } from '@tessera/service-generation/scaling-target.js';
+import { scalingTarget } from '@tessera/service-jobs/scaling/scaling-target.js';
 import { environmentOf, containersOf, namespace, ofKind, ownContainers, render, repository, selects, variantNames, workloadsOf, type Container, type Manifest, type Variant } from './chart.js';
 
 const rendered = new Map<Variant, Manifest[]>();

@@ -7,6 +7,7 @@ import { openDocuments, type OpenClusterDocuments, type OpenDocuments } from '@t
 import { EventBus } from '@tessera/events/event-bus.js';
 import { openEventBus } from '@tessera/events/open-event-bus.js';
 import { DiffusionEngine } from '@tessera/inference/diffusion-engine.js';
+import { ModelRegistry } from '@tessera/models/model-registry.js';
 import { ObjectStore } from '@tessera/objects/object-store.js';
 import { openObjectStore } from '@tessera/objects/open-object-store.js';
 import { ObservedObjectStore } from '@tessera/objects/observed-object-store.js';
@@ -45,6 +46,7 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
     const store = uses.has('documents') ? keep(await openStore(config, logger)) : undefined;
     const cache = uses.has('cache') ? keep(await openCache({ profile: config.profile, redisUrl: config.redisUrl, logger })) : undefined;
     const objects = uses.has('objects') ? keep(await openObjectStore({ profile: config.profile, dataDir: config.dataDir, publicUrl, s3: config.s3, logger })) : undefined;
+    const models = uses.has('models') ? await openModels(config) : undefined;
     const engine = uses.has('engine') ? keep(await openEngineFor(config, logger)) : undefined;
     const { rpc, strategy } = openRpc(addressesOf(config.peers));
     keep(rpc);
@@ -56,7 +58,7 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
     if (bus) observeBus(bus);
     const isCluster = config.profile === 'cluster';
     const documents = store && new ObservedDocuments(store.documents, isCluster ? 'mongodb' : 'sqlite');
-    return { logger, store, documents, bus, bareObjects: objects, objects: objects && new ObservedObjectStore(objects, isCluster ? 's3' : 'filesystem'), cache, engine, rpc, strategy, health, clock: new SystemClock(), close };
+    return { logger, store, documents, bus, bareObjects: objects, objects: objects && new ObservedObjectStore(objects, isCluster ? 's3' : 'filesystem'), cache, models, engine, rpc, strategy, health, clock: new SystemClock(), close };
   } catch (error) {
     await close();
     throw error;
@@ -66,6 +68,15 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
 /** All services in one process are `tessera`, one alone `tessera-billing`. */
 const serviceNameOf = (name: string): string => (name.includes('+') ? 'tessera' : `tessera-${name}`);
 
+/** What may be asked for, from the manifests alone. */
+async function openModels({ engine, modelsDir, modelPools }: Config): Promise<ModelRegistry> {
+  const { openModelRegistry } = await import('@tessera/models/open-model-registry.js');
+  const registry = await openModelRegistry({ engine, modelsDir, modelPools });
+  registry.requireKnownPools();
+  return registry;
+}
+
+/** Only a worker in this process needs an engine. */
 /** Loaded where it is needed: the runtime of the models and the codec of pictures take their time and their memory. */
 async function openEngineFor({ engine, modelsDir, engineThreads, tritonUrl }: Config, logger: Logger): Promise<DiffusionEngine> {
   const { openEngine } = await import('@tessera/inference/open-engine.js');
@@ -103,6 +114,7 @@ export class PortsModule {
       ...(ports.bus ? [{ provide: EventBus, useValue: ports.bus }] : []),
       ...(ports.objects ? [{ provide: ObjectStore, useValue: ports.objects }] : []),
       ...(ports.cache ? [{ provide: Cache, useValue: ports.cache }] : []),
+      ...(ports.models ? [{ provide: ModelRegistry, useValue: ports.models }] : []),
       ...(ports.engine ? [{ provide: DiffusionEngine, useValue: ports.engine }] : []),
       { provide: Rpc, useValue: ports.rpc },
       { provide: HealthChecks, useValue: ports.health },

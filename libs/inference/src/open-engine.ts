@@ -1,15 +1,12 @@
-import path from 'node:path';
+import { canRun, type EngineKind } from '@tessera/models/describe-models.js';
+import { bundledModelsDir, isFlow, loadFamilies } from '@tessera/models/families.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import type { AdapterTrainer } from './adapter-trainer.js';
 import type { DiffusionEngine } from './diffusion-engine.js';
-import { isFlow, loadFamilies } from './manifest.js';
 import { NoopEngine } from './noop/noop-engine.js';
 
-/** The weights that come with Tessera. */
-const bundledModelsDir = path.resolve(import.meta.dirname, '../../../models');
-
 export type EngineOptions = {
-  readonly engine: 'onnx' | 'noop' | 'triton';
+  readonly engine: EngineKind;
   readonly modelsDir?: string | undefined;
   readonly threads: number;
   readonly tritonUrl?: string | undefined;
@@ -25,7 +22,7 @@ export async function openEngine({ engine, modelsDir = bundledModelsDir, threads
     const { TritonEngine } = await import('./triton/triton-engine.js');
     return new TritonEngine(families, tritonUrl, logger);
   }
-  for (const { folder } of families.filter((family) => !isFlow(family))) logger.warn({ folder }, 'left out: a diffusers pipeline needs TESSERA_ENGINE=triton');
+  for (const { folder } of families.filter((family) => !canRun(engine, family))) logger.warn({ folder }, 'left out: a diffusers pipeline needs TESSERA_ENGINE=triton');
   // Loaded where it is needed: a process that does not paint is spared the runtime.
   const { OnnxEngine } = await import('./onnx/onnx-engine.js');
   return new OnnxEngine(families.filter(isFlow), threads, logger);

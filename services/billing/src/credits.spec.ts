@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { JobState } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { JobState } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { audited, hourMs, openBilling, twoPictures, type TestBilling } from './billing.fixture.js';
 import { PriceList } from './catalogue.js';
 import type { Wallet } from './wallets.js';
@@ -47,7 +47,7 @@ describe('API credits', () => {
     await reserve('in-credits', 'credits');
     expect((await reserve('in-tokens', 'credits')).bill.wallet).toBe('plan');
     expect((await reserve('in-credits', 'plan')).bill.wallet).toBe('credits');
-    await billing.settlement.jobFinished({ accountId: 'acme', jobId: 'in-credits', state: JobState.FAILED, imagesDelivered: 0, hasHold: true, finishedMs: BigInt(billing.clock.now()) } as never);
+    await billing.settlement.jobFinished({ accountId: 'acme', jobId: 'in-credits', state: JobState.FAILED, unitsDelivered: 0, hasHold: true, finishedMs: BigInt(billing.clock.now()) } as never);
     expect(await credits()).toMatchObject({ held: 0, balance: 1_000 });
   });
 

@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { JobDeletedSchema } from '@tessera/contracts/tessera/generation/v1/events_pb.js';
 import { Documents, type Collection } from '@tessera/documents/documents.js';
 import { EventBus } from '@tessera/events/event-bus.js';
+import { subscribeToDeletedJobs } from '@tessera/events/job-events.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 
 type DeletedJob = { readonly accountId: string; readonly deletedMs: number };
@@ -19,7 +19,7 @@ export class DeletedJobs implements OnModuleInit {
   }
 
   onModuleInit(): void {
-    this.bus.subscribe(JobDeletedSchema, 'billing', ({ jobId, accountId, deletedMs }) => this.note(jobId, { accountId, deletedMs: Number(deletedMs) }));
+    subscribeToDeletedJobs(this.bus, 'billing', ({ jobId, accountId, deletedMs }) => this.note(jobId, { accountId, deletedMs: Number(deletedMs) }));
   }
 
   /** Those of the jobs that were deleted. */

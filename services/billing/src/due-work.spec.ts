@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { JobFinishedSchema } from '@tessera/contracts/tessera/generation/v1/events_pb.js';
-import { JobState } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { JobFinishedSchema } from '@tessera/contracts/tessera/jobs/v1/events_pb.js';
+import { JobState } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { outgoingEvent } from '@tessera/documents/outgoing-event.js';
 import { hourMs, openBilling, twoPictures, type TestBilling } from './billing.fixture.js';
 
@@ -69,7 +69,7 @@ describe('holds past their deadline', () => {
 
   it('charges a job that ended in time although billing was down until after the deadline', async () => {
     await reserve('acme', 'job', 1_000);
-    const finished = create(JobFinishedSchema, { jobId: 'job', accountId: 'acme', state: JobState.SUCCEEDED, imagesDelivered: 2, finishedMs: BigInt(billing.clock.now() + 500), hasHold: true });
+    const finished = create(JobFinishedSchema, { jobId: 'job', accountId: 'acme', state: JobState.SUCCEEDED, unitsDelivered: 2, finishedMs: BigInt(billing.clock.now() + 500), hasHold: true });
     await billing.installation.documents.commit([], [outgoingEvent(JobFinishedSchema, 'acme', finished)]);
     billing.clock.advance(hourMs);
     billing = await billing.reopened();

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { JobDeletedSchema } from '@tessera/contracts/tessera/generation/v1/events_pb.js';
-import { JobState } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { JobDeletedSchema } from '@tessera/contracts/tessera/jobs/v1/events_pb.js';
+import { JobState } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { outgoingEvent } from '@tessera/documents/outgoing-event.js';
 import { hourMs, openBilling, twoPictures, type TestBilling } from './billing.fixture.js';
 

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { GenerationService, JobState, type JobOutcome } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { JobService, JobState, type JobOutcome } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { Clock } from '@tessera/platform/clock.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import type { ClosingEntry, Entry, HoldEntry } from './account.js';
@@ -17,7 +17,7 @@ export type ReconcileResult = { readonly finding: ReconcileFinding } | { readonl
 
 /** News of a job's end takes milliseconds; what is still open after this is not on its way any more. */
 const graceMs = 60_000;
-/** Jobs asked for at once; generation answers no more. */
+/** Jobs asked for at once; the jobs service answers no more. */
 const jobsPerCall = 500;
 
 type Counts = { accounts: number; jobs: number; settlements: number; findings: number };
@@ -26,7 +26,7 @@ type Found = Omit<ReconcileFinding, 'accountId'>;
 /** Holds the ledger against the jobs: everything delivered is charged, and everything charged was delivered. */
 @Injectable()
 export class Reconciliation {
-  private readonly generation: RpcClient<typeof GenerationService>;
+  private readonly jobs: RpcClient<typeof JobService>;
 
   constructor(
     private readonly accountIds: AccountIds,
@@ -36,7 +36,7 @@ export class Reconciliation {
     private readonly clock: Clock,
     rpc: Rpc,
   ) {
-    this.generation = rpc.client(GenerationService);
+    this.jobs = rpc.client(JobService);
   }
 
   /** One account, or all when `accountId` is empty. */
@@ -61,7 +61,7 @@ export class Reconciliation {
     // An account's jobs are looked at once, against both of its wallets.
     if (isCreditsAccount(accountId)) return;
     for (let pageToken = ''; ; ) {
-      const { outcomes, nextPageToken } = await this.generation.listOutcomes({ accountId, pageToken });
+      const { outcomes, nextPageToken } = await this.jobs.listOutcomes({ accountId, pageToken });
       counts.jobs += outcomes.length;
       yield* await this.fromJobs(accountId, outcomes);
       if (nextPageToken === '') return;
@@ -76,7 +76,7 @@ export class Reconciliation {
     const holds = await this.openHolds(accountId, entries);
     const jobIds = [...new Set([...closings, ...holds].map(({ jobId }) => jobId))];
     if (jobIds.length === 0) return [];
-    const [{ outcomes }, deleted] = await Promise.all([this.generation.getOutcomes({ jobIds }), this.deletedJobs.among(jobIds)]);
+    const [{ outcomes }, deleted] = await Promise.all([this.jobs.getOutcomes({ jobIds }), this.deletedJobs.among(jobIds)]);
     const outcomeOf = new Map(outcomes.filter((outcome) => outcome.accountId === ownerOf(accountId)).map((outcome) => [outcome.jobId, outcome]));
     return [
       ...closings.flatMap((closing) => (deleted.has(closing.jobId) ? [] : judgeClosing(closing, outcomeOf.get(closing.jobId)))),
@@ -125,11 +125,11 @@ function judgeClosing(closing: ClosingEntry, outcome: JobOutcome | undefined): F
   const { jobId } = closing;
   const finding = (mismatch: Mismatch, detail: string): Found[] => [{ jobId, mismatch, detail }];
   if (closing.kind === 'release') {
-    if (outcome?.state !== JobState.SUCCEEDED || outcome.imagesDelivered === 0) return [];
-    return finding('delivered_job_returned', `The job delivered ${outcome.imagesDelivered} images, and its tokens were returned (${closing.reason}).`);
+    if (outcome === undefined || outcome.unitsDelivered === 0) return [];
+    return finding('delivered_job_returned', `The job delivered ${outcome.unitsDelivered} units, and its tokens were returned (${closing.reason}).`);
   }
   if (!outcome) return finding('settlement_without_job', 'The job was charged and does not exist.');
-  if (outcome.state !== JobState.SUCCEEDED) return finding('settled_job_failed', `The job was charged and is ${stateName(outcome.state)}.`);
-  if (outcome.imagesDelivered === closing.imagesDelivered) return [];
-  return finding('images_differ', `Charged for ${closing.imagesDelivered} images; ${outcome.imagesDelivered} were delivered.`);
+  if (outcome.state !== JobState.SUCCEEDED && outcome.unitsDelivered === 0) return finding('settled_job_failed', `The job was charged and is ${stateName(outcome.state)}.`);
+  if (outcome.unitsDelivered === closing.imagesDelivered) return [];
+  return finding('images_differ', `Charged for ${closing.imagesDelivered} units; ${outcome.unitsDelivered} were delivered.`);
 }

@@ -1,7 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { JobFinishedSchema } from '@tessera/contracts/tessera/generation/v1/events_pb.js';
-import { JobState } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { JobFinishedSchema } from '@tessera/contracts/tessera/jobs/v1/events_pb.js';
+import { JobState } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { outgoingEvent } from '@tessera/documents/outgoing-event.js';
 import { hourMs, openBilling, twoPictures, type TestBilling } from './billing.fixture.js';
 
@@ -17,13 +17,13 @@ describe('a finished job', () => {
   afterEach(() => billing.close());
 
   const finished = (change: MessageInitShape<typeof JobFinishedSchema>) =>
-    create(JobFinishedSchema, { jobId: 'job', accountId: 'acme', state: JobState.SUCCEEDED, imagesDelivered: 2, finishedMs: BigInt(billing.clock.now()), hasHold: true, ...change });
+    create(JobFinishedSchema, { jobId: 'job', accountId: 'acme', state: JobState.SUCCEEDED, unitsDelivered: 2, finishedMs: BigInt(billing.clock.now()), hasHold: true, ...change });
   const totals = async () => (await billing.store.summary('acme')).totals;
 
   it.each<[string, MessageInitShape<typeof JobFinishedSchema>, number, number]>([
-    ['is charged for what it delivered', { imagesDelivered: 1 }, 4, 0],
+    ['is charged for what it delivered', { unitsDelivered: 1 }, 4, 0],
     ['is charged in full when it delivered everything', {}, 8, 0],
-    ['is not charged when it delivered nothing', { imagesDelivered: 0 }, 0, 0],
+    ['is not charged when it delivered nothing', { unitsDelivered: 0 }, 0, 0],
     ['is not charged when it failed', { state: JobState.FAILED }, 0, 0],
     ['is not charged when it was cancelled', { state: JobState.CANCELLED }, 0, 0],
     ['is not charged when it expired', { state: JobState.EXPIRED }, 0, 0],

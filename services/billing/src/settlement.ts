@@ -1,7 +1,8 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { JobFinishedSchema, type JobFinished } from '@tessera/contracts/tessera/generation/v1/events_pb.js';
-import { JobState } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import type { JobFinished } from '@tessera/contracts/tessera/jobs/v1/events_pb.js';
+import { JobState } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { EventBus } from '@tessera/events/event-bus.js';
+import { subscribeToFinishedJobs } from '@tessera/events/job-events.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { LOGGER } from '@tessera/platform/tokens.js';
@@ -28,7 +29,7 @@ export class Settlement implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.bus.subscribe(JobFinishedSchema, 'billing', (event) => this.jobFinished(event));
+    subscribeToFinishedJobs(this.bus, 'billing', (event) => this.jobFinished(event));
   }
 
   async jobFinished(event: JobFinished): Promise<void> {
@@ -43,8 +44,8 @@ export class Settlement implements OnModuleInit {
     }
   }
 
-  private async close({ accountId, jobId, state, imagesDelivered, finishedMs }: JobFinished): Promise<void> {
-    if (state === JobState.SUCCEEDED) await this.reservations.settle(accountId, jobId, imagesDelivered, Number(finishedMs));
+  private async close({ accountId, jobId, state, unitsDelivered, finishedMs }: JobFinished): Promise<void> {
+    if (state === JobState.SUCCEEDED || unitsDelivered > 0) await this.reservations.settle(accountId, jobId, unitsDelivered, Number(finishedMs));
     else await this.reservations.release(accountId, jobId, releaseReasons[state] ?? 'failed');
   }
 }

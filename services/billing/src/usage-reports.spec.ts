@@ -18,7 +18,7 @@ describe('what a picture costs', () => {
   const paint = async (jobId: string, images: number) => {
     await billing.reservations.reserve('acme', jobId, { ...twoPictures, images, superResolution: false }, billing.clock.now() + hourMs);
     await billing.reservations.settle('acme', jobId, images);
-    billing.generation.add(jobId, images, billing.clock.now(), { imageIds: Array.from({ length: images }, (_, n) => `${jobId}-${n}`) });
+    billing.generation.add(jobId, images, billing.clock.now(), { assetIds: Array.from({ length: images }, (_, n) => `${jobId}-${n}`) });
   };
   const mark = async (assetId: string, isAccepted: boolean, markedMs = 1n) => {
     const [jobId = ''] = assetId.split('-');

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { GenerationService } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { JobService } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { AcceptedPictures } from './accepted-pictures.js';
 import type { Entry, HoldEntry } from './account.js';
@@ -15,16 +15,16 @@ export type UsageReport = { readonly rows: readonly UsageRow[]; readonly total: 
 
 /** More rows than a person reads, few enough for one message. */
 const rowsMax = 10_000;
-/** Jobs that generation is asked for at once; it answers no more. */
+/** Jobs that the jobs service is asked for at once; it answers no more. */
 const jobsPerCall = 500;
 
 /** What a job's entry is about: its hold, its pictures, and those of them that were taken. */
-type Job = { readonly hold: HoldEntry; readonly imageIds: readonly string[]; readonly accepted: ReadonlySet<string> };
+type Job = { readonly hold: HoldEntry; readonly assetIds: readonly string[]; readonly accepted: ReadonlySet<string> };
 
 /** Who spent the account's tokens on what. */
 @Injectable()
 export class UsageReports {
-  private readonly generation: RpcClient<typeof GenerationService>;
+  private readonly jobs: RpcClient<typeof JobService>;
 
   constructor(
     private readonly history: History,
@@ -32,7 +32,7 @@ export class UsageReports {
     private readonly acceptedPictures: AcceptedPictures,
     rpc: Rpc,
   ) {
-    this.generation = rpc.client(GenerationService);
+    this.jobs = rpc.client(JobService);
   }
 
   /** Charges of the period, less those that were given back in it; the most tokens first. */
@@ -63,10 +63,10 @@ export class UsageReports {
     const [found, accepted, { outcomes }] = await Promise.all([
       this.documents.entriesOf(accountId, jobIds.map(holdOperation)),
       this.acceptedPictures.ofJobs(jobIds),
-      withPictures ? this.generation.getOutcomes({ jobIds }) : { outcomes: [] },
+      withPictures ? this.jobs.getOutcomes({ jobIds }) : { outcomes: [] },
     ]);
-    const imageIds = new Map(outcomes.map((outcome) => [outcome.jobId, outcome.imageIds]));
-    return new Map(found.flatMap((hold) => (hold.kind === 'hold' ? [[hold.jobId, { hold, imageIds: imageIds.get(hold.jobId) ?? [], accepted: accepted.get(hold.jobId) ?? new Set<string>() }]] : [])));
+    const assetIds = new Map(outcomes.map((outcome) => [outcome.jobId, outcome.assetIds]));
+    return new Map(found.flatMap((hold) => (hold.kind === 'hold' ? [[hold.jobId, { hold, assetIds: assetIds.get(hold.jobId) ?? [], accepted: accepted.get(hold.jobId) ?? new Set<string>() }]] : [])));
   }
 }
 
@@ -97,12 +97,12 @@ function effectOf(entry: Entry, { accepted }: Job): Effect {
 /** A job's pictures share its charge evenly; what does not divide goes to the first ones, so that the shares add up to the token. Of a deleted job nobody knows the pictures any more. */
 function sharesOf(entry: Entry, job: Job): UsageRow[] {
   const { tokens, ...rest } = effectOf(entry, job);
-  const { imageIds, accepted } = job;
-  if (imageIds.length === 0) return [{ key: '', ...rest, tokens }];
-  const each = Math.trunc(tokens / imageIds.length);
-  const left = tokens - each * imageIds.length;
+  const { assetIds, accepted } = job;
+  if (assetIds.length === 0) return [{ key: '', ...rest, tokens }];
+  const each = Math.trunc(tokens / assetIds.length);
+  const left = tokens - each * assetIds.length;
   const isCharge = rest.jobs > 0 ? 1 : 0;
-  return imageIds.map((key, at) => ({ key, jobs: isCharge, imagesDelivered: isCharge, imagesAccepted: accepted.has(key) ? isCharge : 0, tokens: each + (at < Math.abs(left) ? Math.sign(left) : 0) }));
+  return assetIds.map((key, at) => ({ key, jobs: isCharge, imagesDelivered: isCharge, imagesAccepted: accepted.has(key) ? isCharge : 0, tokens: each + (at < Math.abs(left) ? Math.sign(left) : 0) }));
 }
 
 const sum = (row: UsageRow, effect: Effect): UsageRow => ({

@@ -1,14 +1,13 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from '@jest/globals';
 import { ImageRequestSchema } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
-import { GpuTime } from '@tessera/jobs/gpu-time.js';
 import { computeSpecOf, workOf } from './compute.js';
-import { model } from './generation.factory.js';
+import { model } from './model.fixture.js';
 import { fullImageRequest } from './image-request.js';
 
 const assetId = model.leonardoId;
 const full = (asked: Parameters<typeof create<typeof ImageRequestSchema>>[1]) => fullImageRequest(create(ImageRequestSchema, { prompt: 'x', ...asked }), model, () => 1);
-const affinity = (asked: Parameters<typeof full>[0]) => workOf(full(asked), 'default', new GpuTime()).affinity;
+const affinity = (asked: Parameters<typeof full>[0]) => workOf(full(asked), 'default').affinity;
 
 describe('what can run as one batch', () => {
   it('are jobs whose prompts, masks and guides differ', () => {

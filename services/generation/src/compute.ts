@@ -1,8 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { ComputeSpecSchema } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import type { ModelInfo } from '@tessera/inference/diffusion-engine.js';
-import type { GpuTime } from '@tessera/jobs/gpu-time.js';
-import type { Work } from '@tessera/jobs/job.store.js';
+import type { WorkSchema } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
+import type { ModelInfo } from '@tessera/models/model-info.js';
 import type { FullImageRequest } from './image-request.js';
 
 /** What billing must know to price a request. */
@@ -19,16 +18,15 @@ export function computeSpecOf(request: FullImageRequest, model: ModelInfo): Mess
 }
 
 /** What the queue must know to order, batch and estimate it. */
-export function workOf(request: FullImageRequest, pool: string, gpuTime: GpuTime): Work {
+export function workOf(request: FullImageRequest, pool: string): MessageInitShape<typeof WorkSchema> {
   const { modelId, widthPx, heightPx, steps, guidanceScale, images, initImage, adapters = [] } = request;
-  const workUnits = ((widthPx * heightPx) / 1_000_000) * steps * images;
   return {
     pool,
     modelId,
     // A batch must agree on the noise schedule, and the strength of an init image cuts into it; adapters change the model itself.
     affinity: [modelId, widthPx, heightPx, steps, guidanceScale, initImage ? `init ${initImage.strength}` : 'text', ...adapters.map(({ adapterId, weight }) => `${adapterId} ${weight}`)].join('/'),
-    images,
-    workUnits,
-    gpuSecondsEstimated: gpuTime.estimate(modelId, workUnits),
+    units: images,
+    // GPU-seconds grow with steps times megapixels times pictures.
+    size: ((widthPx * heightPx) / 1_000_000) * steps * images,
   };
 }

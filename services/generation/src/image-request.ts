@@ -1,7 +1,9 @@
-import type { ModelInfo, Placement } from '@tessera/inference/diffusion-engine.js';
-import type { ImageRequest } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
-import { refuseUnadaptable } from '@tessera/inference/adapters/adapter-use.js';
-import { refuseUnguidable } from '@tessera/inference/guidance.js';
+import type { ModelInfo } from '@tessera/models/model-info.js';
+import type { Placement } from '@tessera/inference/diffusion-engine.js';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { ImageRequest, ImageRequestSchema } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { refuseUnadaptable } from '@tessera/models/adapter-use.js';
+import { refuseUnguidable } from '@tessera/models/guidance.js';
 import { invalidArgument } from '@tessera/platform/errors.js';
 import { isUuid } from '@tessera/platform/ids.js';
 import { invalidGuidance, invalidInitImage, invalidMask } from './errors.js';
@@ -180,3 +182,11 @@ function placementOf({ leftPx, topPx, widthPx, heightPx }: Placement, canvasWidt
   if (isWithin) return { leftPx, topPx, widthPx, heightPx };
   throw invalidArgument('invalid_placement', `The init image must lie within the picture of ${canvasWidthPx} x ${canvasHeightPx} pixels and be at least ${sideStepPx} pixels long on each side.`, { param: 'init_placement' });
 }
+
+export const requestMessage = ({ seed, initImage, guidance, adapters, ...rest }: FullImageRequest): MessageInitShape<typeof ImageRequestSchema> => ({
+  ...rest,
+  seed: BigInt(seed),
+  ...(initImage ? { initImage: { ...initImage } } : {}),
+  ...(adapters ? { adapters: adapters.map((each) => ({ ...each })) } : {}),
+  ...(guidance ? { guidance: guidance.map((each) => ({ ...each })) } : {}),
+});

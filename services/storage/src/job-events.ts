@@ -1,7 +1,7 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { JobDeletedSchema, JobFinishedSchema } from '@tessera/contracts/tessera/generation/v1/events_pb.js';
-import { JobState } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { JobState } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { EventBus } from '@tessera/events/event-bus.js';
+import { subscribeToDeletedJobs, subscribeToFinishedJobs } from '@tessera/events/job-events.js';
 import { JobFiles } from './job-files.js';
 
 /** Named one by one: a state that is added later must not delete anybody's pictures by default. */
@@ -16,8 +16,8 @@ export class JobEvents implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.bus.subscribe(JobDeletedSchema, 'storage', (event) => this.jobFiles.forget(event.accountId, event.jobId));
-    this.bus.subscribe(JobFinishedSchema, 'storage', async (event) => {
+    subscribeToDeletedJobs(this.bus, 'storage', (event) => this.jobFiles.forget(event.accountId, event.jobId));
+    subscribeToFinishedJobs(this.bus, 'storage', async (event) => {
       if (statesWithoutPictures.has(event.state)) await this.jobFiles.forget(event.accountId, event.jobId);
     });
   }

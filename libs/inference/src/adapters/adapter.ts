@@ -1,5 +1,5 @@
 import { invalidArgument } from '@tessera/platform/errors.js';
-import type { Manifest } from '../manifest.js';
+import type { Manifest } from '@tessera/models/manifest.js';
 import { readSafetensors, writeSafetensors, type Tensor, type TensorFile } from './safetensors.js';
 
 /** Beyond this an adapter would outweigh the layers it adapts. */

@@ -1,7 +1,8 @@
+import { describeModels } from '@tessera/models/describe-models.js';
+import type { Family } from '@tessera/models/families.js';
 import { cancelled, unavailable } from '@tessera/platform/errors.js';
 import { DiffusionEngine, type EncodedImage, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
-import type { Family } from '../manifest.js';
-import { describeModels, refuseUnpaintable } from '../models.js';
+import { refuseUnpaintable } from '../supported-batch.js';
 
 /** A grey 8 x 8 picture, precomputed: encoding one would be most of what this engine does. */
 const tinyPng = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAMAAADz0U65AAAAA1BMVEWwtLwgWlfRAAAACXBIWXMAAAPoAAAD6AG1e1JrAAAADElEQVQImWNgoA4AAABIAAF7pRHIAAAAAElFTkSuQmCC', 'base64');
@@ -16,7 +17,7 @@ export class NoopEngine extends DiffusionEngine {
   }
 
   override async describe(): Promise<EngineDescription> {
-    return describeModels('noop', this.manifests);
+    return { engine: 'noop', models: describeModels('noop', this.manifests) };
   }
 
   override async *paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate> {

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { internal } from '@tessera/platform/errors.js';
 import { type Adapter, type AdapterShape, combineAdapters, readAdapter } from '../adapters/adapter.js';
 import type { AdapterInput } from '../diffusion-engine.js';
-import type { Manifest, Variant } from '../manifest.js';
+import type { Manifest, Variant } from '@tessera/models/manifest.js';
 import type { Model } from './model.js';
 import { floats, type Tensors } from './sessions.js';
 

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { Manifest } from '../manifest.js';
+import type { Manifest } from '@tessera/models/manifest.js';
 import type { Caption } from '../prompt/caption.js';
 import type { Relation } from '../prompt/language.js';
 import { type Box, clamp, placedAside, stacked } from './layout.js';

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { PaintBatch, PaintRequest } from '../diffusion-engine.js';
-import { modelGuidance, type Manifest, samplerFor } from '../manifest.js';
+import type { Manifest } from '@tessera/models/manifest.js';
 import { readInitPicture } from '../init-image.js';
 import type { Subject } from '../prompt/prompt-reader.js';
 import { captionWords, encodeCaption } from '../prompt/caption.js';
@@ -14,7 +14,7 @@ import type { Planes } from './pictures.js';
 import { drawPose, upright } from './pose.js';
 import type { Reference } from './reference.js';
 import { Random } from './random.js';
-import { advance, stepAfter, stepTimes } from './sampler.js';
+import { advance, modelGuidance, samplerFor, stepAfter, stepTimes } from './sampler.js';
 import type { Scene } from './scene.js';
 import { floats, numbers, type Sessions, type Tensors } from './sessions.js';
 import { type Steer, type Steering, steerContent, steerStyle } from './steering.js';

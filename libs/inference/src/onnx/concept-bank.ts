@@ -2,7 +2,7 @@ import { open, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
 import { z } from 'zod';
-import { parseFile } from '../manifest.js';
+import { parseFile } from '@tessera/models/parse-file.js';
 import type { Paint } from '../prompt/language.js';
 import { recolour } from './recolour.js';
 import { type Reference, referencePlanes } from './reference.js';

@@ -1,10 +1,9 @@
-import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import sharp from 'sharp';
 import type { DiffusionEngine, GuidanceInput, PaintBatch, PaintRequest } from '../diffusion-engine.js';
-import type { GuidanceKind } from '../guidance.js';
-import { loadManifests } from '../manifest.js';
+import type { GuidanceKind } from '@tessera/models/guidance.js';
+import { bundledModelsDir, isFlow, loadFamilies } from '@tessera/models/families.js';
 import { openEngine } from '../open-engine.js';
 import { OnnxEngine } from './onnx-engine.js';
 
@@ -74,7 +73,7 @@ describe('pictures that guide', () => {
   });
 
   it.each(mapKinds)('are refused as %s by a model whose manifest has no input for them', async (kind) => {
-    const [manifest] = await loadManifests(path.resolve(import.meta.dirname, '../../../../models'));
+    const [manifest] = (await loadFamilies(bundledModelsDir)).filter(isFlow);
     const { guides: _, content: __, style: ___, ...inputs } = manifest!.graphs.conditioning.inputs;
     const { steering: ____, ...plain } = manifest!;
     const simple = new OnnxEngine([{ ...plain, graphs: { ...manifest!.graphs, conditioning: { ...manifest!.graphs.conditioning, inputs } } }], 1, logger);

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { GuidanceInput } from '../diffusion-engine.js';
-import type { Manifest } from '../manifest.js';
+import type { Manifest } from '@tessera/models/manifest.js';
 import { readGuidance } from '../read-guidance.js';
 import type { Rectangle, Window } from './layout.js';
 import { boundsOfLevels, matteOf } from './matting.js';

@@ -3,7 +3,7 @@ import sharp from 'sharp';
 import { invalidArgument } from '@tessera/platform/errors.js';
 import type { EncodedImage } from '../diffusion-engine.js';
 import { MAX_INIT_PIXELS } from '../init-image.js';
-import type { Manifest } from '../manifest.js';
+import type { Manifest } from '@tessera/models/manifest.js';
 import type { Rectangle } from './layout.js';
 import { floats, numbers, type Sessions } from './sessions.js';
 

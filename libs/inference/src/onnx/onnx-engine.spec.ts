@@ -8,7 +8,7 @@ import { pino } from 'pino';
 import sharp from 'sharp';
 import { describeDiffusionEngineConformance } from '../diffusion-engine.conformance.js';
 import type { PaintBatch, PaintRequest, PaintUpdate } from '../diffusion-engine.js';
-import { loadManifests } from '../manifest.js';
+import { bundledModelsDir, isFlow, loadFamilies } from '@tessera/models/families.js';
 import { openEngine } from '../open-engine.js';
 import { OnnxEngine } from './onnx-engine.js';
 
@@ -100,7 +100,7 @@ describe('OnnxEngine', () => {
     const mortal = path.join(folder, 'mortal.worker.mjs');
     const real = new URL('./onnx.worker.js', import.meta.url).href;
     await writeFile(mortal, `import fs from 'node:fs';\nif (!fs.existsSync(${JSON.stringify(died)})) { fs.writeFileSync(${JSON.stringify(died)}, ''); process.exit(1); }\nawait import(${JSON.stringify(real)});\n`);
-    const engine = new OnnxEngine(await loadManifests(path.resolve(import.meta.dirname, '../../../../models')), 1, logger, pathToFileURL(mortal));
+    const engine = new OnnxEngine((await loadFamilies(bundledModelsDir)).filter(isFlow), 1, logger, pathToFileURL(mortal));
     await expect(engine.warm('mosaic-3d')).rejects.toMatchObject({ kind: 'Unavailable', reason: 'engine_unavailable', retryable: true });
     await expect(engine.warm('mosaic-3d')).resolves.toBeUndefined();
     await engine.close();

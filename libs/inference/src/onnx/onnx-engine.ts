@@ -1,10 +1,11 @@
 import { Worker } from 'node:worker_threads';
+import { describeModels } from '@tessera/models/describe-models.js';
+import type { Manifest } from '@tessera/models/manifest.js';
 import { cancelled, internal, resourceExhausted, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
 import { DiffusionEngine, type EncodedImage, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
-import type { Manifest } from '../manifest.js';
-import { describeModels, refuseUnpaintable } from '../models.js';
+import { refuseUnpaintable } from '../supported-batch.js';
 import { fromFields } from './worker-errors.js';
 import type { FromWorker, ToWorker, WorkerSetup } from './worker-protocol.js';
 
@@ -34,7 +35,7 @@ export class OnnxEngine extends DiffusionEngine {
   }
 
   override async describe(): Promise<EngineDescription> {
-    return describeModels('onnx', this.manifests);
+    return { engine: 'onnx', models: describeModels('onnx', this.manifests) };
   }
 
   override async *paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate> {

@@ -1,9 +1,8 @@
-import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import sharp from 'sharp';
 import type { TrainingRequest, TrainingUpdate } from '../adapter-trainer.js';
-import { loadManifests } from '../manifest.js';
+import { bundledModelsDir, isFlow, loadFamilies } from '@tessera/models/families.js';
 import { openEngine, openTrainer } from '../open-engine.js';
 import { OnnxTrainer } from './onnx-trainer.js';
 
@@ -85,7 +84,7 @@ describe('training', () => {
   });
 
   it('is refused for a model without a train-step graph', async () => {
-    const [manifest] = await loadManifests(path.resolve(import.meta.dirname, '../../../../models'));
+    const [manifest] = (await loadFamilies(bundledModelsDir)).filter(isFlow);
     const { trainStep: _, ...graphs } = manifest!.graphs;
     const trainer = new OnnxTrainer([{ ...manifest!, graphs }], 1, logger);
     const updates = trainer.train(await request(), new AbortController().signal)[Symbol.asyncIterator]();

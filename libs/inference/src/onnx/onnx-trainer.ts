@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { cancelled, invalidArgument, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { AdapterTrainer, type TrainingRequest, type TrainingUpdate } from '../adapter-trainer.js';
-import type { Manifest } from '../manifest.js';
+import type { Manifest } from '@tessera/models/manifest.js';
 import type { FromTrainer, TrainerSetup } from './trainer-protocol.js';
 import { fromFields } from './worker-errors.js';
 

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { cancelled } from '@tessera/platform/errors.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
 import type { EngineNotice, PaintBatch, PaintPhase, PaintRequest, PaintUpdate } from '../diffusion-engine.js';
-import type { Manifest } from '../manifest.js';
+import type { Manifest } from '@tessera/models/manifest.js';
 import type { Repaint } from '../repaint.js';
 import { adapterTensors } from './adapting.js';
 import { Canvas } from './canvas.js';

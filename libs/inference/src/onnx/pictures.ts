@@ -1,7 +1,7 @@
 import path from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import type { EncodedImage } from '../diffusion-engine.js';
-import type { Grade, Manifest } from '../manifest.js';
+import type { Grade, Manifest } from '@tessera/models/manifest.js';
 import { keepKnown, type Repaint } from '../repaint.js';
 import { matchTone } from '../tone.js';
 import type { Window } from './layout.js';

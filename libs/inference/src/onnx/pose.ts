@@ -1,4 +1,4 @@
-import type { Poses } from '../manifest.js';
+import type { Poses } from '@tessera/models/manifest.js';
 import { clamp } from './layout.js';
 import type { Random } from './random.js';
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Sampler } from '../manifest.js';
-import { advance, stepAfter, stepTimes } from './sampler.js';
+import { bundledModelsDir, isFlow, loadFamilies } from '@tessera/models/families.js';
+import type { Sampler } from '@tessera/models/manifest.js';
+import { advance, modelGuidance, stepAfter, stepTimes } from './sampler.js';
 
 const sampler = (shift: number): Sampler => ({ shift, order: 1 });
 
@@ -35,5 +36,12 @@ describe('the sampler', () => {
 
   it.each([[0, 0], [0.5, 2], [1, 4]])('begins at the step that a share of %d has been done by', (share, step) => {
     expect(stepAfter(stepTimes(4, sampler(1)), share)).toBe(step);
+  });
+});
+
+describe('the guidance scale', () => {
+  it.each([[0.5, 1], [1, 1], [4, 1.75], [7, 2.5], [13.5, 3.75], [20, 5], [50, 5]])('of %d in a request is %d for the denoiser', async (scale, expected) => {
+    const [manifest] = (await loadFamilies(bundledModelsDir)).filter(isFlow);
+    expect(modelGuidance(manifest!, scale)).toBeCloseTo(expected, 10);
   });
 });

@@ -1,4 +1,4 @@
-import type { Sampler } from '../manifest.js';
+import type { Manifest, Sampler, Variant } from '@tessera/models/manifest.js';
 
 /** The times at which `steps` steps begin, and the 0 at which the last one ends. */
 export function stepTimes(steps: number, { shift }: Sampler): readonly number[] {
@@ -27,4 +27,17 @@ export function advance(latent: Float32Array, { velocity, length }: Step, before
     const past = before?.velocity[k] ?? v;
     latent[k] = (latent[k] ?? 0) - length * (v + lean * (v - past));
   }
+}
+
+export function samplerFor({ samplers }: Manifest, { distilled }: Variant, steps: number): Sampler {
+  return distilled?.sampler ?? samplers.findLast(({ fromSteps }) => fromSteps <= steps) ?? { shift: 1, order: 1 };
+}
+
+/** The scale the denoiser understands; ends are held. */
+export function modelGuidance({ guidance: { points } }: Manifest, requestScale: number): number {
+  const above = points.findIndex(([from]) => from >= requestScale);
+  const high = points[above === -1 ? points.length - 1 : above] ?? [1, 1];
+  const low = points[above - 1];
+  if (above <= 0 || !low) return high[1];
+  return low[1] + ((requestScale - low[0]) / (high[0] - low[0])) * (high[1] - low[1]);
 }

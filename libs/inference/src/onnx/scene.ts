@@ -1,5 +1,5 @@
 import type { EngineNotice, PaintBatch, PaintRequest } from '../diffusion-engine.js';
-import type { Variant } from '../manifest.js';
+import type { Variant } from '@tessera/models/manifest.js';
 import type { Reading } from '../prompt/prompt-reader.js';
 import { readRepaint, type Repaint } from '../repaint.js';
 import { castIn, readCharacters, type Role } from './cast.js';

@@ -1,5 +1,5 @@
 import type { TrainingRequest, TrainingUpdate } from '../adapter-trainer.js';
-import type { Manifest, Variant } from '../manifest.js';
+import type { Manifest, Variant } from '@tessera/models/manifest.js';
 import type { ErrorFields } from './worker-protocol.js';
 
 /** `cancelFlag` holds one Int32: anything but 0 stops the training at its next step. */

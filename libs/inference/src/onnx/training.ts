@@ -4,7 +4,7 @@ import { type AdapterShape, downName, matrixShapes, writeAdapter } from '../adap
 import type { Tensor } from '../adapters/safetensors.js';
 import type { TrainingPicture, TrainingRequest, TrainingUpdate } from '../adapter-trainer.js';
 import { readInitPicture } from '../init-image.js';
-import type { Manifest, Variant } from '../manifest.js';
+import type { Manifest, Variant } from '@tessera/models/manifest.js';
 import { captionWords, encodeCaption } from '../prompt/caption.js';
 import { Adam } from './adam.js';
 import { sampleBoxes } from './boxes.js';

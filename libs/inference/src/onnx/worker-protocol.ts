@@ -1,6 +1,6 @@
 import type { ErrorKind } from '@tessera/platform/errors.js';
 import type { PaintBatch, PaintUpdate } from '../diffusion-engine.js';
-import type { Manifest } from '../manifest.js';
+import type { Manifest } from '@tessera/models/manifest.js';
 
 export type WorkerSetup = { readonly manifests: readonly Manifest[]; readonly threads: number };
 

@@ -1,11 +1,10 @@
-import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
-import { loadManifests } from '../manifest.js';
+import { bundledModelsDir, isFlow, loadFamilies } from '@tessera/models/families.js';
 import { loadModel } from '../onnx/model.js';
 import { captionWords } from './caption.js';
 import { isOneSlipAway } from './lexicon.js';
 
-const [manifest] = await loadManifests(path.resolve(import.meta.dirname, '../../../../models'));
+const [manifest] = (await loadFamilies(bundledModelsDir)).filter(isFlow);
 const model = await loadModel(manifest!);
 const { slots, text } = manifest!;
 

@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { cancelled } from '@tessera/platform/errors.js';
 import type { EngineNotice, PaintBatch, PaintRequest } from '../diffusion-engine.js';
-import type { DiffusersManifest, Manifest } from '../manifest.js';
+import type { DiffusersManifest } from '@tessera/models/diffusers-manifest.js';
+import type { Manifest } from '@tessera/models/manifest.js';
 import { adapterTensors } from '../onnx/adapting.js';
 import { Canvas } from '../onnx/canvas.js';
 import type { LoadedModels, Model } from '../onnx/model.js';

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { internal } from '@tessera/platform/errors.js';
-import type { Manifest } from '../manifest.js';
+import type { Manifest } from '@tessera/models/manifest.js';
 import { floats, Sessions } from '../onnx/sessions.js';
 import type { Placed } from './contract.js';
 import type { Bundle, BundledTensor } from './tensor-bundle.js';

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { GRPCInferenceService } from '@tessera/contracts/inference/grpc_service_pb.js';
 import { unavailable } from '@tessera/platform/errors.js';
-import type { Family } from '../manifest.js';
+import type { Family } from '@tessera/models/families.js';
 import { contractVersion } from './contract.js';
 import { modelName, type TritonClient } from './triton-client.js';
 

@@ -8,7 +8,7 @@ import type { RunningServer } from '@tessera/servers/running-server.js';
 import { startTriton } from '@tessera/servers/triton.js';
 import { describeDiffusionEngineConformance } from '../diffusion-engine.conformance.js';
 import type { DiffusionEngine, PaintBatch, PaintUpdate } from '../diffusion-engine.js';
-import { loadFamilies } from '../manifest.js';
+import { loadFamilies } from '@tessera/models/families.js';
 import { openEngine } from '../open-engine.js';
 import { TritonEngine } from './triton-engine.js';
 

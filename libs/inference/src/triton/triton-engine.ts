@@ -1,10 +1,11 @@
 import { Counter, register } from 'prom-client';
+import { describeModels } from '@tessera/models/describe-models.js';
+import { type Family, familyOf, isFlow } from '@tessera/models/families.js';
 import { cancelled, internal, resourceExhausted, TesseraError, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
 import { DiffusionEngine, type EncodedImage, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
-import { type Family, isFlow } from '../manifest.js';
-import { describeModels, familyOf, refuseUnpaintable } from '../models.js';
+import { refuseUnpaintable } from '../supported-batch.js';
 import { withoutBackground } from '../onnx/matting.js';
 import { LoadedModels } from '../onnx/model.js';
 import { encodePngPixels, encodePreviewPixels } from '../onnx/pictures.js';
@@ -43,7 +44,7 @@ export class TritonEngine extends DiffusionEngine {
 
   /** Needs no Triton: the services that only offer models read the same manifests. */
   override async describe(): Promise<EngineDescription> {
-    return describeModels('triton', this.families);
+    return { engine: 'triton', models: describeModels('triton', this.families) };
   }
 
   override async *paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate> {

@@ -69,3 +69,6 @@ export function clientSignal(reply: FastifyReply): AbortSignal {
   });
   return controller.signal;
 }
+
+/** OpenAI's clients count their repeats of one call; they repeat what timed out, and send no idempotency key with it. */
+export const isRepeat = ({ headers }: FastifyRequest): boolean => /^[1-9]\d*$/.test(String(headers['x-stainless-retry-count'] ?? ''));

@@ -1,5 +1,5 @@
 import { BillState, type Account, type AuditResponse, type Bill, type LedgerEntry, type Quote } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import type { DescribeQueueResponse } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import type { DescribeQueueResponse } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import type { KeyDescription } from '../keys.js';
 import { bucketWire, termsWire } from './economy-wire.js';
 

@@ -1,4 +1,5 @@
-import type { DiffusionEngine, ModelInfo, PaintBatch } from '@tessera/inference/diffusion-engine.js';
+import type { DiffusionEngine, PaintBatch } from '@tessera/inference/diffusion-engine.js';
+import type { ModelInfo } from '@tessera/models/model-info.js';
 import { unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import type { EngineHealth } from '../../loop/engine-health.js';

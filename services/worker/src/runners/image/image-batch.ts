@@ -1,7 +1,7 @@
 import type { Guidance, ImageRequest, InitImage } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import type { Lease } from '@tessera/contracts/tessera/jobs/v1/workers_pb.js';
 import type { GuidanceInput, InitImageInput, PaintBatch, PaintRequest } from '@tessera/inference/diffusion-engine.js';
-import { isGuidanceKind } from '@tessera/inference/guidance.js';
+import { isGuidanceKind } from '@tessera/models/guidance.js';
 import type { InputPictures } from './input-pictures.js';
 
 /** A leased job of the batch, its request unpacked and its pictures read. */
