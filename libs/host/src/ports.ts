@@ -76,7 +76,6 @@ async function openModels({ engine, modelsDir, modelPools }: Config): Promise<Mo
   return registry;
 }
 
-/** Only a worker in this process needs an engine. */
 /** Loaded where it is needed: the runtime of the models and the codec of pictures take their time and their memory. */
 async function openEngineFor({ engine, modelsDir, engineThreads, tritonUrl }: Config, logger: Logger): Promise<DiffusionEngine> {
   const { openEngine } = await import('@tessera/inference/open-engine.js');
