@@ -34,6 +34,7 @@ export type PortReplacements = {
   readonly logger?: Logger;
   readonly clock?: Clock;
   readonly engine?: DiffusionEngine & Closable;
+  readonly cache?: Cache & Closable;
   /** Answers for contracts that no service of this process implements. */
   readonly standIns?: Rpc;
 };
@@ -52,14 +53,15 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
     const { logger = createLogger(config.logLevel, name), clock = new SystemClock() } = replacements;
     keep(await startTelemetry(config.telemetry, serviceNameOf(name), logger));
     const store = keep(await openStore(config, logger));
-    const cache = uses.has('cache') ? keep(await openCache({ profile: config.profile, redisUrl: config.redisUrl, logger })) : undefined;
+    const cache = uses.has('cache') ? keep(replacements.cache ?? (await openCache({ profile: config.profile, redisUrl: config.redisUrl, logger }))) : undefined;
     const objects = uses.has('objects') ? keep(await openObjectStore({ profile: config.profile, dataDir: config.dataDir, publicUrl, clock, s3: config.s3, logger })) : undefined;
     const engine = uses.has('engine') ? keep(replacements.engine ?? (await openEngineFor(config, logger))) : undefined;
     const { rpc, strategy } = openRpc(addressesOf(config.peers), replacements.standIns);
     keep(rpc);
     const bus = await openBus(store, config, logger);
     keep({ close: () => bus.stop() });
-    const health = new HealthChecks({ documents: () => store.ping(), ...(cache ? { cache: () => cache.get(probe) } : {}), ...(objects ? { objects: () => objects.head(probe) } : {}) });
+    // Losing the cache loses no job and no token: a process that has lost it still takes requests.
+    const health = new HealthChecks({ documents: () => store.ping(), ...(objects ? { objects: () => objects.head(probe) } : {}) }, cache ? { cache: () => cache.get(probe) } : {});
     observePorts(store, bus, health);
     const isCluster = config.profile === 'cluster';
     const documents = new ObservedDocuments(store.documents, isCluster ? 'mongodb' : 'sqlite');
