@@ -1,7 +1,7 @@
 import type { PaintBatch } from '../diffusion-engine.js';
-import { decodeInitImage } from '../init-image.js';
-import { readGuidance } from '../read-guidance.js';
-import { readRepaint } from '../repaint.js';
+import { decodeInitImage } from '../pictures/init-image.js';
+import { readGuidance } from '../pictures/read-guidance.js';
+import { readRepaint } from '../pictures/inpaint-input.js';
 
 const SIDE_PX = 8;
 

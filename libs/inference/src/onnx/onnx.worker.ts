@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import sharp from 'sharp';
 import type { PaintUpdate } from '../diffusion-engine.js';
-import { Painter } from './painter.js';
+import { Painter } from '../flow/pipeline.js';
 import { describeError } from './worker-errors.js';
 import type { FromWorker, ToWorker, WorkerSetup } from './worker-protocol.js';
 

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { internal } from '@tessera/platform/errors.js';
 import type { Manifest } from '@tessera/models/manifest.js';
-import { floats, Sessions } from '../onnx/sessions.js';
+import { floats, Sessions } from '../onnx/local-sessions.js';
 import type { Placed } from './contract.js';
 import type { Bundle, BundledTensor } from './tensor-bundle.js';
 import { unpackTensors } from './tensor-bundle.js';

@@ -1,6 +1,6 @@
 """The pipeline "reference-conditioned-flow": conditioning, the guided way from noise to a latent, decoder, super-resolution.
 
-What a picture shows has been composed before, in TypeScript (libs/inference/src/onnx/canvas.ts), and comes as tensors by the pipeline's own names; a graph's new inputs
+What a picture shows has been composed before, in TypeScript (libs/inference/src/flow/sampling-state.ts), and comes as tensors by the pipeline's own names; a graph's new inputs
 pass through unread. Arithmetic is done in float64 and stored as float32, as JavaScript does it, so that both engines paint the same picture.
 """
 

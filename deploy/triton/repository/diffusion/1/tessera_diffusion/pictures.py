@@ -1,4 +1,4 @@
-"""From planes to pixels. Numbers are rounded as in libs/inference/src/onnx/pictures.ts, where this is done in process: the pictures must be the same."""
+"""From planes to pixels. Numbers are rounded as in libs/inference/src/flow/pictures/pictures.ts, where this is done in process: the pictures must be the same."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Pictures that steer the latent on its way, as libs/inference/src/onnx/steering.ts explains them."""
+"""Pictures that steer the latent on its way, as libs/inference/src/flow/guidance/latent-guidance.ts explains them."""
 
 import numpy as np
 

@@ -1,0 +1,122 @@
+import path from 'node:path';
+import { cancelled } from '@tessera/platform/errors.js';
+import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
+import type { EngineNotice, PaintBatch, PaintPhase, PaintRequest, PaintUpdate } from '../diffusion-engine.js';
+import type { Manifest } from '@tessera/models/manifest.js';
+import type { Repaint } from '../pictures/inpaint-input.js';
+import { adapterTensors } from './lora-inputs.js';
+import { Canvas } from './sampling-state.js';
+import { withoutBackground } from './subjects/matting.js';
+import { LoadedModels } from './model.js';
+import { cut, encodePng, encodePreview, enlarge, noGrade } from './pictures/pictures.js';
+import { readScene } from './scene.js';
+import { LocalSessions } from '../onnx/local-sessions.js';
+
+export type Job = {
+  readonly batch: PaintBatch;
+  /** When it was asked for, milliseconds since 1970. */
+  readonly askedMs: number;
+  readonly emit: (update: PaintUpdate) => void;
+  readonly isCancelled: () => boolean;
+};
+
+type Piece = { readonly request: PaintRequest; readonly index: number; readonly canvas: Canvas; readonly repaint: Repaint | undefined };
+
+/** Paints batches, one after the other, wherever it is called: see `onnx.worker.ts` for where that is. */
+export class Painter {
+  readonly #sessions: LocalSessions;
+  readonly #models: LoadedModels;
+
+  constructor(manifests: readonly Manifest[], threads: number) {
+    this.#models = new LoadedModels(manifests);
+    this.#sessions = new LocalSessions(threads);
+  }
+
+  /**
+   * Pictures of a batch go through the denoiser one by one, each step for all of them before the next: the graphs have a fixed shape (a picture and its
+   * unguided twin), so batch-mates cannot change a single bit of a picture, and progress is even.
+   */
+  async paint({ batch, askedMs, emit, isCancelled }: Job): Promise<void> {
+    const modelsHeld = this.#models.size;
+    const { model, variant } = await this.#models.of(batch.modelId);
+    if (this.#models.size > modelsHeld) emit({ type: 'phase', phase: 'load', startMs: askedMs, endMs: spanTimeMs() });
+    const adapters = await adapterTensors(model, variant, batch.adapters ?? []);
+    const refuseIfCancelled = () => {
+      if (isCancelled()) throw cancelled('painting_cancelled', 'The painting was cancelled.');
+    };
+    const pieces: Piece[] = [];
+    for (const request of batch.requests) {
+      const { requestId } = request;
+      const { scene, notices } = await phased(emit, 'read_prompt', { requestId }, () => readScene(model, variant, adapters, this.#sessions, batch, request));
+      for (const notice of [...notices, ...styleNotices(model.manifest, request)]) emit({ type: 'notice', requestId, notice });
+      for (let index = 0; index < request.images; index += 1) {
+        refuseIfCancelled();
+        const canvas = await phased(emit, 'conditioning', { requestId, index }, () => Canvas.prepare(model, this.#sessions, batch, request, scene, index));
+        pieces.push({ request, index, repaint: scene.repaint, canvas });
+      }
+    }
+    await phased(emit, 'denoise', {}, () => this.#denoise(model.manifest, batch, emit, pieces, refuseIfCancelled));
+    for (const piece of pieces) {
+      refuseIfCancelled();
+      emit(await this.#finish(model.manifest, batch, piece, emit));
+    }
+  }
+
+  async #denoise(manifest: Manifest, batch: PaintBatch, emit: Job['emit'], pieces: readonly Piece[], refuseIfCancelled: () => void): Promise<void> {
+    for (let step = 0; step < batch.steps; step += 1) {
+      for (const { canvas } of pieces) {
+        refuseIfCancelled();
+        await canvas.step(step);
+      }
+      emit({ type: 'step', step: step + 1, steps: batch.steps });
+      const isPreviewDue = batch.previewEverySteps > 0 && (step + 1) % batch.previewEverySteps === 0 && step + 1 < batch.steps;
+      if (isPreviewDue) for (const piece of pieces) emit(await this.#preview(manifest, piece, step + 1));
+    }
+  }
+
+  async warm(modelId: string): Promise<void> {
+    const { model } = await this.#models.of(modelId);
+    const { manifest } = model;
+    const { layout, conditioning, denoiser, decoder } = manifest.graphs;
+    const first = [layout, conditioning, denoiser, decoder, manifest.superResolution[0]].flatMap((graph) => (graph ? [graph.file] : []));
+    await Promise.all(first.map((file) => this.#sessions.load(path.join(manifest.folder, file))));
+  }
+
+  async cutOut(modelId: string, picture: Uint8Array): Promise<PaintUpdate> {
+    const { model } = await this.#models.of(modelId);
+    return { type: 'image', requestId: '', index: 0, image: await withoutBackground(picture, modelId, model.manifest, this.#sessions) };
+  }
+
+  release(): Promise<void> {
+    return this.#sessions.release();
+  }
+
+  async #preview(manifest: Manifest, { request, index, canvas }: Piece, step: number): Promise<PaintUpdate> {
+    const planes = cut(await canvas.preview(), canvas.window, manifest.nativeSidePx);
+    return { type: 'preview', requestId: request.requestId, index, step, image: await encodePreview(planes, gradeOf(manifest, request)) };
+  }
+
+  async #finish(manifest: Manifest, batch: PaintBatch, { request, index, canvas, repaint }: Piece, emit: Job['emit']): Promise<PaintUpdate> {
+    const { requestId } = request;
+    const picture = { requestId, index };
+    const decoded = await phased(emit, 'decode', picture, () => canvas.picture());
+    const planes = await phased(emit, 'super_resolution', picture, () => enlarge(decoded, canvas.window, batch, manifest, this.#sessions));
+    const image = await phased(emit, 'encode', picture, () => encodePng(planes, gradeOf(manifest, request), batch, repaint));
+    return { type: 'image', requestId, index, image };
+  }
+}
+
+/** Tells how long a phase took, when it has not failed. */
+async function phased<T>(emit: Job['emit'], phase: PaintPhase, of: { requestId?: string; index?: number }, run: () => Promise<T>): Promise<T> {
+  const startMs = spanTimeMs();
+  const made = await run();
+  emit({ type: 'phase', phase, startMs, endMs: spanTimeMs(), ...of });
+  return made;
+}
+
+export const gradeOf = (manifest: Manifest, { style }: PaintRequest) => manifest.styles[style] ?? noGrade;
+
+export function styleNotices(manifest: Manifest, { style }: PaintRequest): EngineNotice[] {
+  if (style === '' || style === 'NONE' || style in manifest.styles) return [];
+  return [{ kind: 'style_left_out', message: `This model has no style "${style.slice(0, 40)}"; it was left out.` }];
+}
