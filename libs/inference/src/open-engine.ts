@@ -1,7 +1,6 @@
 import { canRun, type EngineKind } from '@tessera/models/describe-models.js';
 import { bundledModelsDir, isFlow, loadFamilies } from '@tessera/models/families.js';
 import type { Logger } from '@tessera/platform/logger.js';
-import type { AdapterTrainer } from './training/adapter-trainer.js';
 import type { DiffusionEngine } from './diffusion-engine.js';
 import { NoopEngine } from './noop/noop-engine.js';
 
@@ -26,10 +25,4 @@ export async function openEngine({ engine, modelsDir = bundledModelsDir, threads
   // Loaded where it is needed: a process that does not paint is spared the runtime.
   const { OnnxEngine } = await import('./onnx/onnx-engine.js');
   return new OnnxEngine(families.filter(isFlow), threads, logger);
-}
-
-/** Trains on the same models; `threads` are taken from those that paint. */
-export async function openTrainer({ modelsDir = bundledModelsDir, threads, logger }: { modelsDir?: string | undefined; threads: number; logger: Logger }): Promise<AdapterTrainer> {
-  const { OnnxTrainer } = await import('./training/onnx-trainer.js');
-  return new OnnxTrainer((await loadFamilies(modelsDir)).filter(isFlow), threads, logger);
 }

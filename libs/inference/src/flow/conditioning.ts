@@ -6,7 +6,7 @@ import type { Box, Window } from './layout/layout.js';
 import type { Model } from './model.js';
 import { type Pose, upright } from './layout/pose.js';
 import type { Reference } from './subjects/reference.js';
-import { floats, integers, numbers, type Sessions, type Tensors } from '../onnx/local-sessions.js';
+import { floats, integers, numbers, type Sessions, type Tensors } from './sessions.js';
 
 /** What shows a thing: the bank's picture of it, or the character that the request brings along in its place. */
 export type Actor = {

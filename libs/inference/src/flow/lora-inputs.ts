@@ -5,7 +5,7 @@ import { type Adapter, type AdapterShape, combineAdapters, readAdapter } from '.
 import type { AdapterInput } from '../diffusion-engine.js';
 import type { Manifest, Variant } from '@tessera/models/manifest.js';
 import type { Model } from './model.js';
-import { floats, type Tensors } from '../onnx/local-sessions.js';
+import { floats, type Tensors } from './sessions.js';
 
 /** The adapters of a batch, and the one that makes a distilled variant what it is, as the denoiser takes them; nothing for a denoiser that takes none. */
 export async function adapterTensors(model: Model, { distilled }: Variant, asked: readonly AdapterInput[]): Promise<Tensors> {

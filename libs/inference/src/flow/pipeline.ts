@@ -10,7 +10,7 @@ import { withoutBackground } from './subjects/matting.js';
 import { LoadedModels } from './model.js';
 import { cut, encodePng, encodePreview, enlarge, noGrade } from './pictures/pictures.js';
 import { readScene } from './scene.js';
-import { LocalSessions } from '../onnx/local-sessions.js';
+import type { Sessions } from './sessions.js';
 
 export type Job = {
   readonly batch: PaintBatch;
@@ -24,12 +24,13 @@ type Piece = { readonly request: PaintRequest; readonly index: number; readonly 
 
 /** Paints batches, one after the other, wherever it is called: see `onnx.worker.ts` for where that is. */
 export class Painter {
-  readonly #sessions: LocalSessions;
   readonly #models: LoadedModels;
 
-  constructor(manifests: readonly Manifest[], threads: number) {
+  constructor(
+    manifests: readonly Manifest[],
+    private readonly sessions: Sessions,
+  ) {
     this.#models = new LoadedModels(manifests);
-    this.#sessions = new LocalSessions(threads);
   }
 
   /**
@@ -47,11 +48,11 @@ export class Painter {
     const pieces: Piece[] = [];
     for (const request of batch.requests) {
       const { requestId } = request;
-      const { scene, notices } = await phased(emit, 'read_prompt', { requestId }, () => readScene(model, variant, adapters, this.#sessions, batch, request));
+      const { scene, notices } = await phased(emit, 'read_prompt', { requestId }, () => readScene(model, variant, adapters, this.sessions, batch, request));
       for (const notice of [...notices, ...styleNotices(model.manifest, request)]) emit({ type: 'notice', requestId, notice });
       for (let index = 0; index < request.images; index += 1) {
         refuseIfCancelled();
-        const canvas = await phased(emit, 'conditioning', { requestId, index }, () => Canvas.prepare(model, this.#sessions, batch, request, scene, index));
+        const canvas = await phased(emit, 'conditioning', { requestId, index }, () => Canvas.prepare(model, this.sessions, batch, request, scene, index));
         pieces.push({ request, index, repaint: scene.repaint, canvas });
       }
     }
@@ -74,21 +75,17 @@ export class Painter {
     }
   }
 
-  async warm(modelId: string): Promise<void> {
+  /** The files of the graphs that every picture of a model needs. */
+  async graphFiles(modelId: string): Promise<string[]> {
     const { model } = await this.#models.of(modelId);
     const { manifest } = model;
     const { layout, conditioning, denoiser, decoder } = manifest.graphs;
-    const first = [layout, conditioning, denoiser, decoder, manifest.superResolution[0]].flatMap((graph) => (graph ? [graph.file] : []));
-    await Promise.all(first.map((file) => this.#sessions.load(path.join(manifest.folder, file))));
+    return [layout, conditioning, denoiser, decoder, manifest.superResolution[0]].flatMap((graph) => (graph ? [path.join(manifest.folder, graph.file)] : []));
   }
 
   async cutOut(modelId: string, picture: Uint8Array): Promise<PaintUpdate> {
     const { model } = await this.#models.of(modelId);
-    return { type: 'image', requestId: '', index: 0, image: await withoutBackground(picture, modelId, model.manifest, this.#sessions) };
-  }
-
-  release(): Promise<void> {
-    return this.#sessions.release();
+    return { type: 'image', requestId: '', index: 0, image: await withoutBackground(picture, modelId, model.manifest, this.sessions) };
   }
 
   async #preview(manifest: Manifest, { request, index, canvas }: Piece, step: number): Promise<PaintUpdate> {
@@ -100,7 +97,7 @@ export class Painter {
     const { requestId } = request;
     const picture = { requestId, index };
     const decoded = await phased(emit, 'decode', picture, () => canvas.picture());
-    const planes = await phased(emit, 'super_resolution', picture, () => enlarge(decoded, canvas.window, batch, manifest, this.#sessions));
+    const planes = await phased(emit, 'super_resolution', picture, () => enlarge(decoded, canvas.window, batch, manifest, this.sessions));
     const image = await phased(emit, 'encode', picture, () => encodePng(planes, gradeOf(manifest, request), batch, repaint));
     return { type: 'image', requestId, index, image };
   }

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { PaintBatch, PaintRequest } from '../diffusion-engine.js';
 import type { Manifest } from '@tessera/models/manifest.js';
-import { readInitPicture } from '../pictures/init-image.js';
+import { readInitPicture } from './pictures/native-square.js';
 import type { Subject } from './prompt/prompt-reader.js';
 import { captionWords, encodeCaption } from './prompt/caption.js';
 import { type Actor, actorOf, condition, type Conditions, type Thing } from './conditioning.js';
@@ -16,7 +16,7 @@ import type { Reference } from './subjects/reference.js';
 import { Random } from './random.js';
 import { advance, modelGuidance, samplerFor, stepAfter, stepTimes } from './sampler.js';
 import type { Scene } from './scene.js';
-import { floats, numbers, type Sessions, type Tensors } from '../onnx/local-sessions.js';
+import { floats, numbers, type Sessions, type Tensors } from './sessions.js';
 import { type Steer, type Steering, steerContent, steerStyle } from './guidance/latent-guidance.js';
 import { blended, type Extent, tileOf, tileOffsets } from './tiles.js';
 

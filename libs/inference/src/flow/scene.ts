@@ -5,7 +5,7 @@ import { readRepaint, type Repaint } from '../pictures/inpaint-input.js';
 import { castIn, readCharacters, type Role } from './subjects/subjects.js';
 import { readGuides, type Guides } from './guidance/guides.js';
 import type { Model } from './model.js';
-import type { Sessions, Tensors } from '../onnx/local-sessions.js';
+import type { Sessions, Tensors } from './sessions.js';
 
 /** What a request is read as, once for all of its pictures. */
 export type Scene = {

@@ -1,4 +1,5 @@
 import * as ort from 'onnxruntime-node';
+import { type Names, Sessions, type Tensor, type Tensors } from '../flow/sessions.js';
 
 /** A model family has seven graphs; a second one may stay warm beside it. */
 const MAX_SESSIONS = 20;
@@ -9,19 +10,7 @@ const MAX_SESSIONS = 20;
  */
 const sessionOptions = { interOpNumThreads: 1, executionMode: 'sequential', enableCpuMemArena: false, extra: { session: { intra_op: { allow_spinning: '0' } } } } as const;
 
-export type Tensors = Readonly<Record<string, ort.Tensor>>;
-
-export const floats = (data: Float32Array, ...dims: number[]): ort.Tensor => new ort.Tensor('float32', data, dims);
-export const integers = (data: BigInt64Array, ...dims: number[]): ort.Tensor => new ort.Tensor('int64', data, dims);
-
-type Names<In extends string, Out extends string> = { readonly inputs: { readonly [Role in In]?: string | undefined }; readonly outputs: Readonly<Record<Out, string>> };
-
-/** Whoever runs graphs. `names` maps what the pipeline calls its tensors to what the graph calls them, and leaves out what the graph does not take; `others` go by the graph's own names. */
-export abstract class Sessions {
-  abstract run<In extends string, Out extends string>(file: string, names: Names<In, Out>, inputs: Readonly<Record<NoInfer<In>, ort.Tensor>>, others?: Tensors): Promise<Record<Out, ort.Tensor>>;
-}
-
-/** In this thread. Graphs are loaded when first run and kept; the least recently used goes when there are too many. */
+/** In this thread, with onnxruntime. Graphs are loaded when first run and kept; the least recently used goes when there are too many. */
 export class LocalSessions extends Sessions {
   readonly #loaded = new Map<string, Promise<ort.InferenceSession>>();
 
@@ -43,18 +32,18 @@ export class LocalSessions extends Sessions {
     return session;
   }
 
-  override async run<In extends string, Out extends string>(file: string, names: Names<In, Out>, inputs: Readonly<Record<NoInfer<In>, ort.Tensor>>, others: Tensors = {}): Promise<Record<Out, ort.Tensor>> {
+  override async run<In extends string, Out extends string>(file: string, names: Names<In, Out>, inputs: Readonly<Record<NoInfer<In>, Tensor>>, others: Tensors = {}): Promise<Record<Out, Tensor>> {
     const session = await this.load(file);
     const taken = Object.entries<string | undefined>(names.inputs).flatMap(([role, name]) => (name === undefined ? [] : [[name, inputs[role as In]] as const]));
-    const feeds = { ...others, ...Object.fromEntries(taken) };
-    const results = await session.run(feeds);
+    const feeds = Object.entries<Tensor>({ ...others, ...Object.fromEntries(taken) }).map(([name, tensor]) => [name, toRuntime(tensor)] as const);
+    const results = await session.run(Object.fromEntries(feeds));
     return Object.fromEntries(
       Object.entries<string>(names.outputs).map(([role, name]) => {
         const tensor = results[name];
         if (!tensor) throw new Error(`${file} has no output "${name}"`);
-        return [role, tensor];
+        return [role, fromRuntime(tensor)];
       }),
-    ) as Record<Out, ort.Tensor>;
+    ) as Record<Out, Tensor>;
   }
 
   async release(): Promise<void> {
@@ -64,8 +53,10 @@ export class LocalSessions extends Sessions {
   }
 }
 
-/** The numbers of a float tensor. */
-export function numbers(tensor: ort.Tensor): Float32Array {
-  if (tensor.data instanceof Float32Array) return tensor.data;
-  throw new Error(`Expected float32, got ${tensor.type}`);
+const toRuntime = ({ type, data, dims }: Tensor): ort.Tensor => (type === 'float32' ? new ort.Tensor(type, data, dims) : new ort.Tensor(type, data, dims));
+
+function fromRuntime({ type, data, dims }: ort.Tensor): Tensor {
+  if (data instanceof Float32Array) return { type: 'float32', data, dims };
+  if (data instanceof BigInt64Array) return { type: 'int64', data, dims };
+  throw new Error(`A graph answered ${type}, which no pipeline reads`);
 }

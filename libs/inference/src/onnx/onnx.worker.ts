@@ -3,13 +3,15 @@ import { parentPort, workerData } from 'node:worker_threads';
 import sharp from 'sharp';
 import type { PaintUpdate } from '../diffusion-engine.js';
 import { Painter } from '../flow/pipeline.js';
+import { LocalSessions } from './local-sessions.js';
 import { describeError } from './worker-errors.js';
 import type { FromWorker, ToWorker, WorkerSetup } from './worker-protocol.js';
 
 if (!parentPort) throw new Error('onnx.worker runs as a worker thread only');
 const port = parentPort;
 const { manifests, threads }: WorkerSetup = workerData;
-const painter = new Painter(manifests, threads);
+const sessions = new LocalSessions(threads);
+const painter = new Painter(manifests, sessions);
 sharp.concurrency(1);
 sharp.cache(false);
 
@@ -21,13 +23,13 @@ port.on('message', (message: ToWorker) => {
 
 async function handle(message: ToWorker): Promise<void> {
   if (message.type === 'close') {
-    await painter.release();
+    await sessions.release();
     port.close();
     return;
   }
   const { callId } = message;
   try {
-    if (message.type === 'warm') await painter.warm(message.modelId);
+    if (message.type === 'warm') await Promise.all((await painter.graphFiles(message.modelId)).map((file) => sessions.load(file)));
     else if (message.type === 'cutOut') sendUpdate(callId, await painter.cutOut(message.modelId, message.picture));
     else {
       const flag = new Int32Array(message.cancelFlag);

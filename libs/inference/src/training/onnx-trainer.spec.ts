@@ -3,7 +3,8 @@ import { pino } from 'pino';
 import sharp from 'sharp';
 import type { TrainingRequest, TrainingUpdate } from './adapter-trainer.js';
 import { bundledModelsDir, isFlow, loadFamilies } from '@tessera/models/families.js';
-import { openEngine, openTrainer } from '../open-engine.js';
+import { openEngine } from '../open-engine.js';
+import { openTrainer } from '../open-trainer.js';
 import { OnnxTrainer } from './onnx-trainer.js';
 
 const logger = pino({ level: 'silent' });

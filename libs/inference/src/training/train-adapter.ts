@@ -3,7 +3,7 @@ import { cancelled, invalidArgument } from '@tessera/platform/errors.js';
 import { type AdapterShape, downName, matrixShapes, writeAdapter } from '../lora/adapter.js';
 import type { Tensor } from '../lora/safetensors.js';
 import type { TrainingPicture, TrainingRequest, TrainingUpdate } from './adapter-trainer.js';
-import { readInitPicture } from '../pictures/init-image.js';
+import { readInitPicture } from '../flow/pictures/native-square.js';
 import type { Manifest, Variant } from '@tessera/models/manifest.js';
 import { captionWords, encodeCaption } from '../flow/prompt/caption.js';
 import { Adam } from './adam.js';
@@ -15,7 +15,7 @@ import { boundsOfLevels, matteOf } from '../flow/subjects/matting.js';
 import type { Model } from '../flow/model.js';
 import { upright } from '../flow/layout/pose.js';
 import { Random } from '../flow/random.js';
-import { floats, numbers, type Sessions, type Tensors } from '../onnx/local-sessions.js';
+import { floats, numbers, type Sessions, type Tensors } from '../flow/sessions.js';
 
 const START_STREAM = 11;
 const DRAW_STREAM = 12;

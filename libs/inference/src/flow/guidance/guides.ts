@@ -4,7 +4,7 @@ import type { Manifest } from '@tessera/models/manifest.js';
 import { readGuidance } from '../../pictures/read-guidance.js';
 import type { Rectangle, Window } from '../layout/layout.js';
 import { boundsOfLevels, matteOf } from '../subjects/matting.js';
-import { floats, numbers, type Sessions } from '../../onnx/local-sessions.js';
+import { floats, numbers, type Sessions } from '../sessions.js';
 import type { Steer } from './latent-guidance.js';
 
 /** Pictures are read at so many times the native size and averaged: that keeps thin lines, as the training did. */

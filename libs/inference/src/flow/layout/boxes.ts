@@ -5,7 +5,7 @@ import type { Relation } from '../prompt/language.js';
 import { type Box, clamp, placedAside, stacked } from './layout.js';
 import type { Random } from '../random.js';
 import type { Reference } from '../subjects/reference.js';
-import { floats, integers, numbers, type Sessions } from '../../onnx/local-sessions.js';
+import { floats, integers, numbers, type Sessions } from '../sessions.js';
 
 /**
  * Where each thing stands: a Gaussian that the layout graph predicts over centre (in quarters of the picture) and logarithm of the side.

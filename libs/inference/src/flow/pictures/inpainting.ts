@@ -1,4 +1,4 @@
-import { squarePlanes } from '../../pictures/init-image.js';
+import { squarePlanes } from './native-square.js';
 import type { Repaint } from '../../pictures/inpaint-input.js';
 import { type Rectangle, type Window } from '../layout/layout.js';
 

@@ -5,7 +5,7 @@ import type { Grade, Manifest } from '@tessera/models/manifest.js';
 import { keepKnown, type Repaint } from '../../pictures/inpaint-input.js';
 import { matchTone } from './tone.js';
 import type { Window } from '../layout/layout.js';
-import { floats, numbers, type Sessions } from '../../onnx/local-sessions.js';
+import { floats, numbers, type Sessions } from '../sessions.js';
 
 /** Three planes, red, green and blue, in 0..1. */
 export type Planes = { readonly widthPx: number; readonly heightPx: number; readonly data: Float32Array };

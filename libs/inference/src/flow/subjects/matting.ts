@@ -5,7 +5,7 @@ import type { EncodedImage } from '../../diffusion-engine.js';
 import { MAX_INIT_PIXELS } from '../../pictures/init-image.js';
 import type { Manifest } from '@tessera/models/manifest.js';
 import type { Rectangle } from '../layout/layout.js';
-import { floats, numbers, type Sessions } from '../../onnx/local-sessions.js';
+import { floats, numbers, type Sessions } from '../sessions.js';
 
 /** RGB pixels. */
 export type Pixels = { readonly data: Uint8Array; readonly widthPx: number; readonly heightPx: number };

@@ -7,7 +7,7 @@ import { readGuidance } from '../../pictures/read-guidance.js';
 import { boundsOfLevels, matteOf } from './matting.js';
 import type { Model } from '../model.js';
 import { type Reference, referencePlanes } from './reference.js';
-import type { Sessions } from '../../onnx/local-sessions.js';
+import type { Sessions } from '../sessions.js';
 
 /** Larger cut-outs show no more once they are 96 pixels small. */
 const CUT_OUT_SIDE_PX = 512;
