@@ -74,8 +74,8 @@ function refuseUnknownWords(manifest: Manifest, language: Language, vocabulary: 
   ];
   const unknown = captions.flatMap((caption) => caption.split(' ')).find((word) => !vocabulary.has(word));
   if (unknown !== undefined) throw new Error(`${manifest.language}: the text encoder does not know "${unknown}"`);
-  const look = manifest.variants.find((variant) => !(variant.look in language.looks));
-  if (look) throw new Error(`${manifest.language}: no look "${look.look}", which ${look.modelId} needs`);
+  const stranger = manifest.variants.find((variant) => !(variant.look in language.looks));
+  if (stranger) throw new Error(`${manifest.language}: no look "${stranger.look}", which ${stranger.modelId} needs`);
   const shade = Object.values(language.looks).find(({ within }) => within !== undefined && !(within in language.looks));
   if (shade) throw new Error(`${manifest.language}: no look "${shade.within}" for "${shade.caption}" to be within`);
   const dark = Object.values(language.scenes).find(({ lights }) => !lights.every((light) => language.scenes[light]?.isLight));

@@ -3,9 +3,9 @@ import { cancelled } from '@tessera/platform/errors.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
 import type { EngineNotice, PaintBatch, PaintPhase, PaintRequest, PaintUpdate } from '../diffusion-engine.js';
 import type { Manifest } from '@tessera/models/manifest.js';
-import type { Repaint } from '../pictures/inpaint-input.js';
+import type { InpaintInput } from '../pictures/inpaint-input.js';
 import { adapterTensors } from './lora-inputs.js';
-import { Canvas } from './sampling-state.js';
+import { SamplingState } from './sampling-state.js';
 import { withoutBackground } from './subjects/matting.js';
 import { LoadedModels } from './model.js';
 import { cut, encodePng, encodePreview, enlarge, noGrade } from './pictures/pictures.js';
@@ -20,10 +20,10 @@ export type Job = {
   readonly isCancelled: () => boolean;
 };
 
-type Piece = { readonly request: PaintRequest; readonly index: number; readonly canvas: Canvas; readonly repaint: Repaint | undefined };
+type Piece = { readonly request: PaintRequest; readonly index: number; readonly state: SamplingState; readonly inpaint: InpaintInput | undefined };
 
 /** Paints batches, one after the other, wherever it is called: see `onnx.worker.ts` for where that is. */
-export class Painter {
+export class Pipeline {
   readonly #models: LoadedModels;
 
   constructor(
@@ -52,8 +52,8 @@ export class Painter {
       for (const notice of [...notices, ...styleNotices(model.manifest, request)]) emit({ type: 'notice', requestId, notice });
       for (let index = 0; index < request.images; index += 1) {
         refuseIfCancelled();
-        const canvas = await phased(emit, 'conditioning', { requestId, index }, () => Canvas.prepare(model, this.sessions, batch, request, scene, index));
-        pieces.push({ request, index, repaint: scene.repaint, canvas });
+        const state = await phased(emit, 'conditioning', { requestId, index }, () => SamplingState.prepare(model, this.sessions, batch, request, scene, index));
+        pieces.push({ request, index, inpaint: scene.inpaint, state });
       }
     }
     await phased(emit, 'denoise', {}, () => this.#denoise(model.manifest, batch, emit, pieces, refuseIfCancelled));
@@ -65,9 +65,9 @@ export class Painter {
 
   async #denoise(manifest: Manifest, batch: PaintBatch, emit: Job['emit'], pieces: readonly Piece[], refuseIfCancelled: () => void): Promise<void> {
     for (let step = 0; step < batch.steps; step += 1) {
-      for (const { canvas } of pieces) {
+      for (const { state } of pieces) {
         refuseIfCancelled();
-        await canvas.step(step);
+        await state.step(step);
       }
       emit({ type: 'step', step: step + 1, steps: batch.steps });
       const isPreviewDue = batch.previewEverySteps > 0 && (step + 1) % batch.previewEverySteps === 0 && step + 1 < batch.steps;
@@ -88,17 +88,17 @@ export class Painter {
     return { type: 'image', requestId: '', index: 0, image: await withoutBackground(picture, modelId, model.manifest, this.sessions) };
   }
 
-  async #preview(manifest: Manifest, { request, index, canvas }: Piece, step: number): Promise<PaintUpdate> {
-    const planes = cut(await canvas.preview(), canvas.window, manifest.nativeSidePx);
+  async #preview(manifest: Manifest, { request, index, state }: Piece, step: number): Promise<PaintUpdate> {
+    const planes = cut(await state.preview(), state.window, manifest.nativeSidePx);
     return { type: 'preview', requestId: request.requestId, index, step, image: await encodePreview(planes, gradeOf(manifest, request)) };
   }
 
-  async #finish(manifest: Manifest, batch: PaintBatch, { request, index, canvas, repaint }: Piece, emit: Job['emit']): Promise<PaintUpdate> {
+  async #finish(manifest: Manifest, batch: PaintBatch, { request, index, state, inpaint }: Piece, emit: Job['emit']): Promise<PaintUpdate> {
     const { requestId } = request;
     const picture = { requestId, index };
-    const decoded = await phased(emit, 'decode', picture, () => canvas.picture());
-    const planes = await phased(emit, 'super_resolution', picture, () => enlarge(decoded, canvas.window, batch, manifest, this.sessions));
-    const image = await phased(emit, 'encode', picture, () => encodePng(planes, gradeOf(manifest, request), batch, repaint));
+    const decoded = await phased(emit, 'decode', picture, () => state.picture());
+    const planes = await phased(emit, 'super_resolution', picture, () => enlarge(decoded, state.window, batch, manifest, this.sessions));
+    const image = await phased(emit, 'encode', picture, () => encodePng(planes, gradeOf(manifest, request), batch, inpaint));
     return { type: 'image', requestId, index, image };
   }
 }

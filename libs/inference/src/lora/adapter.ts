@@ -3,7 +3,7 @@ import type { Manifest } from '@tessera/models/manifest.js';
 import { readSafetensors, writeSafetensors, type Tensor, type TensorFile } from './safetensors.js';
 
 /** Beyond this an adapter would outweigh the layers it adapts. */
-const RANK_MAX = 64;
+const rankMax = 64;
 
 /** What the manifest says about the layers that adapters can change. */
 export type AdapterShape = NonNullable<Manifest['adapters']>;
@@ -25,7 +25,7 @@ export function readAdapter(bytes: Uint8Array, shape: AdapterShape): Adapter {
   const [first] = shape.layers;
   const rank = tensors.get(downName(first?.name ?? ''))?.shape[2] ?? 0;
   const misfit = (sentence: string) => invalidArgument('foreign_adapter', `The adapter was not made for this model: ${sentence}.`, { param: 'adapters' });
-  if (rank < 1 || rank > RANK_MAX) throw misfit(`its rank must be from 1 to ${RANK_MAX}`);
+  if (rank < 1 || rank > rankMax) throw misfit(`its rank must be from 1 to ${rankMax}`);
   const expected = matrixShapes(shape, rank);
   if (tensors.size !== expected.size) throw misfit(`it has ${tensors.size} matrices instead of ${expected.size}`);
   for (const [name, lengths] of expected) {

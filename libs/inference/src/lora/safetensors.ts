@@ -9,14 +9,14 @@ import { fromHalf, toHalf } from './half.js';
 export type Tensor = { readonly shape: readonly number[]; readonly data: Float32Array };
 export type TensorFile = { readonly tensors: ReadonlyMap<string, Tensor>; readonly metadata: Readonly<Record<string, string>> };
 
-const LENGTH_BYTES = 8;
+const lengthBytes = 8;
 /** A few dozen entries are some kilobytes. */
-const HEADER_BYTES_MAX = 256 * 1024;
-const TENSORS_MAX = 256;
-const FILE_BYTES_MAX = 64 * 1024 * 1024;
-const METADATA_KEY = '__metadata__';
+const headerBytesMax = 256 * 1024;
+const tensorsMax = 256;
+const fileBytesMax = 64 * 1024 * 1024;
+const metadataKey = '__metadata__';
 /** Writers pad the header to this, so that the numbers can be mapped in place. */
-const ALIGNMENT_BYTES = 8;
+const alignmentBytes = 8;
 
 const bytesOf = { F32: 4, F16: 2 } as const;
 const entry = z.strictObject({
@@ -29,13 +29,13 @@ type Entry = z.infer<typeof entry>;
 const refuse = (sentence: string, cause?: unknown) => invalidArgument('unreadable_adapter', `The adapter cannot be read: ${sentence}.`, { param: 'adapters', cause });
 
 export function readSafetensors(bytes: Uint8Array): TensorFile {
-  if (bytes.byteLength > FILE_BYTES_MAX) throw refuse(`it has more than ${FILE_BYTES_MAX / 1024 / 1024} MiB`);
+  if (bytes.byteLength > fileBytesMax) throw refuse(`it has more than ${fileBytesMax / 1024 / 1024} MiB`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.byteLength < LENGTH_BYTES) throw refuse('it is too short');
+  if (bytes.byteLength < lengthBytes) throw refuse('it is too short');
   const headerBytes = view.getBigUint64(0, true);
-  if (headerBytes > BigInt(Math.min(HEADER_BYTES_MAX, bytes.byteLength - LENGTH_BYTES))) throw refuse('its header is longer than it may be');
-  const start = LENGTH_BYTES + Number(headerBytes);
-  const { entries, metadata } = readHeader(bytes.subarray(LENGTH_BYTES, start));
+  if (headerBytes > BigInt(Math.min(headerBytesMax, bytes.byteLength - lengthBytes))) throw refuse('its header is longer than it may be');
+  const start = lengthBytes + Number(headerBytes);
+  const { entries, metadata } = readHeader(bytes.subarray(lengthBytes, start));
   refuseGaps(entries, bytes.byteLength - start);
   const tensors = new Map<string, Tensor>();
   for (const [name, { dtype, shape, data_offsets: [from] }] of entries) {
@@ -56,14 +56,14 @@ function readHeader(bytes: Uint8Array): { entries: [string, Entry][]; metadata: 
   }
   if (typeof header !== 'object' || header === null || Array.isArray(header)) throw refuse('its header is no object');
   const all = Object.entries(header);
-  if (all.length > TENSORS_MAX) throw refuse(`it has more than ${TENSORS_MAX} tensors`);
+  if (all.length > tensorsMax) throw refuse(`it has more than ${tensorsMax} tensors`);
   const entries = all.flatMap(([name, value]): [string, Entry][] => {
-    if (name === METADATA_KEY) return [];
+    if (name === metadataKey) return [];
     const parsed = entry.safeParse(value);
     if (!parsed.success) throw refuse(`its header says nothing sensible about "${name.slice(0, 60)}"`);
     return [[name, parsed.data]];
   });
-  const metadata = z.record(z.string(), z.string()).safeParse(Object.fromEntries(all)[METADATA_KEY] ?? {});
+  const metadata = z.record(z.string(), z.string()).safeParse(Object.fromEntries(all)[metadataKey] ?? {});
   if (!metadata.success) throw refuse('its metadata are not text');
   return { entries, metadata: metadata.data };
 }
@@ -80,19 +80,19 @@ function refuseGaps(entries: readonly [string, Entry][], dataBytes: number): voi
 
 /** In half precision, half the size: adapters lose nothing that a picture shows. */
 export function writeSafetensors({ tensors, metadata }: TensorFile): Uint8Array {
-  const header: Record<string, unknown> = { [METADATA_KEY]: metadata };
+  const header: Record<string, unknown> = { [metadataKey]: metadata };
   let end = 0;
   for (const [name, { shape, data }] of tensors) {
     header[name] = { dtype: 'F16', shape, data_offsets: [end, end + data.length * bytesOf.F16] };
     end += data.length * bytesOf.F16;
   }
   const json = JSON.stringify(header);
-  const text = new TextEncoder().encode(json + ' '.repeat((ALIGNMENT_BYTES - (Buffer.byteLength(json) % ALIGNMENT_BYTES)) % ALIGNMENT_BYTES));
-  const bytes = new Uint8Array(LENGTH_BYTES + text.byteLength + end);
+  const text = new TextEncoder().encode(json + ' '.repeat((alignmentBytes - (Buffer.byteLength(json) % alignmentBytes)) % alignmentBytes));
+  const bytes = new Uint8Array(lengthBytes + text.byteLength + end);
   const view = new DataView(bytes.buffer);
   view.setBigUint64(0, BigInt(text.byteLength), true);
-  bytes.set(text, LENGTH_BYTES);
-  let at = LENGTH_BYTES + text.byteLength;
+  bytes.set(text, lengthBytes);
+  let at = lengthBytes + text.byteLength;
   for (const { data } of tensors.values()) {
     for (const value of data) {
       view.setUint16(at, toHalf(value), true);

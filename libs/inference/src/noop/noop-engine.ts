@@ -2,11 +2,11 @@ import { describeModels } from '@tessera/models/describe-models.js';
 import type { Family } from '@tessera/models/families.js';
 import { cancelled, unavailable } from '@tessera/platform/errors.js';
 import { DiffusionEngine, type EncodedImage, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
-import { refuseUnpaintable } from '../supported-batch.js';
+import { refuseUnsupportedBatch } from '../supported-batch.js';
 
 /** A grey 8 x 8 picture, precomputed: encoding one would be most of what this engine does. */
 const tinyPng = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAMAAADz0U65AAAAA1BMVEWwtLwgWlfRAAAACXBIWXMAAAPoAAAD6AG1e1JrAAAADElEQVQImWNgoA4AAABIAAF7pRHIAAAAAElFTkSuQmCC', 'base64');
-const TINY_SIDE_PX = 8;
+const tinySidePx = 8;
 
 /** Answers at once with a tiny picture, whatever was asked: for tests of everything around the engine, and of its load. */
 export class NoopEngine extends DiffusionEngine {
@@ -22,7 +22,7 @@ export class NoopEngine extends DiffusionEngine {
 
   override async *paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate> {
     if (this.#isClosed) throw unavailable('engine_unavailable', 'The engine has been closed.');
-    refuseUnpaintable(this.manifests, batch);
+    refuseUnsupportedBatch(this.manifests, batch);
     const refuseIfCancelled = () => {
       if (signal.aborted) throw cancelled('painting_cancelled', 'The painting was cancelled.');
     };
@@ -50,6 +50,6 @@ export class NoopEngine extends DiffusionEngine {
 
 function* pictures(batch: PaintBatch, update: (requestId: string, index: number, image: EncodedImage) => PaintUpdate): Iterable<PaintUpdate> {
   for (const { requestId, images } of batch.requests) {
-    for (let index = 0; index < images; index += 1) yield update(requestId, index, { widthPx: TINY_SIDE_PX, heightPx: TINY_SIDE_PX, contentType: 'image/png', bytes: new Uint8Array(tinyPng) });
+    for (let index = 0; index < images; index += 1) yield update(requestId, index, { widthPx: tinySidePx, heightPx: tinySidePx, contentType: 'image/png', bytes: new Uint8Array(tinyPng) });
   }
 }

@@ -2,7 +2,7 @@ import * as ort from 'onnxruntime-node';
 import { type Names, Sessions, type Tensor, type Tensors } from '../flow/sessions.js';
 
 /** A model family has seven graphs; a second one may stay warm beside it. */
-const MAX_SESSIONS = 20;
+const sessionsMax = 20;
 
 /**
  * Arenas keep the peak of the largest picture for ever. Spinning threads are as fast as waiting ones on an idle machine, and halve the speed as soon as
@@ -25,7 +25,7 @@ export class LocalSessions extends Sessions {
     this.#loaded.set(file, session);
     if (!existing) session.catch(() => this.#loaded.delete(file));
     const [oldest] = this.#loaded;
-    if (this.#loaded.size > MAX_SESSIONS && oldest) {
+    if (this.#loaded.size > sessionsMax && oldest) {
       this.#loaded.delete(oldest[0]);
       void oldest[1].then((stale) => stale.release()).catch(() => {});
     }

@@ -5,16 +5,16 @@ import { cancelled, internal, resourceExhausted, unavailable } from '@tessera/pl
 import type { Logger } from '@tessera/platform/logger.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
 import { DiffusionEngine, type EncodedImage, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
-import { refuseUnpaintable } from '../supported-batch.js';
+import { refuseUnsupportedBatch } from '../supported-batch.js';
 import { fromFields } from './worker-errors.js';
 import type { FromWorker, ToWorker, WorkerSetup } from './worker-protocol.js';
 
 /** Callers queue jobs themselves; more than this many waiting here means that one of them does not. */
-const MAX_OPEN_CALLS = 64;
+const openCallsMax = 64;
 /** A worker that is stuck in native code is left to die with the process after this long. */
-const CLOSE_DEADLINE_MS = 10_000;
+const closeDeadlineMs = 10_000;
 /** Below this the worker's own code would not fit beside a large picture. */
-const WORKER_HEAP_MB = 512;
+const workerHeapMb = 512;
 
 type Call = { readonly push: (update: PaintUpdate) => void; readonly settle: (error: Error | undefined) => void };
 
@@ -39,7 +39,7 @@ export class OnnxEngine extends DiffusionEngine {
   }
 
   override async *paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate> {
-    refuseUnpaintable(this.manifests, batch);
+    refuseUnsupportedBatch(this.manifests, batch);
     yield* this.#updates((callId, cancelFlag) => ({ type: 'paint', callId, askedMs: spanTimeMs(), batch, cancelFlag }), signal);
   }
 
@@ -109,7 +109,7 @@ export class OnnxEngine extends DiffusionEngine {
     if (!worker) return;
     this.#worker = undefined;
     const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
-    const deadline = setTimeout(() => void worker.terminate(), CLOSE_DEADLINE_MS);
+    const deadline = setTimeout(() => void worker.terminate(), closeDeadlineMs);
     const message: ToWorker = { type: 'close' };
     worker.ref();
     worker.postMessage(message);
@@ -119,7 +119,7 @@ export class OnnxEngine extends DiffusionEngine {
 
   #open(call: Call): number {
     if (this.#isClosed) throw unavailable('engine_unavailable', 'The engine has been closed.');
-    if (this.#calls.size >= MAX_OPEN_CALLS) throw resourceExhausted('engine_busy', 'The engine has too many pictures waiting.', { retryAfterMs: 1000 });
+    if (this.#calls.size >= openCallsMax) throw resourceExhausted('engine_busy', 'The engine has too many pictures waiting.', { retryAfterMs: 1000 });
     const callId = this.#nextCallId++;
     this.#calls.set(callId, call);
     return callId;
@@ -139,7 +139,7 @@ export class OnnxEngine extends DiffusionEngine {
 
   #start(): Worker {
     const workerData: WorkerSetup = { manifests: this.manifests, threads: this.threads };
-    const worker = new Worker(this.workerUrl, { workerData, resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB } });
+    const worker = new Worker(this.workerUrl, { workerData, resourceLimits: { maxOldGenerationSizeMb: workerHeapMb } });
     worker.on('message', (message: FromWorker) => this.#receive(message));
     worker.on('error', (error) => this.#lose(worker, error));
     worker.on('exit', (code) => this.#lose(worker, new Error(`The inference thread ended with code ${code}`)));

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import sharp from 'sharp';
 import type { PaintUpdate } from '../diffusion-engine.js';
-import { Painter } from '../flow/pipeline.js';
+import { Pipeline } from '../flow/pipeline.js';
 import { LocalSessions } from './local-sessions.js';
 import { describeError } from './worker-errors.js';
 import type { FromWorker, ToWorker, WorkerSetup } from './worker-protocol.js';
@@ -11,7 +11,7 @@ if (!parentPort) throw new Error('onnx.worker runs as a worker thread only');
 const port = parentPort;
 const { manifests, threads }: WorkerSetup = workerData;
 const sessions = new LocalSessions(threads);
-const painter = new Painter(manifests, sessions);
+const pipeline = new Pipeline(manifests, sessions);
 sharp.concurrency(1);
 sharp.cache(false);
 
@@ -29,11 +29,11 @@ async function handle(message: ToWorker): Promise<void> {
   }
   const { callId } = message;
   try {
-    if (message.type === 'warm') await Promise.all((await painter.graphFiles(message.modelId)).map((file) => sessions.load(file)));
-    else if (message.type === 'cutOut') sendUpdate(callId, await painter.cutOut(message.modelId, message.picture));
+    if (message.type === 'warm') await Promise.all((await pipeline.graphFiles(message.modelId)).map((file) => sessions.load(file)));
+    else if (message.type === 'cutOut') sendUpdate(callId, await pipeline.cutOut(message.modelId, message.picture));
     else {
       const flag = new Int32Array(message.cancelFlag);
-      await painter.paint({ batch: message.batch, askedMs: message.askedMs, emit: (update) => sendUpdate(callId, update), isCancelled: () => Atomics.load(flag, 0) !== 0 });
+      await pipeline.paint({ batch: message.batch, askedMs: message.askedMs, emit: (update) => sendUpdate(callId, update), isCancelled: () => Atomics.load(flag, 0) !== 0 });
     }
     send({ type: 'done', callId });
   } catch (error) {

@@ -1,6 +1,6 @@
-const MOMENTUM = 0.9;
-const SECOND_MOMENTUM = 0.999;
-const EPSILON = 1e-8;
+const momentum = 0.9;
+const secondMomentum = 0.999;
+const epsilon = 1e-8;
 
 /** Adam (Kingma and Ba 2014, https://arxiv.org/abs/1412.6980) over one array of parameters, in place. A parameter whose gradient was always 0 never moves. */
 export class Adam {
@@ -15,15 +15,15 @@ export class Adam {
 
   step(gradient: Float32Array, rate: number): void {
     this.#steps += 1;
-    const unbias = 1 / (1 - MOMENTUM ** this.#steps);
-    const unbiasSquare = 1 / (1 - SECOND_MOMENTUM ** this.#steps);
+    const unbias = 1 / (1 - momentum ** this.#steps);
+    const unbiasSquare = 1 / (1 - secondMomentum ** this.#steps);
     for (let k = 0; k < this.parameters.length; k += 1) {
       const slope = gradient[k] ?? 0;
-      const mean = MOMENTUM * (this.#mean[k] ?? 0) + (1 - MOMENTUM) * slope;
-      const square = SECOND_MOMENTUM * (this.#square[k] ?? 0) + (1 - SECOND_MOMENTUM) * slope * slope;
+      const mean = momentum * (this.#mean[k] ?? 0) + (1 - momentum) * slope;
+      const square = secondMomentum * (this.#square[k] ?? 0) + (1 - secondMomentum) * slope * slope;
       this.#mean[k] = mean;
       this.#square[k] = square;
-      this.parameters[k] = (this.parameters[k] ?? 0) - (rate * mean * unbias) / (Math.sqrt(square * unbiasSquare) + EPSILON);
+      this.parameters[k] = (this.parameters[k] ?? 0) - (rate * mean * unbias) / (Math.sqrt(square * unbiasSquare) + epsilon);
     }
   }
 }

@@ -13,12 +13,12 @@ const ball = async (background: string, sidePx: number) => {
   const drawn = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100" width="${sidePx}" height="${sidePx}"><circle cx="50" cy="50" r="48" fill="#e010c0"/><rect x="2" y="42" width="96" height="16" fill="#10e020"/></svg>`;
   return sharp({ create: { width: 256, height: 256, channels: 3, background } }).composite([{ input: Buffer.from(drawn) }]).png().toBuffer();
 };
-const lessons = async () => [
+const examples = async () => [
   { bytes: await ball('#7fb2e5', 150), prompt: 'a ball on a blue background' },
   { bytes: await ball('#d9d9e3', 120), prompt: 'a ball in the snow' },
   { bytes: await ball('#4f8a4f', 170), prompt: 'a ball in a garden' },
 ];
-const request = async (fields: Partial<TrainingRequest> = {}): Promise<TrainingRequest> => ({ modelId: 'mosaic-3d', pictures: await lessons(), steps: 3, rank: 4, learningRate: 2e-3, seed: 1, ...fields });
+const request = async (fields: Partial<TrainingRequest> = {}): Promise<TrainingRequest> => ({ modelId: 'mosaic-3d', pictures: await examples(), steps: 3, rank: 4, learningRate: 2e-3, seed: 1, ...fields });
 const train = async (asked: TrainingRequest, signal = new AbortController().signal): Promise<{ losses: number[]; adapter: Uint8Array }> => {
   const trainer = await openTrainer({ threads: 2, logger });
   const updates: TrainingUpdate[] = [];

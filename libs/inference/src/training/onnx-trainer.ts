@@ -7,11 +7,11 @@ import type { FromTrainer, TrainerSetup } from './trainer-protocol.js';
 import { fromFields } from '../onnx/worker-errors.js';
 
 /** What one training may cost; the service that sells trainings has its own, lower limits. */
-const PICTURES_MAX = 50;
-const STEPS_MAX = 20_000;
-const LEARNING_RATE_MAX = 0.1;
+const picturesMax = 50;
+const stepsMax = 20_000;
+const learningRateMax = 0.1;
 /** The worker's own code, with a large picture beside it. */
-const WORKER_HEAP_MB = 512;
+const workerHeapMb = 512;
 
 /** Trains with onnxruntime, each adapter in a worker thread of its own. */
 export class OnnxTrainer extends AdapterTrainer {
@@ -24,12 +24,12 @@ export class OnnxTrainer extends AdapterTrainer {
   }
 
   override async *train(request: TrainingRequest, signal: AbortSignal): AsyncIterable<TrainingUpdate> {
-    const { manifest, variant } = this.#demand(request);
+    const { manifest, variant } = this.#requireTrainable(request);
     const stopped = () => cancelled('training_cancelled', 'The training was cancelled.');
     if (signal.aborted) throw stopped();
     const cancelFlag = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     const workerData: TrainerSetup = { manifest, variant, threads: this.threads, request, cancelFlag };
-    const worker = new Worker(new URL('./trainer.worker.js', import.meta.url), { workerData, resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB } });
+    const worker = new Worker(new URL('./trainer.worker.js', import.meta.url), { workerData, resourceLimits: { maxOldGenerationSizeMb: workerHeapMb } });
     // Bounded by the training itself: one for each step.
     const updates: TrainingUpdate[] = [];
     let wake = () => {};
@@ -68,18 +68,18 @@ export class OnnxTrainer extends AdapterTrainer {
     }
   }
 
-  #demand({ modelId, pictures, steps, rank, learningRate }: TrainingRequest) {
+  #requireTrainable({ modelId, pictures, steps, rank, learningRate }: TrainingRequest) {
     const manifest = this.manifests.find(({ variants }) => variants.some((variant) => variant.modelId === modelId));
     const variant = manifest?.variants.find((each) => each.modelId === modelId);
     if (!manifest || !variant) throw invalidArgument('unknown_model', `There is no model "${modelId}".`, { param: 'model_id' });
     if (!manifest.graphs.trainStep) throw invalidArgument('unsupported_training', `${modelId} cannot be taught.`, { param: 'model_id' });
-    const demand = (isMet: boolean, sentence: string, param: string) => {
+    const requireThat = (isMet: boolean, sentence: string, param: string) => {
       if (!isMet) throw invalidArgument('invalid_training', sentence, { param });
     };
-    demand(pictures.length >= 1 && pictures.length <= PICTURES_MAX, `A training needs 1 to ${PICTURES_MAX} pictures.`, 'pictures');
-    demand(Number.isInteger(steps) && steps >= 1 && steps <= STEPS_MAX, `A training takes 1 to ${STEPS_MAX} steps.`, 'steps');
-    demand(Number.isInteger(rank) && rank >= 1 && rank <= manifest.graphs.trainStep.rank, `The rank of an adapter for ${modelId} is from 1 to ${manifest.graphs.trainStep.rank}.`, 'rank');
-    demand(learningRate > 0 && learningRate <= LEARNING_RATE_MAX, `The learning rate is above 0, and at most ${LEARNING_RATE_MAX}.`, 'learning_rate');
+    requireThat(pictures.length >= 1 && pictures.length <= picturesMax, `A training needs 1 to ${picturesMax} pictures.`, 'pictures');
+    requireThat(Number.isInteger(steps) && steps >= 1 && steps <= stepsMax, `A training takes 1 to ${stepsMax} steps.`, 'steps');
+    requireThat(Number.isInteger(rank) && rank >= 1 && rank <= manifest.graphs.trainStep.rank, `The rank of an adapter for ${modelId} is from 1 to ${manifest.graphs.trainStep.rank}.`, 'rank');
+    requireThat(learningRate > 0 && learningRate <= learningRateMax, `The learning rate is above 0, and at most ${learningRateMax}.`, 'learning_rate');
     return { manifest, variant };
   }
 }

@@ -8,7 +8,7 @@ import type { Manifest, Variant } from '@tessera/models/manifest.js';
 import { captionWords, encodeCaption } from '../flow/prompt/caption.js';
 import { Adam } from './adam.js';
 import { sampleBoxes } from '../flow/layout/boxes.js';
-import { actorOf, condition, type Conditions } from '../flow/conditioning.js';
+import { subjectOf, condition, type Conditions } from '../flow/conditioning.js';
 import { noGuides } from '../flow/guidance/guides.js';
 import type { Box } from '../flow/layout/layout.js';
 import { boundsOfLevels, matteOf } from '../flow/subjects/matting.js';
@@ -17,20 +17,20 @@ import { upright } from '../flow/layout/pose.js';
 import { Random } from '../flow/random.js';
 import { floats, numbers, type Sessions, type Tensors } from '../flow/sessions.js';
 
-const START_STREAM = 11;
-const DRAW_STREAM = 12;
+const startStream = 11;
+const drawStream = 12;
 /** The rate rises over the first steps, while Adam knows little, and falls to a tenth in the end. */
-const WARM_UP_STEPS = 10;
-const LAST_RATE_SHARE = 0.1;
+const warmUpSteps = 10;
+const lastRateShare = 0.1;
 /** Times are drawn as the model's own training drew them: sigmoid of this normal distribution. */
-const TIME_MEAN = -0.15;
-const TIME_DEVIATION = 1.1;
+const timeMean = -0.15;
+const timeDeviation = 1.1;
 /** Matte from which a pixel belongs to the thing. */
-const SUBJECT_FROM = 128;
+const subjectFrom = 128;
 
 type TrainStep = NonNullable<Manifest['graphs']['trainStep']>;
 /** What a picture is to the graph: its latent, and what the words say about it. */
-type Lesson = { readonly latent: Float32Array; readonly conditions: Conditions };
+type TrainingExample = { readonly latent: Float32Array; readonly conditions: Conditions };
 type Matrix = { readonly name: string; readonly tensor: Tensor; readonly adam: Adam };
 
 /** Learns an adapter from pictures; runs wherever it is called, see `trainer.worker.ts` for where that is. */
@@ -39,13 +39,13 @@ export async function trainAdapter(model: Model, variant: Variant, sessions: Ses
   const { trainStep } = manifest.graphs;
   if (!trainStep || !manifest.adapters) throw invalidArgument('unsupported_training', `${request.modelId} cannot be taught.`, { param: 'model_id' });
   if (request.rank > trainStep.rank) throw invalidArgument('invalid_training', `The rank of an adapter for ${request.modelId} is at most ${trainStep.rank}.`, { param: 'rank' });
-  const lessons: Lesson[] = [];
-  for (const picture of request.pictures) lessons.push(await lessonOf(picture, model, variant, sessions));
+  const examples: TrainingExample[] = [];
+  for (const picture of request.pictures) examples.push(await exampleOf(picture, model, variant, sessions));
   const matrices = startOf(manifest.adapters, trainStep.rank, request);
-  const random = new Random(request.seed, DRAW_STREAM);
+  const random = new Random(request.seed, drawStream);
   for (let step = 0; step < request.steps; step += 1) {
     if (isCancelled()) throw cancelled('training_cancelled', 'The training was cancelled.');
-    const drawn = drawBatch(lessons, trainStep.rows, manifest, random);
+    const drawn = drawBatch(examples, trainStep.rows, manifest, random);
     const { loss, gradients } = await runStep(manifest, trainStep, sessions, drawn, matrices);
     const rate = rateAt(step, request);
     for (const { name, adam } of matrices) adam.step(gradients[name] ?? new Float32Array(), rate);
@@ -54,7 +54,7 @@ export async function trainAdapter(model: Model, variant: Variant, sessions: Ses
   emit({ type: 'adapter', bytes: exported(manifest.adapters, trainStep.rank, request, matrices) });
 }
 
-async function lessonOf({ bytes, prompt }: TrainingPicture, model: Model, variant: Variant, sessions: Sessions): Promise<Lesson> {
+async function exampleOf({ bytes, prompt }: TrainingPicture, model: Model, variant: Variant, sessions: Sessions): Promise<TrainingExample> {
   const { manifest, language } = model;
   const { folder, nativeSidePx: native, graphs } = manifest;
   if (!graphs.encoder) throw new Error('The manifest has a train-step graph without an encoder');
@@ -65,12 +65,12 @@ async function lessonOf({ bytes, prompt }: TrainingPicture, model: Model, varian
   // The graph takes the tokens of one thing.
   const subjects = reading.subjects.slice(0, 1);
   const caption = encodeCaption(captionWords({ ...reading, subjects, relation: undefined }, language, manifest.slots, manifest.text.tokens), model.vocabulary, manifest.slots, manifest.text);
-  const actors = await Promise.all(subjects.map((subject) => actorOf({ subject, character: undefined }, model, reading.look)));
-  const shown = await shownBox(picture, manifest, sessions);
-  const isFlat = language.looks[reading.look]?.isFlat === true;
-  const boxes = shown ? [shown] : await sampleBoxes(manifest, sessions, caption, actors.map(({ reference }) => reference), isFlat, undefined, new Random(0, DRAW_STREAM));
-  const things = actors.map((actor) => ({ ...actor, box: boxes[0], pose: upright }));
-  const conditions = await condition(model, sessions, { caption, negative: caption, things, guides: noGuides, window, rows: 1 });
+  const shown = await Promise.all(subjects.map((subject) => subjectOf({ subject, character: undefined }, model, reading.styleVariant)));
+  const bounds = await shownBox(picture, manifest, sessions);
+  const isFlat = language.looks[reading.styleVariant]?.isFlat === true;
+  const boxes = bounds ? [bounds] : await sampleBoxes(manifest, sessions, caption, shown.map(({ reference }) => reference), isFlat, undefined, new Random(0, drawStream));
+  const placed = shown.map((subject) => ({ ...subject, box: boxes[0], pose: upright }));
+  const conditions = await condition(model, sessions, { caption, negative: caption, subjects: placed, guides: noGuides, window, rows: 1 });
   return { latent: numbers(encoded.latent), conditions };
 }
 
@@ -80,13 +80,13 @@ async function shownBox(picture: Float32Array, manifest: Manifest, sessions: Ses
   const area = native * native;
   const data = Uint8Array.from({ length: 3 * area }, (_, at) => Math.round(((picture[(at % 3) * area + Math.floor(at / 3)] ?? 0) + 1) * 127.5));
   const matte = await matteOf({ data, widthPx: native, heightPx: native }, manifest, sessions);
-  const bounds = matte && boundsOfLevels(matte, native, SUBJECT_FROM);
+  const bounds = matte && boundsOfLevels(matte, native, subjectFrom);
   return bounds && { x: bounds.left + bounds.width / 2, y: bounds.top + bounds.height / 2, side: Math.max(bounds.width, bounds.height) };
 }
 
 /** `down` at random, `up` zero: the adapter begins by changing nothing. Beyond the wanted rank both are zero, and stay so. */
 function startOf(shape: AdapterShape, graphRank: number, { rank, seed }: TrainingRequest): Matrix[] {
-  const random = new Random(seed, START_STREAM);
+  const random = new Random(seed, startStream);
   const downs = new Set(shape.layers.map(({ name }) => downName(name)));
   return [...matrixShapes(shape, graphRank)].map(([name, lengths]) => {
     const data = new Float32Array(lengths[0] * lengths[1] * lengths[2]);
@@ -97,27 +97,27 @@ function startOf(shape: AdapterShape, graphRank: number, { rank, seed }: Trainin
 }
 
 function rateAt(step: number, { steps, learningRate }: TrainingRequest): number {
-  const warmth = Math.min(1, (step + 1) / WARM_UP_STEPS);
+  const warmth = Math.min(1, (step + 1) / warmUpSteps);
   const way = step / Math.max(1, steps - 1);
-  return learningRate * warmth * (LAST_RATE_SHARE + ((1 - LAST_RATE_SHARE) * (1 + Math.cos(Math.PI * way))) / 2);
+  return learningRate * warmth * (lastRateShare + ((1 - lastRateShare) * (1 + Math.cos(Math.PI * way))) / 2);
 }
 
-function drawBatch(lessons: readonly Lesson[], rows: number, { latent: { channels, sidePx } }: Manifest, random: Random): Record<'latent' | 'noise' | 'time' | 'weight' | 'text' | 'references' | 'canvas', Tensors[string]> {
+function drawBatch(examples: readonly TrainingExample[], rows: number, { latent: { channels, sidePx } }: Manifest, random: Random): Record<'latent' | 'noise' | 'time' | 'weight' | 'text' | 'references' | 'canvas', Tensors[string]> {
   const size = channels * sidePx * sidePx;
-  const drawn = Array.from({ length: rows }, () => lessons[Math.floor(random.uniform() * lessons.length)]);
+  const drawn = Array.from({ length: rows }, () => examples[Math.floor(random.uniform() * examples.length)]);
   const joined = (rowsOf: readonly Float32Array[]) => {
     const all = new Float32Array(rowsOf.reduce((sum, row) => sum + row.length, 0));
     rowsOf.reduce((at, row) => (all.set(row, at), at + row.length), 0);
     return all;
   };
   const role = (name: 'text' | 'references' | 'canvas') => {
-    const tensors = drawn.flatMap((lesson) => (lesson ? [lesson.conditions[name]] : []));
+    const tensors = drawn.flatMap((example) => (example ? [example.conditions[name]] : []));
     return floats(joined(tensors.map(numbers)), rows, ...(tensors[0]?.dims.slice(1) ?? []));
   };
   return {
-    latent: floats(joined(drawn.flatMap((lesson) => (lesson ? [lesson.latent] : []))), rows, channels, sidePx, sidePx),
+    latent: floats(joined(drawn.flatMap((example) => (example ? [example.latent] : []))), rows, channels, sidePx, sidePx),
     noise: floats(random.normals(rows * size), rows, channels, sidePx, sidePx),
-    time: floats(Float32Array.from({ length: rows }, () => 1 / (1 + Math.exp(-(random.normal() * TIME_DEVIATION + TIME_MEAN)))), rows),
+    time: floats(Float32Array.from({ length: rows }, () => 1 / (1 + Math.exp(-(random.normal() * timeDeviation + timeMean)))), rows),
     weight: floats(new Float32Array(rows).fill(1), rows),
     text: role('text'),
     references: role('references'),

@@ -5,7 +5,7 @@ import { cancelled, internal, resourceExhausted, TesseraError, unavailable } fro
 import type { Logger } from '@tessera/platform/logger.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
 import { DiffusionEngine, type EncodedImage, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
-import { refuseUnpaintable } from '../supported-batch.js';
+import { refuseUnsupportedBatch } from '../supported-batch.js';
 import { withoutBackground } from '../flow/subjects/matting.js';
 import { LoadedModels } from '../flow/model.js';
 import { encodePngPixels, encodePreviewPixels } from '../flow/pictures/pictures.js';
@@ -48,7 +48,7 @@ export class TritonEngine extends DiffusionEngine {
   }
 
   override async *paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate> {
-    refuseUnpaintable(this.families, batch);
+    refuseUnsupportedBatch(this.families, batch);
     if (signal.aborted) throw cancelled('painting_cancelled', 'The painting was cancelled.');
     this.#refuseIfClosed();
     if (this.#openCalls >= openCallsMax) throw resourceExhausted('engine_busy', 'The engine has too many pictures waiting.', { retryAfterMs: 1000 });
@@ -67,7 +67,7 @@ export class TritonEngine extends DiffusionEngine {
         if (update) yield update;
       }
     } catch (error) {
-      throw this.#told(error, signal);
+      throw this.#reported(error, signal);
     } finally {
       this.#openCalls -= 1;
     }
@@ -81,7 +81,7 @@ export class TritonEngine extends DiffusionEngine {
     try {
       return await withoutBackground(picture, modelId, family, new RemoteSessions(this.#client, family, placeOf(family), stop));
     } catch (error) {
-      throw this.#told(error, signal);
+      throw this.#reported(error, signal);
     }
   }
 
@@ -116,7 +116,7 @@ export class TritonEngine extends DiffusionEngine {
     if (this.#closing.signal.aborted) throw unavailable('engine_unavailable', 'The engine has been closed.');
   }
 
-  #told(error: unknown, signal: AbortSignal): unknown {
+  #reported(error: unknown, signal: AbortSignal): unknown {
     if (signal.aborted) cancellations().inc();
     else if (this.#closing.signal.aborted) return unavailable('engine_unavailable', 'The engine has been closed.');
     if (error instanceof TesseraError && error.kind === 'Unavailable') this.logger.warn({ err: error, triton: this.#client.url }, 'Triton is not available');
@@ -155,5 +155,5 @@ async function updateOf({ event, payload }: Answer, { pictures }: Composition, {
   const pixels = { widthPx: event.widthPx, heightPx: event.heightPx, data: payload };
   const named = { requestId: picture.request.requestId, index: picture.index };
   if (event.type === 'preview') return { type: 'preview', ...named, step: event.step, image: await encodePreviewPixels(pixels) };
-  return { type: 'image', ...named, image: await encodePngPixels(pixels, { widthPx, heightPx }, picture.repaint) };
+  return { type: 'image', ...named, image: await encodePngPixels(pixels, { widthPx, heightPx }, picture.inpaint) };
 }

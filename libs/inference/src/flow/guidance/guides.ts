@@ -5,23 +5,23 @@ import { readGuidance } from '../../pictures/read-guidance.js';
 import type { Rectangle, Window } from '../layout/layout.js';
 import { boundsOfLevels, matteOf } from '../subjects/matting.js';
 import { floats, numbers, type Sessions } from '../sessions.js';
-import type { Steer } from './latent-guidance.js';
+import type { LatentGuide } from './latent-guidance.js';
 
 /** Pictures are read at so many times the native size and averaged: that keeps thin lines, as the training did. */
-const OVERSAMPLING = 4;
+const oversampling = 4;
 /** Gradient at which an edge begins, and over which it becomes a full one; the training's. */
-const EDGE_FROM = 0.05;
-const EDGE_OVER = 0.2;
+const edgeFrom = 0.05;
+const edgeOver = 0.2;
 /** Two filters of three pixels one after the other look this far. */
-const EDGE_REACH_PX = 2;
+const edgeReachPx = 2;
 /** A guide of this strength says where things are: boxes follow it, and things stand upright. */
-const LEADS_FROM = 0.5;
+const leadsFrom = 0.5;
 /** Matte from which a pixel belongs to the thing. */
-const SUBJECT_FROM = 128;
+const subjectFrom = 128;
 /** Of the nearest pixel, from which a pixel belongs to the near part. */
-const NEAR_SHARE = 0.75;
+const nearShare = 0.75;
 /** Edges that are far from the others, at either end, are the background's. */
-const OUTLYING_SHARE = 0.1;
+const outlyingShare = 0.1;
 
 export type Picture = { readonly widthPx: number; readonly heightPx: number; /** `[3, height, width]` in 0..1. */ readonly planes: Float32Array };
 type Guide = { readonly picture: Picture; readonly strength: number };
@@ -52,7 +52,7 @@ export async function readGuides(guidance: readonly GuidanceInput[], manifest: M
   };
   const style = guidance.find(({ kind, strength }) => kind === 'style' && strength > 0);
   const [edges, depth, content] = await Promise.all([read('edges'), read('depth'), read('content')]);
-  const leading = [depth, edges, content].find((guide) => guide && guide.strength >= LEADS_FROM);
+  const leading = [depth, edges, content].find((guide) => guide && guide.strength >= leadsFrom);
   // Steering the latent draws things to where they are in the picture; what they look like there is still up to their poses.
   const leads = leading !== undefined && !(leading === content && manifest.steering);
   return {
@@ -66,14 +66,14 @@ export async function readGuides(guidance: readonly GuidanceInput[], manifest: M
 }
 
 async function readAveraged(input: GuidanceInput, widthPx: number, heightPx: number, fit: 'cover' | 'fill' = 'cover'): Promise<Picture> {
-  const wide = widthPx * OVERSAMPLING;
-  const pixels = await readGuidance(input, (picture) => picture.flatten({ background: '#ffffff' }).resize(wide, heightPx * OVERSAMPLING, { fit }).removeAlpha().raw().toBuffer());
+  const wide = widthPx * oversampling;
+  const pixels = await readGuidance(input, (picture) => picture.flatten({ background: '#ffffff' }).resize(wide, heightPx * oversampling, { fit }).removeAlpha().raw().toBuffer());
   const area = widthPx * heightPx;
   const planes = new Float32Array(3 * area);
-  const share = 1 / (255 * OVERSAMPLING * OVERSAMPLING);
+  const share = 1 / (255 * oversampling * oversampling);
   pixels.forEach((value, at) => {
     const pixel = Math.floor(at / 3);
-    const to = (at % 3) * area + Math.floor(Math.floor(pixel / wide) / OVERSAMPLING) * widthPx + Math.floor((pixel % wide) / OVERSAMPLING);
+    const to = (at % 3) * area + Math.floor(Math.floor(pixel / wide) / oversampling) * widthPx + Math.floor((pixel % wide) / oversampling);
     planes[to] = (planes[to] ?? 0) + value * share;
   });
   return { widthPx, heightPx, planes };
@@ -87,45 +87,45 @@ const signed = (planes: Float32Array): Float32Array => planes.map((value) => val
  */
 export function edgesOf({ widthPx, heightPx, planes }: Picture): Float32Array {
   const edges = new Float32Array(widthPx * heightPx);
-  const wide = widthPx + 2 * EDGE_REACH_PX;
-  const high = heightPx + 2 * EDGE_REACH_PX;
+  const wide = widthPx + 2 * edgeReachPx;
+  const high = heightPx + 2 * edgeReachPx;
   for (let channel = 0; channel < 3; channel += 1) {
     const padded = Float32Array.from({ length: wide * high }, (_, at) => {
-      const x = Math.min(widthPx - 1, Math.max(0, (at % wide) - EDGE_REACH_PX));
-      const y = Math.min(heightPx - 1, Math.max(0, Math.floor(at / wide) - EDGE_REACH_PX));
+      const x = Math.min(widthPx - 1, Math.max(0, (at % wide) - edgeReachPx));
+      const y = Math.min(heightPx - 1, Math.max(0, Math.floor(at / wide) - edgeReachPx));
       return planes[(channel * heightPx + y) * widthPx + x] ?? 0;
     });
     const across = (from: Float32Array, kernel: Kernel) => filtered(from, 1, kernel);
     const down = (from: Float32Array, kernel: Kernel) => filtered(from, wide, kernel);
-    const smooth = down(across(padded, BLUR), BLUR);
-    const gradients = [down(across(smooth, DIFFERENCE), BLUR), across(down(smooth, DIFFERENCE), BLUR)] as const;
+    const smooth = down(across(padded, blurKernel), blurKernel);
+    const gradients = [down(across(smooth, differenceKernel), blurKernel), across(down(smooth, differenceKernel), blurKernel)] as const;
     for (let pixel = 0; pixel < edges.length; pixel += 1) {
-      const at = (Math.floor(pixel / widthPx) + EDGE_REACH_PX) * wide + (pixel % widthPx) + EDGE_REACH_PX;
+      const at = (Math.floor(pixel / widthPx) + edgeReachPx) * wide + (pixel % widthPx) + edgeReachPx;
       edges[pixel] = Math.max(edges[pixel] ?? 0, Math.hypot(gradients[0][at] ?? 0, gradients[1][at] ?? 0));
     }
   }
-  return edges.map((magnitude) => Math.min(1, Math.max(0, (magnitude - EDGE_FROM) / EDGE_OVER)));
+  return edges.map((magnitude) => Math.min(1, Math.max(0, (magnitude - edgeFrom) / edgeOver)));
 }
 
 type Kernel = readonly [number, number, number];
-const BLUR: Kernel = [0.25, 0.5, 0.25];
-const DIFFERENCE: Kernel = [-1, 0, 1];
+const blurKernel: Kernel = [0.25, 0.5, 0.25];
+const differenceKernel: Kernel = [-1, 0, 1];
 
 /** Along one direction; what it makes of the outermost pixels is cut off later. */
 const filtered = (from: Float32Array, stride: number, [before, here, after]: Kernel): Float32Array =>
   from.map((value, at) => before * (from[at - stride] ?? 0) + here * value + after * (from[at + stride] ?? 0));
 
 /** `[height, width]` in 0..1: how light the map is. */
-function nearnessOf({ planes }: Picture): Float32Array {
+function depthOf({ planes }: Picture): Float32Array {
   const area = planes.length / 3;
   return Float32Array.from({ length: area }, (_, pixel) => ((planes[pixel] ?? 0) + (planes[area + pixel] ?? 0) + (planes[2 * area + pixel] ?? 0)) / 3);
 }
 
 /** Nearly as near as the nearest: the ground rises towards it, too. */
 function nearPart(picture: Picture): Rectangle | undefined {
-  const nearness = nearnessOf(picture);
-  const nearest = nearness.reduce((most, value) => Math.max(most, value), 0);
-  return nearest > 0 ? boundsOfLevels(nearness, picture.widthPx, nearest * NEAR_SHARE) : undefined;
+  const depth = depthOf(picture);
+  const nearest = depth.reduce((most, value) => Math.max(most, value), 0);
+  return nearest > 0 ? boundsOfLevels(depth, picture.widthPx, nearest * nearShare) : undefined;
 }
 
 /** By the matting head; without one, where most of the edges are. */
@@ -134,7 +134,7 @@ async function subjectOf(picture: Picture, manifest: Manifest, sessions: Session
   const area = widthPx * heightPx;
   const data = Uint8Array.from({ length: 3 * area }, (_, at) => Math.round(255 * (planes[(at % 3) * area + Math.floor(at / 3)] ?? 0)));
   const matte = await matteOf({ data, widthPx, heightPx }, manifest, sessions);
-  if (matte) return boundsOfLevels(matte, widthPx, SUBJECT_FROM);
+  if (matte) return boundsOfLevels(matte, widthPx, subjectFrom);
   const edges = edgesOf(picture);
   const [left, right] = middleOf(Float64Array.from({ length: widthPx }, (_, x) => sumOf(heightPx, (y) => edges[y * widthPx + x] ?? 0)));
   const [top, bottom] = middleOf(Float64Array.from({ length: heightPx }, (_, y) => sumOf(widthPx, (x) => edges[y * widthPx + x] ?? 0)));
@@ -149,9 +149,9 @@ function middleOf(mass: Float64Array): [number, number] {
   let before = 0;
   let [from, to] = [0, 0];
   mass.forEach((value, k) => {
-    if (before <= whole * OUTLYING_SHARE) from = k;
+    if (before <= whole * outlyingShare) from = k;
     before += value;
-    if (before <= whole * (1 - OUTLYING_SHARE)) to = k + 1;
+    if (before <= whole * (1 - outlyingShare)) to = k + 1;
   });
   return whole > 0 ? [from, to] : [0, 0];
 }
@@ -172,9 +172,9 @@ function intoSquare(planes: Float32Array, { widthPx, heightPx }: Picture, native
 }
 
 /** The pictures that steer the latent, at their places in the native square. */
-export async function steersOf({ content, style }: Guides, manifest: Manifest, sessions: Sessions, window: Window): Promise<{ readonly content: Steer | undefined; readonly style: Steer | undefined }> {
-  const steer = async (guide: Guide | undefined) => guide && { latent: await latentOf(guide, manifest, sessions, window), strength: guide.strength };
-  return manifest.steering ? { content: await steer(content), style: await steer(style?.whole) } : { content: undefined, style: undefined };
+export async function latentGuidanceOf({ content, style }: Guides, manifest: Manifest, sessions: Sessions, window: Window): Promise<{ readonly content: LatentGuide | undefined; readonly style: LatentGuide | undefined }> {
+  const inLatent = async (guide: Guide | undefined) => guide && { latent: await latentOf(guide, manifest, sessions, window), strength: guide.strength };
+  return manifest.steering ? { content: await inLatent(content), style: await inLatent(style?.whole) } : { content: undefined, style: undefined };
 }
 
 const latentOf = ({ picture }: Guide, manifest: Manifest, sessions: Sessions, window: Window) => encode(intoSquare(signed(picture.planes), picture, manifest.nativeSidePx, window, 'edge'), manifest, sessions);
@@ -186,17 +186,17 @@ export async function guideTensors(guides: Guides, manifest: Manifest, sessions:
   const area = native * native;
   const maps = new Float32Array(2 * area);
   if (edges) maps.set(intoSquare(edgesOf(edges.picture), edges.picture, native, window, 'nothing'));
-  if (depth) maps.set(intoSquare(nearnessOf(depth.picture), depth.picture, native, window, 'nothing'), area);
-  const arrangement = content ? await latentOf(content, manifest, sessions, window) : new Float32Array(latent.channels * latent.sidePx ** 2);
-  const manner = style?.planes ?? new Float32Array(3 * styleSidePx * styleSidePx);
+  if (depth) maps.set(intoSquare(depthOf(depth.picture), depth.picture, native, window, 'nothing'), area);
+  const contentInput = content ? await latentOf(content, manifest, sessions, window) : new Float32Array(latent.channels * latent.sidePx ** 2);
+  const styleInput = style?.planes ?? new Float32Array(3 * styleSidePx * styleSidePx);
   // What the twin is given less of is overdone, as the caption is.
   const strengths = (...given: number[]) => Float32Array.from({ length: rows * given.length }, (_, k) => (given[k % given.length] ?? 0) * (k < given.length ? 1 : manifest.guidance.twinFollows));
   return {
     guides: floats(repeated(maps, rows), rows, 2, native, native),
     guideStrengths: floats(strengths(edges?.strength ?? 0, depth?.strength ?? 0), rows, 2),
-    content: floats(repeated(arrangement, rows), rows, latent.channels, latent.sidePx, latent.sidePx),
+    content: floats(repeated(contentInput, rows), rows, latent.channels, latent.sidePx, latent.sidePx),
     contentStrength: floats(strengths(content?.strength ?? 0), rows),
-    style: floats(repeated(manner, rows), rows, 3, styleSidePx, styleSidePx),
+    style: floats(repeated(styleInput, rows), rows, 3, styleSidePx, styleSidePx),
     styleStrength: floats(strengths(style?.strength ?? 0), rows),
   };
 }

@@ -9,25 +9,25 @@ export type Window = Rectangle;
 export type Format = { readonly boxes: Box[]; readonly window: Window; readonly widthPx: number };
 
 /** Room between a thing and the edge of the picture, native pixels. */
-const EDGE_PX = 3;
+const edgePx = 3;
 /** Things that fill a place leave this share of it to its edges. */
-const FILLED_SHARE = 0.72;
+const filledShare = 0.72;
 /** Of the room that a wide picture has beside a square, the share that things move apart by. */
-const SPREAD_SHARE = 0.6;
+const spreadShare = 0.6;
 /** Smaller things have lost their features, whatever the model was trained on. */
-const MIN_SIDE_PX = 16;
+const sidePxMin = 16;
 
 /** A picture wider than the native square, of whole cells: things keep their size and move apart. */
 export function spreadToFormat(boxes: readonly Box[], shapes: readonly Shape[], nativePx: number, cellPx: number, ratio: number): Format {
   const width = nativePx * ratio;
-  const canvas = Math.ceil(width / cellPx) * cellPx;
-  const left = (canvas - width) / 2;
-  const spread = 1 + SPREAD_SHARE * (ratio - 1);
+  const wholePx = Math.ceil(width / cellPx) * cellPx;
+  const left = (wholePx - width) / 2;
+  const spread = 1 + spreadShare * (ratio - 1);
   const moved = boxes.map(({ x, y, side }, k) => {
-    const room = EDGE_PX + (side * (shapes[k]?.aspectWidth ?? 1)) / 2;
-    return { x: clamp(canvas / 2 + (x - nativePx / 2) * spread, left + room, left + width - room), y, side };
+    const room = edgePx + (side * (shapes[k]?.aspectWidth ?? 1)) / 2;
+    return { x: clamp(wholePx / 2 + (x - nativePx / 2) * spread, left + room, left + width - room), y, side };
   });
-  return { boxes: moved, window: { left, top: 0, width, height: nativePx }, widthPx: canvas };
+  return { boxes: moved, window: { left, top: 0, width, height: nativePx }, widthPx: wholePx };
 }
 
 /**
@@ -39,17 +39,17 @@ export function fitToFormat(boxes: readonly Box[], shapes: readonly Shape[], nat
   const width = widthPx * scale;
   const height = heightPx * scale;
   const union = unionOf(boxes, shapes, nativePx);
-  const shrink = Math.min(1, (width - 2 * EDGE_PX) / union.width, (height - 2 * EDGE_PX) / union.height);
+  const shrink = Math.min(1, (width - 2 * edgePx) / union.width, (height - 2 * edgePx) / union.height);
   const centreX = union.left + union.width / 2;
   const centreY = union.top + union.height / 2;
-  const fitted = boxes.map(({ x, y, side }) => ({ x: centreX + (x - centreX) * shrink, y: centreY + (y - centreY) * shrink, side: Math.max(Math.min(side, MIN_SIDE_PX), side * shrink) }));
+  const fitted = boxes.map(({ x, y, side }) => ({ x: centreX + (x - centreX) * shrink, y: centreY + (y - centreY) * shrink, side: Math.max(Math.min(side, sidePxMin), side * shrink) }));
   const left = clamp(centreX - width / 2, 0, nativePx - width);
   const top = clamp(centreY - height / 2, 0, nativePx - height);
   return { boxes: fitted, window: { left, top, width, height }, widthPx: nativePx };
 }
 
 /** Moves things, together, into a part of the picture: `fills` makes them as large as it allows, else they only shrink when they must. */
-export function movedInto(boxes: readonly Box[], shapes: readonly Shape[], { left, top, width, height }: Rectangle, nativePx: number, fills: boolean, share = FILLED_SHARE): Box[] {
+export function movedInto(boxes: readonly Box[], shapes: readonly Shape[], { left, top, width, height }: Rectangle, nativePx: number, fills: boolean, share = filledShare): Box[] {
   const union = unionOf(boxes, shapes, nativePx);
   const fitting = Math.min((width * share) / union.width, (height * share) / union.height);
   const scale = fills ? fitting : Math.min(1, fitting);

@@ -3,8 +3,8 @@ import { pino } from 'pino';
 import sharp from 'sharp';
 import type { DiffusionEngine, InitImageInput, PaintBatch, PaintRequest } from '../../diffusion-engine.js';
 import { openEngine } from '../../open-engine.js';
-import { readRepaint } from '../../pictures/inpaint-input.js';
-import { KnownPart } from './inpainting.js';
+import { readInpaintInput } from '../../pictures/inpaint-input.js';
+import { KnownRegion } from './inpainting.js';
 
 const white = (left: number, top: number, width: number, height: number) => ({ left, top, width, height });
 type Patch = ReturnType<typeof white>;
@@ -108,8 +108,8 @@ describe('inpainting', () => {
 describe('the room for things in a mask', () => {
   const window = { left: 0, top: 0, width: 128, height: 128 };
   const roomOf = async (mask: Buffer) => {
-    const repaint = await readRepaint({ bytes: await picture(128, 128, '#808080'), strength: 0, mask }, 128, 128);
-    return (await KnownPart.of(repaint!, 128, 16, window)).room();
+    const inpaint = await readInpaintInput({ bytes: await picture(128, 128, '#808080'), strength: 0, mask }, 128, 128);
+    return (await KnownRegion.of(inpaint!, 128, 16, window)).room();
   };
 
   it('is the largest free square', async () => {

@@ -1,56 +1,56 @@
 import { squarePlanes } from './native-square.js';
-import type { Repaint } from '../../pictures/inpaint-input.js';
+import type { InpaintInput } from '../../pictures/inpaint-input.js';
 import { type Rectangle, type Window } from '../layout/layout.js';
 
 /** A cell of the latent is painted when at least this share of it is white: what hangs over is put back in pixels. */
-const PAINTED_CELL_SHARE = 1 / 16;
+const inpaintedCellShare = 1 / 16;
 /** A square counts as free when this share of it is white: room for a thing in a mask that was drawn by hand. */
-const FREE_SHARE = 0.9;
+const freeSquareShare = 0.9;
 /** Native pixels; things would lose their features in less. */
-const MIN_ROOM_PX = 32;
+const roomPxMin = 32;
 /** Squares and their places are tried at every so many native pixels. */
-const ROOM_STEP_PX = 2;
+const roomStepPx = 2;
 /** A mask this near to all edges of the picture goes around what stays. */
-const EDGE_PX = 4;
+const edgePx = 4;
 
 /** What stays of a picture while the rest is painted, in the latent's own cells. */
-export class KnownPart {
+export class KnownRegion {
   private constructor(
     /** Row-major, one value for each native pixel: true is painted. */
-    private readonly isPainted: readonly boolean[],
+    private readonly isInpainted: readonly boolean[],
     private readonly nativePx: number,
     private readonly window: Window,
     /** One for each cell: true is painted. */
-    private readonly paintedCells: readonly boolean[],
+    private readonly inpaintedCells: readonly boolean[],
     /** `[3, side, side]` in -1..1: for the encoder. */
     readonly picture: Float32Array,
   ) {}
 
-  static async of(repaint: Repaint, nativePx: number, cellsPerSide: number, window: Window): Promise<KnownPart> {
-    const { widthPx, heightPx, known, mask } = repaint;
+  static async of(inpaint: InpaintInput, nativePx: number, cellsPerSide: number, window: Window): Promise<KnownRegion> {
+    const { widthPx, heightPx, known, mask } = inpaint;
     const picture = await squarePlanes({ data: known, widthPx, heightPx, channels: 3 }, nativePx, window);
     const levels = await squarePlanes({ data: mask, widthPx, heightPx, channels: 1 }, nativePx, window);
-    const isPainted = Array.from({ length: nativePx * nativePx }, (_, pixel) => (levels[pixel] ?? 0) > 0);
+    const isInpainted = Array.from({ length: nativePx * nativePx }, (_, pixel) => (levels[pixel] ?? 0) > 0);
     const cellPx = nativePx / cellsPerSide;
-    const paintedCells = Array.from({ length: cellsPerSide * cellsPerSide }, (_, cell) => {
+    const inpaintedCells = Array.from({ length: cellsPerSide * cellsPerSide }, (_, cell) => {
       let white = 0;
       const left = (cell % cellsPerSide) * cellPx;
       const top = Math.floor(cell / cellsPerSide) * cellPx;
-      for (let y = top; y < top + cellPx; y += 1) for (let x = left; x < left + cellPx; x += 1) white += isPainted[y * nativePx + x] ? 1 : 0;
-      return white >= PAINTED_CELL_SHARE * cellPx * cellPx;
+      for (let y = top; y < top + cellPx; y += 1) for (let x = left; x < left + cellPx; x += 1) white += isInpainted[y * nativePx + x] ? 1 : 0;
+      return white >= inpaintedCellShare * cellPx * cellPx;
     });
-    return new KnownPart(isPainted, nativePx, window, paintedCells, picture);
+    return new KnownRegion(isInpainted, nativePx, window, inpaintedCells, picture);
   }
 
   /** Puts what stays back into the latent, as noisy as the rest is at `time` (Lugmayr et al. 2022, https://arxiv.org/abs/2201.09865, on a straight path). */
   restore(latent: Float32Array, known: Float32Array, noise: Float32Array, time: number): void {
-    const cells = this.paintedCells.length;
-    for (let k = 0; k < latent.length; k += 1) if (!this.paintedCells[k % cells]) latent[k] = time * (noise[k] ?? 0) + (1 - time) * (known[k] ?? 0);
+    const cells = this.inpaintedCells.length;
+    for (let k = 0; k < latent.length; k += 1) if (!this.inpaintedCells[k % cells]) latent[k] = time * (noise[k] ?? 0) + (1 - time) * (known[k] ?? 0);
   }
 
   /** 1 where a latent of that length is painted. */
-  repainted(length: number): Float32Array {
-    return Float32Array.from({ length }, (_, k) => Number(this.paintedCells[k % this.paintedCells.length]));
+  inpainted(length: number): Float32Array {
+    return Float32Array.from({ length }, (_, k) => Number(this.inpaintedCells[k % this.inpaintedCells.length]));
   }
 
   /**
@@ -64,14 +64,14 @@ export class KnownPart {
       const y = Math.floor(pixel / this.nativePx);
       return x >= left && x < left + width && y >= top && y < top + height;
     };
-    const free = this.isPainted.map((painted, pixel) => painted && inWindow(painted, pixel));
-    const kept = this.isPainted.map((painted, pixel) => !painted && inWindow(painted, pixel));
+    const free = this.isInpainted.map((inpainted, pixel) => inpainted && inWindow(inpainted, pixel));
+    const kept = this.isInpainted.map((inpainted, pixel) => !inpainted && inWindow(inpainted, pixel));
     const freeShare = free.filter(Boolean).length / (width * height);
     const isSmall = freeShare < 0.5;
     const square = largestSquare(free, this.nativePx, Math.min(width, height));
-    if (square && square.width >= MIN_ROOM_PX) return { rectangle: square, isSmall };
+    if (square && square.width >= roomPxMin) return { rectangle: square, isSmall };
     const around = boundsOf(free, this.nativePx);
-    const isFrame = around.left <= left + EDGE_PX && around.top <= top + EDGE_PX && around.left + around.width >= left + width - EDGE_PX && around.top + around.height >= top + height - EDGE_PX;
+    const isFrame = around.left <= left + edgePx && around.top <= top + edgePx && around.left + around.width >= left + width - edgePx && around.top + around.height >= top + height - edgePx;
     return isFrame ? { rectangle: boundsOf(kept, this.nativePx), isSmall: false } : { rectangle: around, isSmall };
   }
 }
@@ -90,14 +90,14 @@ function largestSquare(free: readonly boolean[], nativePx: number, maxSidePx: nu
   const sumOf = (left: number, top: number, side: number) =>
     (sums[(top + side) * stride + left + side] ?? 0) - (sums[top * stride + left + side] ?? 0) - (sums[(top + side) * stride + left] ?? 0) + (sums[top * stride + left] ?? 0);
   const middle = middleOf(free, nativePx);
-  for (let side = Math.floor(maxSidePx); side >= ROOM_STEP_PX; side -= ROOM_STEP_PX) {
+  for (let side = Math.floor(maxSidePx); side >= roomStepPx; side -= roomStepPx) {
     let best: { left: number; top: number; sum: number; distance: number } | undefined;
-    for (let top = 0; top + side <= nativePx; top += ROOM_STEP_PX) {
-      for (let left = 0; left + side <= nativePx; left += ROOM_STEP_PX) {
+    for (let top = 0; top + side <= nativePx; top += roomStepPx) {
+      for (let left = 0; left + side <= nativePx; left += roomStepPx) {
         const sum = sumOf(left, top, side);
         const distance = Math.hypot(left + side / 2 - middle.x, top + side / 2 - middle.y);
         const isBetter = !best || sum > best.sum || (sum === best.sum && distance < best.distance);
-        if (sum >= FREE_SHARE * side * side && isBetter) best = { left, top, sum, distance };
+        if (sum >= freeSquareShare * side * side && isBetter) best = { left, top, sum, distance };
       }
     }
     if (best) return { left: best.left, top: best.top, width: side, height: side };

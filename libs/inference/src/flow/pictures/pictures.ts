@@ -2,7 +2,7 @@ import path from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import type { EncodedImage } from '../../diffusion-engine.js';
 import type { Grade, Manifest } from '@tessera/models/manifest.js';
-import { keepKnown, type Repaint } from '../../pictures/inpaint-input.js';
+import { keepKnown, type InpaintInput } from '../../pictures/inpaint-input.js';
 import { matchTone } from './tone.js';
 import type { Window } from '../layout/layout.js';
 import { floats, numbers, type Sessions } from '../sessions.js';
@@ -65,24 +65,24 @@ function toPixels({ widthPx, heightPx, data }: Planes, { saturation, brightness,
 export const noGrade: Grade = { saturation: 1, brightness: 1, contrast: 1, tint: [1, 1, 1] };
 
 /** PNG of exactly the size asked for, without metadata: the same pixels give the same bytes. */
-export function encodePng(planes: Planes, grade: Grade, size: { widthPx: number; heightPx: number }, repaint: Repaint | undefined): Promise<EncodedImage> {
-  return encodePngPixels({ widthPx: planes.widthPx, heightPx: planes.heightPx, data: toPixels(planes, grade) }, size, repaint);
+export function encodePng(planes: Planes, grade: Grade, size: { widthPx: number; heightPx: number }, inpaint: InpaintInput | undefined): Promise<EncodedImage> {
+  return encodePngPixels({ widthPx: planes.widthPx, heightPx: planes.heightPx, data: toPixels(planes, grade) }, size, inpaint);
 }
 
-export async function encodePngPixels(painted: Pixels, { widthPx, heightPx }: { widthPx: number; heightPx: number }, repaint: Repaint | undefined): Promise<EncodedImage> {
-  const asPainted = sharp(painted.data, { raw: { width: painted.widthPx, height: painted.heightPx, channels: 3 } });
-  const isSized = painted.widthPx === widthPx && painted.heightPx === heightPx;
-  const sized = isSized ? asPainted : asPainted.resize(widthPx, heightPx, { fit: 'fill', kernel: 'lanczos3' });
-  const picture = repaint ? await withKnown(sized, repaint) : sized;
+export async function encodePngPixels(generated: Pixels, { widthPx, heightPx }: { widthPx: number; heightPx: number }, inpaint: InpaintInput | undefined): Promise<EncodedImage> {
+  const asGenerated = sharp(generated.data, { raw: { width: generated.widthPx, height: generated.heightPx, channels: 3 } });
+  const isSized = generated.widthPx === widthPx && generated.heightPx === heightPx;
+  const sized = isSized ? asGenerated : asGenerated.resize(widthPx, heightPx, { fit: 'fill', kernel: 'lanczos3' });
+  const picture = inpaint ? await withKnown(sized, inpaint) : sized;
   const bytes = await picture.png({ compressionLevel: 6, adaptiveFiltering: true, palette: false }).toBuffer();
   return { widthPx, heightPx, contentType: 'image/png', bytes: new Uint8Array(bytes) };
 }
 
-async function withKnown(picture: Sharp, repaint: Repaint): Promise<Sharp> {
+async function withKnown(picture: Sharp, inpaint: InpaintInput): Promise<Sharp> {
   const pixels = await picture.raw().toBuffer();
-  matchTone(pixels, repaint);
-  keepKnown(pixels, repaint);
-  return sharp(pixels, { raw: { width: repaint.widthPx, height: repaint.heightPx, channels: 3 } });
+  matchTone(pixels, inpaint);
+  keepKnown(pixels, inpaint);
+  return sharp(pixels, { raw: { width: inpaint.widthPx, height: inpaint.heightPx, channels: 3 } });
 }
 
 /** Small and quick: looked at for a moment. */

@@ -14,7 +14,7 @@ export type Caption = {
 };
 
 /** A place is said for a single thing only: captions of several never had one. */
-export function captionWords({ subjects, position, relation, scene, look }: Reading, language: Language, slots: readonly string[], maxWords: number): string[] {
+export function captionWords({ subjects, position, relation, scene, styleVariant }: Reading, language: Language, slots: readonly string[], maxWords: number): string[] {
   const [only, second] = subjects;
   const things = subjects.flatMap(({ colour, size }, k) => [
     ...(k > 0 ? (relation?.caption ?? 'and').split(' ') : []),
@@ -25,7 +25,7 @@ export function captionWords({ subjects, position, relation, scene, look }: Read
   ]);
   const place = only && !second && position ? position.split(' ') : [];
   const background = (scene ?? (only ? '' : language.scenes[language.defaultScene]?.caption) ?? '').split(' ').filter(Boolean);
-  const style = language.looks[look]?.caption.split(' ') ?? [];
+  const style = language.looks[styleVariant]?.caption.split(' ') ?? [];
   const words = [...things, ...place, ...background];
   return words.length + style.length <= maxWords ? [...words, ...style] : words.slice(0, maxWords);
 }

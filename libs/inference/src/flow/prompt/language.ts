@@ -3,12 +3,12 @@ import { z } from 'zod';
 const words = z.array(z.string().min(1));
 
 /** `hue` in turns; absent keeps the hue. Saturation and value become `scale * x + offset`. */
-const paintSchema = z.strictObject({
+const colourShift = z.strictObject({
   hue: z.number().min(0).max(1).optional(),
   saturation: z.strictObject({ scale: z.number(), offset: z.number() }),
   value: z.strictObject({ scale: z.number(), offset: z.number() }),
 });
-export type Paint = z.infer<typeof paintSchema>;
+export type ColourShift = z.infer<typeof colourShift>;
 
 /** What a model's captions can say, and the everyday words for each of it. Captions are written in words of the text encoder's vocabulary. */
 export const languageSchema = z.strictObject({
@@ -24,11 +24,11 @@ export const languageSchema = z.strictObject({
   counts: z.record(z.string(), z.int().min(2)),
   /** Read without a notice: they ask for what every picture has, or for nothing that a picture shows. */
   ignored: words,
-  /** `within`: a shade of another look; it shows things by that look's pictures, and a prompt can ask for it only there. */
+  /** Style variants. `within`: a shade of another one; it shows things by that one's pictures, and a prompt can ask for it only there. */
   looks: z.record(z.string(), z.strictObject({ caption: z.string(), isFlat: z.boolean(), within: z.string().optional(), words })),
   colours: z.record(z.string(), words),
   /** How a thing takes a colour on; see `recolour.ts`. A colour that is not here is for plain backgrounds only. */
-  paints: z.record(z.string(), paintSchema),
+  paints: z.record(z.string(), colourShift),
   sizes: z.record(z.string(), words),
   /** Captions with more things than this say no sizes: the text encoder never read such. */
   sizedThings: z.int().positive().default(1),
@@ -60,7 +60,7 @@ export type Meaning =
   | { readonly type: 'position'; readonly position: string }
   | { readonly type: 'scene'; readonly scene: string }
   | { readonly type: 'plainScene'; readonly colour: string }
-  | { readonly type: 'look'; readonly look: string }
+  | { readonly type: 'styleVariant'; readonly styleVariant: string }
   | { readonly type: 'count'; readonly count: number }
   | { readonly type: 'relation'; readonly relation: Relation }
   | { readonly type: 'article' | 'joint' | 'ignored' };
@@ -79,7 +79,7 @@ export function grammarOf(language: Language): ReadonlyMap<string, Meaning> {
   for (const [scene, entry] of Object.entries(language.scenes)) claim(entry.words, { type: 'scene', scene });
   for (const [size, synonyms] of Object.entries(language.sizes)) claim([size, ...synonyms], { type: 'size', size });
   for (const [position, synonyms] of Object.entries(language.positions)) claim([position, ...synonyms], { type: 'position', position });
-  for (const [look, entry] of Object.entries(language.looks)) claim(entry.words, { type: 'look', look });
+  for (const [styleVariant, entry] of Object.entries(language.looks)) claim(entry.words, { type: 'styleVariant', styleVariant });
   for (const [colour, synonyms] of Object.entries(language.colours)) {
     for (const name of [colour, ...synonyms]) {
       claim([name], { type: 'colour', colour });

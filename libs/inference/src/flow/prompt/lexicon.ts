@@ -1,9 +1,9 @@
 import { grammarOf, type Language, type Meaning } from './language.js';
 
 /** Words longer than this are noise, and spelling them out costs time. */
-const MAX_WORD_LENGTH = 40;
+const wordLengthMax = 40;
 /** A slip in a shorter word makes too many other words. */
-const MIN_LENGTH_TO_CORRECT = 5;
+const lengthToCorrectMin = 5;
 
 /** What a reader of prompts asks for. */
 export type Words = {
@@ -37,7 +37,7 @@ export class Lexicon implements Words {
     this.#concepts = concepts;
     this.#irregular = new Map(Object.entries(language.irregularPlurals));
     const all = [...this.#grammar.keys(), ...concepts.keys(), ...this.#irregular.keys()];
-    this.#single = [...new Set(all.filter((phrase) => !phrase.includes(' ') && phrase.length >= MIN_LENGTH_TO_CORRECT - 1))];
+    this.#single = [...new Set(all.filter((phrase) => !phrase.includes(' ') && phrase.length >= lengthToCorrectMin - 1))];
     this.longestPhrase = all.reduce((longest, phrase) => Math.max(longest, phrase.split(' ').length), 1);
   }
 
@@ -81,7 +81,7 @@ export class Lexicon implements Words {
 
   /** The one known word that a single slip after the first letter makes of this one; undefined when there is none, or when several mean different things. */
   correct(word: string): string | undefined {
-    if (word.length < MIN_LENGTH_TO_CORRECT || word.length > MAX_WORD_LENGTH) return undefined;
+    if (word.length < lengthToCorrectMin || word.length > wordLengthMax) return undefined;
     const near = this.#single.filter((known) => known !== word && known[0] === word[0] && isOneSlipAway(known, word));
     const meanings = new Set(near.map((known) => JSON.stringify(this.meaningOf([known]))));
     return meanings.size === 1 ? near[0] : undefined;

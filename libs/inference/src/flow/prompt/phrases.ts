@@ -3,11 +3,11 @@ import type { Meaning } from './language.js';
 import type { Words } from './lexicon.js';
 
 /** Far beyond what a caption can say; bounds the work that a hostile prompt causes. */
-const MAX_WORDS = 400;
+const wordsMax = 400;
 /** Words that are spelled out against the whole lexicon, a millisecond or so each. */
-const MAX_CORRECTIONS = 12;
+const correctionsMax = 12;
 /** Notices about single words; a page of prose would otherwise come back as a page of complaints. */
-const MAX_WORD_NOTICES = 8;
+const wordNoticesMax = 8;
 
 export type Phrase = { readonly words: readonly string[]; readonly meaning: Meaning };
 
@@ -16,7 +16,7 @@ function wordsOf(prompt: string): string[] {
   const plain = prompt.normalize('NFKC').toLowerCase().replaceAll('’', "'");
   const text = plain.replaceAll(/'s\b/g, '').replaceAll(/\u{FE0F}|[\u{1F3FB}-\u{1F3FF}]/gu, '');
   const pattern = /\p{Extended_Pictographic}(?:\u{200D}\p{Extended_Pictographic})*|[\p{L}\p{N}]+(?:'[\p{L}]+)*|[,.;:!?&+()]/gu;
-  return Array.from(text.matchAll(pattern), ([word]) => (/^[,.;:!?()]$/.test(word) ? ',' : word)).slice(0, MAX_WORDS);
+  return Array.from(text.matchAll(pattern), ([word]) => (/^[,.;:!?()]$/.test(word) ? ',' : word)).slice(0, wordsMax);
 }
 
 /** A phrase as prompts are read, in lower case and without pauses. */
@@ -30,7 +30,7 @@ export function phrasesOf(prompt: string, lexicon: Words, notice: (notice: Engin
   let wordNotices = 0;
   const noticeWord = (kind: string, message: string) => {
     wordNotices += 1;
-    if (wordNotices <= MAX_WORD_NOTICES) notice({ kind, message });
+    if (wordNotices <= wordNoticesMax) notice({ kind, message });
   };
   for (let start = 0; start < words.length; ) {
     const known = longestPhrase(words, start, lexicon);
@@ -41,7 +41,7 @@ export function phrasesOf(prompt: string, lexicon: Words, notice: (notice: Engin
     }
     const word = words[start] ?? '';
     corrections += 1;
-    const corrected = corrections <= MAX_CORRECTIONS ? lexicon.correct(word) : undefined;
+    const corrected = corrections <= correctionsMax ? lexicon.correct(word) : undefined;
     if (corrected !== undefined) {
       noticeWord('read_as', `Read "${word}" as "${corrected}".`);
       words[start] = corrected;

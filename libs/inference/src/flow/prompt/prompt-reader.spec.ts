@@ -11,7 +11,7 @@ const { slots, text } = manifest!;
 function read(prompt: string) {
   const reading = model.reader.read(prompt, '3d');
   const caption = captionWords(reading, model.language, slots, text.tokens).join(' ').replace(/ ?3d style$/, '');
-  return { things: reading.subjects.map(({ concept }) => model.concepts.nameOf(concept!)), caption, notices: reading.notices.map(({ kind }) => kind), look: reading.look };
+  return { things: reading.subjects.map(({ concept }) => model.concepts.nameOf(concept!)), caption, notices: reading.notices.map(({ kind }) => kind), look: reading.styleVariant };
 }
 
 describe('a prompt', () => {
@@ -70,7 +70,7 @@ describe('a prompt', () => {
     expect(read('flat illustration of a fox').look).toBe('flat');
     expect(read('a fox').look).toBe('3d');
     expect(read('a fox in dramatic light').look).toBe('cinematic');
-    expect(model.reader.read('a fox in dramatic light', 'flat').look).toBe('flat');
+    expect(model.reader.read('a fox in dramatic light', 'flat').styleVariant).toBe('flat');
   });
 
   it('says which word was left out', () => {

@@ -4,21 +4,21 @@ import { type Lexicon, naming, type Words } from './lexicon.js';
 import { phrasesOf, type Phrase } from './phrases.js';
 
 /** A thing to paint: a concept of the bank, or a name that the request explains, and what the prompt says about it. */
-export type Subject = { readonly concept: number | undefined; readonly name: string; readonly colour: string | undefined; readonly size: string | undefined };
+export type PromptSubject = { readonly concept: number | undefined; readonly name: string; readonly colour: string | undefined; readonly size: string | undefined };
 
 export type Reading = {
   /** From left to right. At most as many as the model has slots. */
-  readonly subjects: readonly Subject[];
+  readonly subjects: readonly PromptSubject[];
   readonly position: string | undefined;
   /** Of the first of two things to the second; undefined for a mere "and". */
   readonly relation: Relation | undefined;
   /** Caption of the background; undefined when the prompt leaves it open. */
   readonly scene: string | undefined;
-  readonly look: string;
+  readonly styleVariant: string;
   readonly notices: readonly EngineNotice[];
 };
 
-type OpenSubject = { concept: number | undefined; name: string; colour: string | undefined; size: string | undefined };
+type OpenPromptSubject = { concept: number | undefined; name: string; colour: string | undefined; size: string | undefined };
 type Modifiers = { colour: { name: string; word: string } | undefined; size: string | undefined; count: number };
 
 const endsNounPhrase = ({ type }: Meaning) => type === 'joint' || type === 'relation';
@@ -34,9 +34,9 @@ export class PromptReader {
   ) {}
 
   /** `names`: what else is to be read as a thing, in lower case. */
-  read(prompt: string, defaultLook: string, names: readonly string[] = []): Reading {
+  read(prompt: string, defaultStyleVariant: string, names: readonly string[] = []): Reading {
     const words = naming(this.lexicon, names);
-    const pass = new ReadingPass(this.language, words, this.slots, defaultLook);
+    const pass = new ReadingPass(this.language, words, this.slots, defaultStyleVariant);
     const phrases = phrasesOf(prompt, words, (notice) => pass.notices.push(notice));
     phrases.forEach((phrase, k) => pass.take(phrase, phrases[k - 1], phrases[k + 1]));
     return pass.finish();
@@ -56,7 +56,7 @@ export class PromptReader {
       if (meaning.type === 'colour') captions.push(meaning.colour);
       if (meaning.type === 'size') captions.push(meaning.size);
       if (meaning.type === 'position') captions.push(meaning.position);
-      if (meaning.type === 'look') captions.push(this.language.looks[meaning.look]?.caption ?? '');
+      if (meaning.type === 'styleVariant') captions.push(this.language.looks[meaning.styleVariant]?.caption ?? '');
     }
     return captions.flatMap((caption) => caption.split(' '));
   }
@@ -65,12 +65,12 @@ export class PromptReader {
 /** One prompt, phrase by phrase. */
 class ReadingPass {
   readonly notices: EngineNotice[] = [];
-  readonly #subjects: OpenSubject[] = [];
+  readonly #subjects: OpenPromptSubject[] = [];
   /** Scenes that are named like a thing ("a mountain at night"): if no other thing is named, they become one. */
   readonly #scenes: { scene: string; words: readonly string[]; isSubjectLike: boolean }[] = [];
   #plainColour: string | undefined;
   #position: string | undefined;
-  #look: string;
+  #styleVariant: string;
   /** Between the first thing and a second that is still to come. */
   #openRelation: Relation | undefined;
   #relation: Relation | undefined;
@@ -81,9 +81,9 @@ class ReadingPass {
     private readonly language: Language,
     private readonly lexicon: Words,
     private readonly slots: number,
-    defaultLook: string,
+    defaultStyleVariant: string,
   ) {
-    this.#look = defaultLook;
+    this.#styleVariant = defaultStyleVariant;
   }
 
   take(phrase: Phrase, before: Phrase | undefined, after: Phrase | undefined): void {
@@ -102,8 +102,8 @@ class ReadingPass {
       case 'position':
         this.#position ??= meaning.position;
         return;
-      case 'look':
-        this.#takeLook(meaning.look);
+      case 'styleVariant':
+        this.#takeStyleVariant(meaning.styleVariant);
         return;
       case 'scene':
         this.#openRelation = undefined;
@@ -131,9 +131,9 @@ class ReadingPass {
     }
   }
 
-  #takeLook(look: string): void {
-    const within = this.language.looks[look]?.within;
-    if (within === undefined || within === this.#look) this.#look = look;
+  #takeStyleVariant(styleVariant: string): void {
+    const within = this.language.looks[styleVariant]?.within;
+    if (within === undefined || within === this.#styleVariant) this.#styleVariant = styleVariant;
   }
 
   #takeConcept(concept: number | undefined, words: readonly string[], before: Phrase | undefined): void {
@@ -187,7 +187,7 @@ class ReadingPass {
     this.#leftOut.push(...this.#subjects.slice(this.slots).map(({ name }) => name));
     for (const name of this.#leftOut) this.notices.push({ kind: 'concept_left_out', message: `This model paints at most ${this.slots} things, one word each; "${name}" was left out.` });
     const relation = kept.length === 2 && this.#subjects.length === 2 ? this.#relation : undefined;
-    return { subjects: relation?.isSwapped ? kept.toReversed() : kept, position: this.#position, relation, scene: this.#sceneCaption(), look: this.#look, notices: this.notices };
+    return { subjects: relation?.isSwapped ? kept.toReversed() : kept, position: this.#position, relation, scene: this.#sceneCaption(), styleVariant: this.#styleVariant, notices: this.notices };
   }
 
   #promoteSceneToSubject(): void {

@@ -3,17 +3,17 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { z } from 'zod';
 import { parseFile } from '@tessera/models/parse-file.js';
-import type { Paint } from '../prompt/language.js';
+import type { ColourShift } from '../prompt/language.js';
 import { recolour } from './recolour.js';
 import { type Reference, referencePlanes } from './reference.js';
 
 /** Decoded references; 150 KB each, and a busy server sees the same common things again and again. */
-const MAX_CACHED_REFERENCES = 64;
+const cachedReferencesMax = 64;
 
-const perLook = <Value extends z.ZodType>(value: Value) => z.record(z.string(), value);
+const perStyleVariant = <Value extends z.ZodType>(value: Value) => z.record(z.string(), value);
 const schema = z.strictObject({
   sidePx: z.int().positive(),
-  references: perLook(z.string().min(1)),
+  references: perStyleVariant(z.string().min(1)),
   concepts: z.array(
     z.strictObject({
       name: z.string().min(1),
@@ -22,9 +22,9 @@ const schema = z.strictObject({
       /** False for what is lettered or means something by its side. */
       canMirror: z.boolean().default(true),
       /** Width and height of the opaque part, relative to the longer side. */
-      aspect: perLook(z.tuple([z.number().positive(), z.number().positive()])),
-      offset: perLook(z.int().min(0)),
-      bytes: perLook(z.int().positive()),
+      aspect: perStyleVariant(z.tuple([z.number().positive(), z.number().positive()])),
+      offset: perStyleVariant(z.int().min(0)),
+      bytes: perStyleVariant(z.int().positive()),
     }),
   ),
   words: z.record(z.string(), z.int().min(0)),
@@ -55,29 +55,29 @@ export class ConceptBank {
     return this.content.concepts[concept]?.name ?? '';
   }
 
-  async reference(concept: number, look: string, paint: Paint | undefined): Promise<Reference> {
-    const key = JSON.stringify([look, concept, paint]);
+  async reference(concept: number, styleVariant: string, shift: ColourShift | undefined): Promise<Reference> {
+    const key = JSON.stringify([styleVariant, concept, shift]);
     const cached = this.#cache.get(key);
     if (cached) {
       this.#cache.delete(key);
       this.#cache.set(key, cached);
       return cached;
     }
-    const reference = await this.#load(concept, look, paint);
+    const reference = await this.#load(concept, styleVariant, shift);
     this.#cache.set(key, reference);
     const [oldest] = this.#cache.keys();
-    if (this.#cache.size > MAX_CACHED_REFERENCES && oldest !== undefined) this.#cache.delete(oldest);
+    if (this.#cache.size > cachedReferencesMax && oldest !== undefined) this.#cache.delete(oldest);
     return reference;
   }
 
-  async #load(concept: number, look: string, paint: Paint | undefined): Promise<Reference> {
+  async #load(concept: number, styleVariant: string, shift: ColourShift | undefined): Promise<Reference> {
     const entry = this.content.concepts[concept];
-    const fileName = this.content.references[look];
-    const [aspectWidth, aspectHeight] = entry?.aspect[look] ?? [];
-    if (!entry || fileName === undefined || aspectWidth === undefined || aspectHeight === undefined) throw new Error(`The concept bank has no picture ${concept} in the look "${look}"`);
-    const webp = await this.#read(fileName, entry.offset[look] ?? 0, entry.bytes[look] ?? 0);
+    const fileName = this.content.references[styleVariant];
+    const [aspectWidth, aspectHeight] = entry?.aspect[styleVariant] ?? [];
+    if (!entry || fileName === undefined || aspectWidth === undefined || aspectHeight === undefined) throw new Error(`The concept bank has no picture ${concept} in the styleVariant "${styleVariant}"`);
+    const webp = await this.#read(fileName, entry.offset[styleVariant] ?? 0, entry.bytes[styleVariant] ?? 0);
     const decoded = await sharp(webp).ensureAlpha().raw().toBuffer();
-    const pixels = paint ? recolour(decoded, paint) : decoded;
+    const pixels = shift ? recolour(decoded, shift) : decoded;
     return { planes: referencePlanes(pixels, this.sidePx), aspectWidth, aspectHeight, floats: entry.floats, canMirror: entry.canMirror };
   }
 

@@ -2,7 +2,7 @@ import path from 'node:path';
 import sharp from 'sharp';
 import { invalidArgument } from '@tessera/platform/errors.js';
 import type { EncodedImage } from '../../diffusion-engine.js';
-import { MAX_INIT_PIXELS } from '../../pictures/init-image.js';
+import { initPixelsMax } from '../../pictures/init-image.js';
 import type { Manifest } from '@tessera/models/manifest.js';
 import type { Rectangle } from '../layout/layout.js';
 import { floats, numbers, type Sessions } from '../sessions.js';
@@ -49,7 +49,7 @@ export async function withoutBackground(bytes: Uint8Array, modelId: string, mani
 
 async function decoded(bytes: Uint8Array) {
   try {
-    return await sharp(bytes, { limitInputPixels: MAX_INIT_PIXELS, failOn: 'error' }).autoOrient().flatten({ background: '#ffffff' }).toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
+    return await sharp(bytes, { limitInputPixels: initPixelsMax, failOn: 'error' }).autoOrient().flatten({ background: '#ffffff' }).toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
   } catch (cause) {
     throw invalidArgument('unreadable_picture', 'The picture could not be read: send a whole PNG, JPEG or WebP of at most 40 megapixels.', { param: 'picture', cause });
   }

@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import { invalidArgument } from '@tessera/platform/errors.js';
 import type { EngineNotice, GuidanceInput } from '../../diffusion-engine.js';
 import { phraseOf } from '../prompt/phrases.js';
-import type { Reading, Subject } from '../prompt/prompt-reader.js';
+import type { Reading, PromptSubject } from '../prompt/prompt-reader.js';
 import { readGuidance } from '../../pictures/read-guidance.js';
 import { boundsOfLevels, matteOf } from './matting.js';
 import type { Model } from '../model.js';
@@ -10,11 +10,11 @@ import { type Reference, referencePlanes } from './reference.js';
 import type { Sessions } from '../sessions.js';
 
 /** Larger cut-outs show no more once they are 96 pixels small. */
-const CUT_OUT_SIDE_PX = 512;
+const cutOutSidePx = 512;
 /** Fainter pixels do not belong to the thing: shadows, and the matting head's doubts. */
-const OPAQUE_FROM = 24;
+const opaqueFrom = 24;
 /** A picture counts as cut out when at least this share of it is see-through. */
-const CUT_OUT_SHARE = 0.02;
+const cutOutShare = 0.02;
 
 /** A thing that a request brings along: pictures of it, and the word of the prompt that it stands for. */
 export type Character = {
@@ -41,23 +41,23 @@ export async function readCharacters(guidance: readonly GuidanceInput[], model: 
 }
 
 /** A subject and, where the request brings one along, who plays it. */
-export type Role = { readonly subject: Subject; readonly character: Character | undefined };
+export type SubjectBinding = { readonly subject: PromptSubject; readonly character: Character | undefined };
 
 /** Gives every character its part. Names that the prompt gave were read as things; else the word decides, else the first thing that is free. */
-export function castIn(reading: Reading, characters: readonly Character[], model: Model): { readonly roles: readonly Role[]; readonly notices: readonly EngineNotice[] } {
-  const roles: { subject: Subject; character: Character | undefined }[] = reading.subjects.map((subject) => ({ subject, character: undefined }));
+export function bindCharacters(reading: Reading, characters: readonly Character[], model: Model): { readonly bindings: readonly SubjectBinding[]; readonly notices: readonly EngineNotice[] } {
+  const bindings: { subject: PromptSubject; character: Character | undefined }[] = reading.subjects.map((subject) => ({ subject, character: undefined }));
   const notices: EngineNotice[] = [];
   for (const character of characters.toSorted((a, b) => Number(a.subject === '') - Number(b.subject === ''))) {
     const concept = model.reader.conceptOf(character.subject);
-    const isMeant = ({ subject }: Role) => character.subject === '' || subject.name === character.subject || (concept !== undefined && subject.concept === concept);
-    const role = roles.find((each) => each.character === undefined && isMeant(each));
-    if (role) role.character = character;
-    else if (character.subject === '' && roles.length === 0) {
-      roles.push({ subject: { concept: undefined, name: 'thing', colour: undefined, size: undefined }, character });
+    const isMeant = ({ subject }: SubjectBinding) => character.subject === '' || subject.name === character.subject || (concept !== undefined && subject.concept === concept);
+    const binding = bindings.find((each) => each.character === undefined && isMeant(each));
+    if (binding) binding.character = character;
+    else if (character.subject === '' && bindings.length === 0) {
+      bindings.push({ subject: { concept: undefined, name: 'thing', colour: undefined, size: undefined }, character });
       notices.push({ kind: 'character_added', message: 'The prompt names no thing that the character could be, so it was added.' });
     } else throw unnamed(character, model.manifest.slots.length);
   }
-  return { roles, notices };
+  return { bindings, notices };
 }
 
 function unnamed({ subject }: Character, slots: number): Error {
@@ -67,10 +67,10 @@ function unnamed({ subject }: Character, slots: number): Error {
 
 /** Cut out by its own transparency, else by the matting head; cropped, and centred in a square as the bank's pictures are. */
 async function readCutOut(input: GuidanceInput, model: Model, sessions: Sessions): Promise<Reference> {
-  const { data, info } = await readGuidance(input, (picture) => picture.ensureAlpha().resize(CUT_OUT_SIDE_PX, CUT_OUT_SIDE_PX, { fit: 'inside', withoutEnlargement: true }).raw().toBuffer({ resolveWithObject: true }));
+  const { data, info } = await readGuidance(input, (picture) => picture.ensureAlpha().resize(cutOutSidePx, cutOutSidePx, { fit: 'inside', withoutEnlargement: true }).raw().toBuffer({ resolveWithObject: true }));
   const { width, height } = info;
   if (!isCutOut(data)) await cutOut(data, width, height, model, sessions);
-  const bounds = boundsOfLevels(alphaOf(data), width, OPAQUE_FROM);
+  const bounds = boundsOfLevels(alphaOf(data), width, opaqueFrom);
   if (!bounds) throw invalidArgument('empty_character', 'There is nothing to be seen in the picture of the character.', { param: 'guidance' });
   const cropped = await sharp(data, { raw: { width, height, channels: 4 } }).extract(bounds).raw().toBuffer();
   const sidePx = model.concepts.sidePx;
@@ -85,8 +85,8 @@ async function readCutOut(input: GuidanceInput, model: Model, sessions: Sessions
 
 function isCutOut(rgba: Uint8Array): boolean {
   let clear = 0;
-  for (let at = 3; at < rgba.length; at += 4) clear += (rgba[at] ?? 0) < OPAQUE_FROM ? 1 : 0;
-  return clear >= CUT_OUT_SHARE * (rgba.length / 4);
+  for (let at = 3; at < rgba.length; at += 4) clear += (rgba[at] ?? 0) < opaqueFrom ? 1 : 0;
+  return clear >= cutOutShare * (rgba.length / 4);
 }
 
 /** Writes the matting head's alpha into RGBA pixels. */
