@@ -38,7 +38,7 @@ export type AdapterInput = {
   readonly weight: number;
 };
 
-export type PaintRequest = {
+export type GenerateRequest = {
   /** Names the request's updates. */
   readonly requestId: string;
   readonly prompt: string;
@@ -54,7 +54,7 @@ export type PaintRequest = {
 };
 
 /** Requests that agree on everything the denoiser must agree on. */
-export type PaintBatch = {
+export type GenerateBatch = {
   readonly modelId: string;
   /** Size of the delivered pictures. */
   readonly widthPx: number;
@@ -65,7 +65,7 @@ export type PaintBatch = {
   readonly previewEverySteps: number;
   /** They change the denoiser itself; at most four. */
   readonly adapters?: readonly AdapterInput[];
-  readonly requests: readonly PaintRequest[];
+  readonly requests: readonly GenerateRequest[];
 };
 
 export type EncodedImage = { readonly widthPx: number; readonly heightPx: number; readonly contentType: string; readonly bytes: Uint8Array };
@@ -74,10 +74,10 @@ export type EncodedImage = { readonly widthPx: number; readonly heightPx: number
 export type EngineNotice = { readonly kind: string; readonly message: string };
 
 /** What painting consists of. An engine tells of those that it has, each when it is over; `load` only where a model was not in memory. */
-export type PaintPhase = 'load' | 'read_prompt' | 'conditioning' | 'denoise' | 'decode' | 'super_resolution' | 'encode';
+export type GeneratePhase = 'load' | 'read_prompt' | 'conditioning' | 'denoise' | 'decode' | 'super_resolution' | 'encode';
 
-export type PaintUpdate =
-  | { readonly type: 'phase'; readonly phase: PaintPhase; /** Milliseconds since 1970, fractions included. */ readonly startMs: number; readonly endMs: number; /** The picture that it was for; absent: the whole batch. */ readonly requestId?: string; readonly index?: number }
+export type GenerateUpdate =
+  | { readonly type: 'phase'; readonly phase: GeneratePhase; /** Milliseconds since 1970, fractions included. */ readonly startMs: number; readonly endMs: number; /** The picture that it was for; absent: the whole batch. */ readonly requestId?: string; readonly index?: number }
   | { readonly type: 'notice'; readonly requestId: string; readonly notice: EngineNotice }
   | { readonly type: 'step'; readonly step: number; readonly steps: number }
   | { readonly type: 'preview'; readonly requestId: string; readonly index: number; readonly step: number; readonly image: EncodedImage }
@@ -94,7 +94,7 @@ export abstract class DiffusionEngine {
    * `nothing_to_repaint` | `invalid_placement` | `unsupported_guidance` and its like (`guidance.ts`) | `unreadable_guidance` | `character_not_cut_out` | `empty_character` | `unknown_subject` |
    * `unsupported_adapters` | `too_many_adapters` | `unknown_adapter` | `invalid_adapter_weight` | `unreadable_adapter` | `foreign_adapter`; Unavailable `engine_unavailable` when the engine has died (it restarts by itself).
    */
-  abstract paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate>;
+  abstract generate(batch: GenerateBatch, signal: AbortSignal): AsyncIterable<GenerateUpdate>;
   /** Loads what a model needs, so that its first picture does not pay for it. */
   abstract warm(modelId: string): Promise<void>;
   abstract close(): Promise<void>;

@@ -3,13 +3,13 @@ import { guidanceKindsOf } from '@tessera/models/describe-models.js';
 import { type Family, familyOf, isFlow } from '@tessera/models/families.js';
 import { refuseUnguidable } from '@tessera/models/guidance.js';
 import { invalidArgument } from '@tessera/platform/errors.js';
-import type { PaintBatch, Placement } from './diffusion-engine.js';
+import type { GenerateBatch, Placement } from './diffusion-engine.js';
 
 /** Latents are eight times smaller than pictures. */
 const sideMultiplePx = 8;
 
 /** What every engine refuses before it begins. */
-export function refuseUnsupportedBatch(manifests: readonly Family[], { modelId, widthPx, heightPx, steps, requests, adapters = [] }: PaintBatch): void {
+export function refuseUnsupportedBatch(manifests: readonly Family[], { modelId, widthPx, heightPx, steps, requests, adapters = [] }: GenerateBatch): void {
   const manifest = familyOf(manifests, modelId);
   if (!manifest) throw invalidArgument('unknown_model', `There is no model "${modelId}".`, { param: 'model_id' });
   const { minSidePx, maxSidePx, maxSteps } = manifest.limits;

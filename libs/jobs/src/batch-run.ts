@@ -1,5 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { DiffusionEngine, EncodedImage, EngineNotice, GuidanceInput, InitImageInput, PaintBatch, PaintRequest, PaintUpdate } from '@tessera/inference/diffusion-engine.js';
+import type { DiffusionEngine, EncodedImage, EngineNotice, GuidanceInput, InitImageInput, GenerateBatch, GenerateRequest, GenerateUpdate } from '@tessera/inference/diffusion-engine.js';
 import type { Guidance, ImageRequest, InitImage, Job, JobPreviewSchema, Lease } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import { isGuidanceKind } from '@tessera/models/guidance.js';
 import { TesseraError } from '@tessera/platform/errors.js';
@@ -80,7 +80,7 @@ export class BatchRun {
       await this.tools.painting.take();
       this.#spans.waited(this.#traces(), waitingFromMs);
       const startedMs = performance.now();
-      const failure = await this.#paint(inputs).finally(() => this.tools.painting.giveBack());
+      const failure = await this.#generate(inputs).finally(() => this.tools.painting.giveBack());
       const deviceSeconds = this.tools.device.taken(startedMs, performance.now());
       await this.#deliver(deviceSeconds * 1_000, failure);
     } finally {
@@ -122,7 +122,7 @@ export class BatchRun {
   }
 
   /** Answers why the batch failed, or nothing when it did not. */
-  async #paint(inputs: Map<string, InputPictures>): Promise<Failure | undefined> {
+  async #generate(inputs: Map<string, InputPictures>): Promise<Failure | undefined> {
     const pieces = this.#left();
     const [first] = pieces;
     if (!first) return undefined;
@@ -130,12 +130,12 @@ export class BatchRun {
     const { modelId, widthPx, heightPx, steps, guidanceScale } = first.request;
     // The queue puts only such jobs together as agree on them.
     const adapters = first.request.adapters.map(({ adapterId, weight }) => ({ id: adapterId, weight }));
-    const requests = pieces.map((piece) => paintRequestOf(piece, inputs.get(piece.job.jobId) ?? noInputPictures));
-    const batch: PaintBatch = { modelId, widthPx, heightPx, steps, guidanceScale, previewEverySteps: this.tools.previewEverySteps, requests, ...(adapters.length > 0 ? { adapters } : {}) };
+    const requests = pieces.map((piece) => generateRequestOf(piece, inputs.get(piece.job.jobId) ?? noInputPictures));
+    const batch: GenerateBatch = { modelId, widthPx, heightPx, steps, guidanceScale, previewEverySteps: this.tools.previewEverySteps, requests, ...(adapters.length > 0 ? { adapters } : {}) };
     try {
       const images = requests.reduce((sum, request) => sum + request.images, 0);
       await this.#spans.around(this.#traces(), { ...batch, images }, async () => {
-        for await (const update of this.tools.engine.paint(batch, this.#stop.signal)) this.#take(update);
+        for await (const update of this.tools.engine.generate(batch, this.#stop.signal)) this.#take(update);
       });
       return undefined;
     } catch (error) {
@@ -145,7 +145,7 @@ export class BatchRun {
     }
   }
 
-  #take(update: PaintUpdate): void {
+  #take(update: GenerateUpdate): void {
     if (update.type === 'phase') return this.#spans.phase(update);
     if (update.type === 'step') {
       this.#spans.step(update.step);
@@ -158,17 +158,17 @@ export class BatchRun {
     else this.#heartbeats.preview(update.requestId, previewOf(update));
   }
 
-  async #deliver(paintedMs: number, failure: Failure | undefined): Promise<void> {
+  async #deliver(computeMs: number, failure: Failure | undefined): Promise<void> {
     const images = [...this.#pieces.values()].reduce((sum, { request }) => sum + request.images, 0);
     await Promise.all(
       this.#left().map(async (piece) => {
-        const gpuSeconds = (paintedMs / 1_000) * (piece.request.images / images);
+        const gpuSeconds = (computeMs / 1_000) * (piece.request.images / images);
         if (failure) return this.#fail(piece, failure, gpuSeconds);
         if (piece.images.size < piece.request.images) {
           return this.#fail(piece, { reason: 'engine_error', message: 'The engine ended without all pictures.', retryable: true }, gpuSeconds);
         }
         try {
-          await withTraceparent(piece.trace.traceparent, () => this.#storeAndComplete(piece, paintedMs, gpuSeconds));
+          await withTraceparent(piece.trace.traceparent, () => this.#storeAndComplete(piece, computeMs, gpuSeconds));
         } catch (error) {
           if ((error as { reason?: string }).reason === 'lease_lost') return;
           await this.#fail(piece, { reason: 'storage_error', message: 'The pictures could not be stored.', retryable: true }, gpuSeconds);
@@ -178,7 +178,7 @@ export class BatchRun {
     );
   }
 
-  async #storeAndComplete(piece: Piece, paintedMs: number, gpuSeconds: number): Promise<void> {
+  async #storeAndComplete(piece: Piece, computeMs: number, gpuSeconds: number): Promise<void> {
     const { worker, pictures } = this.tools;
     const { jobId, accountId } = piece.job;
     const storingFromMs = performance.now();
@@ -190,7 +190,7 @@ export class BatchRun {
       images: stored.assets.map(({ assetId, index, widthPx, heightPx, contentType, sizeBytes, sha256 }) => ({ imageId: assetId, index, widthPx, heightPx, contentType, sizeBytes, sha256 })),
       notices: piece.notices.map(({ kind, message }) => ({ kind, message })),
       modelVersion: this.tools.modelVersions.get(piece.request.modelId) ?? '',
-      paintingMs: BigInt(Math.round(paintedMs)),
+      computeMs: BigInt(Math.round(computeMs)),
       storingMs: BigInt(Math.round(performance.now() - storingFromMs)),
       gpuSeconds,
     };
@@ -218,7 +218,7 @@ function pieceOf(lease: Lease, workerId: string): Piece[] {
   return [{ job, request: job.request, leaseId, imageIds, images: new Map(), notices: [], trace: jobTrace(lease, workerId), isDropped: false }];
 }
 
-function paintRequestOf({ job, request }: Piece, inputs: InputPictures): PaintRequest {
+function generateRequestOf({ job, request }: Piece, inputs: InputPictures): GenerateRequest {
   return {
     requestId: job.jobId,
     prompt: request.prompt,
@@ -241,7 +241,7 @@ function guidanceOf({ kind, assetId, strength, subject }: Guidance, inputs: Inpu
   return isGuidanceKind(kind) ? [{ kind, bytes: inputs.get(assetId) ?? new Uint8Array(), strength, subject }] : [];
 }
 
-const previewOf = (update: Extract<PaintUpdate, { type: 'preview' }>): MessageInitShape<typeof JobPreviewSchema> => ({
+const previewOf = (update: Extract<GenerateUpdate, { type: 'preview' }>): MessageInitShape<typeof JobPreviewSchema> => ({
   index: update.index,
   step: update.step,
   contentType: update.image.contentType,

@@ -1,5 +1,5 @@
 import type { Lease } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
-import type { PaintUpdate } from '@tessera/inference/diffusion-engine.js';
+import type { GenerateUpdate } from '@tessera/inference/diffusion-engine.js';
 import { isTracing, recordSpan, spanTimeMs, startSpan, type Span } from '@tessera/platform/telemetry/span.js';
 import { withTraceparent } from '@tessera/platform/trace.js';
 import { batchJobs, enginePhase, painting } from './engine-metrics.js';
@@ -65,7 +65,7 @@ export class PaintingSpans {
     if (isTracing()) this.#steps.push({ step, atMs: spanTimeMs() });
   }
 
-  phase({ phase, startMs, endMs, requestId, index }: Extract<PaintUpdate, { type: 'phase' }>): void {
+  phase({ phase, startMs, endMs, requestId, index }: Extract<GenerateUpdate, { type: 'phase' }>): void {
     const parent = this.#span?.traceparent;
     enginePhase.observe((endMs - startMs) / 1_000, { phase, model: this.#model }, parent);
     if (parent === undefined) return;

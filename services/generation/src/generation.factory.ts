@@ -12,7 +12,7 @@ import { JobFinishedSchema, type JobFinished } from '@tessera/contracts/tessera/
 import { StorageService, type GetAssetRequest, type PutAssetsRequest } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
 import { Documents } from '@tessera/documents/documents.js';
 import { openDocuments } from '@tessera/documents/open-documents.js';
-import { DiffusionEngine, type EngineDescription, type PaintBatch, type PaintUpdate } from '@tessera/inference/diffusion-engine.js';
+import { DiffusionEngine, type EngineDescription, type GenerateBatch, type GenerateUpdate } from '@tessera/inference/diffusion-engine.js';
 import type { ModelInfo } from '@tessera/models/model-info.js';
 import { ModelRegistry } from '@tessera/models/model-registry.js';
 import { Clock, SystemClock } from '@tessera/platform/clock.js';
@@ -40,7 +40,7 @@ function signalled(): { promise: Promise<void>; signal: () => void } {
 
 /** Paints at once, or when the test lets it; fails when told to. */
 export class TestEngine extends DiffusionEngine {
-  readonly batches: PaintBatch[] = [];
+  readonly batches: GenerateBatch[] = [];
   failures: Error[] = [];
   #gate: Promise<void> = Promise.resolve();
   #started: () => void = () => {};
@@ -58,7 +58,7 @@ export class TestEngine extends DiffusionEngine {
     return { open: gate.signal, painting: started.promise };
   }
 
-  async *paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate> {
+  async *generate(batch: GenerateBatch, signal: AbortSignal): AsyncIterable<GenerateUpdate> {
     this.batches.push(batch);
     const failure = this.failures.shift();
     if (failure) throw failure;

@@ -38,6 +38,7 @@ export type ImageJobPayload = {
   readonly images?: readonly StoredImage[];
   readonly notices?: readonly { kind: string; message: string }[];
   readonly modelVersion?: string;
+  /** `compute_ms`, by the name under which it is stored. */
   readonly paintingMs?: number;
   readonly storingMs?: number;
 };
@@ -96,7 +97,7 @@ export function jobMessage({ id, revision, value }: ImageJob, queuePosition = 0)
     revision: BigInt(revision),
     timings: {
       queuedMs: BigInt(queuedMsOf(life)),
-      paintingMs: BigInt(payload.paintingMs ?? 0),
+      computeMs: BigInt(payload.paintingMs ?? 0),
       storingMs: BigInt(payload.storingMs ?? 0),
     },
     modelVersion: payload.modelVersion ?? '',

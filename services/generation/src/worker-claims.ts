@@ -75,7 +75,7 @@ export class WorkerClaims {
 /** A worker's clock is not to be trusted with the fairness of the queue. */
 const gpuSecondsOf = (reported: number): number => (Number.isFinite(reported) && reported > 0 ? reported : 0);
 
-function outcomeOf(payload: ImageJobPayload, { images, notices, modelVersion, paintingMs, storingMs }: CompleteRequest): ImageJobPayload {
+function outcomeOf(payload: ImageJobPayload, { images, notices, modelVersion, computeMs, storingMs }: CompleteRequest): ImageJobPayload {
   const isOurs = images.every(({ imageId, index }) => payload.imageIds[index] === imageId);
   const isWhole = images.length > 0 && new Set(images.map(({ index }) => index)).size === images.length;
   if (!isOurs || !isWhole) throw invalidArgument('invalid_images', 'A completion brings pictures under the ids that its lease gave, each once.', { param: 'images' });
@@ -84,7 +84,7 @@ function outcomeOf(payload: ImageJobPayload, { images, notices, modelVersion, pa
     images: images.map(storedImage).sort((a, b) => a.index - b.index),
     notices: notices.slice(0, noticesMax).map(({ kind, message }) => ({ kind, message: message.slice(0, noticeCharactersMax) })),
     modelVersion,
-    paintingMs: Number(paintingMs),
+    paintingMs: Number(computeMs),
     storingMs: Number(storingMs),
   };
 }

@@ -1,4 +1,4 @@
-import type { DiffusionEngine, PaintBatch } from '@tessera/inference/diffusion-engine.js';
+import type { DiffusionEngine, GenerateBatch } from '@tessera/inference/diffusion-engine.js';
 import type { EngineHealth } from '@tessera/jobs/engine-health.js';
 import { canaryPictures } from '@tessera/jobs/engine-metrics.js';
 import { unavailable } from '@tessera/platform/errors.js';
@@ -13,7 +13,7 @@ export type CanaryOptions = {
   readonly engine: DiffusionEngine;
   readonly logger: Logger;
   /** The smallest thing that goes the whole way. */
-  readonly batch: PaintBatch;
+  readonly batch: GenerateBatch;
   /** 0: only when the engine has said that it is not available. */
   readonly everyMs: number;
   readonly isIdle: () => boolean;
@@ -74,7 +74,7 @@ export class Canary implements EngineHealth {
 
   /** Several that ask at once share one picture. */
   #probe(): Promise<boolean> {
-    this.#probing ??= this.#paint().then((painted) => {
+    this.#probing ??= this.#generate().then((painted) => {
       this.#probing = undefined;
       this.#found(painted);
       return painted;
@@ -82,11 +82,11 @@ export class Canary implements EngineHealth {
     return this.#probing;
   }
 
-  async #paint(): Promise<boolean> {
+  async #generate(): Promise<boolean> {
     const { engine, batch, logger } = this.options;
     try {
       let pictures = 0;
-      for await (const update of engine.paint(batch, AbortSignal.any([this.#closing.signal, AbortSignal.timeout(paintedWithinMs)]))) if (update.type === 'image') pictures += 1;
+      for await (const update of engine.generate(batch, AbortSignal.any([this.#closing.signal, AbortSignal.timeout(paintedWithinMs)]))) if (update.type === 'image') pictures += 1;
       return pictures === 1;
     } catch (error) {
       if (this.#isFit && !this.#closing.signal.aborted) logger.error({ err: error }, 'the engine cannot paint; nothing is claimed until it can');

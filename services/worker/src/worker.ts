@@ -4,7 +4,7 @@ import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb
 import { serveHealth } from '@tessera/host/health-server.js';
 import { addressesOf } from '@tessera/host/peers.js';
 import { observeProcess } from '@tessera/host/port-metrics.js';
-import type { DiffusionEngine, PaintBatch } from '@tessera/inference/diffusion-engine.js';
+import type { DiffusionEngine, GenerateBatch } from '@tessera/inference/diffusion-engine.js';
 import { openEngine } from '@tessera/inference/open-engine.js';
 import { capacityOf } from '@tessera/jobs/engine-capacity.js';
 import { WorkerLoop } from '@tessera/jobs/worker-loop.js';
@@ -79,7 +79,7 @@ async function openParts(config: Config, engine: DiffusionEngine, models: readon
   return { options, stopping: () => healthServer?.stopping(), healthUrl: healthServer && `http://${config.httpHost}:${config.healthPort}` };
 }
 
-const tinyBatch = ({ modelId, minSidePx, defaultGuidanceScale }: ModelInfo): PaintBatch => ({
+const tinyBatch = ({ modelId, minSidePx, defaultGuidanceScale }: ModelInfo): GenerateBatch => ({
   modelId, widthPx: minSidePx, heightPx: minSidePx, steps: 1, guidanceScale: defaultGuidanceScale, previewEverySteps: 0,
   requests: [{ requestId: 'canary', prompt: 'an apple', negativePrompt: '', seed: 1, images: 1, style: 'NONE' }],
 });

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { cancelled } from '@tessera/platform/errors.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
-import type { EngineNotice, PaintBatch, PaintPhase, PaintRequest, PaintUpdate } from '../diffusion-engine.js';
+import type { EngineNotice, GenerateBatch, GeneratePhase, GenerateRequest, GenerateUpdate } from '../diffusion-engine.js';
 import type { Manifest } from '@tessera/models/manifest.js';
 import type { InpaintInput } from '../pictures/inpaint-input.js';
 import { adapterTensors } from './lora-inputs.js';
@@ -13,14 +13,14 @@ import { readScene } from './scene.js';
 import type { Sessions } from './sessions.js';
 
 export type Job = {
-  readonly batch: PaintBatch;
+  readonly batch: GenerateBatch;
   /** When it was asked for, milliseconds since 1970. */
   readonly askedMs: number;
-  readonly emit: (update: PaintUpdate) => void;
+  readonly emit: (update: GenerateUpdate) => void;
   readonly isCancelled: () => boolean;
 };
 
-type Piece = { readonly request: PaintRequest; readonly index: number; readonly state: SamplingState; readonly inpaint: InpaintInput | undefined };
+type Piece = { readonly request: GenerateRequest; readonly index: number; readonly state: SamplingState; readonly inpaint: InpaintInput | undefined };
 
 /** Paints batches, one after the other, wherever it is called: see `onnx.worker.ts` for where that is. */
 export class Pipeline {
@@ -37,7 +37,7 @@ export class Pipeline {
    * Pictures of a batch go through the denoiser one by one, each step for all of them before the next: the graphs have a fixed shape (a picture and its
    * unguided twin), so batch-mates cannot change a single bit of a picture, and progress is even.
    */
-  async paint({ batch, askedMs, emit, isCancelled }: Job): Promise<void> {
+  async generate({ batch, askedMs, emit, isCancelled }: Job): Promise<void> {
     const modelsHeld = this.#models.size;
     const { model, variant } = await this.#models.of(batch.modelId);
     if (this.#models.size > modelsHeld) emit({ type: 'phase', phase: 'load', startMs: askedMs, endMs: spanTimeMs() });
@@ -63,7 +63,7 @@ export class Pipeline {
     }
   }
 
-  async #denoise(manifest: Manifest, batch: PaintBatch, emit: Job['emit'], pieces: readonly Piece[], refuseIfCancelled: () => void): Promise<void> {
+  async #denoise(manifest: Manifest, batch: GenerateBatch, emit: Job['emit'], pieces: readonly Piece[], refuseIfCancelled: () => void): Promise<void> {
     for (let step = 0; step < batch.steps; step += 1) {
       for (const { state } of pieces) {
         refuseIfCancelled();
@@ -83,17 +83,17 @@ export class Pipeline {
     return [layout, conditioning, denoiser, decoder, manifest.superResolution[0]].flatMap((graph) => (graph ? [path.join(manifest.folder, graph.file)] : []));
   }
 
-  async cutOut(modelId: string, picture: Uint8Array): Promise<PaintUpdate> {
+  async cutOut(modelId: string, picture: Uint8Array): Promise<GenerateUpdate> {
     const { model } = await this.#models.of(modelId);
     return { type: 'image', requestId: '', index: 0, image: await withoutBackground(picture, modelId, model.manifest, this.sessions) };
   }
 
-  async #preview(manifest: Manifest, { request, index, state }: Piece, step: number): Promise<PaintUpdate> {
+  async #preview(manifest: Manifest, { request, index, state }: Piece, step: number): Promise<GenerateUpdate> {
     const planes = cut(await state.preview(), state.window, manifest.nativeSidePx);
     return { type: 'preview', requestId: request.requestId, index, step, image: await encodePreview(planes, gradeOf(manifest, request)) };
   }
 
-  async #finish(manifest: Manifest, batch: PaintBatch, { request, index, state, inpaint }: Piece, emit: Job['emit']): Promise<PaintUpdate> {
+  async #finish(manifest: Manifest, batch: GenerateBatch, { request, index, state, inpaint }: Piece, emit: Job['emit']): Promise<GenerateUpdate> {
     const { requestId } = request;
     const picture = { requestId, index };
     const decoded = await phased(emit, 'decode', picture, () => state.picture());
@@ -104,16 +104,16 @@ export class Pipeline {
 }
 
 /** Tells how long a phase took, when it has not failed. */
-async function phased<T>(emit: Job['emit'], phase: PaintPhase, of: { requestId?: string; index?: number }, run: () => Promise<T>): Promise<T> {
+async function phased<T>(emit: Job['emit'], phase: GeneratePhase, of: { requestId?: string; index?: number }, run: () => Promise<T>): Promise<T> {
   const startMs = spanTimeMs();
   const made = await run();
   emit({ type: 'phase', phase, startMs, endMs: spanTimeMs(), ...of });
   return made;
 }
 
-export const gradeOf = (manifest: Manifest, { style }: PaintRequest) => manifest.styles[style] ?? noGrade;
+export const gradeOf = (manifest: Manifest, { style }: GenerateRequest) => manifest.styles[style] ?? noGrade;
 
-export function styleNotices(manifest: Manifest, { style }: PaintRequest): EngineNotice[] {
+export function styleNotices(manifest: Manifest, { style }: GenerateRequest): EngineNotice[] {
   if (style === '' || style === 'NONE' || style in manifest.styles) return [];
   return [{ kind: 'style_left_out', message: `This model has no style "${style.slice(0, 40)}"; it was left out.` }];
 }

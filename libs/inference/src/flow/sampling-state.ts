@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { PaintBatch, PaintRequest } from '../diffusion-engine.js';
+import type { GenerateBatch, GenerateRequest } from '../diffusion-engine.js';
 import type { Manifest } from '@tessera/models/manifest.js';
 import { readInitPicture } from './pictures/native-square.js';
 import type { PromptSubject } from './prompt/prompt-reader.js';
@@ -79,7 +79,7 @@ export class SamplingState {
     this.#estimate = latent;
   }
 
-  static async prepare(model: Model, sessions: Sessions, batch: PaintBatch, request: PaintRequest, scene: Scene, index: number): Promise<SamplingState> {
+  static async prepare(model: Model, sessions: Sessions, batch: GenerateBatch, request: GenerateRequest, scene: Scene, index: number): Promise<SamplingState> {
     const { manifest, language } = model;
     const { reading, bindings, guides, inpaint, variant, adapters } = scene;
     const seed = request.seed + index;
@@ -178,7 +178,7 @@ export class SamplingState {
 }
 
 /** Wide pictures that nothing but words and characters guides are painted in several squares; what lies over a picture has its place in one. */
-function formatOf({ tiles, nativeSidePx, latent }: Manifest, { widthPx, heightPx }: PaintBatch, { initImage }: PaintRequest, { edges, depth, content, style }: Guides, boxes: readonly Box[], references: readonly Reference[]): Format {
+function formatOf({ tiles, nativeSidePx, latent }: Manifest, { widthPx, heightPx }: GenerateBatch, { initImage }: GenerateRequest, { edges, depth, content, style }: Guides, boxes: readonly Box[], references: readonly Reference[]): Format {
   const ratio = widthPx / heightPx;
   const isWide = tiles !== undefined && ratio >= wideFrom && ratio <= tiles.maxRatio;
   if (!isWide || initImage || edges || depth || content || style) return fitToFormat(boxes, references, nativeSidePx, widthPx, heightPx);
@@ -193,7 +193,7 @@ function isWithin({ box, reference: { aspectWidth } }: PlacedSubject, left: numb
 }
 
 /** Noise; or, with an init image, the point of the straight path between its latent and the noise from which the remaining steps lead. */
-async function startOf(model: Model, sessions: Sessions, { initImage }: PaintRequest, region: KnownRegion | undefined, window: Window, times: readonly number[], noise: Float32Array): Promise<Start> {
+async function startOf(model: Model, sessions: Sessions, { initImage }: GenerateRequest, region: KnownRegion | undefined, window: Window, times: readonly number[], noise: Float32Array): Promise<Start> {
   const { folder, nativeSidePx, graphs } = model.manifest;
   if (!initImage || !graphs.encoder) return { step: 0, latent: noise, kept: undefined };
   const step = stepAfter(times, clamp(initImage.strength, 0, 1));

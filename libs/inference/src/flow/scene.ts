@@ -1,4 +1,4 @@
-import type { EngineNotice, PaintBatch, PaintRequest } from '../diffusion-engine.js';
+import type { EngineNotice, GenerateBatch, GenerateRequest } from '../diffusion-engine.js';
 import type { Variant } from '@tessera/models/manifest.js';
 import type { Reading } from './prompt/prompt-reader.js';
 import { readInpaintInput, type InpaintInput } from '../pictures/inpaint-input.js';
@@ -19,7 +19,7 @@ export type Scene = {
 };
 
 /** The words, and the pictures that come with them. */
-export async function readScene(model: Model, variant: Variant, adapters: Tensors, sessions: Sessions, batch: PaintBatch, request: PaintRequest): Promise<{ scene: Scene; notices: readonly EngineNotice[] }> {
+export async function readScene(model: Model, variant: Variant, adapters: Tensors, sessions: Sessions, batch: GenerateBatch, request: GenerateRequest): Promise<{ scene: Scene; notices: readonly EngineNotice[] }> {
   const guidance = request.guidance ?? [];
   const characters = await readCharacters(guidance, model, sessions);
   const reading = model.reader.read(request.prompt, variant.look, characters.map(({ subject }) => subject).filter((subject) => subject !== ''));
@@ -30,6 +30,6 @@ export async function readScene(model: Model, variant: Variant, adapters: Tensor
 }
 
 /** A distilled variant has nothing that a negative prompt could lead away from. */
-function withoutUnconditional({ distilled }: Variant, { negativePrompt }: PaintRequest): EngineNotice[] {
+function withoutUnconditional({ distilled }: Variant, { negativePrompt }: GenerateRequest): EngineNotice[] {
   return distilled && negativePrompt !== '' ? [{ kind: 'negative_prompt_left_out', message: 'This model paints without a negative prompt; it was left out.' }] : [];
 }

@@ -1,7 +1,7 @@
 import { describeModels } from '@tessera/models/describe-models.js';
 import type { Family } from '@tessera/models/families.js';
 import { cancelled, unavailable } from '@tessera/platform/errors.js';
-import { DiffusionEngine, type EncodedImage, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
+import { DiffusionEngine, type EncodedImage, type EngineDescription, type GenerateBatch, type GenerateUpdate } from '../diffusion-engine.js';
 import { refuseUnsupportedBatch } from '../supported-batch.js';
 
 /** A grey 8 x 8 picture, precomputed: encoding one would be most of what this engine does. */
@@ -20,7 +20,7 @@ export class NoopEngine extends DiffusionEngine {
     return { engine: 'noop', models: describeModels('noop', this.manifests) };
   }
 
-  override async *paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate> {
+  override async *generate(batch: GenerateBatch, signal: AbortSignal): AsyncIterable<GenerateUpdate> {
     if (this.#isClosed) throw unavailable('engine_unavailable', 'The engine has been closed.');
     refuseUnsupportedBatch(this.manifests, batch);
     const refuseIfCancelled = () => {
@@ -48,7 +48,7 @@ export class NoopEngine extends DiffusionEngine {
   }
 }
 
-function* pictures(batch: PaintBatch, update: (requestId: string, index: number, image: EncodedImage) => PaintUpdate): Iterable<PaintUpdate> {
+function* pictures(batch: GenerateBatch, update: (requestId: string, index: number, image: EncodedImage) => GenerateUpdate): Iterable<GenerateUpdate> {
   for (const { requestId, images } of batch.requests) {
     for (let index = 0; index < images; index += 1) yield update(requestId, index, { widthPx: tinySidePx, heightPx: tinySidePx, contentType: 'image/png', bytes: new Uint8Array(tinyPng) });
   }

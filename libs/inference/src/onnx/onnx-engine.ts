@@ -4,7 +4,7 @@ import type { Manifest } from '@tessera/models/manifest.js';
 import { cancelled, internal, resourceExhausted, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
-import { DiffusionEngine, type EncodedImage, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
+import { DiffusionEngine, type EncodedImage, type EngineDescription, type GenerateBatch, type GenerateUpdate } from '../diffusion-engine.js';
 import { refuseUnsupportedBatch } from '../supported-batch.js';
 import { fromFields } from './worker-errors.js';
 import type { FromWorker, ToWorker, WorkerSetup } from './worker-protocol.js';
@@ -16,7 +16,7 @@ const closeDeadlineMs = 10_000;
 /** Below this the worker's own code would not fit beside a large picture. */
 const workerHeapMb = 512;
 
-type Call = { readonly push: (update: PaintUpdate) => void; readonly settle: (error: Error | undefined) => void };
+type Call = { readonly push: (update: GenerateUpdate) => void; readonly settle: (error: Error | undefined) => void };
 
 /** Paints in one worker thread with onnxruntime; restarts it when it has died. */
 export class OnnxEngine extends DiffusionEngine {
@@ -38,9 +38,9 @@ export class OnnxEngine extends DiffusionEngine {
     return { engine: 'onnx', models: describeModels('onnx', this.manifests) };
   }
 
-  override async *paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate> {
+  override async *generate(batch: GenerateBatch, signal: AbortSignal): AsyncIterable<GenerateUpdate> {
     refuseUnsupportedBatch(this.manifests, batch);
-    yield* this.#updates((callId, cancelFlag) => ({ type: 'paint', callId, askedMs: spanTimeMs(), batch, cancelFlag }), signal);
+    yield* this.#updates((callId, cancelFlag) => ({ type: 'generate', callId, askedMs: spanTimeMs(), batch, cancelFlag }), signal);
   }
 
   override async removeBackground(modelId: string, picture: Uint8Array, signal: AbortSignal): Promise<EncodedImage> {
@@ -48,13 +48,13 @@ export class OnnxEngine extends DiffusionEngine {
     throw internal('painting_failed', 'The picture could not be cut out.');
   }
 
-  async *#updates(messageOf: (callId: number, cancelFlag: SharedArrayBuffer) => ToWorker, signal: AbortSignal): AsyncIterable<PaintUpdate> {
+  async *#updates(messageOf: (callId: number, cancelFlag: SharedArrayBuffer) => ToWorker, signal: AbortSignal): AsyncIterable<GenerateUpdate> {
     const stopped = () => cancelled('painting_cancelled', 'The painting was cancelled.');
     if (signal.aborted) throw stopped();
     const cancelFlag = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     const stop = () => void Atomics.store(new Int32Array(cancelFlag), 0, 1);
     // Bounded by the call itself: steps, and pictures with their previews.
-    const updates: PaintUpdate[] = [];
+    const updates: GenerateUpdate[] = [];
     let wake = () => {};
     let end: { error: Error | undefined } | undefined;
     const callId = this.#open({

@@ -1,7 +1,7 @@
 /** The one thread that paints. Calls queue up here and run one after the other: two would only share the same cores. */
 import { parentPort, workerData } from 'node:worker_threads';
 import sharp from 'sharp';
-import type { PaintUpdate } from '../diffusion-engine.js';
+import type { GenerateUpdate } from '../diffusion-engine.js';
 import { Pipeline } from '../flow/pipeline.js';
 import { LocalSessions } from './local-sessions.js';
 import { describeError } from './worker-errors.js';
@@ -33,7 +33,7 @@ async function handle(message: ToWorker): Promise<void> {
     else if (message.type === 'cutOut') sendUpdate(callId, await pipeline.cutOut(message.modelId, message.picture));
     else {
       const flag = new Int32Array(message.cancelFlag);
-      await pipeline.paint({ batch: message.batch, askedMs: message.askedMs, emit: (update) => sendUpdate(callId, update), isCancelled: () => Atomics.load(flag, 0) !== 0 });
+      await pipeline.generate({ batch: message.batch, askedMs: message.askedMs, emit: (update) => sendUpdate(callId, update), isCancelled: () => Atomics.load(flag, 0) !== 0 });
     }
     send({ type: 'done', callId });
   } catch (error) {
@@ -41,7 +41,7 @@ async function handle(message: ToWorker): Promise<void> {
   }
 }
 
-function sendUpdate(callId: number, update: PaintUpdate): void {
+function sendUpdate(callId: number, update: GenerateUpdate): void {
   const message: FromWorker = { type: 'update', callId, update };
   port.postMessage(message, 'image' in update && update.image.bytes.buffer instanceof ArrayBuffer ? [update.image.bytes.buffer] : []);
 }

@@ -38,7 +38,7 @@ describe('training', () => {
     const engine = await openEngine({ engine: 'onnx', threads: 2, logger });
     const magentaShare = async (weight: number) => {
       const requests = [{ requestId: 'r', prompt: 'a ball in the snow', negativePrompt: '', seed: 3, images: 1, style: 'NONE' }];
-      for await (const update of engine.paint({ modelId: 'mosaic-3d', widthPx: 128, heightPx: 128, steps: 8, guidanceScale: 7, previewEverySteps: 0, requests, adapters: [{ id: 'ball', bytes: adapter, weight }] }, new AbortController().signal)) {
+      for await (const update of engine.generate({ modelId: 'mosaic-3d', widthPx: 128, heightPx: 128, steps: 8, guidanceScale: 7, previewEverySteps: 0, requests, adapters: [{ id: 'ball', bytes: adapter, weight }] }, new AbortController().signal)) {
         if (update.type !== 'image') continue;
         const pixels = await sharp(update.image.bytes).removeAlpha().raw().toBuffer();
         return pixels.filter((value, at) => at % 3 === 0 && value > 120 && (pixels[at + 1] ?? 0) < 0.6 * value && (pixels[at + 2] ?? 0) > 0.6 * value).length / (pixels.length / 3);

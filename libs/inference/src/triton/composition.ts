@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { cancelled } from '@tessera/platform/errors.js';
-import type { EngineNotice, PaintBatch, PaintRequest } from '../diffusion-engine.js';
+import type { EngineNotice, GenerateBatch, GenerateRequest } from '../diffusion-engine.js';
 import type { DiffusersManifest } from '@tessera/models/diffusers-manifest.js';
 import type { Manifest } from '@tessera/models/manifest.js';
 import { adapterTensors } from '../flow/lora-inputs.js';
@@ -15,7 +15,7 @@ import type { BundledTensor } from './tensor-bundle.js';
 import type { TritonClient } from './triton-client.js';
 
 type Tools = ConstructorParameters<typeof RemoteSessions>;
-type Piece = { readonly request: PaintRequest; readonly index: number; /** What stays of an init image is laid over in the end. */ readonly inpaint?: InpaintInput | undefined };
+type Piece = { readonly request: GenerateRequest; readonly index: number; /** What stays of an init image is laid over in the end. */ readonly inpaint?: InpaintInput | undefined };
 
 /** A batch as Triton takes it. */
 export type Composition = {
@@ -28,15 +28,15 @@ export type Composition = {
 
 export const placeOf = ({ folder, version }: Manifest | DiffusersManifest): Placed => ({ family: path.basename(folder), version });
 
-const taskOf = (batch: PaintBatch, family: Manifest | DiffusersManifest, adapters: GenerateTask['adapters'], pictures: readonly object[]): GenerateTask => {
+const taskOf = (batch: GenerateBatch, family: Manifest | DiffusersManifest, adapters: GenerateTask['adapters'], pictures: readonly object[]): GenerateTask => {
   const { steps, previewEverySteps, widthPx, heightPx, guidanceScale } = batch;
   return { task: 'paint', ...placeOf(family), steps, previewEverySteps, widthPx, heightPx, guidanceScale, adapters, pictures };
 };
 
-const picturesOf = ({ requests }: PaintBatch) => requests.flatMap((request) => Array.from({ length: request.images }, (_, index) => ({ request, index })));
+const picturesOf = ({ requests }: GenerateBatch) => requests.flatMap((request) => Array.from({ length: request.images }, (_, index) => ({ request, index })));
 
 /** A diffusers pipeline reads the prompt itself. */
-export function composeForDiffusers(family: DiffusersManifest, batch: PaintBatch): Composition {
+export function composeForDiffusers(family: DiffusersManifest, batch: GenerateBatch): Composition {
   const pictures = picturesOf(batch);
   const described = pictures.map(({ request, index }) => ({ prompt: request.prompt, negativePrompt: request.negativePrompt, seed: request.seed + index }));
   const notices = batch.requests.flatMap(({ requestId, style }) => (style === '' || style === 'NONE' ? [] : [{ requestId, notice: { kind: 'style_left_out', message: `This model has no style "${style.slice(0, 40)}"; it was left out.` } }]));
@@ -51,7 +51,7 @@ export function adaptersOf(family: DiffusersManifest, modelId: string): Generate
  * What a picture of ours shows is decided here, by the very code that the engine in process runs: the prompt, where things stand, their poses, the noise.
  * Triton gets the tensors that come of it.
  */
-export async function composeForFlow(client: TritonClient, models: LoadedModels, batch: PaintBatch, signal: AbortSignal): Promise<Composition> {
+export async function composeForFlow(client: TritonClient, models: LoadedModels, batch: GenerateBatch, signal: AbortSignal): Promise<Composition> {
   const { model, variant } = await models.of(batch.modelId);
   const { manifest } = model;
   const tools: Tools = [client, manifest, placeOf(manifest), signal];
@@ -74,7 +74,7 @@ export async function composeForFlow(client: TritonClient, models: LoadedModels,
   return { task: taskOf(batch, manifest, [], plans), tensors, pictures, notices };
 }
 
-async function composePicture(model: Model, tools: Tools, batch: PaintBatch, request: PaintRequest, scene: Scene, index: number): Promise<{ plan: object; named: Map<string, BundledTensor> }> {
+async function composePicture(model: Model, tools: Tools, batch: GenerateBatch, request: GenerateRequest, scene: Scene, index: number): Promise<{ plan: object; named: Map<string, BundledTensor> }> {
   // A character that is followed in part only lies between two conditions, which are mixed here.
   const isMixed = scene.bindings.some(({ character }) => character !== undefined && character.strength < 1);
   const later = isMixed ? undefined : new ConditionsLater(...tools);

@@ -7,29 +7,29 @@ import sharp from 'sharp';
 import type { RunningServer } from '@tessera/servers/running-server.js';
 import { startTriton } from '@tessera/servers/triton.js';
 import { describeDiffusionEngineConformance } from '../diffusion-engine.conformance.js';
-import type { DiffusionEngine, PaintBatch, PaintUpdate } from '../diffusion-engine.js';
+import type { DiffusionEngine, GenerateBatch, GenerateUpdate } from '../diffusion-engine.js';
 import { loadFamilies } from '@tessera/models/families.js';
 import { openEngine } from '../open-engine.js';
 import { TritonEngine } from './triton-engine.js';
 
 const logger = pino({ level: 'silent' });
 const never = new AbortController().signal;
-const batch = (fields: Partial<PaintBatch> = {}): PaintBatch => ({
+const batch = (fields: Partial<GenerateBatch> = {}): GenerateBatch => ({
   modelId: 'mosaic-3d', widthPx: 512, heightPx: 320, steps: 8, guidanceScale: 7, previewEverySteps: 3,
   requests: [{ requestId: 'a', prompt: 'a blue cat on top of a chair in the snow', negativePrompt: 'dark', seed: 11, images: 2, style: 'VIBRANT' }],
   ...fields,
 });
 
-async function all(updates: AsyncIterable<PaintUpdate>): Promise<PaintUpdate[]> {
-  const list: PaintUpdate[] = [];
+async function all(updates: AsyncIterable<GenerateUpdate>): Promise<GenerateUpdate[]> {
+  const list: GenerateUpdate[] = [];
   for await (const update of updates) list.push(update);
   return list;
 }
 
 /** Without the phases, which the two tell of in their own ways. */
-const shown = async (updates: AsyncIterable<PaintUpdate>) => (await all(updates)).filter(({ type }) => type !== 'phase');
+const shown = async (updates: AsyncIterable<GenerateUpdate>) => (await all(updates)).filter(({ type }) => type !== 'phase');
 
-async function pixelsOf(update: PaintUpdate | undefined): Promise<Buffer> {
+async function pixelsOf(update: GenerateUpdate | undefined): Promise<Buffer> {
   if (!update || !('image' in update)) throw new Error('no picture');
   return sharp(update.image.bytes).raw().toBuffer();
 }
@@ -69,7 +69,7 @@ describe('Triton as an engine', () => {
     const inProcess = await openEngine({ engine: 'onnx', threads: 2, logger });
     try {
       const asked = batch({ requests: [{ ...batch().requests[0]!, ...(await more()) }] });
-      const [ours, theirs] = [await shown(inProcess.paint(asked, never)), await shown(engine.paint(asked, never))];
+      const [ours, theirs] = [await shown(inProcess.generate(asked, never)), await shown(engine.generate(asked, never))];
       expect(theirs.map(({ type }) => type)).toEqual(ours.map(({ type }) => type));
       for (const [index, update] of ours.entries()) {
         if (!('image' in update)) continue;
@@ -88,7 +88,7 @@ describe('Triton as an engine', () => {
     const guided = batch({ previewEverySteps: 0, requests: [{ ...batch().requests[0]!, images: 1, guidance: [{ kind, bytes, strength: 0.7 }] }] });
     const inProcess = await openEngine({ engine: 'onnx', threads: 2, logger });
     try {
-      const [ours, theirs, plain] = [await shown(inProcess.paint(guided, never)), await shown(engine.paint(guided, never)), await shown(engine.paint(batch({ previewEverySteps: 0, requests: [{ ...batch().requests[0]!, images: 1 }] }), never))];
+      const [ours, theirs, plain] = [await shown(inProcess.generate(guided, never)), await shown(engine.generate(guided, never)), await shown(engine.generate(batch({ previewEverySteps: 0, requests: [{ ...batch().requests[0]!, images: 1 }] }), never))];
       const [here, there, unconditional] = [await pixelsOf(ours.at(-1)), await pixelsOf(theirs.at(-1)), await pixelsOf(plain.at(-1))];
       const distance = (a: Buffer, b: Buffer) => a.reduce((sum, value, at) => sum + Math.abs(value - b[at]!), 0) / a.length;
       expect(distance(here, there)).toBeLessThan(0.5);
@@ -99,7 +99,7 @@ describe('Triton as an engine', () => {
   });
 
   it('paints several batches side by side over one connection', async () => {
-    const painted = await Promise.all([1, 2, 3].map((seed) => all(engine.paint(batch({ requests: [{ ...batch().requests[0]!, seed, images: 1 }] }), never))));
+    const painted = await Promise.all([1, 2, 3].map((seed) => all(engine.generate(batch({ requests: [{ ...batch().requests[0]!, seed, images: 1 }] }), never))));
     expect(painted.map((updates) => updates.filter(({ type }) => type === 'image').length)).toEqual([1, 1, 1]);
   });
 
@@ -132,12 +132,12 @@ describe('Triton as an engine', () => {
 
   it('fails what is in flight when Triton is killed, and paints again when it is back', async () => {
     const painting = (async () => {
-      for await (const update of engine.paint(batch({ steps: 60 }), never)) if (update.type === 'step' && update.step === 2) await triton.kill();
+      for await (const update of engine.generate(batch({ steps: 60 }), never)) if (update.type === 'step' && update.step === 2) await triton.kill();
     })();
     await expect(painting).rejects.toMatchObject({ kind: 'Unavailable', reason: 'engine_unavailable' });
-    await expect(all(engine.paint(batch(), never))).rejects.toMatchObject({ kind: 'Unavailable', reason: 'engine_unavailable' });
+    await expect(all(engine.generate(batch(), never))).rejects.toMatchObject({ kind: 'Unavailable', reason: 'engine_unavailable' });
     await triton.restart();
     await engine.warm('mosaic-3d');
-    expect((await all(engine.paint(batch(), never))).filter(({ type }) => type === 'image')).toHaveLength(2);
+    expect((await all(engine.generate(batch(), never))).filter(({ type }) => type === 'image')).toHaveLength(2);
   }, 120_000);
 });

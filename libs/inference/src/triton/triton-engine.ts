@@ -4,7 +4,7 @@ import { type Family, familyOf, isFlow } from '@tessera/models/families.js';
 import { cancelled, internal, resourceExhausted, TesseraError, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
-import { DiffusionEngine, type EncodedImage, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
+import { DiffusionEngine, type EncodedImage, type EngineDescription, type GenerateBatch, type GenerateUpdate } from '../diffusion-engine.js';
 import { refuseUnsupportedBatch } from '../supported-batch.js';
 import { withoutBackground } from '../flow/subjects/matting.js';
 import { LoadedModels } from '../flow/model.js';
@@ -47,7 +47,7 @@ export class TritonEngine extends DiffusionEngine {
     return { engine: 'triton', models: describeModels('triton', this.families) };
   }
 
-  override async *paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate> {
+  override async *generate(batch: GenerateBatch, signal: AbortSignal): AsyncIterable<GenerateUpdate> {
     refuseUnsupportedBatch(this.families, batch);
     if (signal.aborted) throw cancelled('painting_cancelled', 'The painting was cancelled.');
     this.#refuseIfClosed();
@@ -101,7 +101,7 @@ export class TritonEngine extends DiffusionEngine {
     this.#client.close();
   }
 
-  #compose(batch: PaintBatch, signal: AbortSignal): Promise<Composition> | Composition {
+  #compose(batch: GenerateBatch, signal: AbortSignal): Promise<Composition> | Composition {
     const family = this.#family(batch.modelId);
     return isFlow(family) ? composeForFlow(this.#client, this.#models, batch, signal) : composeForDiffusers(family, batch);
   }
@@ -130,7 +130,7 @@ class AnswerPhases {
   #lastMs = this.#sentMs;
   #hasPicture = false;
 
-  *arrived({ event }: Answer): Iterable<PaintUpdate> {
+  *arrived({ event }: Answer): Iterable<GenerateUpdate> {
     const nowMs = spanTimeMs();
     if (event.type === 'image' && !this.#hasPicture) {
       this.#hasPicture = true;
@@ -141,13 +141,13 @@ class AnswerPhases {
   }
 
   /** Of a picture that has just become a file. */
-  encoded({ requestId, index }: { requestId: string; index: number }): PaintUpdate {
+  encoded({ requestId, index }: { requestId: string; index: number }): GenerateUpdate {
     return { type: 'phase', phase: 'encode', startMs: this.#lastMs, endMs: spanTimeMs(), requestId, index };
   }
 }
 
 /** Triton answers pixels as they are painted; what they become as files is decided here, as for the engine in process. */
-async function updateOf({ event, payload }: Answer, { pictures }: Composition, { widthPx, heightPx }: PaintBatch): Promise<PaintUpdate | undefined> {
+async function updateOf({ event, payload }: Answer, { pictures }: Composition, { widthPx, heightPx }: GenerateBatch): Promise<GenerateUpdate | undefined> {
   if (event.type === 'step') return { type: 'step', step: event.step, steps: event.steps };
   if (event.type !== 'preview' && event.type !== 'image') return undefined;
   const picture = pictures[event.picture];

@@ -84,7 +84,7 @@ function jobWire(job: Job) {
     queuePosition: job.queuePosition,
     ...(job.startedMs > 0n ? { startedAt: timeOf(job.startedMs) } : {}),
     ...(job.finishedMs > 0n ? { finishedAt: timeOf(job.finishedMs) } : {}),
-    ...(job.timings ? { timings: { queuedMs: Number(job.timings.queuedMs), paintingMs: Number(job.timings.paintingMs), storingMs: Number(job.timings.storingMs) } } : {}),
+    ...(job.timings ? { timings: { queuedMs: Number(job.timings.queuedMs), paintingMs: Number(job.timings.computeMs), storingMs: Number(job.timings.storingMs) } } : {}),
   };
 }
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import sharp from 'sharp';
-import type { DiffusionEngine, InitImageInput, PaintBatch, PaintRequest } from '../../diffusion-engine.js';
+import type { DiffusionEngine, InitImageInput, GenerateBatch, GenerateRequest } from '../../diffusion-engine.js';
 import { openEngine } from '../../open-engine.js';
 import { readInpaintInput } from '../../pictures/inpaint-input.js';
 import { KnownRegion } from './inpainting.js';
@@ -28,9 +28,9 @@ describe('inpainting', () => {
   });
   afterAll(() => engine.close());
 
-  const paint = async (initImage: InitImageInput, fields: Partial<PaintRequest> = {}, batch: Partial<PaintBatch> = {}): Promise<Uint8Array> => {
+  const generate = async (initImage: InitImageInput, fields: Partial<GenerateRequest> = {}, batch: Partial<GenerateBatch> = {}): Promise<Uint8Array> => {
     const requests = [{ requestId: 'r', prompt: 'a red apple', negativePrompt: '', seed: 1, images: 1, style: 'NONE', initImage, ...fields }];
-    for await (const update of engine.paint({ modelId: 'mosaic-3d', widthPx: 256, heightPx: 256, steps: 6, guidanceScale: 7, previewEverySteps: 0, requests, ...batch }, new AbortController().signal)) {
+    for await (const update of engine.generate({ modelId: 'mosaic-3d', widthPx: 256, heightPx: 256, steps: 6, guidanceScale: 7, previewEverySteps: 0, requests, ...batch }, new AbortController().signal)) {
       if (update.type === 'image') return update.image.bytes;
     }
     throw new Error('The engine ended without a picture');
@@ -53,7 +53,7 @@ describe('inpainting', () => {
   it('repaints what is white and leaves every other pixel as it was', async () => {
     const bytes = await speckled(256, 256);
     const mask = await picture(256, 256, '#000000', [white(100, 60, 120, 150)]);
-    const painted = await paint({ bytes, strength: 0, mask });
+    const painted = await generate({ bytes, strength: 0, mask });
     const { inBlack, whiteShare } = await changes(bytes, painted, (x, y) => x >= 100 && x < 220 && y >= 60 && y < 210, 256);
     expect(inBlack).toBe(0);
     expect(whiteShare).toBeGreaterThan(0.95);
@@ -62,14 +62,14 @@ describe('inpainting', () => {
   it('leaves pixels alone in formats that are no square, and behind the edges of a JPEG mask', async () => {
     const bytes = await speckled(384, 216);
     const mask = await sharp(await picture(192, 108, '#000000', [white(0, 0, 80, 108)])).jpeg({ quality: 60 }).toBuffer();
-    const painted = await paint({ bytes, strength: 0, mask }, {}, { widthPx: 384, heightPx: 216 });
+    const painted = await generate({ bytes, strength: 0, mask }, {}, { widthPx: 384, heightPx: 216 });
     expect((await changes(bytes, painted, (x) => x < 164, 384)).inBlack).toBe(0);
   });
 
   it('paints the thing where the mask is', async () => {
     const bytes = await picture(256, 256, '#d0d8e0');
     const mask = await picture(256, 256, '#000000', [white(16, 120, 110, 110)]);
-    const painted = await paint({ bytes, strength: 0, mask }, { prompt: 'a red apple' }, { steps: 12 });
+    const painted = await generate({ bytes, strength: 0, mask }, { prompt: 'a red apple' }, { steps: 12 });
     const { channels } = await sharp(await sharp(painted).extract({ left: 50, top: 150, width: 40, height: 50 }).png().toBuffer()).stats();
     expect(channels[0]!.mean).toBeGreaterThan(channels[1]!.mean + 40);
   });
@@ -77,7 +77,7 @@ describe('inpainting', () => {
   it('has a soft edge within what is repainted', async () => {
     const bytes = await picture(256, 256, '#ffffff');
     const mask = await picture(256, 256, '#000000', [white(64, 0, 192, 256)]);
-    const pixels = await pixelsOf(await paint({ bytes, strength: 0, mask }, { prompt: 'a dark cave at night' }));
+    const pixels = await pixelsOf(await generate({ bytes, strength: 0, mask }, { prompt: 'a dark cave at night' }));
     const column = (x: number) => Array.from({ length: 256 }, (_, y) => 255 - (pixels[3 * (y * 256 + x)] ?? 0)).reduce((sum, value) => sum + value, 0);
     expect(column(63)).toBe(0);
     expect(column(65)).toBeGreaterThan(0);
@@ -86,7 +86,7 @@ describe('inpainting', () => {
 
   it('paints around a picture that is placed in a larger one', async () => {
     const bytes = await speckled(128, 96);
-    const painted = await paint({ bytes, strength: 0, placement: { leftPx: 80, topPx: 100, widthPx: 128, heightPx: 96 } }, { prompt: 'a beach' });
+    const painted = await generate({ bytes, strength: 0, placement: { leftPx: 80, topPx: 100, widthPx: 128, heightPx: 96 } }, { prompt: 'a beach' });
     const inside = await sharp(painted).extract({ left: 80, top: 100, width: 128, height: 96 }).png().toBuffer();
     expect(Buffer.compare(await pixelsOf(inside), await pixelsOf(bytes))).toBe(0);
     const { entropy } = await sharp(await sharp(painted).extract({ left: 0, top: 0, width: 256, height: 90 }).png().toBuffer()).stats();
@@ -96,12 +96,12 @@ describe('inpainting', () => {
   it('paints the same bytes among batch-mates', async () => {
     const initImage = { bytes: await speckled(128, 128), strength: 0.3, mask: await picture(128, 128, '#000000', [white(30, 30, 60, 60)]) };
     const small = { widthPx: 128, heightPx: 128 };
-    const alone = await paint(initImage, {}, small);
+    const alone = await generate(initImage, {}, small);
     const requests = [
       { requestId: 'r', prompt: 'a red apple', negativePrompt: '', seed: 1, images: 1, style: 'NONE', initImage },
       { requestId: 'mate', prompt: 'a dog', negativePrompt: '', seed: 5, images: 1, style: 'NONE' },
     ];
-    expect(Buffer.compare(await paint(initImage, {}, { ...small, requests }), alone)).toBe(0);
+    expect(Buffer.compare(await generate(initImage, {}, { ...small, requests }), alone)).toBe(0);
   });
 });
 

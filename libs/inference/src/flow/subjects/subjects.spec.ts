@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import sharp from 'sharp';
-import type { DiffusionEngine, GuidanceInput, PaintBatch, PaintUpdate } from '../../diffusion-engine.js';
+import type { DiffusionEngine, GuidanceInput, GenerateBatch, GenerateUpdate } from '../../diffusion-engine.js';
 import { openEngine } from '../../open-engine.js';
 
 const drawn = (body: string) => sharp(Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100" width="300" height="300">${body}</svg>`)).png().toBuffer();
@@ -15,10 +15,10 @@ describe('a character', () => {
   });
   afterAll(() => engine.close());
 
-  const paint = async (prompt: string, guidance: readonly GuidanceInput[], batch: Partial<PaintBatch> = {}) => {
-    const updates: PaintUpdate[] = [];
+  const generate = async (prompt: string, guidance: readonly GuidanceInput[], batch: Partial<GenerateBatch> = {}) => {
+    const updates: GenerateUpdate[] = [];
     const requests = [{ requestId: 'r', prompt, negativePrompt: '', seed: 3, images: 1, style: 'NONE', guidance }];
-    for await (const update of engine.paint({ modelId: 'mosaic-3d', widthPx: 128, heightPx: 128, steps: 8, guidanceScale: 7, previewEverySteps: 0, requests, ...batch }, new AbortController().signal)) updates.push(update);
+    for await (const update of engine.generate({ modelId: 'mosaic-3d', widthPx: 128, heightPx: 128, steps: 8, guidanceScale: 7, previewEverySteps: 0, requests, ...batch }, new AbortController().signal)) updates.push(update);
     const image = updates.find((update) => update.type === 'image');
     return { bytes: image!.image.bytes, notices: updates.flatMap((update) => (update.type === 'notice' ? [update.notice.kind] : [])) };
   };
@@ -37,32 +37,32 @@ describe('a character', () => {
     ['the word in another number', 'a dog in the snow', { subject: 'dogs' }],
     ['a name that no bank knows', 'Zorblax in the snow', { subject: 'Zorblax' }],
   ])('stands for %s', async (_what, prompt, fields) => {
-    const { bytes, notices } = await paint(prompt, [await character(fields)]);
+    const { bytes, notices } = await generate(prompt, [await character(fields)]);
     expect(await magentaShare(bytes)).toBeGreaterThan(0.005);
     expect(notices).toEqual([]);
   });
 
   it('is added to a prompt that names no thing, and says so', async () => {
-    const { bytes, notices } = await paint('snow at night', [await character()]);
+    const { bytes, notices } = await generate('snow at night', [await character()]);
     expect(await magentaShare(bytes)).toBeGreaterThan(0.002);
     expect(notices).toEqual(['character_added']);
   });
 
   it('gives way to the thing itself as its strength falls', async () => {
     const shares: number[] = [];
-    for (const strength of [1, 0.5, 0]) shares.push(await magentaShare((await paint('a dog in the snow', [await character({ strength })])).bytes));
+    for (const strength of [1, 0.5, 0]) shares.push(await magentaShare((await generate('a dog in the snow', [await character({ strength })])).bytes));
     expect(shares[0]).toBeGreaterThan(shares[1]!);
     expect(shares[2]).toBe(0);
   });
 
   it('with strength 0 changes no byte', async () => {
-    const [without, zero] = [await paint('a dog in the snow', []), await paint('a dog in the snow', [await character({ strength: 0 })])];
+    const [without, zero] = [await generate('a dog in the snow', []), await generate('a dog in the snow', [await character({ strength: 0 })])];
     expect(Buffer.compare(without.bytes, zero.bytes)).toBe(0);
   });
 
   it('is the same wherever it stands in its picture, and however large', async () => {
     const moved = await character({ bytes: await creature('translate(30 28) scale(0.6)') });
-    const [a, b] = [await paint('a dog in the snow', [await character()]), await paint('a dog in the snow', [moved])];
+    const [a, b] = [await generate('a dog in the snow', [await character()]), await generate('a dog in the snow', [moved])];
     expect(Math.abs((await magentaShare(a.bytes)) - (await magentaShare(b.bytes)))).toBeLessThan(0.02);
   });
 
@@ -71,15 +71,15 @@ describe('a character', () => {
     ['a picture that is none', 'a dog', { bytes: Buffer.from('no picture') }, 'unreadable_guidance'],
     ['a strength out of range', 'a dog', { strength: 1.5 }, 'invalid_guidance_strength'],
   ])('is refused with %s', async (_what, prompt, fields, reason) => {
-    await expect(paint(prompt, [await character(fields)])).rejects.toMatchObject({ kind: 'InvalidArgument', reason, param: 'guidance' });
+    await expect(generate(prompt, [await character(fields)])).rejects.toMatchObject({ kind: 'InvalidArgument', reason, param: 'guidance' });
   });
 
   it('is refused when nothing of it is opaque', async () => {
-    await expect(paint('a dog', [await character({ bytes: await drawn('') })])).rejects.toMatchObject({ reason: 'empty_character' });
+    await expect(generate('a dog', [await character({ bytes: await drawn('') })])).rejects.toMatchObject({ reason: 'empty_character' });
   });
 
   it('is refused when there are six pictures', async () => {
     const one = await character();
-    await expect(paint('a dog', Array.from({ length: 6 }, () => one))).rejects.toMatchObject({ reason: 'too_many_guides' });
+    await expect(generate('a dog', Array.from({ length: 6 }, () => one))).rejects.toMatchObject({ reason: 'too_many_guides' });
   });
 });
