@@ -13,7 +13,7 @@ async function all(updates: AsyncIterable<GenerateUpdate>): Promise<GenerateUpda
 const imagesOf = (updates: readonly GenerateUpdate[], requestId = 'request-1') =>
   updates.flatMap((update) => (update.type === 'image' && update.requestId === requestId ? [Buffer.from(update.image.bytes).toString('base64')] : []));
 
-/** What every engine promises, whatever paints. */
+/** What every engine guarantees, whichever runtime it uses. */
 export function describeDiffusionEngineConformance(name: string, open: () => Promise<DiffusionEngine>): void {
   describe(`the diffusion engine "${name}"`, () => {
     const withEngine = async (use: (engine: DiffusionEngine, batch: (fields?: Partial<GenerateBatch>) => GenerateBatch) => Promise<void>) => {

@@ -9,9 +9,9 @@ export type InitImageInput = {
   readonly bytes: Uint8Array;
   /** 0 ignores it, 1 keeps it: the share of the noise schedule that is skipped. */
   readonly strength: number;
-  /** An encoded picture of the init image's proportions: white is repainted, black stays to the byte, grey is in between. Absent: all of it is painted. */
+  /** An encoded picture of the init image's proportions: white is inpainted, black stays to the byte, grey is in between. Absent: all of it is generated. */
   readonly mask?: Uint8Array;
-  /** Where the init image lies in the delivered picture; what it does not cover is painted. Absent: it fills the picture. */
+  /** Where the init image lies in the delivered picture; what it does not cover is generated. Absent: it fills the picture. */
   readonly placement?: Placement;
 };
 
@@ -43,7 +43,7 @@ export type GenerateRequest = {
   readonly requestId: string;
   readonly prompt: string;
   readonly negativePrompt: string;
-  /** Picture `i` of a request is painted from `seed + i`, whatever else is in the batch. */
+  /** Picture `i` of a request is generated from `seed + i`, whatever else is in the batch. */
   readonly seed: number;
   readonly images: number;
   /** Preset style, upper case; "NONE" for none. */
@@ -73,7 +73,7 @@ export type EncodedImage = { readonly widthPx: number; readonly heightPx: number
 /** Something the caller should know that is not an error, for example `unknown_word`. */
 export type EngineNotice = { readonly kind: string; readonly message: string };
 
-/** What painting consists of. An engine tells of those that it has, each when it is over; `load` only where a model was not in memory. */
+/** The phases of a generation. An engine reports those that it has, each when it has ended; `load` only if a model was not in memory. */
 export type GeneratePhase = 'load' | 'read_prompt' | 'conditioning' | 'denoise' | 'decode' | 'super_resolution' | 'encode';
 
 export type GenerateUpdate =
@@ -84,7 +84,7 @@ export type GenerateUpdate =
   | { readonly type: 'image'; readonly requestId: string; readonly index: number; readonly image: EncodedImage };
 
 /**
- * Paints. Never blocks the event loop of the caller. Deterministic: the same model version, request and seed give the same bytes, alone or in a batch.
+ * Generates pictures. Never blocks the event loop of the caller. Deterministic: the same model version, request and seed give the same bytes, alone or in a batch.
  */
 export abstract class DiffusionEngine {
   abstract describe(): Promise<EngineDescription>;

@@ -13,13 +13,13 @@ export type Subject = {
   readonly reference: Reference;
   /** Further pictures of the same subject. */
   readonly views: readonly Reference[];
-  /** The bank's picture of the word, and how little of it shines through a character; undefined when there is no such picture. */
+  /** The bank's picture of the word, and its share beside a character's; undefined when there is no such picture. */
   readonly bankPicture: { readonly reference: Reference; readonly share: number } | undefined;
 };
 export type PlacedSubject = Subject & { readonly box: Box | undefined; readonly pose: Pose };
 export type Conditions = Tensors & Record<'text' | 'references' | 'canvas', Tensors[string]>;
 
-type Given = { readonly caption: Caption; readonly negative: Caption; readonly subjects: readonly PlacedSubject[]; readonly guides: Guides; readonly window: Window; /** 1 without the unguided twin, else 2. */ readonly rows: number };
+type Given = { readonly caption: Caption; readonly negative: Caption; readonly subjects: readonly PlacedSubject[]; readonly guides: Guides; readonly window: Window; /** 1 without the unconditional branch, else 2. */ readonly rows: number };
 
 export async function subjectOf({ subject: { concept, colour, name }, character }: SubjectBinding, { language, concepts }: Model, styleVariant: string): Promise<Subject> {
   const pictures = language.looks[styleVariant]?.within ?? styleVariant;
@@ -35,7 +35,7 @@ function characterSubject({ references: [reference, ...views], strength }: Chara
   return { reference, views, bankPicture: ofBank && { reference: ofBank, share: 1 - strength } };
 }
 
-/** Once; and, where a character is followed in part only, once more with the bank's picture in its place: the conditions lie between the two. */
+/** Runs the graph once. If a character's strength is below 1 it runs again with the bank's picture in its place, and the result is interpolated between the two. */
 export async function condition(model: Model, sessions: Sessions, given: Given): Promise<Conditions> {
   const conditions = await run(model, sessions, given);
   const share = Math.max(0, ...given.subjects.map(({ bankPicture }) => bankPicture?.share ?? 0));
@@ -49,7 +49,7 @@ export async function condition(model: Model, sessions: Sessions, given: Given):
   return { text: between('text'), references: between('references'), canvas: between('canvas') };
 }
 
-/** Row 0 of each tensor is what was asked for; row 1, if there is one, is what guidance leads away from: the negative prompt, and no subject at all. */
+/** Row 0 of each tensor is what was asked for; row 1, if there is one, is the unconditional branch: the negative prompt, and no subject. */
 async function run(model: Model, sessions: Sessions, { caption, negative, subjects, guides, window, rows }: Given): Promise<Conditions> {
   const { manifest, concepts } = model;
   const sidePx = concepts.sidePx;
@@ -76,7 +76,7 @@ async function run(model: Model, sessions: Sessions, { caption, negative, subjec
     });
   });
   if (subjects.length === 0) {
-    // A scene alone: a transparent subject. With nothing at all in the slot, the model makes something up.
+    // A scene without subjects gets a transparent one: with an empty slot the model adds a subject of its own.
     places.set([manifest.nativeSidePx / 2, manifest.nativeSidePx / 2, manifest.box.emptySidePx]);
     dropped[0] = 0;
   }

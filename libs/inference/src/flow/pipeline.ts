@@ -22,7 +22,7 @@ export type Job = {
 
 type Piece = { readonly request: GenerateRequest; readonly index: number; readonly state: SamplingState; readonly inpaint: InpaintInput | undefined };
 
-/** Paints batches, one after the other, wherever it is called: see `onnx.worker.ts` for where that is. */
+/** Mosaic's pipeline: generates batches, one after the other, in the thread that calls it (`onnx.worker.ts`). */
 export class Pipeline {
   readonly #models: LoadedModels;
 
@@ -35,7 +35,7 @@ export class Pipeline {
 
   /**
    * Pictures of a batch go through the denoiser one by one, each step for all of them before the next: the graphs have a fixed shape (a picture and its
-   * unguided twin), so batch-mates cannot change a single bit of a picture, and progress is even.
+   * unconditional branch), so batch-mates cannot change a single bit of a picture, and progress is even.
    */
   async generate({ batch, askedMs, emit, isCancelled }: Job): Promise<void> {
     const modelsHeld = this.#models.size;
@@ -103,7 +103,7 @@ export class Pipeline {
   }
 }
 
-/** Tells how long a phase took, when it has not failed. */
+/** Reports how long a phase took, unless it failed. */
 async function phased<T>(emit: Job['emit'], phase: GeneratePhase, of: { requestId?: string; index?: number }, run: () => Promise<T>): Promise<T> {
   const startMs = spanTimeMs();
   const made = await run();

@@ -17,8 +17,8 @@ export function stepAfter(times: readonly number[], share: number): number {
 type Step = { readonly velocity: Float32Array; readonly length: number };
 
 /**
- * One step of the rectified flow (Liu et al. 2022, https://arxiv.org/abs/2209.03003), in place: Euler's, or Adams' and Bashforth's second, which leans on the
- * velocity before and needs half the steps at the same price.
+ * One step of the rectified flow (Liu et al. 2022, https://arxiv.org/abs/2209.03003), in place: Euler's, or Adams' and Bashforth's second, which extrapolates with the
+ * velocity before and needs half the steps at the same cost.
  */
 export function advance(latent: Float32Array, { velocity, length }: Step, before: Step | undefined): void {
   const lean = before ? (0.5 * length) / before.length : 0;

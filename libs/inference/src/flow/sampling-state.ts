@@ -23,9 +23,9 @@ import { blended, type Extent, tileOf, tileOffsets } from './tiles.js';
 const layoutStream = 1;
 const noiseStream = 2;
 const poseStream = 3;
-/** Width by height: nearer to a square nothing is gained by more than one. */
+/** Width by height: below this ratio one square is enough. */
 const wideFrom = 1.1;
-/** Less of a thing than this, native pixels, and a square does without it. */
+/** A square whose part of a thing is smaller than this, in native pixels, does not name it. */
 const visiblePxMin = 6;
 
 /** What an init image leaves as it is: its latent, and the noise from which it came back. */
@@ -33,11 +33,11 @@ type Kept = { readonly region: KnownRegion; readonly latent: Float32Array; reado
 export type LatentGuidance = LatentGuidanceSettings & { readonly content: LatentGuide | undefined; readonly style: LatentGuide | undefined; readonly noise: Float32Array };
 type Start = { readonly step: number; readonly latent: Float32Array; readonly kept: Kept | undefined };
 
-/** All that a picture is painted from, once it has been composed; `conditions` are what the conditioning graph answered. */
+/** All that a picture is generated from, once it has been composed; `conditions` are what the conditioning graph answered. */
 export type SamplingPlan = {
   readonly times: readonly number[];
   readonly isSecondOrder: boolean;
-  /** Undefined: without the unguided twin. */
+  /** Undefined: without the unconditional branch. */
   readonly guidance: number | undefined;
   readonly firstStep: number;
   readonly latent: Float32Array;
@@ -46,12 +46,12 @@ export type SamplingPlan = {
   readonly kept: KeptPlan | undefined;
   readonly latentGuidance: LatentGuidance | undefined;
 };
-/** A square of the picture, and what it is painted from. */
+/** A square of the picture, and what it is generated from. */
 export type Tile = { readonly left: number; readonly conditions: Conditions };
 /** What an init image leaves as it is, as tensors of the latent's shape; `inpainted` is 1 where it may change. */
 export type KeptPlan = { readonly inpainted: Float32Array; readonly latent: Float32Array; readonly noise: Float32Array };
 
-/** One picture while it is painted: its latent and all that stays the same over the steps. */
+/** One picture while it is generated: its latent and all that stays the same over the steps. */
 export class SamplingState {
   readonly window: Window;
   #estimate: Float32Array;
@@ -63,7 +63,7 @@ export class SamplingState {
     /** When each step begins, and the end. */
     private readonly times: readonly number[],
     private readonly isSecondOrder: boolean,
-    /** Undefined: the model was taught to do without the unguided twin. */
+    /** Undefined: a distilled model, which has no unconditional branch. */
     private readonly guidance: number | undefined,
     private readonly adapters: Tensors,
     private readonly extent: Extent,
@@ -113,7 +113,7 @@ export class SamplingState {
     return new SamplingState(model, sessions, times, sampler.order === 2, variant.distilled ? undefined : modelGuidance(manifest, batch.guidanceScale), adapters, extent, tiles, start.step, start.latent, start.kept, latentGuidance, format.window);
   }
 
-  /** For somebody else to paint it. */
+  /** For an engine that runs the steps elsewhere. */
   get plan(): SamplingPlan {
     const { times, isSecondOrder, guidance, firstStep, latent, extent, tiles, kept, latentGuidance } = this;
     return { times, isSecondOrder, guidance, firstStep, latent, extent, tiles, kept: kept && { inpainted: kept.region.inpainted(latent.length), latent: kept.latent, noise: kept.noise }, latentGuidance };
@@ -177,7 +177,7 @@ export class SamplingState {
   }
 }
 
-/** Wide pictures that nothing but words and characters guides are painted in several squares; what lies over a picture has its place in one. */
+/** Wide pictures are generated in several squares, unless an init image or a guide other than a character is given: those have their place in one square. */
 function formatOf({ tiles, nativeSidePx, latent }: Manifest, { widthPx, heightPx }: GenerateBatch, { initImage }: GenerateRequest, { edges, depth, content, style }: Guides, boxes: readonly Box[], references: readonly Reference[]): Format {
   const ratio = widthPx / heightPx;
   const isWide = tiles !== undefined && ratio >= wideFrom && ratio <= tiles.maxRatio;
@@ -185,7 +185,7 @@ function formatOf({ tiles, nativeSidePx, latent }: Manifest, { widthPx, heightPx
   return spreadToFormat(boxes, references, nativeSidePx, nativeSidePx / latent.sidePx, ratio);
 }
 
-/** Enough of a thing to be told in the square that begins at `left`. */
+/** Whether enough of a thing lies in the square that begins at `left` for the caption of that square to name it. */
 function isWithin({ box, reference: { aspectWidth } }: PlacedSubject, left: number, nativePx: number): boolean {
   if (!box) return true;
   const half = (box.side * aspectWidth) / 2;
@@ -206,7 +206,7 @@ async function startOf(model: Model, sessions: Sessions, { initImage }: Generate
   return { step, latent, kept: region && { region, latent: known, noise } };
 }
 
-/** What is to be repainted decides where the things go; else a guide that shows them; else the layout. */
+/** Things are placed by the region to inpaint; without one, by a guide that shows them; without either, by the layout. */
 function placedBy(region: KnownRegion | undefined, { place }: Guides, { boxes, window }: { boxes: Box[]; window: Window }, references: readonly Reference[], nativePx: number): Box[] {
   if (region) {
     const { rectangle, isSmall } = region.room();

@@ -29,7 +29,7 @@ export async function readScene(model: Model, variant: Variant, adapters: Tensor
   return { scene: { reading, bindings, guides, inpaint, variant, adapters }, notices: [...reading.notices, ...notices, ...withoutUnconditional(variant, request)] };
 }
 
-/** A distilled variant has nothing that a negative prompt could lead away from. */
+/** A distilled variant has no unconditional branch for a negative prompt to act on. */
 function withoutUnconditional({ distilled }: Variant, { negativePrompt }: GenerateRequest): EngineNotice[] {
   return distilled && negativePrompt !== '' ? [{ kind: 'negative_prompt_left_out', message: 'This model paints without a negative prompt; it was left out.' }] : [];
 }

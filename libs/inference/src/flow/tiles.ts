@@ -1,5 +1,5 @@
 /**
- * Pictures wider than a square are painted in overlapping squares, whose velocities are blended at every step (MultiDiffusion, Bar-Tal et al. 2023,
+ * Pictures wider than a square are generated in overlapping squares, whose velocities are blended at every step (MultiDiffusion, Bar-Tal et al. 2023,
  * https://arxiv.org/abs/2302.08113). A latent is `[channels, side, width]` in cells.
  */
 export type Extent = { readonly sideCells: number; readonly widthCells: number };
@@ -19,10 +19,10 @@ export function tileOf(latent: Float32Array, { sideCells, widthCells }: Extent, 
   return tile;
 }
 
-/** How much a column counts: most in the middle of its square, so that seams lie nowhere. */
+/** Weight of a column: largest in the middle of its square, so that no seam shows. */
 const weightOf = (column: number, sideCells: number): number => Math.min(column + 1, sideCells - column) ** 2;
 
-/** Weighted means of what the squares say, in double precision. */
+/** Weighted means of the squares' values, in double precision. */
 export function blended(tiles: readonly { readonly left: number; readonly values: Float64Array }[], { sideCells, widthCells }: Extent): Float64Array {
   const [first] = tiles;
   if (first && tiles.length === 1) return first.values;

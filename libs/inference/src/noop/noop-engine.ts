@@ -28,7 +28,7 @@ export class NoopEngine extends DiffusionEngine {
     };
     refuseIfCancelled();
     if (batch.requests.some(({ initImage, guidance = [] }) => initImage || guidance.length > 0)) {
-      // Loaded where it is needed: the codec of pictures takes its memory, and whoever only asks what can be painted needs none.
+      // Loaded where it is needed: the codec of pictures takes its memory, and whoever only asks what can be generated needs none.
       const { refuseUnreadable } = await import('./refuse-unreadable.js');
       await refuseUnreadable(batch);
     }

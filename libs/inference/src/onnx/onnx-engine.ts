@@ -9,7 +9,7 @@ import { refuseUnsupportedBatch } from '../supported-batch.js';
 import { fromFields } from './worker-errors.js';
 import type { FromWorker, ToWorker, WorkerSetup } from './worker-protocol.js';
 
-/** Callers queue jobs themselves; more than this many waiting here means that one of them does not. */
+/** Callers queue jobs themselves; more calls than this mean that one of them does not. */
 const openCallsMax = 64;
 /** A worker that is stuck in native code is left to die with the process after this long. */
 const closeDeadlineMs = 10_000;
@@ -18,7 +18,7 @@ const workerHeapMb = 512;
 
 type Call = { readonly push: (update: GenerateUpdate) => void; readonly settle: (error: Error | undefined) => void };
 
-/** Paints in one worker thread with onnxruntime; restarts it when it has died. */
+/** Generates in one worker thread with onnxruntime; restarts it when it has died. */
 export class OnnxEngine extends DiffusionEngine {
   readonly #calls = new Map<number, Call>();
   #worker: Worker | undefined;
@@ -127,7 +127,7 @@ export class OnnxEngine extends DiffusionEngine {
 
   #post(message: ToWorker): void {
     this.#worker ??= this.#start();
-    // An idle worker does not keep a process alive; one that paints does.
+    // An idle worker must not keep the process alive; a busy one must.
     this.#worker.ref();
     this.#worker.postMessage(message);
   }

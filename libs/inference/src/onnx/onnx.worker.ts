@@ -1,4 +1,4 @@
-/** The one thread that paints. Calls queue up here and run one after the other: two would only share the same cores. */
+/** The thread of the engine in process. Calls run one after the other: two at once would share the same cores. */
 import { parentPort, workerData } from 'node:worker_threads';
 import sharp from 'sharp';
 import type { GenerateUpdate } from '../diffusion-engine.js';

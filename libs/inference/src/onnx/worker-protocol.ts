@@ -4,7 +4,7 @@ import type { Manifest } from '@tessera/models/manifest.js';
 
 export type WorkerSetup = { readonly manifests: readonly Manifest[]; readonly threads: number };
 
-/** `cancelFlag` holds one Int32: anything but 0 stops the call at its next step, without a message that would wait behind the painting. */
+/** `cancelFlag` holds one Int32: anything but 0 stops the call at its next step, without a message that would wait behind the generation. */
 export type ToWorker =
   | { readonly type: 'generate'; readonly callId: number; /** When the caller asked, milliseconds since 1970: the thread may have to start first. */ readonly askedMs: number; readonly batch: GenerateBatch; readonly cancelFlag: SharedArrayBuffer }
   /** Answers with one image. */

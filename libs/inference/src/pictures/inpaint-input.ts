@@ -6,18 +6,18 @@ import { decodeInitImage, initPixelsMax } from './init-image.js';
 /** What JPEG does to black and white around an edge must not count as grey. */
 const blackUpTo = 32;
 const whiteFrom = 224;
-/** Width of the soft edge, in shares of the picture's longer side; it lies within the repainted part. */
+/** Width of the soft edge, in shares of the picture's longer side; it lies within the inpainted part. */
 const softEdgeShare = 1 / 48;
-/** A mask that was painted at another size may be off by a pixel's rounding. */
+/** A mask that was drawn at another size may differ by the rounding of a pixel. */
 const proportionTolerance = 0.02;
 
-/** A picture of which only a part is painted anew: inpainting, or outpainting where the picture ends. */
+/** A picture of which a part is kept: inpainting, or outpainting beyond its edges. */
 export type InpaintInput = {
   readonly widthPx: number;
   readonly heightPx: number;
   /** RGB. */
   readonly known: Uint8Array;
-  /** 0 stays, 255 is repainted. */
+  /** 0 stays, 255 is inpainted. */
   readonly mask: Uint8Array;
 };
 
@@ -42,7 +42,7 @@ export async function readInpaintInput({ bytes, mask, placement }: InitImageInpu
   return inpaint;
 }
 
-/** Edge pixels go on where the picture ends: the painter starts from them when the strength is above 0. */
+/** Edge pixels go on where the picture ends: generation starts from them when the strength is above 0. */
 async function extended(pixels: Buffer, { leftPx: left, topPx: top, widthPx, heightPx }: Placement, deliveredWidthPx: number, deliveredHeightPx: number): Promise<Uint8Array> {
   if (widthPx === deliveredWidthPx && heightPx === deliveredHeightPx) return pixels;
   const edges = { left, top, right: deliveredWidthPx - widthPx - left, bottom: deliveredHeightPx - heightPx - top };
@@ -63,7 +63,7 @@ async function readMask(bytes: Uint8Array, { widthPx, heightPx }: Placement, asp
   return data.map((level) => Math.round((255 * Math.min(Math.max(level - blackUpTo, 0), whiteFrom - blackUpTo)) / (whiteFrom - blackUpTo)));
 }
 
-/** Lays what was painted over what was there, RGB in place; where the mask is black, nothing changes. */
+/** Lays what was generated over what was there, RGB in place; where the mask is black, nothing changes. */
 export function keepKnown(generated: Uint8Array, inpaint: InpaintInput): void {
   const { known, mask, widthPx, heightPx } = inpaint;
   const softPx = Math.max(2, softEdgeShare * Math.max(widthPx, heightPx));

@@ -20,7 +20,7 @@ export type TrainingUpdate =
   | { readonly type: 'adapter'; readonly bytes: Uint8Array };
 
 /**
- * Teaches a model by an adapter. Never blocks the event loop of the caller.
+ * Trains an adapter for a model. Never blocks the event loop of the caller.
  * Aborting the signal stops at the next step with Cancelled; nothing of the training remains.
  */
 export abstract class AdapterTrainer {

@@ -19,7 +19,7 @@ import { floats, numbers, type Sessions, type Tensors } from '../flow/sessions.j
 
 const startStream = 11;
 const drawStream = 12;
-/** The rate rises over the first steps, while Adam knows little, and falls to a tenth in the end. */
+/** The rate rises over the first steps, while Adam's moments are inaccurate, and falls to a tenth in the end. */
 const warmUpSteps = 10;
 const lastRateShare = 0.1;
 /** Times are drawn as the model's own training drew them: sigmoid of this normal distribution. */
@@ -29,11 +29,11 @@ const timeDeviation = 1.1;
 const subjectFrom = 128;
 
 type TrainStep = NonNullable<Manifest['graphs']['trainStep']>;
-/** What a picture is to the graph: its latent, and what the words say about it. */
+/** A picture as the graph takes it: its latent, and the conditions from its prompt. */
 type TrainingExample = { readonly latent: Float32Array; readonly conditions: Conditions };
 type Matrix = { readonly name: string; readonly tensor: Tensor; readonly adam: Adam };
 
-/** Learns an adapter from pictures; runs wherever it is called, see `trainer.worker.ts` for where that is. */
+/** Trains an adapter, in the thread that calls it (`trainer.worker.ts`). */
 export async function trainAdapter(model: Model, variant: Variant, sessions: Sessions, request: TrainingRequest, emit: (update: TrainingUpdate) => void, isCancelled: () => boolean): Promise<void> {
   const { manifest } = model;
   const { trainStep } = manifest.graphs;

@@ -48,8 +48,8 @@ export function adaptersOf(family: DiffusersManifest, modelId: string): Generate
 }
 
 /**
- * What a picture of ours shows is decided here, by the very code that the engine in process runs: the prompt, where things stand, their poses, the noise.
- * Triton gets the tensors that come of it.
+ * Composes pictures of Mosaic's pipeline with the code that the engine in process runs: prompt, layout, poses, noise.
+ * Triton gets the resulting tensors.
  */
 export async function composeForFlow(client: TritonClient, models: LoadedModels, batch: GenerateBatch, signal: AbortSignal): Promise<Composition> {
   const { model, variant } = await models.of(batch.modelId);
@@ -75,7 +75,7 @@ export async function composeForFlow(client: TritonClient, models: LoadedModels,
 }
 
 async function composePicture(model: Model, tools: Tools, batch: GenerateBatch, request: GenerateRequest, scene: Scene, index: number): Promise<{ plan: object; named: Map<string, BundledTensor> }> {
-  // A character that is followed in part only lies between two conditions, which are mixed here.
+  // A character with a strength below 1 needs two sets of conditions, which are interpolated here.
   const isMixed = scene.bindings.some(({ character }) => character !== undefined && character.strength < 1);
   const later = isMixed ? undefined : new ConditionsLater(...tools);
   const state = await SamplingState.prepare(model, later ?? new RemoteSessions(...tools), batch, request, scene, index);

@@ -9,7 +9,7 @@ import type { TritonClient } from './triton-client.js';
 
 type Run = Sessions['run'];
 
-/** Small graphs that composing asks (where things stand, what a picture is as a latent) are answered by Triton at once. */
+/** Has Triton run the small graphs that composing needs: layout, encoder, matting. */
 export class RemoteSessions extends Sessions {
   constructor(
     private readonly client: TritonClient,
@@ -48,7 +48,7 @@ export class RemoteSessions extends Sessions {
   }
 }
 
-/** What the conditions are made from is written down for later, when Triton needs it: nobody here looks at the conditions themselves. */
+/** Records the inputs of the conditioning graph instead of running it: Triton runs it with the batch, and nothing in this process reads the conditions. */
 export class ConditionsLater extends RemoteSessions {
   /** One for each time that conditions were asked for, by the pipeline's own names. */
   readonly asked: Bundle[] = [];

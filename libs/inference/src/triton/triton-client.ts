@@ -11,7 +11,7 @@ import { packTensors, type Bundle } from './tensor-bundle.js';
 export const modelName = 'diffusion';
 /** Room for eight pictures of 1536 px, or their tensors, in one message. */
 const messageBytesMax = 64 * 1024 * 1024;
-/** The model says every five seconds that it lives; a Triton that is silent for so long has lost the request, whatever its health says. */
+/** The model sends `alive` every five seconds; after a silence of this length the request is lost, even if Triton reports healthy. */
 const silenceMsMax = 60_000;
 const answerWithinMs = 5_000;
 

@@ -14,7 +14,7 @@ import { RemoteSessions } from './remote-sessions.js';
 import { type Answer, TritonClient } from './triton-client.js';
 import { checkTriton, startsWithinMsDefault } from './triton-check.js';
 
-/** Callers queue jobs themselves; more than this many waiting here means that one of them does not. */
+/** Callers queue jobs themselves; more calls than this mean that one of them does not. */
 const openCallsMax = 64;
 /** Loading the weights of a large pipeline from a network disk. */
 const warmWithinMs = 15 * 60_000;
@@ -23,7 +23,7 @@ const warmWithinMs = 15 * 60_000;
 const cancellations = () =>
   (register.getSingleMetric('tessera_triton_cancellations_total') as Counter | undefined) ?? new Counter({ name: 'tessera_triton_cancellations_total', help: 'Batches that were cancelled while Triton painted them.' });
 
-/** Composes pictures here and has them painted by a Triton Inference Server, several batches side by side over one connection. */
+/** Composes pictures in this process and has a Triton Inference Server run the graphs, several batches in parallel over one connection. */
 export class TritonEngine extends DiffusionEngine {
   readonly #client: TritonClient;
   readonly #models: LoadedModels;
@@ -124,7 +124,7 @@ export class TritonEngine extends DiffusionEngine {
   }
 }
 
-/** What can be told of the phases in Triton from when its answers come: steps until the last one, then decoding (and enlarging) until the first picture. */
+/** Phases in Triton, measured by the arrival of its answers: steps until the last one, then decoding (and enlarging) until the first picture. */
 class AnswerPhases {
   readonly #sentMs = spanTimeMs();
   #lastMs = this.#sentMs;
@@ -146,7 +146,7 @@ class AnswerPhases {
   }
 }
 
-/** Triton answers pixels as they are painted; what they become as files is decided here, as for the engine in process. */
+/** Triton answers pixels as they are generated; what they become as files is decided here, as for the engine in process. */
 async function updateOf({ event, payload }: Answer, { pictures }: Composition, { widthPx, heightPx }: GenerateBatch): Promise<GenerateUpdate | undefined> {
   if (event.type === 'step') return { type: 'step', step: event.step, steps: event.steps };
   if (event.type !== 'preview' && event.type !== 'image') return undefined;

@@ -33,9 +33,9 @@ export type Guides = {
   readonly content: Guide | undefined;
   /** Squeezed for the conditioning graph, and whole. */
   readonly style: { readonly planes: Float32Array; readonly strength: number; readonly whole: Guide | undefined } | undefined;
-  /** A guide says how the things stand: the poses would contradict it. */
+  /** A guide determines how the things stand, so no poses are drawn. */
   readonly leads: boolean;
-  /** Where it shows them, as far as that can be told, in native pixels of the window. */
+  /** Where it shows them, if that can be determined, in native pixels of the window. */
   readonly place: Rectangle | undefined;
 };
 
@@ -53,7 +53,7 @@ export async function readGuides(guidance: readonly GuidanceInput[], manifest: M
   const style = guidance.find(({ kind, strength }) => kind === 'style' && strength > 0);
   const [edges, depth, content] = await Promise.all([read('edges'), read('depth'), read('content')]);
   const leading = [depth, edges, content].find((guide) => guide && guide.strength >= leadsFrom);
-  // Steering the latent draws things to where they are in the picture; what they look like there is still up to their poses.
+  // Latent guidance moves things to where they are in the picture; their poses are still drawn.
   const leads = leading !== undefined && !(leading === content && manifest.steering);
   return {
     edges,
@@ -171,7 +171,7 @@ function intoSquare(planes: Float32Array, { widthPx, heightPx }: Picture, native
   });
 }
 
-/** The pictures that steer the latent, at their places in the native square. */
+/** The pictures that guide the latent, at their places in the native square. */
 export async function latentGuidanceOf({ content, style }: Guides, manifest: Manifest, sessions: Sessions, window: Window): Promise<{ readonly content: LatentGuide | undefined; readonly style: LatentGuide | undefined }> {
   const inLatent = async (guide: Guide | undefined) => guide && { latent: await latentOf(guide, manifest, sessions, window), strength: guide.strength };
   return manifest.steering ? { content: await inLatent(content), style: await inLatent(style?.whole) } : { content: undefined, style: undefined };
@@ -179,7 +179,7 @@ export async function latentGuidanceOf({ content, style }: Guides, manifest: Man
 
 const latentOf = ({ picture }: Guide, manifest: Manifest, sessions: Sessions, window: Window) => encode(intoSquare(signed(picture.planes), picture, manifest.nativeSidePx, window, 'edge'), manifest, sessions);
 
-/** The guides as the conditioning graph takes them: the same pictures for every row, as strongly as the request says for what was asked and by `twinFollows` of that for its unguided twin. */
+/** The guides as the conditioning graph takes them: the same pictures for every row, as strongly as the request says for what was asked and by `twinFollows` of that for its unconditional branch. */
 export async function guideTensors(guides: Guides, manifest: Manifest, sessions: Sessions, window: Window, rows: number) {
   const { nativeSidePx: native, latent, styleSidePx } = manifest;
   const { edges, depth, content, style } = guides;
@@ -189,7 +189,7 @@ export async function guideTensors(guides: Guides, manifest: Manifest, sessions:
   if (depth) maps.set(intoSquare(depthOf(depth.picture), depth.picture, native, window, 'nothing'), area);
   const contentInput = content ? await latentOf(content, manifest, sessions, window) : new Float32Array(latent.channels * latent.sidePx ** 2);
   const styleInput = style?.planes ?? new Float32Array(3 * styleSidePx * styleSidePx);
-  // What the twin is given less of is overdone, as the caption is.
+  // A guide that is weaker in the unconditional branch is amplified by guidance, as the caption is.
   const strengths = (...given: number[]) => Float32Array.from({ length: rows * given.length }, (_, k) => (given[k % given.length] ?? 0) * (k < given.length ? 1 : manifest.guidance.twinFollows));
   return {
     guides: floats(repeated(maps, rows), rows, 2, native, native),

@@ -1,4 +1,4 @@
-/** A picture in the latent, `[channels, side, side]`, and how strongly it steers, 0 to 1. */
+/** A picture in the latent, `[channels, side, side]`, and how strongly it guides, 0 to 1. */
 export type LatentGuide = { readonly latent: Float32Array; readonly strength: number };
 
 /** How often a step's share would fit into the whole: what is done at every step must not add up to much more than was asked for. */
@@ -11,8 +11,8 @@ const shareOfStep = (strength: number, steps: number): number => 1 - (1 - streng
 export type LatentGuidanceSettings = { readonly contentUntil: number; readonly contentCells: number; readonly styleUntil: number };
 
 /**
- * Draws the coarse part of a latent towards another picture's, as noisy as it is at `time` (Choi et al. 2021, https://arxiv.org/abs/2108.02938, on a straight path): what is
- * where comes from the picture, details from the words. In place.
+ * Draws the coarse part of a latent towards another picture's, as noisy as it is at `time` (Choi et al. 2021, https://arxiv.org/abs/2108.02938, on a straight path): the
+ * arrangement comes from the picture, details from the words. In place.
  */
 export function guideContent(latent: Float32Array, { latent: wanted, strength }: LatentGuide, noise: Float32Array, time: number, steps: number, side: number, cells: number): void {
   const difference = latent.map((value, k) => time * (noise[k] ?? 0) + (1 - time) * (wanted[k] ?? 0) - value);
@@ -45,7 +45,7 @@ function blurred(planes: Float32Array, side: number, cells: number): Float32Arra
 
 /**
  * Gives each channel of the picture that a latent leads to another picture's mean and spread (Huang and Belongie 2017, https://arxiv.org/abs/1703.06868): colours and
- * contrast, nothing of what is where. In place.
+ * contrast, not the arrangement. In place.
  */
 export function guideStyle(latent: Float32Array, estimate: Float32Array, { latent: wanted, strength }: LatentGuide, time: number, steps: number, area: number): void {
   const share = shareOfStep(strength, steps);

@@ -3,9 +3,9 @@ export type Box = { readonly x: number; readonly y: number; readonly side: numbe
 export type Shape = { readonly aspectWidth: number; readonly aspectHeight: number };
 /** In native pixels. */
 export type Rectangle = { readonly left: number; readonly top: number; readonly width: number; readonly height: number };
-/** The part of what is painted that is delivered. */
+/** The part of what is generated that is delivered. */
 export type Window = Rectangle;
-/** In native pixels; what is painted is as high as the native square. */
+/** In native pixels; what is generated is as high as the native square. */
 export type Format = { readonly boxes: Box[]; readonly window: Window; readonly widthPx: number };
 
 /** Room between a thing and the edge of the picture, native pixels. */
@@ -31,7 +31,7 @@ export function spreadToFormat(boxes: readonly Box[], shapes: readonly Shape[], 
 }
 
 /**
- * The model paints squares; formats that are not painted in several are cut out of one. The boxes are known before painting, so they are moved and shrunk
+ * The model generates squares; formats that are not generated in several are cut out of one. The boxes are known before generation, so they are moved and shrunk
  * until the window holds them: nothing that was asked for is cut off.
  */
 export function fitToFormat(boxes: readonly Box[], shapes: readonly Shape[], nativePx: number, widthPx: number, heightPx: number): Format {

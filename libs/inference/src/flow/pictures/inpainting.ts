@@ -2,7 +2,7 @@ import { squarePlanes } from './native-square.js';
 import type { InpaintInput } from '../../pictures/inpaint-input.js';
 import { type Rectangle, type Window } from '../layout/layout.js';
 
-/** A cell of the latent is painted when at least this share of it is white: what hangs over is put back in pixels. */
+/** A cell of the latent is generated when at least this share of it is white; the excess is put back in pixels. */
 const inpaintedCellShare = 1 / 16;
 /** A square counts as free when this share of it is white: room for a thing in a mask that was drawn by hand. */
 const freeSquareShare = 0.9;
@@ -13,14 +13,14 @@ const roomStepPx = 2;
 /** A mask this near to all edges of the picture goes around what stays. */
 const edgePx = 4;
 
-/** What stays of a picture while the rest is painted, in the latent's own cells. */
+/** What stays of a picture while the rest is generated, in the latent's own cells. */
 export class KnownRegion {
   private constructor(
-    /** Row-major, one value for each native pixel: true is painted. */
+    /** Row-major, one value for each native pixel: true is generated. */
     private readonly isInpainted: readonly boolean[],
     private readonly nativePx: number,
     private readonly window: Window,
-    /** One for each cell: true is painted. */
+    /** One for each cell: true is generated. */
     private readonly inpaintedCells: readonly boolean[],
     /** `[3, side, side]` in -1..1: for the encoder. */
     readonly picture: Float32Array,
@@ -48,14 +48,14 @@ export class KnownRegion {
     for (let k = 0; k < latent.length; k += 1) if (!this.inpaintedCells[k % cells]) latent[k] = time * (noise[k] ?? 0) + (1 - time) * (known[k] ?? 0);
   }
 
-  /** 1 where a latent of that length is painted. */
+  /** 1 where a latent of that length is generated. */
   inpainted(length: number): Float32Array {
     return Float32Array.from({ length }, (_, k) => Number(this.inpaintedCells[k % this.inpaintedCells.length]));
   }
 
   /**
    * Where the prompt's things go: the largest free square. Where only a frame is free, they are taken to be in the picture that it goes around. `isSmall`: less
-   * than half of the picture is painted, so that the thing that was asked for is what the place is for, and fills it.
+   * than half of the picture is generated, so that the thing that was asked for is what the place is for, and fills it.
    */
   room(): { readonly rectangle: Rectangle; readonly isSmall: boolean } {
     const { left, top, width, height } = this.window;

@@ -33,7 +33,7 @@ export function cut(picture: Planes, window: Window, nativePx: number): Planes {
 
 /** Enlarges, cuts to the window and enlarges on: the second pass costs by the area, so it gets only what is delivered. */
 export async function enlarge(picture: Planes, window: Window, { widthPx, heightPx }: { widthPx: number; heightPx: number }, manifest: Manifest, sessions: Sessions): Promise<Planes> {
-  // A picture painted in several squares has that much more to begin with.
+  // A picture generated in several squares has that much more to begin with.
   const squares = picture.widthPx / picture.heightPx;
   const [first, ...others] = manifest.superResolution.filter(({ aboveSidePx }) => Math.max(widthPx, heightPx) > aboveSidePx * squares);
   const pass = async (planes: Planes, { file, input, output, factor }: Manifest['superResolution'][number]): Promise<Planes> => {

@@ -2,7 +2,7 @@ import type { InpaintInput } from '../../pictures/inpaint-input.js';
 
 /** Cells along the longer side: tones differ slowly. */
 const gridCells = 64;
-/** A larger difference is not one of tone: the model has painted something else there. */
+/** A larger difference is not one of tone: the model has generated something else there. */
 const toneDifferenceMax = 28;
 /** Enough for a membrane over the whole grid to settle where it shows: near its edge. */
 const relaxationRounds = 160;
@@ -10,7 +10,7 @@ const relaxationRounds = 160;
 const overRelaxation = 1.7;
 
 /**
- * Decoding and enlarging shift tones a little, which shows as an outline around what was repainted. How much they do is known where the picture stays; a membrane
+ * Decoding and enlarging shift tones a little, which shows as an outline around what was inpainted. How much they do is known where the picture stays; a membrane
  * over the rest (Perez et al. 2003, Poisson image editing) carries it there. RGB, in place.
  */
 export function matchTone(generated: Uint8Array, inpaint: InpaintInput): void {

@@ -38,7 +38,7 @@ export const languageSchema = z.strictObject({
   plainColours: words,
   /** Caption of a plain background; `{colour}` is replaced. */
   plainScene: z.string().includes('{colour}'),
-  /** Painted when a prompt names nothing that the model knows. */
+  /** Generated when a prompt names nothing that the model knows. */
   defaultScene: z.string(),
   /** `lights` are the scenes (`isLight`) whose captions may follow this one's. */
   scenes: z.record(z.string(), z.strictObject({ caption: z.string(), isLight: z.boolean().default(false), lights: z.array(z.string()).default([]), words })),

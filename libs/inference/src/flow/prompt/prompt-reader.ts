@@ -3,7 +3,7 @@ import type { Language, Meaning, Relation } from './language.js';
 import { type Lexicon, naming, type Words } from './lexicon.js';
 import { phrasesOf, type Phrase } from './phrases.js';
 
-/** A thing to paint: a concept of the bank, or a name that the request explains, and what the prompt says about it. */
+/** A thing that the prompt names: a concept of the bank, or a name that the request explains, with its attributes. */
 export type PromptSubject = { readonly concept: number | undefined; readonly name: string; readonly colour: string | undefined; readonly size: string | undefined };
 
 export type Reading = {

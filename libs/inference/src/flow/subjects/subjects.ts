@@ -22,7 +22,7 @@ export type Character = {
   readonly subject: string;
   /** The first shows it; the others are further views of the same. */
   readonly references: readonly Reference[];
-  /** Below 1, the bank's picture of the word shines through. */
+  /** Below 1, the bank's picture of the word has a share. */
   readonly strength: number;
 };
 
@@ -40,10 +40,10 @@ export async function readCharacters(guidance: readonly GuidanceInput[], model: 
   return [...bySubject].map(([subject, character]) => ({ subject, ...character }));
 }
 
-/** A subject and, where the request brings one along, who plays it. */
+/** A subject of the prompt, and the character of the request that stands for it, if there is one. */
 export type SubjectBinding = { readonly subject: PromptSubject; readonly character: Character | undefined };
 
-/** Gives every character its part. Names that the prompt gave were read as things; else the word decides, else the first thing that is free. */
+/** Assigns every character to a subject of the prompt: by its name, else by its concept; one without a name gets the first subject that is free. */
 export function bindCharacters(reading: Reading, characters: readonly Character[], model: Model): { readonly bindings: readonly SubjectBinding[]; readonly notices: readonly EngineNotice[] } {
   const bindings: { subject: PromptSubject; character: Character | undefined }[] = reading.subjects.map((subject) => ({ subject, character: undefined }));
   const notices: EngineNotice[] = [];
@@ -79,7 +79,7 @@ async function readCutOut(input: GuidanceInput, model: Model, sessions: Sessions
     .raw()
     .toBuffer();
   const longer = Math.max(bounds.width, bounds.height);
-  // A mirrored logo, or a scar on the wrong cheek, would be somebody else's.
+  // Mirroring would change what a character is: letters, logos, asymmetric features.
   return { planes: referencePlanes(square, sidePx), aspectWidth: bounds.width / longer, aspectHeight: bounds.height / longer, floats: false, canMirror: false };
 }
 

@@ -1,4 +1,4 @@
-"""Pictures that steer the latent on its way, as libs/inference/src/flow/guidance/latent-guidance.ts explains them."""
+"""Latent guidance, as libs/inference/src/flow/guidance/latent-guidance.ts explains it."""
 
 import numpy as np
 

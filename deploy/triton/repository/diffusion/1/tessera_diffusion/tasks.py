@@ -20,13 +20,13 @@ CONTRACT = 1
 WAIT_S = 0.1
 
 
-class Studio:
+class Tasks:
     def __init__(self, models_folder: str, device: str, threads: int, paintings_at_once: int, pipelines_kept: int):
         self.families = Families(models_folder)
         self.graphs = Graphs(device, threads)
         self.pipelines = Pipelines(device, threads, pipelines_kept)
         self.device = device
-        self.easels = threading.BoundedSemaphore(paintings_at_once)
+        self.permits = threading.BoundedSemaphore(paintings_at_once)
         self.is_stopping = threading.Event()
 
     def stop(self) -> None:
@@ -50,13 +50,13 @@ class Studio:
             graph = family.manifest["graphs"][task["graph"]]
             emit({"type": "tensors"}, pack(self.graphs.run(family.file(graph["file"]), graph, tensors)))
             return
-        with self._easel(refuse_if_cancelled):
+        with self._permit(refuse_if_cancelled):
             if kind == "warm":
                 self._warm(family, task)
             elif family.manifest["pipeline"] == "diffusers":
-                self.pipelines.paint(family, task, emit, refuse_if_cancelled)
+                self.pipelines.generate(family, task, emit, refuse_if_cancelled)
             else:
-                flow.paint(family, self.graphs, task, tensors, emit, refuse_if_cancelled)
+                flow.generate(family, self.graphs, task, tensors, emit, refuse_if_cancelled)
 
     def describe(self) -> dict:
         families = [{"family": each.name, "version": each.manifest["version"], "pipeline": each.manifest["pipeline"]} for each in self.families.list()]
@@ -69,12 +69,12 @@ class Studio:
             flow.warm(family, self.graphs)
 
     @contextmanager
-    def _easel(self, refuse_if_cancelled: Callable[[], None]) -> Iterator[None]:
-        """One at a time for each place, and who waits may still be cancelled."""
-        while not self.easels.acquire(timeout=WAIT_S):
+    def _permit(self, refuse_if_cancelled: Callable[[], None]) -> Iterator[None]:
+        """At most `paintings_at_once` tasks use the device; one that waits may be cancelled."""
+        while not self.permits.acquire(timeout=WAIT_S):
             refuse_if_cancelled()
         try:
             refuse_if_cancelled()
             yield
         finally:
-            self.easels.release()
+            self.permits.release()
