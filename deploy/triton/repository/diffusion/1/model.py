@@ -41,7 +41,7 @@ class TritonPythonModel:
         self.open: set[Answers] = set()
         self.lock = threading.Lock()
         self.is_over = threading.Event()
-        threading.Thread(target=self._tell_alive, daemon=True, name="alive").start()
+        threading.Thread(target=self._report_alive, daemon=True, name="alive").start()
 
     def execute(self, requests):
         """Answers come from threads, so that the next request is taken while this one runs. Inputs lie in shared memory that is gone when this returns: they are copied."""
@@ -65,14 +65,14 @@ class TritonPythonModel:
             self.tasks.serve(task, unpack(block), answers.emit, answers.is_cancelled)
         except Refusal as raised:
             refusal = raised
-        except Exception as error:  # whatever it was, the caller must hear that it is over
+        except Exception as error:  # whatever it was, the request must be ended
             pb.Logger.log_error(f"{task.get('task')} of {task.get('family')} failed: {type(error).__name__}: {error}")
             refusal = refused("Internal", "painting_failed", "The picture could not be painted; Triton's log says why.")
         with self.lock:
             self.open.discard(answers)
         answers.end(refusal)
 
-    def _tell_alive(self):
+    def _report_alive(self):
         while not self.is_over.wait(ALIVE_EVERY_S):
             with self.lock:
                 waiting = list(self.open)
