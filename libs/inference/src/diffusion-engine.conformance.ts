@@ -56,7 +56,7 @@ export function describeDiffusionEngineConformance(name: string, open: () => Pro
         expect(previews).toEqual([2]);
       }));
 
-    it('paints the same bytes for a seed, alone or among batch-mates', () =>
+    it('generates the same bytes for a seed, alone or among batch-mates', () =>
       withEngine(async (engine, batch) => {
         const alone = imagesOf(await all(engine.generate(batch({ requests: [request({ seed: 8 })] }), never)));
         const mates = [request({ requestId: 'mate', prompt: 'two dogs in the snow', seed: 99, images: 2 }), request({ images: 2 })];
@@ -69,13 +69,13 @@ export function describeDiffusionEngineConformance(name: string, open: () => Pro
       withEngine(async (engine, batch) => {
         const controller = new AbortController();
         const seen: string[] = [];
-        const painting = (async () => {
+        const running = (async () => {
           for await (const update of engine.generate(batch({ steps: 60 }), controller.signal)) {
             seen.push(update.type);
             if (update.type === 'step') controller.abort();
           }
         })();
-        await expect(painting).rejects.toMatchObject({ kind: 'Cancelled' });
+        await expect(running).rejects.toMatchObject({ kind: 'Cancelled' });
         expect(seen).not.toContain('image');
       }));
 
@@ -84,7 +84,7 @@ export function describeDiffusionEngineConformance(name: string, open: () => Pro
         await expect(all(engine.generate(batch(), AbortSignal.abort()))).rejects.toMatchObject({ kind: 'Cancelled' });
       }));
 
-    it('paints on after a caller has stopped listening', () =>
+    it('generates on after a caller has stopped listening', () =>
       withEngine(async (engine, batch) => {
         for await (const update of engine.generate(batch({ steps: 60 }), never)) if (update.type === 'step') break;
         expect(imagesOf(await all(engine.generate(batch(), never)))).toHaveLength(1);
@@ -139,7 +139,7 @@ export function describeDiffusionEngineConformance(name: string, open: () => Pro
       }),
     );
 
-    it('refuses a picture that is placed over everything, with nothing left to paint', () =>
+    it('refuses a picture that is placed over everything, with nothing left to generate', () =>
       withEngine(async (engine, batch) => {
         const requests = [request({ initImage: { bytes: await square(128, '#808080'), strength: 0, placement: { leftPx: 0, topPx: 0, widthPx: 128, heightPx: 128 } } })];
         await expect(all(engine.generate(batch({ requests }), never))).rejects.toMatchObject({ reason: 'nothing_to_repaint' });

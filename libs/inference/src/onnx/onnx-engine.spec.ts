@@ -35,12 +35,12 @@ const sha = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('he
 const meanOf = async (bytes: Uint8Array) => (await sharp(bytes).stats()).channels.map(({ mean }) => mean) as [number, number, number];
 
 describe('OnnxEngine', () => {
-  it('paints the same bytes with one thread and with two', async () => {
+  it('generates the same bytes with one thread and with two', async () => {
     const [one, two] = [await generateWith(1, {}, { widthPx: 256, heightPx: 256 }), await generateWith(2, {}, { widthPx: 256, heightPx: 256 })];
     expect(sha(one.bytes)).toBe(sha(two.bytes));
   });
 
-  it('paints what was asked: a red heart on blue is red in the middle and blue at the edge', async () => {
+  it('generates what was asked: a red heart on blue is red in the middle and blue at the edge', async () => {
     const { bytes } = await generateWith(1, { prompt: 'a big red heart on a blue background' }, { steps: 12 });
     const area = async (left: number, top: number) => meanOf(await sharp(bytes).extract({ left, top, width: 12, height: 12 }).png().toBuffer());
     const [middleRed, , middleBlue] = await area(58, 58);
@@ -54,7 +54,7 @@ describe('OnnxEngine', () => {
     expect(await sharp(bytes).metadata()).toMatchObject({ width: widthPx, height: heightPx, format: 'png' });
   });
 
-  it('paints a wide picture in one piece: a thing stands in it once, and the sky is as light on the left as on the right', async () => {
+  it('generates a wide picture in one piece: a thing stands in it once, and the sky is as light on the left as on the right', async () => {
     const { bytes } = await generateWith(1, { prompt: 'a red heart in the sky' }, { widthPx: 512, heightPx: 288, steps: 12 });
     const rednessOf = async (left: number, width: number) => {
       const [red, , blue] = await meanOf(await sharp(bytes).extract({ left, top: 0, width, height: 288 }).png().toBuffer());
@@ -72,8 +72,8 @@ describe('OnnxEngine', () => {
 
   it('starts from an init image, and keeps it when the strength is one', async () => {
     const bytes = await sharp({ create: { width: 300, height: 200, channels: 3, background: '#30a040' } }).jpeg().toBuffer();
-    const painted = await generateWith(1, { initImage: { bytes, strength: 1 } });
-    const [red, green, blue] = await meanOf(painted.bytes);
+    const generated = await generateWith(1, { initImage: { bytes, strength: 1 } });
+    const [red, green, blue] = await meanOf(generated.bytes);
     expect(green).toBeGreaterThan(red + 40);
     expect(green).toBeGreaterThan(blue + 40);
   });
@@ -90,11 +90,11 @@ describe('OnnxEngine', () => {
     expect(sha(plain.bytes)).not.toBe(sha(away.bytes));
   });
 
-  it('reports words it could not paint', async () => {
+  it('reports words it could not generate', async () => {
     expect((await generateWith(1, { prompt: 'a zeppelin, a dog, a cat, a cow and a pig' })).notices).toEqual(['unknown_word', 'concept_left_out']);
   });
 
-  it('fails what it was painting when its thread dies, and paints on with a new one', async () => {
+  it('fails what it was generating when its thread dies, and generates on with a new one', async () => {
     const folder = await mkdtemp(path.join(tmpdir(), 'inference-'));
     const died = path.join(folder, 'died');
     const mortal = path.join(folder, 'mortal.worker.mjs');

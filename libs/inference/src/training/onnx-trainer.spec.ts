@@ -29,7 +29,7 @@ const train = async (asked: TrainingRequest, signal = new AbortController().sign
 };
 
 describe('training', () => {
-  it('learns a thing from three pictures: the loss falls, and the word is painted as they show it', async () => {
+  it('learns a thing from three pictures: the loss falls, and the word is generated as they show it', async () => {
     const { losses, adapter } = await train(await request({ steps: 50, rank: 8 }));
     const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
     expect(losses).toHaveLength(50);

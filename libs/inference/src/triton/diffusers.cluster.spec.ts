@@ -35,9 +35,9 @@ describe('diffusers pipelines of random weights in Triton', () => {
     await fs.rm(modelsDir, { recursive: true, force: true });
   });
 
-  async function generate(painted: GenerateBatch, signal = never): Promise<GenerateUpdate[]> {
+  async function generate(asked: GenerateBatch, signal = never): Promise<GenerateUpdate[]> {
     const updates: GenerateUpdate[] = [];
-    for await (const update of engine.generate(painted, signal)) updates.push(update);
+    for await (const update of engine.generate(asked, signal)) updates.push(update);
     return updates;
   }
   const imagesOf = (updates: readonly GenerateUpdate[]) => updates.flatMap((update) => (update.type === 'image' ? [Buffer.from(update.image.bytes).toString('base64')] : []));
@@ -52,7 +52,7 @@ describe('diffusers pipelines of random weights in Triton', () => {
       expect(new Set(imagesOf(updates)).size).toBe(2);
     }, paintedWithinMs);
 
-    it('paints with a LoRA when its variant names one, and without it again afterwards', async () => {
+    it('generates with a LoRA when its variant names one, and without it again afterwards', async () => {
       const [before, loud, after] = [imagesOf(await generate(batch(modelId))), imagesOf(await generate(batch(`${modelId}-loud`))), imagesOf(await generate(batch(modelId)))];
       expect(loud).toHaveLength(2);
       expect(loud[0]).not.toBe(before[0]);
@@ -60,13 +60,13 @@ describe('diffusers pipelines of random weights in Triton', () => {
     }, paintedWithinMs);
   });
 
-  it('paints the same bytes for a seed, alone or among batch-mates', async () => {
+  it('generates the same bytes for a seed, alone or among batch-mates', async () => {
     const alone = imagesOf(await generate(batch('sdxl-tiny', { requests: [{ ...request, seed: 8, images: 1 }] })));
     const together = imagesOf(await generate(batch('sdxl-tiny', { requests: [{ ...request, requestId: 'mate', prompt: 'two dogs' }, request] })));
     expect(together[3]).toBe(alone[0]);
   }, paintedWithinMs);
 
-  it('stops at the next step when the signal is aborted, and paints on', async () => {
+  it('stops at the next step when the signal is aborted, and generates on', async () => {
     const controller = new AbortController();
     const cancelled = (async () => {
       for await (const update of engine.generate(batch('flux-tiny', { steps: 60 }), controller.signal)) if (update.type === 'step') controller.abort();

@@ -49,7 +49,7 @@ describe('Triton as an engine', () => {
 
   describeDiffusionEngineConformance('triton', open);
 
-  const painted = async () => (await sharp({ create: { width: 160, height: 100, channels: 3, background: '#c63' } }).png().toBuffer());
+  const generated = async () => (await sharp({ create: { width: 160, height: 100, channels: 3, background: '#c63' } }).png().toBuffer());
   const cutOut = async () => {
     const disc = Buffer.from('<svg width="90" height="90"><circle cx="45" cy="45" r="36" fill="#2a7"/></svg>');
     return sharp(disc).png().toBuffer();
@@ -61,11 +61,11 @@ describe('Triton as an engine', () => {
 
   it.each([
     ['from a prompt', async () => ({})],
-    ['from another picture', async () => ({ initImage: { bytes: await painted(), strength: 0.4 } })],
-    ['into a part of another picture', async () => ({ initImage: { bytes: await painted(), strength: 0.2, mask: await half() } })],
-    ['steered by the arrangement and the style of pictures', async () => ({ guidance: [{ kind: 'content' as const, bytes: await half(), strength: 0.7 }, { kind: 'style' as const, bytes: await painted(), strength: 0.8 }] })],
+    ['from another picture', async () => ({ initImage: { bytes: await generated(), strength: 0.4 } })],
+    ['into a part of another picture', async () => ({ initImage: { bytes: await generated(), strength: 0.2, mask: await half() } })],
+    ['guided by the arrangement and the style of pictures', async () => ({ guidance: [{ kind: 'content' as const, bytes: await half(), strength: 0.7 }, { kind: 'style' as const, bytes: await generated(), strength: 0.8 }] })],
     ['with a character, followed in part only', async () => ({ guidance: [{ kind: 'character' as const, bytes: await cutOut(), strength: 0.6, subject: 'cat' }] })],
-  ])('paints the pictures that the engine in process paints: %s', async (_what, more) => {
+  ])('generates the pictures that the engine in process generates: %s', async (_what, more) => {
     const inProcess = await openEngine({ engine: 'onnx', threads: 2, logger });
     try {
       const asked = batch({ requests: [{ ...batch().requests[0]!, ...(await more()) }] });
@@ -98,9 +98,9 @@ describe('Triton as an engine', () => {
     }
   });
 
-  it('paints several batches side by side over one connection', async () => {
-    const painted = await Promise.all([1, 2, 3].map((seed) => all(engine.generate(batch({ requests: [{ ...batch().requests[0]!, seed, images: 1 }] }), never))));
-    expect(painted.map((updates) => updates.filter(({ type }) => type === 'image').length)).toEqual([1, 1, 1]);
+  it('generates several batches side by side over one connection', async () => {
+    const generated = await Promise.all([1, 2, 3].map((seed) => all(engine.generate(batch({ requests: [{ ...batch().requests[0]!, seed, images: 1 }] }), never))));
+    expect(generated.map((updates) => updates.filter(({ type }) => type === 'image').length)).toEqual([1, 1, 1]);
   });
 
   describe('says what to do', () => {
@@ -130,11 +130,11 @@ describe('Triton as an engine', () => {
     });
   });
 
-  it('fails what is in flight when Triton is killed, and paints again when it is back', async () => {
-    const painting = (async () => {
+  it('fails what is in flight when Triton is killed, and generates again when it is back', async () => {
+    const running = (async () => {
       for await (const update of engine.generate(batch({ steps: 60 }), never)) if (update.type === 'step' && update.step === 2) await triton.kill();
     })();
-    await expect(painting).rejects.toMatchObject({ kind: 'Unavailable', reason: 'engine_unavailable' });
+    await expect(running).rejects.toMatchObject({ kind: 'Unavailable', reason: 'engine_unavailable' });
     await expect(all(engine.generate(batch(), never))).rejects.toMatchObject({ kind: 'Unavailable', reason: 'engine_unavailable' });
     await triton.restart();
     await engine.warm('mosaic-3d');

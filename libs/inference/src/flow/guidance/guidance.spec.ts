@@ -89,8 +89,8 @@ describe('pictures that guide', () => {
   const beforeAWall = () => drawn('<rect width="128" height="128" fill="#e8e0d0"/><rect y="96" width="128" height="32" fill="#907050"/><circle cx="64" cy="64" r="40" fill="#10b020"/><circle cx="64" cy="64" r="18" fill="#e010c0"/>');
 
   it('cut a character out that stands before something', async () => {
-    const painted = await generateWith(engine, [{ kind: 'character', bytes: await beforeAWall(), strength: 1 }], { prompt: 'a dog in the snow' }, { steps: 8 });
-    const pixels = await sharp(painted).removeAlpha().raw().toBuffer();
+    const generated = await generateWith(engine, [{ kind: 'character', bytes: await beforeAWall(), strength: 1 }], { prompt: 'a dog in the snow' }, { steps: 8 });
+    const pixels = await sharp(generated).removeAlpha().raw().toBuffer();
     const green = pixels.filter((value, at) => at % 3 === 1 && value > 90 && (pixels[at - 1] ?? 0) < 0.6 * value && (pixels[at + 1] ?? 0) < 0.6 * value).length;
     expect(green).toBeGreaterThan(400);
   });

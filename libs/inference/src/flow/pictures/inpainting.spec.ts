@@ -53,8 +53,8 @@ describe('inpainting', () => {
   it('repaints what is white and leaves every other pixel as it was', async () => {
     const bytes = await speckled(256, 256);
     const mask = await picture(256, 256, '#000000', [white(100, 60, 120, 150)]);
-    const painted = await generate({ bytes, strength: 0, mask });
-    const { inBlack, whiteShare } = await changes(bytes, painted, (x, y) => x >= 100 && x < 220 && y >= 60 && y < 210, 256);
+    const generated = await generate({ bytes, strength: 0, mask });
+    const { inBlack, whiteShare } = await changes(bytes, generated, (x, y) => x >= 100 && x < 220 && y >= 60 && y < 210, 256);
     expect(inBlack).toBe(0);
     expect(whiteShare).toBeGreaterThan(0.95);
   });
@@ -62,19 +62,19 @@ describe('inpainting', () => {
   it('leaves pixels alone in formats that are no square, and behind the edges of a JPEG mask', async () => {
     const bytes = await speckled(384, 216);
     const mask = await sharp(await picture(192, 108, '#000000', [white(0, 0, 80, 108)])).jpeg({ quality: 60 }).toBuffer();
-    const painted = await generate({ bytes, strength: 0, mask }, {}, { widthPx: 384, heightPx: 216 });
-    expect((await changes(bytes, painted, (x) => x < 164, 384)).inBlack).toBe(0);
+    const generated = await generate({ bytes, strength: 0, mask }, {}, { widthPx: 384, heightPx: 216 });
+    expect((await changes(bytes, generated, (x) => x < 164, 384)).inBlack).toBe(0);
   });
 
-  it('paints the thing where the mask is', async () => {
+  it('generates the thing where the mask is', async () => {
     const bytes = await picture(256, 256, '#d0d8e0');
     const mask = await picture(256, 256, '#000000', [white(16, 120, 110, 110)]);
-    const painted = await generate({ bytes, strength: 0, mask }, { prompt: 'a red apple' }, { steps: 12 });
-    const { channels } = await sharp(await sharp(painted).extract({ left: 50, top: 150, width: 40, height: 50 }).png().toBuffer()).stats();
+    const generated = await generate({ bytes, strength: 0, mask }, { prompt: 'a red apple' }, { steps: 12 });
+    const { channels } = await sharp(await sharp(generated).extract({ left: 50, top: 150, width: 40, height: 50 }).png().toBuffer()).stats();
     expect(channels[0]!.mean).toBeGreaterThan(channels[1]!.mean + 40);
   });
 
-  it('has a soft edge within what is repainted', async () => {
+  it('has a soft edge within what is inpainted', async () => {
     const bytes = await picture(256, 256, '#ffffff');
     const mask = await picture(256, 256, '#000000', [white(64, 0, 192, 256)]);
     const pixels = await pixelsOf(await generate({ bytes, strength: 0, mask }, { prompt: 'a dark cave at night' }));
@@ -84,16 +84,16 @@ describe('inpainting', () => {
     expect(column(65)).toBeLessThan(column(72));
   });
 
-  it('paints around a picture that is placed in a larger one', async () => {
+  it('generates around a picture that is placed in a larger one', async () => {
     const bytes = await speckled(128, 96);
-    const painted = await generate({ bytes, strength: 0, placement: { leftPx: 80, topPx: 100, widthPx: 128, heightPx: 96 } }, { prompt: 'a beach' });
-    const inside = await sharp(painted).extract({ left: 80, top: 100, width: 128, height: 96 }).png().toBuffer();
+    const generated = await generate({ bytes, strength: 0, placement: { leftPx: 80, topPx: 100, widthPx: 128, heightPx: 96 } }, { prompt: 'a beach' });
+    const inside = await sharp(generated).extract({ left: 80, top: 100, width: 128, height: 96 }).png().toBuffer();
     expect(Buffer.compare(await pixelsOf(inside), await pixelsOf(bytes))).toBe(0);
-    const { entropy } = await sharp(await sharp(painted).extract({ left: 0, top: 0, width: 256, height: 90 }).png().toBuffer()).stats();
+    const { entropy } = await sharp(await sharp(generated).extract({ left: 0, top: 0, width: 256, height: 90 }).png().toBuffer()).stats();
     expect(entropy).toBeGreaterThan(1);
   });
 
-  it('paints the same bytes among batch-mates', async () => {
+  it('generates the same bytes among batch-mates', async () => {
     const initImage = { bytes: await speckled(128, 128), strength: 0.3, mask: await picture(128, 128, '#000000', [white(30, 30, 60, 60)]) };
     const small = { widthPx: 128, heightPx: 128 };
     const alone = await generate(initImage, {}, small);

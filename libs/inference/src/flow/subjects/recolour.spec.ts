@@ -8,12 +8,12 @@ const thing = (body: number[], outline: number[]) => Uint8Array.from([...Array.f
 const pixel = (rgba: Uint8Array, index: number) => [...rgba.subarray(index * 4, index * 4 + 4)];
 
 describe('recolouring', () => {
-  it('paints the ruling hue and leaves the outline and the alpha alone', () => {
-    const painted = recolour(thing([220, 40, 40, 200], [30, 30, 30, 255]), blue);
-    const [r = 0, g = 0, b = 0, alpha] = pixel(painted, 0);
+  it('recolours the ruling hue and leaves the outline and the alpha alone', () => {
+    const recoloured = recolour(thing([220, 40, 40, 200], [30, 30, 30, 255]), blue);
+    const [r = 0, g = 0, b = 0, alpha] = pixel(recoloured, 0);
     expect(b).toBeGreaterThan(Math.max(r, g) + 60);
     expect(alpha).toBe(200);
-    expect(pixel(painted, 9)).toEqual([30, 30, 30, 255]);
+    expect(pixel(recoloured, 9)).toEqual([30, 30, 30, 255]);
   });
 
   it('leaves a thing alone that has the colour already', () => {
@@ -21,7 +21,7 @@ describe('recolouring', () => {
     expect(recolour(rose, red)).toEqual(rose);
   });
 
-  it('paints a grey thing by its greys', () => {
+  it('recolours a grey thing by its greys', () => {
     const [r = 0, , b = 0] = pixel(recolour(thing([160, 160, 160, 255], [160, 160, 160, 255]), blue), 0);
     expect(b).toBeGreaterThan(r + 40);
   });
