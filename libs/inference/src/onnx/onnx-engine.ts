@@ -148,7 +148,7 @@ export class OnnxEngine extends DiffusionEngine {
 
   #receive(message: FromWorker): void {
     const call = this.#calls.get(message.callId);
-    if (message.type === 'failed' && message.detail !== undefined) this.logger.error({ detail: message.detail }, 'painting failed');
+    if (message.type === 'failed' && message.detail !== undefined) this.logger.error({ detail: message.detail }, 'generation failed');
     if (message.type === 'update') call?.push(message.update);
     else call?.settle(message.type === 'failed' ? fromFields(message.error) : undefined);
   }
