@@ -17,7 +17,7 @@ const batch = (modelId: string, fields: Partial<GenerateBatch> = {}): GenerateBa
 /** Loading torch for the first time takes minutes on a busy machine. */
 const startsWithinMs = 10 * 60_000;
 /** One pipeline stays loaded, so a test may load another first. */
-const paintedWithinMs = 5 * 60_000;
+const generatedWithinMs = 5 * 60_000;
 
 describe('diffusers pipelines of random weights in Triton', () => {
   let modelsDir: string;
@@ -50,21 +50,21 @@ describe('diffusers pipelines of random weights in Triton', () => {
       const images = updates.filter((update) => update.type === 'image');
       for (const { image } of images) expect(await sharp(image.bytes).metadata()).toMatchObject({ format: 'png', width: 128, height: 96 });
       expect(new Set(imagesOf(updates)).size).toBe(2);
-    }, paintedWithinMs);
+    }, generatedWithinMs);
 
     it('generates with a LoRA when its variant names one, and without it again afterwards', async () => {
       const [before, loud, after] = [imagesOf(await generate(batch(modelId))), imagesOf(await generate(batch(`${modelId}-loud`))), imagesOf(await generate(batch(modelId)))];
       expect(loud).toHaveLength(2);
       expect(loud[0]).not.toBe(before[0]);
       expect(after).toEqual(before);
-    }, paintedWithinMs);
+    }, generatedWithinMs);
   });
 
   it('generates the same bytes for a seed, alone or among batch-mates', async () => {
     const alone = imagesOf(await generate(batch('sdxl-tiny', { requests: [{ ...request, seed: 8, images: 1 }] })));
     const together = imagesOf(await generate(batch('sdxl-tiny', { requests: [{ ...request, requestId: 'mate', prompt: 'two dogs' }, request] })));
     expect(together[3]).toBe(alone[0]);
-  }, paintedWithinMs);
+  }, generatedWithinMs);
 
   it('stops at the next step when the signal is aborted, and generates on', async () => {
     const controller = new AbortController();
@@ -73,10 +73,10 @@ describe('diffusers pipelines of random weights in Triton', () => {
     })();
     await expect(cancelled).rejects.toMatchObject({ kind: 'Cancelled' });
     expect(imagesOf(await generate(batch('flux-tiny')))).toHaveLength(2);
-  }, paintedWithinMs);
+  }, generatedWithinMs);
 
   it('refuses a LoRA file that is not there, and says which', async () => {
     await fs.rm(path.join(modelsDir, 'sdxl-tiny', 'adapters', 'loud.safetensors'));
     await expect(generate(batch('sdxl-tiny-loud'))).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'unknown_adapter', message: expect.stringContaining('loud.safetensors') });
-  }, paintedWithinMs);
+  }, generatedWithinMs);
 });

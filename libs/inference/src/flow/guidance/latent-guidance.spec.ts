@@ -8,7 +8,7 @@ const random = (stream: number) => new Random(1, stream).normals(2 * area);
 const mean = (values: ArrayLike<number>) => Array.from(values).reduce((sum, value) => sum + value, 0) / values.length;
 const deviation = (values: ArrayLike<number>) => Math.sqrt(mean(Array.from(values, (value) => (value - mean(values)) ** 2)));
 
-describe('steering a latent', () => {
+describe('latent guidance', () => {
   it('by content replaces its coarse part and keeps its details', () => {
     const [latent, wanted, noise] = [random(1), new Float32Array(2 * area).fill(3), random(2)];
     const before = latent.slice();

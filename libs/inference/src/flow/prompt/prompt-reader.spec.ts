@@ -66,7 +66,7 @@ describe('a prompt', () => {
     expect({ things: reading.things, caption: reading.caption, notices: reading.notices }).toEqual({ things, caption, notices });
   });
 
-  it('chooses the look that it asks for', () => {
+  it('chooses the style variant that it asks for', () => {
     expect(read('flat illustration of a fox').look).toBe('flat');
     expect(read('a fox').look).toBe('3d');
     expect(read('a fox in dramatic light').look).toBe('cinematic');
