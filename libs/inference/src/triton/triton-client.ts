@@ -2,6 +2,7 @@ import { create, fromBinary, toBinary, type DescMessage, type DescMethodUnary, t
 import { Client, credentials, Metadata, status, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
 import { GRPCInferenceService, ModelInferRequestSchema, ModelStreamInferResponseSchema, type ModelInferResponse, type ModelInferRequest, type ModelStreamInferResponse } from '@tessera/contracts/inference/grpc_service_pb.js';
 import { cancelled, internal, TesseraError, unavailable, type ErrorKind } from '@tessera/platform/errors.js';
+import { traceHeaders } from '@tessera/platform/telemetry/propagation.js';
 import { startSpan } from '@tessera/platform/telemetry/span.js';
 import { currentTraceparent } from '@tessera/platform/trace.js';
 import { engineEvent, type EngineEvent, type Task } from './contract.js';
@@ -124,7 +125,7 @@ class Silence {
 /** Triton's own spans (`--trace-config mode=opentelemetry`) continue the job's trace. */
 function traced(traceparent: string | undefined): Metadata {
   const metadata = new Metadata();
-  if (traceparent) metadata.set('traceparent', traceparent);
+  for (const [name, value] of Object.entries(traceHeaders(traceparent))) metadata.set(name, value);
   return metadata;
 }
 
