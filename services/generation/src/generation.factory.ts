@@ -137,6 +137,10 @@ class DirectRpc extends Rpc {
     for await (const reply of Symbol.asyncIterator in replies ? replies : iterate(replies)) yield sent(method.output, reply);
   }
 
+  clientStream(): Promise<never> {
+    throw new Error('nobody streams to it');
+  }
+
   async close(): Promise<void> {}
 
   #invoke(method: DescMethodUnary | DescMethodServerStreaming, request: unknown, signal?: AbortSignal): unknown {
