@@ -35,7 +35,7 @@ export function describeRpcConformance(name: string, open: () => Promise<{ rpc: 
 
     it('brings a refusal back with its kind, reason, sentence, parameter and retry time', async () => {
       const error = await failure(billing.getAccount({ accountId: 'refused' }));
-      expect(error).toMatchObject({ kind: 'ResourceExhausted', reason: 'too_busy', message: 'Come back später.', param: 'größe', retryAfterMs: 1500, retryable: true });
+      expect(error).toMatchObject({ kind: 'ResourceExhausted', reason: 'engine_busy', message: 'Come back später.', param: 'größe', retryAfterMs: 1500, retryable: true });
     });
 
     it('hides what an unexpected exception says', async () => {
@@ -74,7 +74,7 @@ export function describeRpcConformance(name: string, open: () => Promise<{ rpc: 
         for await (const message of billing.audit({ accountId: 'refused' })) received.push(message);
       })());
       expect(received).toHaveLength(2);
-      expect(error).toMatchObject({ kind: 'FailedPrecondition', reason: 'enough' });
+      expect(error).toMatchObject({ kind: 'FailedPrecondition', reason: 'job_ended' });
     });
 
     it('tells the handler when the reader of a stream goes away', async () => {

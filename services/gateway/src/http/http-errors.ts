@@ -5,7 +5,8 @@ import { LOGGER } from '@tessera/platform/tokens.js';
 import { RpcErrorFilter } from '@tessera/rpc/rpc-error.filter.js';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { refusals } from '../metrics.js';
-import { leonardoBody, openAiBody, refusalOf } from './error-bodies.js';
+import { leonardoBody, openAiBody, refusalOf, retryHeaders } from './error-bodies.js';
+import { paramInRest } from './rest-params.js';
 import { requestIdOf } from './request.js';
 
 /** Everything that goes wrong over HTTP, routing and body parsing included, becomes one typed JSON body: never a stack trace, never someone else's words about our insides. */
@@ -32,10 +33,11 @@ export class HttpErrors implements ExceptionFilter {
       return;
     }
     const requestId = requestIdOf(request);
-    const refusal = refusalOf(this.#expected(error, requestId));
+    const refusal = refusalOf(this.#expected(error, requestId), (param) => paramInRest(param, request));
     refusals.inc({ type: refusal.type });
     if (refusal.retryAfterMs !== undefined) reply.header('retry-after', String(Math.max(1, Math.ceil(refusal.retryAfterMs / 1000))));
     if (refusal.status === 401) reply.header('www-authenticate', 'Bearer');
+    reply.headers(retryHeaders(request.url, refusal));
     const body = request.url.startsWith('/v1/') ? openAiBody(refusal) : leonardoBody(refusal, requestId);
     reply.status(refusal.status).header('x-request-id', requestId).header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(body));
   }
