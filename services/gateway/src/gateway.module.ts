@@ -11,6 +11,7 @@ import { DeadLetterBox } from './dead-letters.js';
 import { EconomyGrpcController } from './economy.grpc.controller.js';
 import { Economy } from './economy.js';
 import { Generations } from './generations.js';
+import { paramInGrpc } from './grpc-params.js';
 import { AccountController } from './http/account.controller.js';
 import { CatalogueController } from './http/catalogue.controller.js';
 import { configureHttp } from './http/configure-http.js';
@@ -69,4 +70,4 @@ import { WebhooksGrpcController } from './webhooks.grpc.controller.js';
 })
 export class GatewayModule {}
 
-export const gateway: ServiceDefinition = { name: 'gateway', module: GatewayModule, contracts: [], publicContracts: [TesseraService, EconomyService, WebhookService], uses: ['cache'], configureHttp };
+export const gateway: ServiceDefinition = { name: 'gateway', module: GatewayModule, contracts: [], publicContracts: [TesseraService, EconomyService, WebhookService], publicParam: paramInGrpc, uses: ['cache'], configureHttp };

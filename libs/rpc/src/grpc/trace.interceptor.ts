@@ -18,18 +18,21 @@ export class TraceInterceptor implements NestInterceptor {
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     if (context.getType() !== 'rpc') return next.handle();
-    const sent = context.getArgByIndex<Metadata | undefined>(1)?.get?.('traceparent')[0]?.toString();
+    const metadata = context.getArgByIndex<Metadata | undefined>(1);
+    const sent = metadata?.get?.('traceparent')[0]?.toString();
     const given = isTraceparent(sent) ? sent : undefined;
-    if (isTracing()) return this.#recorded(context, next, given);
+    if (isTracing()) return this.#recorded(context, next, metadata, given);
     if (given === undefined) return next.handle();
     return new Observable((subscriber) => withTraceparent(given, () => next.handle().subscribe(subscriber)));
   }
 
-  #recorded(context: ExecutionContext, next: CallHandler, given: string | undefined): Observable<unknown> {
+  #recorded(context: ExecutionContext, next: CallHandler, metadata: Metadata | undefined, given: string | undefined): Observable<unknown> {
     const { service, rpc } = this.#callOf(context.getHandler());
     const parent = given ?? currentTraceparent();
     return new Observable((subscriber) => {
       const span = startSpan(callName(service, rpc), { kind: 'server', parent, mayBeRoot: this.publicServices.has(service), attributes: callAttributes(service, rpc) });
+      // Whoever answers the call names its trace.
+      if (given === undefined && span.traceparent !== undefined) metadata?.set('traceparent', span.traceparent);
       const handling = withTraceparent(span.traceparent ?? parent, () =>
         next.handle().subscribe({
           next: (reply) => subscriber.next(reply),
