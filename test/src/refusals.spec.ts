@@ -2,7 +2,7 @@ import { create, fromBinary } from '@bufbuild/protobuf';
 import { anyUnpack } from '@bufbuild/protobuf/wkt';
 import { credentials, makeGenericClientConstructor, Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '@tessera/contracts/google/rpc/error_details_pb.js';
+import { BadRequestSchema, ErrorInfoSchema } from '@tessera/contracts/google/rpc/error_details_pb.js';
 import { StatusSchema } from '@tessera/contracts/google/rpc/status_pb.js';
 import { EconomyService } from '@tessera/contracts/tessera/gateway/v1/economy_pb.js';
 import { TesseraService } from '@tessera/contracts/tessera/gateway/v1/gateway_pb.js';
@@ -14,21 +14,19 @@ import { apiKey, newDataDir, profiles, removeDataDir, type Running } from './pro
 const generations = '/api/rest/v1/generations';
 const nobodys = '0199aaaa-0000-7000-8000-000000000000';
 
-type Told = { readonly code: number; readonly reason: string; readonly type: string; readonly param: string; readonly fields: string[]; readonly retryMs: number | undefined; readonly requestId: string; readonly infoRequestId: string };
+type Told = { readonly code: number; readonly reason: string; readonly type: string; readonly param: string; readonly fields: string[]; readonly requestId: string; readonly infoRequestId: string };
 
 /** What a client of any language reads out of a refusal. */
 function told({ code, metadata }: ServiceError): Told {
   const { details } = fromBinary(StatusSchema, metadata.get('grpc-status-details-bin')[0] as Uint8Array);
   const info = details.map((detail) => anyUnpack(detail, ErrorInfoSchema)).find(Boolean) ?? create(ErrorInfoSchema);
   const request = details.map((detail) => anyUnpack(detail, BadRequestSchema)).find(Boolean);
-  const delay = details.map((detail) => anyUnpack(detail, RetryInfoSchema)).find(Boolean)?.retryDelay;
   return {
     code,
     reason: info.reason,
     type: info.metadata['type'] ?? '',
     param: info.metadata['param'] ?? '',
     fields: request?.fieldViolations.map(({ field }) => field) ?? [],
-    retryMs: delay && Number(delay.seconds) * 1000 + delay.nanos / 1_000_000,
     requestId: String(metadata.get('x-request-id')[0]),
     infoRequestId: info.metadata['request_id'] ?? '',
   };
