@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { BillingService } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import { TesseraError } from '@tessera/platform/errors.js';
-import { newTraceparent, withTraceparent } from '@tessera/platform/trace.js';
+import { newTraceparent, traceIdOf, withTraceparent } from '@tessera/platform/trace.js';
 import { seen } from './fixtures/echo.controller.js';
 import type { Rpc, RpcClient } from './rpc.js';
 
@@ -42,6 +42,12 @@ export function describeRpcConformance(name: string, open: () => Promise<{ rpc: 
       const error = await failure(billing.getAccount({ accountId: 'broken' }));
       expect(error).toMatchObject({ kind: 'Internal', reason: 'internal' });
       expect(error.message).not.toContain('secret');
+    });
+
+    it('names an unexpected failure by the trace of the call', async () => {
+      const traceparent = newTraceparent();
+      const error = await failure(withTraceparent(traceparent, () => billing.getAccount({ accountId: 'broken' })));
+      expect(error.message).toContain(traceIdOf(traceparent));
     });
 
     it('fails a call that outlives its deadline, and tells the handler', async () => {
