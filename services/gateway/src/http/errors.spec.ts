@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { JobState } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import { deadlineExceeded, refusal, type Reason } from '@tessera/platform/errors.js';
 import { openGateway, type OpenGateway } from '../gateway.fixture.js';
@@ -9,10 +9,18 @@ const uuid = '0199aaaa-0000-7000-8000-000000000000';
 
 describe('refusals', () => {
   let gateway: OpenGateway;
-  beforeEach(async () => {
+  beforeAll(async () => {
     gateway = await openGateway();
   });
-  afterEach(() => gateway.close());
+  afterAll(() => gateway.close());
+  afterEach(() => {
+    const { services } = gateway;
+    services.refusal = undefined;
+    services.endsAtOnce = true;
+    services.jobs.clear();
+    // The method of the class again.
+    delete (services as { unary?: unknown }).unary;
+  });
 
   const post = async (path: string, body: object, headers: Record<string, string> = {}) => {
     const answer = await gateway.fetch(path, { method: 'POST', body: JSON.stringify(body), headers });
