@@ -13,7 +13,7 @@ export class AccountIds {
   async *named(accountId: string): AsyncIterable<string> {
     if (accountId !== '') {
       checkAccountId(accountId);
-      if (!(await this.isKnown(accountId))) throw unknownAccount(accountId);
+      if (!(await this.isKnown(accountId))) throw unknownAccount();
       yield accountId;
       const credits = ledgerIdOf(accountId, 'credits');
       if (!isCreditsAccount(accountId) && (await this.isKnown(credits))) yield credits;

@@ -95,7 +95,7 @@ export class AccountStore {
       await this.load(lane);
       return lane.summary;
     });
-    if (!loaded) throw unknownAccount(accountId);
+    if (!loaded) throw unknownAccount();
     return loaded;
   }
 
@@ -217,7 +217,7 @@ export class AccountStore {
   }
 
   private async carryOut(account: Account, command: Command, made: Making, isRepeat: boolean): Promise<Entry> {
-    if (account.sequence === 0 && command.kind !== 'open') throw unknownAccount(account.accountId);
+    if (account.sequence === 0 && command.kind !== 'open') throw unknownAccount();
     const earlier = earlierEffect(command, await this.pastOf(account, command, made, isRepeat));
     if (earlier) return earlier;
     const entry = telling(account, made.told, () => append(account, decide(account, command)));

@@ -73,7 +73,7 @@ export function earlierEffect(command: Command, { opening, closing }: Past): Ent
   if (command.kind === 'settle' || command.kind === 'release') return closing ? repeatedClosing(command, closing) : overtakenBy(command, opening);
   if (!opening || command.kind === 'open' || command.kind === 'reverse') return opening;
   if (command.kind !== 'reserve') {
-    if (!isRepeat(command, opening)) throw operationIdReused(command.operationId);
+    if (!isRepeat(command, opening)) throw operationIdReused();
     return opening;
   }
   if (opening.kind !== 'hold' || closing?.kind === 'release') throw jobClosed(command.jobId);

@@ -53,7 +53,7 @@ export class Statements implements OnModuleDestroy {
     } finally {
       closed?.forget();
     }
-    if (!bill) throw unknownBill(jobId);
+    if (!bill) throw unknownBill();
     const { totals, frozenTokens } = await this.store.summary(ledgerId);
     return { bill, balanceTokens: totals.balance - frozenTokens };
   }
