@@ -1,6 +1,10 @@
 import { Module } from '@nestjs/common';
 import { BillingService } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import { EconomyService } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
+import { AccountService } from '@tessera/contracts/tessera/billing/v1/accounts_pb.js';
+import { CatalogueService } from '@tessera/contracts/tessera/billing/v1/catalogue_pb.js';
+import { PaymentService } from '@tessera/contracts/tessera/billing/v1/payments_pb.js';
+import { ReconciliationService } from '@tessera/contracts/tessera/billing/v1/reconciliation_pb.js';
+import { ReportService } from '@tessera/contracts/tessera/billing/v1/reports_pb.js';
 import type { ServiceDefinition } from '@tessera/host/service-definition.js';
 import { Config } from '@tessera/platform/config.js';
 import { AcceptedPictures } from './reports/accepted-pictures.js';
@@ -10,12 +14,14 @@ import { AccountStore } from './ledger/store/account.store.js';
 import { Accounts } from './accounts/accounts.js';
 import { Audit } from './audit/audit.js';
 import { BillingController } from './holds/billing.controller.js';
-import { Books } from './reports/books.js';
+import { LedgerReports } from './reports/ledger-reports.js';
 import { CatalogueController } from './catalogue/catalogue.controller.js';
 import { PriceList } from './catalogue/catalogue.js';
 import { DeletedJobs } from './audit/deleted-jobs.js';
 import { DueWork } from './accounts/due-work.js';
-import { EconomyController } from './accounts/economy.controller.js';
+import { AccountsController } from './accounts/accounts.controller.js';
+import { AuditController } from './audit/audit.controller.js';
+import { ReportsController } from './reports/reports.controller.js';
 import { History } from './reports/history.js';
 import { JobWallets } from './holds/job-wallets.js';
 import { PaymentsController } from './payments/payments.controller.js';
@@ -35,7 +41,7 @@ import { UsageReports } from './reports/usage-reports.js';
 const providersOf = ({ stripeWebhookSecrets }: Config): PaymentProvider[] => (stripeWebhookSecrets.length === 0 ? [] : [new StripePayments(stripeWebhookSecrets)]);
 
 @Module({
-  controllers: [BillingController, EconomyController, PaymentsController, CatalogueController],
+  controllers: [BillingController, AccountsController, ReportsController, CatalogueController, PaymentsController, AuditController],
   providers: [
     { provide: PriceList, inject: [Config], useFactory: ({ catalogueFile }: Config) => PriceList.open(catalogueFile) },
     AccountDocuments,
@@ -45,7 +51,7 @@ const providersOf = ({ stripeWebhookSecrets }: Config): PaymentProvider[] => (st
     Reservations,
     Statements,
     History,
-    Books,
+    LedgerReports,
     AcceptedPictures,
     UsageReports,
     PlanList,
@@ -63,4 +69,4 @@ const providersOf = ({ stripeWebhookSecrets }: Config): PaymentProvider[] => (st
 })
 export class BillingModule {}
 
-export const billing: ServiceDefinition = { name: 'billing', module: BillingModule, contracts: [BillingService, EconomyService], uses: [] };
+export const billing: ServiceDefinition = { name: 'billing', module: BillingModule, contracts: [BillingService, AccountService, ReportService, CatalogueService, PaymentService, ReconciliationService], uses: [] };

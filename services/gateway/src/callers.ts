@@ -1,9 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Cache } from '@tessera/cache/cache.js';
-import { BillingService } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import { Clock } from '@tessera/platform/clock.js';
+import { AccountPlans } from '@tessera/plans/account-plans.js';
+import { requireAllowed } from '@tessera/plans/gate.js';
 import { isUuid } from '@tessera/platform/ids.js';
-import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { invalidField, memberKey, missingKey, ownerOnly, readOnlyKey, tooManyRequests } from './errors.js';
 import { Installation } from './installation.js';
 import { Keys, type Caller } from './keys.js';
@@ -11,29 +10,19 @@ import { Keys, type Caller } from './keys.js';
 /** What is left of the caller's minute. */
 export type Allowance = { readonly limit: number; readonly remaining: number; readonly resetMs: number };
 
-/** A changed plan is felt after this long. */
-const limitsKeptMs = 10_000;
-/** Accounts that call within the same ten seconds; beyond it the oldest is asked for again. */
-const limitsKeptMax = 10_000;
 const windowMs = 60_000;
 /** Longer than any key: what is longer is not hashed. */
 const authorizationCharsMax = 512;
 
-/** Lets a request in, or says why not: key, then the plan's requests per minute. */
+/** Lets a request in, or says why not: key, then whether the plan includes the API, then its requests per minute. */
 @Injectable()
 export class Callers {
-  readonly #billing: RpcClient<typeof BillingService>;
-  readonly #limits = new Map<string, { perMinute: number; untilMs: number }>();
-
   constructor(
     private readonly keys: Keys,
     private readonly cache: Cache,
-    private readonly clock: Clock,
     private readonly installation: Installation,
-    rpc: Rpc,
-  ) {
-    this.#billing = rpc.client(BillingService);
-  }
+    private readonly plans: AccountPlans,
+  ) {}
 
   /** `Bearer <key>` in any case, or the bare key as some clients send it. */
   authenticate(authorization: string | undefined): Promise<Caller> {
@@ -42,9 +31,11 @@ export class Callers {
     return this.keys.verify(key);
   }
 
-  /** Counts one request; absent when the plan has no limit. */
+  /** Counts one request; absent when the plan has no limit. FailedPrecondition `plan_forbids_api`. */
   async admit(caller: Caller): Promise<Allowance | undefined> {
-    const limit = await this.#requestsPerMinute(caller.accountId);
+    const allowances = await this.plans.of(caller.accountId);
+    requireAllowed(allowances, 'api', { isOwner: caller.isOperator === true || caller.accountId === this.installation.ownerAccountId });
+    const limit = allowances.requestsPerMinute;
     if (limit === 0) return undefined;
     const { value, expiresInMs } = await this.cache.increment(`gateway:requests:${caller.accountId}`, 1, windowMs);
     return { limit, remaining: limit - value, resetMs: expiresInMs };
@@ -71,21 +62,6 @@ export class Callers {
     this.demandOwner(caller);
     if (!isUuid(accountId)) throw invalidField('An account id is a UUID.', 'accountId');
     return { ...caller, accountId, isOperator: true };
-  }
-
-  async #requestsPerMinute(accountId: string): Promise<number> {
-    const nowMs = this.clock.now();
-    const known = this.#limits.get(accountId);
-    if (known && known.untilMs > nowMs) return known.perMinute;
-    const { account } = await this.#billing.getAccount({ accountId });
-    const perMinute = account?.limits?.requestsPerMinute ?? 0;
-    this.#limits.delete(accountId);
-    if (this.#limits.size >= limitsKeptMax) {
-      const [oldest] = this.#limits.keys();
-      if (oldest !== undefined) this.#limits.delete(oldest);
-    }
-    this.#limits.set(accountId, { perMinute, untilMs: nowMs + limitsKeptMs });
-    return perMinute;
   }
 }
 

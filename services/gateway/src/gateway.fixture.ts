@@ -8,7 +8,7 @@ import { Transport, type MicroserviceOptions } from '@nestjs/microservices';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Cache } from '@tessera/cache/cache.js';
 import { openCache } from '@tessera/cache/open-cache.js';
-import { EconomyService } from '@tessera/contracts/tessera/gateway/v1/economy_pb.js';
+import { BillingService } from '@tessera/contracts/tessera/gateway/v1/billing_pb.js';
 import { TesseraService } from '@tessera/contracts/tessera/gateway/v1/gateway_pb.js';
 import { WebhookService } from '@tessera/contracts/tessera/gateway/v1/webhooks_pb.js';
 import { EventBus } from '@tessera/events/event-bus.js';
@@ -71,7 +71,7 @@ export async function openGateway({ dataDir: given, services = new SmallServices
   server.addHook('onRoute', ({ method, url }) => void routes.push(`${String(method)} ${url}`));
   app.useGlobalFilters(new RpcErrorFilter(logger));
   if (grpcPort !== undefined) {
-    const options = { url: `127.0.0.1:${grpcPort}`, package: [TesseraService.file.proto.package], packageDefinition: packageDefinition([TesseraService, EconomyService, WebhookService]) };
+    const options = { url: `127.0.0.1:${grpcPort}`, package: [TesseraService.file.proto.package], packageDefinition: packageDefinition([TesseraService, BillingService, WebhookService]) };
     app.connectMicroservice<MicroserviceOptions>({ transport: Transport.GRPC, options }, { inheritAppConfig: true });
   }
   await configureHttp(app, config);

@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { ExternalScaler } from '@tessera/contracts/externalscaler/externalscaler_pb.js';
 import { GenerationService, WorkerService } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import type { ServiceDefinition } from '@tessera/host/service-definition.js';
-import { AccountLimits } from './account-limits.js';
+import { AccountPlans } from '@tessera/plans/account-plans.js';
 import { GenerationController } from './generation.controller.js';
 import { Jobs } from './jobs.js';
 import { QueueModule } from './queue.module.js';
@@ -19,7 +19,7 @@ import { WorkerModule } from './worker.module.js';
 @Module({
   imports: [QueueModule, WorkerModule],
   controllers: [GenerationController, WorkerController, ScalerController],
-  providers: [AccountLimits, Jobs, Requests, Scaler, Submissions, Sweeper, Watching, WorkerClaims],
+  providers: [AccountPlans, Jobs, Requests, Scaler, Submissions, Sweeper, Watching, WorkerClaims],
 })
 export class GenerationModule {}
 

@@ -3,13 +3,13 @@ import { BillingService, BillState, type ReserveResponse } from '@tessera/contra
 import type { ImageRequest } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import type { QueuePlace, Room } from '@tessera/jobs/job-queue.js';
 import { laneNamed } from '@tessera/jobs/lanes.js';
+import { AccountPlans } from '@tessera/plans/account-plans.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import { derivedId, newId } from '@tessera/platform/ids.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { LOGGER } from '@tessera/platform/tokens.js';
 import { currentTraceparent } from '@tessera/platform/trace.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
-import { AccountLimits } from './account-limits.js';
 import { computeSpecOf, workOf } from './compute.js';
 import { holdUnknown, keyReused, keyTooLong, refusedBefore } from './errors.js';
 import { ImageQueue } from './image-queue.js';
@@ -49,7 +49,7 @@ export class Submissions implements OnModuleDestroy {
     private readonly queue: ImageQueue,
     private readonly requests: Requests,
     private readonly models: Models,
-    private readonly limits: AccountLimits,
+    private readonly plans: AccountPlans,
     @Inject(LOGGER) private readonly logger: Logger,
     rpc: Rpc,
   ) {
@@ -110,7 +110,7 @@ export class Submissions implements OnModuleDestroy {
   }
 
   async #create(jobId: string, accountId: string, { request }: CheckedRequest, origin: Origin): Promise<Taken> {
-    const room = await this.queue.jobs.admit(accountId, await this.limits.of(accountId));
+    const room = await this.queue.jobs.admit(accountId, await this.plans.of(accountId));
     try {
       const nowMs = this.queue.clock.now();
       const traceparent = currentTraceparent();
@@ -148,7 +148,7 @@ export class Submissions implements OnModuleDestroy {
       const rejected = await this.queue.jobs.reject(job, { reason: 'hold_lost', message: 'The tokens held for it were returned before it was queued.' }, true);
       return { job: rejected, isReplay: false, queueing: Promise.resolve() };
     }
-    const { concurrentJobsMax } = this.limits.learn(accountId, reserved.limits);
+    const { concurrentJobsMax } = this.plans.learn(accountId, reserved);
     const quoted = bill?.quote ? { ...payload, quote: storedQuote(bill.quote) } : payload;
     const place = { lane: laneNamed(bill?.lane ?? ''), startDeadlineMs: createdMs + startWithinMs, concurrentJobsMax, payload: quoted };
     const queueing = this.#enqueue(job, place, room);

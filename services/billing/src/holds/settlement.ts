@@ -11,7 +11,14 @@ import { Reservations } from './reservations.js';
 /** Refusals that say that the hold was closed before, by a call or by its deadline: nothing is left to do. */
 const closedBefore = new Set(['hold_already_settled', 'hold_released', 'hold_expired']);
 
-const releaseReasons: Partial<Record<JobState, string>> = {
+/** How a job ended; all but the first are reasons of a return, too. */
+export type FinalState = 'succeeded' | 'failed' | 'cancelled' | 'expired' | 'rejected';
+
+/** A job of any kind that reached a final state and had a hold. `unitsDelivered` are what is of use, whatever the state. */
+export type FinishedJob = { readonly accountId: string; readonly jobId: string; readonly state: FinalState; readonly unitsDelivered: number; readonly finishedMs: number };
+
+const finalStates: Partial<Record<JobState, FinalState>> = {
+  [JobState.SUCCEEDED]: 'succeeded',
   [JobState.FAILED]: 'failed',
   [JobState.CANCELLED]: 'cancelled',
   [JobState.EXPIRED]: 'expired',
@@ -28,23 +35,23 @@ export class Settlement implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.bus.subscribe(JobFinishedSchema, 'billing', (event) => this.jobFinished(event));
+    this.bus.subscribe(JobFinishedSchema, 'billing', (event) => this.imageJobFinished(event));
   }
 
-  async jobFinished(event: JobFinished): Promise<void> {
-    if (!event.hasHold) return;
+  async close(job: FinishedJob): Promise<void> {
+    const { accountId, jobId, state, unitsDelivered, finishedMs } = job;
     try {
-      await this.close(event);
-      settlementDelay.observe(Math.max(0, Date.now() - Number(event.finishedMs)) / 1_000);
+      if (state === 'succeeded') await this.reservations.settle(accountId, jobId, unitsDelivered, finishedMs);
+      else await this.reservations.settleUnfinished(accountId, jobId, unitsDelivered, state, finishedMs);
+      settlementDelay.observe(Math.max(0, Date.now() - finishedMs) / 1_000);
     } catch (error) {
       if (!(error instanceof TesseraError) || !closedBefore.has(error.reason)) throw error;
       settlementsRefused.inc();
-      this.logger.warn({ accountId: event.accountId, jobId: event.jobId, reason: error.reason }, 'a finished job was not charged: its hold is closed');
+      this.logger.warn({ accountId, jobId, reason: error.reason }, 'a finished job was not charged: its hold is closed');
     }
   }
 
-  private async close({ accountId, jobId, state, imagesDelivered, finishedMs }: JobFinished): Promise<void> {
-    if (state === JobState.SUCCEEDED) await this.reservations.settle(accountId, jobId, imagesDelivered, Number(finishedMs));
-    else await this.reservations.release(accountId, jobId, releaseReasons[state] ?? 'failed');
+  private async imageJobFinished({ accountId, jobId, state, imagesDelivered, finishedMs, hasHold }: JobFinished): Promise<void> {
+    if (hasHold) await this.close({ accountId, jobId, state: finalStates[state] ?? 'failed', unitsDelivered: imagesDelivered, finishedMs: Number(finishedMs) });
   }
 }

@@ -1,6 +1,6 @@
 import { credentials, makeGenericClientConstructor, Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { EconomyService } from '@tessera/contracts/tessera/gateway/v1/economy_pb.js';
+import { BillingService } from '@tessera/contracts/tessera/gateway/v1/billing_pb.js';
 import { packageDefinition } from '@tessera/rpc/package-definition.js';
 import { freePort } from '../free-port.fixture.js';
 import { openGateway, type OpenGateway } from '../gateway.fixture.js';
@@ -14,7 +14,7 @@ describe('the economy', () => {
   beforeAll(async () => {
     const grpcPort = await freePort();
     gateway = await openGateway({ grpcPort });
-    const Client = makeGenericClientConstructor(packageDefinition([EconomyService])[EconomyService.typeName] as never, 'Economy');
+    const Client = makeGenericClientConstructor(packageDefinition([BillingService])[BillingService.typeName] as never, 'Economy');
     client = new Client(`127.0.0.1:${grpcPort}`, credentials.createInsecure());
   });
   afterAll(async () => {
@@ -28,7 +28,7 @@ describe('the economy', () => {
   };
   const keyFor = async (body: object, headers: Record<string, string> = {}) => ({ authorization: `Bearer ${(await ask('POST', '/keys', { name: 'k', ...body }, headers)).body.key}` });
   const teamAccount = async () => (await ask('POST', '/accounts', { plan: 'team-starter' })).body.accountId ?? '';
-  const lastCall = () => gateway.services.economyCalls.at(-1);
+  const lastCall = () => gateway.services.billingCalls.at(-1);
 
   describe('over REST', () => {
     it('lets the owner act for an account that was opened, and give it keys', async () => {
