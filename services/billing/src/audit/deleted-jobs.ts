@@ -1,5 +1,6 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { JobDeletedSchema } from '@tessera/contracts/tessera/generation/v1/events_pb.js';
+import { JobDeletedSchema as ImageJobDeletedSchema } from '@tessera/contracts/tessera/generation/v1/events_pb.js';
+import { JobDeletedSchema } from '@tessera/contracts/tessera/jobs/v1/events_pb.js';
 import { Documents, type Collection } from '@tessera/documents/documents.js';
 import { EventBus } from '@tessera/events/event-bus.js';
 import { TesseraError } from '@tessera/platform/errors.js';
@@ -19,7 +20,8 @@ export class DeletedJobs implements OnModuleInit {
   }
 
   onModuleInit(): void {
-    this.bus.subscribe(JobDeletedSchema, 'billing', ({ jobId, accountId, deletedMs }) => this.note(jobId, { accountId, deletedMs: Number(deletedMs) }));
+    // The second is that of the release before, still in the logs.
+    for (const schema of [JobDeletedSchema, ImageJobDeletedSchema]) this.bus.subscribe(schema, 'billing', ({ jobId, accountId, deletedMs }) => this.remember(jobId, { accountId, deletedMs: Number(deletedMs) }));
   }
 
   /** Those of the jobs that were deleted. */
@@ -27,7 +29,7 @@ export class DeletedJobs implements OnModuleInit {
     return new Set((await this.deleted.getMany(jobIds)).map(({ id }) => id));
   }
 
-  private async note(jobId: string, job: DeletedJob): Promise<void> {
+  private async remember(jobId: string, job: DeletedJob): Promise<void> {
     try {
       await this.documents.commit([this.deleted.insert(jobId, job)]);
     } catch (error) {

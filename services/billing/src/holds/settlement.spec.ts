@@ -1,7 +1,9 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { JobFinishedSchema } from '@tessera/contracts/tessera/generation/v1/events_pb.js';
-import { JobState } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { JobFinishedSchema as ImageJobFinishedSchema } from '@tessera/contracts/tessera/generation/v1/events_pb.js';
+import { JobState as ImageJobState } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { JobFinishedSchema } from '@tessera/contracts/tessera/jobs/v1/events_pb.js';
+import { JobState } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { outgoingEvent } from '@tessera/documents/outgoing-event.js';
 import { hourMs, openBilling, twoPictures, type TestBilling } from '../billing.fixture.js';
 import type { ComputeSpec } from '../catalogue/quote.js';
@@ -93,29 +95,51 @@ describe('a finished job', () => {
   });
 
   describe('of which the event log says', () => {
-    const publish = async (change: MessageInitShape<typeof JobFinishedSchema>) => {
-      const event = create(JobFinishedSchema, { jobId: 'job', accountId: 'acme', state: JobState.SUCCEEDED, imagesDelivered: 2, finishedMs: BigInt(billing.clock.now()), hasHold: true, ...change });
+    const publish = async (change: MessageInitShape<typeof JobFinishedSchema> = {}) => {
+      const event = create(JobFinishedSchema, { jobId: 'job', accountId: 'acme', kind: 'image', state: JobState.SUCCEEDED, unitsDelivered: 2, finishedMs: BigInt(billing.clock.now()), hasHold: true, ...change });
       await billing.installation.documents.commit([], [outgoingEvent(JobFinishedSchema, event.accountId, event)]);
     };
+    const publishedBefore = async (change: MessageInitShape<typeof ImageJobFinishedSchema> = {}) => {
+      const event = create(ImageJobFinishedSchema, { jobId: 'job', accountId: 'acme', state: ImageJobState.SUCCEEDED, imagesDelivered: 2, finishedMs: BigInt(billing.clock.now()), hasHold: true, ...change });
+      await billing.installation.documents.commit([], [outgoingEvent(ImageJobFinishedSchema, event.accountId, event)]);
+    };
+    const closed = async () => (await billing.statements.bill('acme', 'job', 30_000)).bill;
 
     beforeEach(async () => {
-      await hold();
       billing.settlement.onModuleInit();
       await billing.bus.start();
     });
 
-    it('that it delivered, is charged', async () => {
-      await publish({});
+    it.each([
+      ['this release', () => publish()],
+      ['the release before', () => publishedBefore()],
+    ])('in the words of %s that it delivered, is charged', async (_, tell) => {
+      await hold();
+      await tell();
       const { bill, balanceTokens } = await billing.statements.bill('acme', 'job', 30_000);
       expect({ state: bill.state, chargedTokens: bill.chargedTokens, balanceTokens }).toEqual({ state: 'settled', chargedTokens: 8, balanceTokens: 999_992 });
     });
 
+    it('that it was cancelled with units that are of use, is charged for them', async () => {
+      await hold(probe);
+      await publish({ kind: 'probe', state: JobState.CANCELLED, unitsDelivered: 4 });
+      expect(await closed()).toMatchObject({ state: 'settled', chargedTokens: 6, returnedTokens: 9 });
+    });
+
     it.each([JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED, JobState.REJECTED])('that it is in state %s, is returned', async (state) => {
+      await hold();
       await publish({ state });
-      expect((await billing.statements.bill('acme', 'job', 30_000)).bill).toMatchObject({ state: 'released', chargedTokens: 0 });
+      expect(await closed()).toMatchObject({ state: 'released', chargedTokens: 0 });
+    });
+
+    it.each([ImageJobState.FAILED, ImageJobState.CANCELLED, ImageJobState.EXPIRED, ImageJobState.REJECTED])('in the words of the release before that it is in state %s, is returned', async (state) => {
+      await hold();
+      await publishedBefore({ state });
+      expect(await closed()).toMatchObject({ state: 'released', chargedTokens: 0 });
     });
 
     it('that it had no hold, is left alone', async () => {
+      await hold();
       await publish({ hasHold: false });
       await billing.reservations.reserve('acme', 'next', twoPictures, billing.clock.now() + hourMs);
       await publish({ jobId: 'next' });

@@ -1,6 +1,8 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { JobFinishedSchema, type JobFinished } from '@tessera/contracts/tessera/generation/v1/events_pb.js';
-import { JobState } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { JobFinishedSchema as ImageJobFinishedSchema } from '@tessera/contracts/tessera/generation/v1/events_pb.js';
+import { JobState as ImageJobState } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { JobFinishedSchema } from '@tessera/contracts/tessera/jobs/v1/events_pb.js';
+import { JobState } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { EventBus } from '@tessera/events/event-bus.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
@@ -12,18 +14,14 @@ import { Reservations } from './reservations.js';
 const closedBefore = new Set(['hold_already_settled', 'hold_released', 'hold_expired']);
 
 /** How a job ended; all but the first are reasons of a return, too. */
-export type FinalState = 'succeeded' | 'failed' | 'cancelled' | 'expired' | 'rejected';
+const finalStates = ['succeeded', 'failed', 'cancelled', 'expired', 'rejected'] as const;
+export type FinalState = (typeof finalStates)[number];
 
 /** A job of any kind that reached a final state and had a hold. `unitsDelivered` are what is of use, whatever the state. */
 export type FinishedJob = { readonly accountId: string; readonly jobId: string; readonly state: FinalState; readonly unitsDelivered: number; readonly finishedMs: number };
 
-const finalStates: Partial<Record<JobState, FinalState>> = {
-  [JobState.SUCCEEDED]: 'succeeded',
-  [JobState.FAILED]: 'failed',
-  [JobState.CANCELLED]: 'cancelled',
-  [JobState.EXPIRED]: 'expired',
-  [JobState.REJECTED]: 'rejected',
-};
+/** By the enum's own word; one that is not known yet is no success. */
+const finalState = (word: string | undefined): FinalState => finalStates.find((state) => state === word?.toLowerCase()) ?? 'failed';
 
 /** Closes the hold of every job that ends. Idempotent by job id, so it does not matter how often an event arrives. */
 @Injectable()
@@ -35,7 +33,9 @@ export class Settlement implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.bus.subscribe(JobFinishedSchema, 'billing', (event) => this.imageJobFinished(event));
+    this.bus.subscribe(JobFinishedSchema, 'billing', (event) => this.finished(event, { state: finalState(JobState[event.state]), unitsDelivered: event.unitsDelivered }));
+    // Written by the release before, which knew pictures only, and still in the logs.
+    this.bus.subscribe(ImageJobFinishedSchema, 'billing', (event) => this.finished(event, { state: finalState(ImageJobState[event.state]), unitsDelivered: event.imagesDelivered }));
   }
 
   async close(job: FinishedJob): Promise<void> {
@@ -51,7 +51,8 @@ export class Settlement implements OnModuleInit {
     }
   }
 
-  private async imageJobFinished({ accountId, jobId, state, imagesDelivered, finishedMs, hasHold }: JobFinished): Promise<void> {
-    if (hasHold) await this.close({ accountId, jobId, state: finalStates[state] ?? 'failed', unitsDelivered: imagesDelivered, finishedMs: Number(finishedMs) });
+  private async finished(event: { readonly accountId: string; readonly jobId: string; readonly finishedMs: bigint; readonly hasHold: boolean }, outcome: Pick<FinishedJob, 'state' | 'unitsDelivered'>): Promise<void> {
+    const { accountId, jobId, finishedMs, hasHold } = event;
+    if (hasHold) await this.close({ accountId, jobId, finishedMs: Number(finishedMs), ...outcome });
   }
 }
