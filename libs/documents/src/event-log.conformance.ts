@@ -17,7 +17,7 @@ export function describeEventLogConformance(name: string, open: () => Promise<Lo
     let accounts: Collection<Account>;
     beforeAll(async () => {
       store = await open();
-      accounts = store.documents.collection<Account>({ name: 'conformance.accounts', indexes: [] });
+      accounts = store.documents.collection<Account>({ name: 'conformance.accounts', version: 1, indexes: [] });
     });
     afterAll(() => store.close());
 

@@ -15,6 +15,8 @@ import { WorkerCalls } from './sqlite/worker-calls.js';
 
 type Store = {
   readonly documents: Documents;
+  /** Resolves once every collection that was declared so far is migrated and indexed; rejects with the first refusal. A start waits for it before it serves. */
+  ready(): Promise<void>;
   /** Groups that were committed since the start: one fsync each. */
   fsyncs(): number;
   /** Rejects when a thread of the store is gone. */
@@ -76,7 +78,9 @@ async function openSqlite({ dataDir, logger }: SingleOptions): Promise<OpenDocum
   const reader = new Reader(openForReading(file), readerThread);
   const eventLog = new SqliteEventLog(reader, writerThread, signalFile, logger);
   const commits = new GroupCommit(writerThread, (offset) => eventLog.appended(offset));
+  const documents = new SqliteDocuments(writerThread, commits, reader, logger);
   const close = async () => {
+    await documents.settled();
     await commits.close();
     eventLog.close();
     await reader.close();
@@ -85,7 +89,8 @@ async function openSqlite({ dataDir, logger }: SingleOptions): Promise<OpenDocum
   };
   let closing: Promise<void> | undefined;
   return {
-    documents: new SqliteDocuments(writerThread, commits, reader, logger),
+    documents,
+    ready: () => documents.ready(),
     eventLog,
     fsyncs: () => commits.groups,
     ping: async () => {

@@ -19,7 +19,7 @@ export class DeadLetters {
   private readonly letters: Collection<DeadLetterDocument>;
 
   constructor(private readonly documents: Documents) {
-    this.letters = documents.collection({ name: 'events.dead_letters', indexes: [{ name: 'byGroup', fields: ['group', 'failedMs'] }, { name: 'byTime', fields: ['failedMs'] }] });
+    this.letters = documents.collection({ name: 'events.dead_letters', version: 1, indexes: [{ name: 'byGroup', fields: ['group', 'failedMs'] }, { name: 'byTime', fields: ['failedMs'] }] });
     observeDeadLetters(() => this.letters.count());
   }
 

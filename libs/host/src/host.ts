@@ -58,6 +58,7 @@ export async function host(services: readonly ServiceDefinition[], config: Confi
     closers.push(async () => void (await Promise.all(healthServers.map((server) => server.close()))));
     const { app, listen } = await createApp(services, config, ports);
     closers.push(() => app.close());
+    await ports.store.ready();
     const grpcAddress = await connectRpc(app, services, config, ports);
     await app.startAllMicroservices();
     const httpPort = (await listen()) ?? healthServers.at(-1)?.port ?? 0;

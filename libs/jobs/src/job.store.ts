@@ -46,6 +46,7 @@ const windowMax = 64;
 
 export const jobCollection = (name: string): CollectionSpec => ({
   name,
+  version: 1,
   indexes: [
     { name: 'account', fields: ['accountId', 'createdMs'] },
     { name: 'queue', fields: ['queueKey', 'queueTag'] },

@@ -37,7 +37,7 @@ export class EmbeddedEventBus extends EventBus {
     private readonly retry: Retry,
   ) {
     super();
-    this.cursors = documents.collection<CursorDocument>({ name: 'events.cursors', indexes: [] });
+    this.cursors = documents.collection<CursorDocument>({ name: 'events.cursors', version: 1, indexes: [] });
     this.letters = new DeadLetters(documents);
   }
 
