@@ -1,3 +1,4 @@
+import { pause } from '@tessera/platform/concurrency/pause.js';
 import type { OutgoingEvent } from './outgoing-event.js';
 
 /** JSON values only: no `undefined` in arrays, no bigint, no Date; numbers are finite and integers stay below 2^53. */
@@ -95,7 +96,7 @@ export async function retryOnConflict<T>(attempt: () => Promise<T>): Promise<T> 
     } catch (error) {
       const lostRace = (error as { reason?: string }).reason === 'revision_mismatch' || (error as { reason?: string }).reason === 'already_exists';
       if (!lostRace || tries >= conflictAttemptsMax) throw error;
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(50, 2 ** tries)));
+      await pause(Math.random() * Math.min(50, 2 ** tries));
     }
   }
 }

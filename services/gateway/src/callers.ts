@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Cache } from '@tessera/cache/cache.js';
 import { BillingService } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import { Clock } from '@tessera/platform/clock.js';
+import { ExpiringMap } from '@tessera/platform/expiring-map.js';
 import { isUuid } from '@tessera/platform/ids.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { invalidField, memberKey, missingKey, ownerOnly, readOnlyKey, tooManyRequests } from './errors.js';
@@ -23,16 +24,17 @@ const authorizationCharsMax = 512;
 @Injectable()
 export class Callers {
   readonly #billing: RpcClient<typeof BillingService>;
-  readonly #limits = new Map<string, { perMinute: number; untilMs: number }>();
+  readonly #perMinute: ExpiringMap<string, number>;
 
   constructor(
     private readonly keys: Keys,
     private readonly cache: Cache,
-    private readonly clock: Clock,
+    clock: Clock,
     private readonly installation: Installation,
     rpc: Rpc,
   ) {
     this.#billing = rpc.client(BillingService);
+    this.#perMinute = new ExpiringMap({ clock, ttlMs: limitsKeptMs, entriesMax: limitsKeptMax });
   }
 
   /** `Bearer <key>` in any case, or the bare key as some clients send it. */
@@ -74,17 +76,11 @@ export class Callers {
   }
 
   async #requestsPerMinute(accountId: string): Promise<number> {
-    const nowMs = this.clock.now();
-    const known = this.#limits.get(accountId);
-    if (known && known.untilMs > nowMs) return known.perMinute;
+    const known = this.#perMinute.get(accountId);
+    if (known !== undefined) return known;
     const { account } = await this.#billing.getAccount({ accountId });
     const perMinute = account?.limits?.requestsPerMinute ?? 0;
-    this.#limits.delete(accountId);
-    if (this.#limits.size >= limitsKeptMax) {
-      const [oldest] = this.#limits.keys();
-      if (oldest !== undefined) this.#limits.delete(oldest);
-    }
-    this.#limits.set(accountId, { perMinute, untilMs: nowMs + limitsKeptMs });
+    this.#perMinute.set(accountId, perMinute);
     return perMinute;
   }
 }

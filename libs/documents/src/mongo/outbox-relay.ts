@@ -1,4 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import { InTurn } from '@tessera/platform/concurrency/in-turn.js';
+import { pause } from '@tessera/platform/concurrency/pause.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import type mongoose from 'mongoose';
 import type { Deliver } from '../outbox.js';
@@ -28,7 +29,7 @@ export class OutboxRelay {
   private readonly lease: RelayLease;
   private readonly stopping = new AbortController();
   private cursor: mongoose.mongo.AggregationCursor<Appended> | undefined;
-  private turn: Promise<unknown> = Promise.resolve();
+  private readonly turns = new InTurn();
 
   constructor(
     private readonly connection: mongoose.Connection,
@@ -64,9 +65,7 @@ export class OutboxRelay {
 
   /** One after the other with our own steps. */
   async whileStill<T>(look: () => Promise<T>): Promise<T> {
-    const looking = this.turn.then(look);
-    this.turn = looking.catch(() => undefined);
-    return looking;
+    return this.turns.run('outbox', look);
   }
 
   private async relayFrom({ resumeToken }: RelayRow): Promise<void> {
@@ -133,8 +132,8 @@ export class OutboxRelay {
     return batch.filter(({ _id }) => ids.has(_id));
   }
 
-  private async rest(ms: number): Promise<void> {
-    await pause(ms, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+  private rest(ms: number): Promise<void> {
+    return pause(ms, this.stopping.signal);
   }
 }
 

@@ -1,4 +1,5 @@
 import { create, fromBinary, toBinary, type DescMessage, type DescMethodServerStreaming, type DescMethodUnary, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
+import { BoundedBuffer } from '@tessera/platform/concurrency/bounded-buffer.js';
 import { resourceExhausted } from '@tessera/platform/errors.js';
 import { firstValueFrom } from 'rxjs';
 import { fromWireStatus } from '../error-metadata.js';
@@ -40,33 +41,20 @@ export class InProcessRpc extends Rpc {
     options: CallOptions = {},
   ): AsyncGenerator<MessageShape<O>> {
     const call = new InProcessCall(method.name, options);
-    const backlog: MessageShape<O>[] = [];
-    let ended: { error?: unknown } | undefined;
-    let wake = () => {};
-    const end = (error?: unknown) => {
-      ended ??= error === undefined ? {} : { error };
-      wake();
-    };
-    call.onFailure(end);
+    const backlog = new BoundedBuffer<MessageShape<O>>({
+      itemsMax: streamBacklogMax,
+      overflow: () => resourceExhausted('slow_consumer', `The reader of ${method.name} fell ${streamBacklogMax} messages behind.`),
+    });
+    call.onFailure((error) => backlog.end(error));
     let subscription: { unsubscribe(): void } | undefined;
     try {
       const replies = await this.strategy.invoke(method, sent(method.input, request), call);
       subscription = replies.subscribe({
-        next: (reply) => {
-          if (backlog.length >= streamBacklogMax) return end(resourceExhausted('slow_consumer', `The reader of ${method.name} fell ${streamBacklogMax} messages behind.`));
-          backlog.push(sent(method.output, reply as MessageInitShape<O>));
-          wake();
-        },
-        error: end,
-        complete: () => end(),
+        next: (reply) => backlog.push(sent(method.output, reply as MessageInitShape<O>)),
+        error: (error) => backlog.end(error as Error),
+        complete: () => backlog.end(),
       });
-      for (;;) {
-        yield* backlog.splice(0);
-        if (backlog.length > 0) continue;
-        if (ended) break;
-        await new Promise<void>((resolve) => (wake = resolve));
-      }
-      if (ended.error !== undefined) throw ended.error;
+      yield* backlog;
     } catch (error) {
       throw fromWireStatus(error);
     } finally {
