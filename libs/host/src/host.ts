@@ -12,9 +12,9 @@ import { packageDefinition } from '@tessera/rpc/package-definition.js';
 import { RpcErrorFilter } from '@tessera/rpc/rpc-error.filter.js';
 import { freePort } from './free-port.js';
 import { lockFolder } from './folder-lock.js';
-import { Headless } from './headless.js';
 import { serveHealth } from './health-server.js';
 import { NestLogs } from './nest-logs.js';
+import { NullHttpAdapter } from './null-http-adapter.js';
 import { redriveWhenAsked } from './redrives.js';
 import { openPorts, PortsModule, type Ports } from './ports.js';
 import { addReflectionAndHealth } from './public-grpc.js';
@@ -23,7 +23,7 @@ import type { ServiceDefinition } from './service-definition.js';
 export type Hosted = {
   readonly app: INestApplication;
   readonly ports: Ports;
-  /** Of the HTTP face; of health and metrics when the services have none. */
+  /** Of the HTTP server of the services; of health and metrics where they have none. */
   readonly url: string;
   /** `host:port` of the gRPC server; absent when the services have no contract to serve. */
   readonly grpcAddress: string | undefined;
@@ -33,12 +33,12 @@ export type Hosted = {
 @Module({})
 class HostModule {
   static for(services: readonly ServiceDefinition[], config: Config, ports: Ports): DynamicModule {
-    const links = hasFace(services) && ports.bareObjects ? [ObjectLinksModule.for(ports.bareObjects)] : [];
+    const links = servesHttp(services) && ports.bareObjects ? [ObjectLinksModule.for(ports.bareObjects)] : [];
     return { module: HostModule, imports: [PortsModule.for(config, ports), ...services.map((service) => service.module), ...links] };
   }
 }
 
-const hasFace = (services: readonly ServiceDefinition[]): boolean => services.some((service) => service.configureHttp);
+const servesHttp = (services: readonly ServiceDefinition[]): boolean => services.some((service) => service.configureHttp);
 
 /** One process: any subset of the services, on one profile. What has started when something fails is closed again. */
 export async function host(services: readonly ServiceDefinition[], config: Config): Promise<Hosted> {
@@ -51,7 +51,7 @@ export async function host(services: readonly ServiceDefinition[], config: Confi
     if (config.profile === 'single') for (const service of services) closers.push(lockFolder(config.dataDir, service.name));
     let url = config.publicUrl ?? `http://${config.httpHost}:${config.httpPort}`;
     // A folder of objects has no server of its own: whoever speaks HTTP serves its links.
-    const uses = new Set([...services.flatMap((service) => service.uses), ...(config.profile === 'single' && hasFace(services) ? (['objects'] as const) : [])]);
+    const uses = new Set([...services.flatMap((service) => service.uses), ...(config.profile === 'single' && servesHttp(services) ? (['objects'] as const) : [])]);
     const ports = await openPorts(config, services.map((service) => service.name).join('+'), () => url, uses);
     closers.push(() => ports.close());
     const healthServers = await Promise.all(healthPorts(services, config).map((port) => serveHealth(port, config.httpHost, ports.health)));
@@ -75,22 +75,22 @@ export async function host(services: readonly ServiceDefinition[], config: Confi
   }
 }
 
-/** The HTTP port tells of health, too, where the services have no face; it comes last. */
-const healthPorts = (services: readonly ServiceDefinition[], { healthPort, httpPort }: Config): number[] => [...(healthPort === 0 ? [] : [healthPort]), ...(hasFace(services) ? [] : [httpPort])];
+/** Where the services serve no HTTP, health is served at the HTTP port as well; that one comes last. */
+const healthPorts = (services: readonly ServiceDefinition[], { healthPort, httpPort }: Config): number[] => [...(healthPort === 0 ? [] : [healthPort]), ...(servesHttp(services) ? [] : [httpPort])];
 
-/** `listen` answers the port of the HTTP face, if there is one. */
+/** `listen` resolves with the HTTP port, if there is one. */
 type App = { readonly app: INestApplication; listen(): Promise<number | undefined> };
 
-/** Silent until it listens: what fails before is thrown, and told once by whoever starts us. */
+/** Logs nothing until it listens: what fails before is thrown, and reported once by the caller. */
 async function createApp(services: readonly ServiceDefinition[], config: Config, ports: Ports): Promise<App> {
   const module = HostModule.for(services, config, ports);
   const options = { logger: false, abortOnError: false } as const;
-  if (!hasFace(services)) {
-    const app = await NestFactory.create(module, new Headless(), options);
+  if (!servesHttp(services)) {
+    const app = await NestFactory.create(module, new NullHttpAdapter(), options);
     return { app, listen: async () => void (await app.init()) };
   }
-  const { createFacedApp } = await import('./faced-app.js');
-  const app = await createFacedApp(module, options);
+  const { createHttpApp } = await import('./http-app.js');
+  const app = await createHttpApp(module, options);
   for (const service of services) await service.configureHttp?.(app, config);
   const listen = async () => {
     await app.listen(config.httpPort, config.httpHost);

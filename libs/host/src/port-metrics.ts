@@ -3,7 +3,7 @@ import type { EventBus } from '@tessera/events/event-bus.js';
 import type { HealthChecks } from '@tessera/platform/health.js';
 import { collectProcessMetrics, counted, gauge } from '@tessera/platform/telemetry/metrics.js';
 
-/** What every process tells of itself, ports or not. */
+/** Metrics of every process, whichever ports it uses. */
 export function observeProcess(health: HealthChecks): void {
   collectProcessMetrics();
   gauge({ name: 'tessera_health_check_ok', help: '1 when what the check of this name needs has answered, 0 when it has not.', labelNames: ['check'] }, async (ok) => {
