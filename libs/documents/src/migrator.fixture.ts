@@ -1,7 +1,7 @@
 import type { CollectionSpec } from './documents.js';
 import { openDocuments } from './open-documents.js';
 
-/** The process that the migration specs kill: opens a store, migrates, and prints the id of each document that it takes in hand. */
+/** The process that the migration specs kill: opens a store, migrates, and prints the id of each document that it migrates. */
 const [profile, location = ''] = process.argv.slice(2);
 
 const spec: CollectionSpec = {

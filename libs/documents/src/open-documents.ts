@@ -2,9 +2,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { failedPrecondition } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
-import type { Documents } from './documents.js';
-import type { EventLog } from './event-log.js';
-import type { Outbox } from './outbox.js';
+import type { OpenClusterDocuments, OpenDocuments } from './opened-documents.js';
 import { GroupCommit } from './sqlite/group-commit.js';
 import type { ReaderRequest, WriterRequest } from './sqlite/protocol.js';
 import { Reader } from './sqlite/reader.js';
@@ -13,22 +11,7 @@ import { SqliteEventLog } from './sqlite/sqlite-event-log.js';
 import { openForReading } from './sqlite/statements.js';
 import { WorkerCalls } from './sqlite/worker-calls.js';
 
-type Store = {
-  readonly documents: Documents;
-  /** Resolves once every collection that was declared so far is migrated and indexed; rejects with the first refusal. A start waits for it before it serves. */
-  ready(): Promise<void>;
-  /** Groups that were committed since the start: one fsync each. */
-  fsyncs(): number;
-  /** Rejects when a thread of the store is gone. */
-  ping(): Promise<void>;
-  /** Waits for the commits in hand. */
-  close(): Promise<void>;
-};
-
-/** Events lie in a log beside the documents. */
-export type OpenDocuments = Store & { readonly eventLog: EventLog };
-/** Events lie in an outbox, on their way to a log elsewhere. */
-export type OpenClusterDocuments = Store & { readonly outbox: Outbox };
+export type { OpenClusterDocuments, OpenDocuments } from './opened-documents.js';
 
 type SingleOptions = { readonly profile?: 'single'; readonly dataDir: string; readonly logger?: Logger };
 type ClusterOptions = { readonly profile: 'cluster'; readonly mongoUrl: string; readonly logger?: Logger };

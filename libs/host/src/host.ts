@@ -50,7 +50,7 @@ export async function host(services: readonly ServiceDefinition[], config: Confi
     // In a cluster a service may run any number of times: its servers, not a folder, keep the processes apart.
     if (config.profile === 'single') for (const service of services) closers.push(lockFolder(config.dataDir, service.name));
     let url = config.publicUrl ?? `http://${config.httpHost}:${config.httpPort}`;
-    // A folder of objects has no server of its own: whoever speaks HTTP serves its links.
+    // A folder of objects has no server of its own: the process with an HTTP server serves its links.
     const uses = new Set([...services.flatMap((service) => service.uses), ...(config.profile === 'single' && servesHttp(services) ? (['objects'] as const) : [])]);
     const ports = await openPorts(config, services.map((service) => service.name).join('+'), () => url, uses);
     closers.push(() => ports.close());

@@ -11,7 +11,7 @@ export function observeProcess(health: HealthChecks): void {
   });
 }
 
-/** Figures that a process asks its ports for when it is scraped. A server that does not answer must not take all other metrics with it: then the last value stands, or NaN. */
+/** Figures that a process asks its ports for when it is scraped. A server that does not answer must not fail all other metrics: then the last value is reported, or NaN. */
 export function observePorts(store: OpenDocuments | OpenClusterDocuments, bus: EventBus, health: HealthChecks): void {
   observeProcess(health);
   counted({ name: 'tessera_store_commit_groups_total', help: 'Groups of commits written to the document store; each is one fsync.' }, () => store.fsyncs());

@@ -13,7 +13,7 @@ export type SingleNode = {
   close(): Promise<void>;
 };
 
-/** All services in this process: the default profile, and the product's front door. */
+/** All services in this process: the default profile. */
 export async function startSingleNode(config: Config): Promise<SingleNode> {
   const hosted = await host([billing, storage, generation, gateway], config);
   return {

@@ -8,7 +8,7 @@ export type ExpiringMapOptions = {
   readonly entriesMax: number;
 };
 
-/** What was learnt lately and may be asked for again. Losing an entry costs a question, never an answer. */
+/** Values that were read recently and can be read again: losing an entry costs a read, never correctness. */
 export class ExpiringMap<K, V extends NonNullable<unknown>> {
   readonly #options: ExpiringMapOptions;
   /** The one that was set longest ago first, which is also the first to expire. */

@@ -1,12 +1,12 @@
 export type Outcome = 'ok' | 'failed';
 export type Probe = () => Promise<unknown>;
 
-/** A server that takes longer is as good as away. */
+/** A server that takes longer counts as unreachable. */
 const deadlineMs = 2_000;
-/** However many ask, each server is looked at once in this time. */
+/** Each server is probed at most once in this time, however many requests ask. */
 const freshMs = 1_000;
 
-/** Whether a process would find what it needs: one probe for each thing, all side by side. Modules add what they need beyond the ports. */
+/** Whether what a process needs is reachable: one probe for each dependency, all in parallel. Modules add what they need beyond the ports. */
 export class HealthChecks {
   readonly #probes: Map<string, Probe>;
   #last: { readonly atMs: number; readonly outcomes: Promise<Record<string, Outcome>> } | undefined;
@@ -15,7 +15,7 @@ export class HealthChecks {
     this.#probes = new Map(Object.entries(probes));
   }
 
-  /** The probe rejects when what it looks at is not there. */
+  /** The probe rejects when its dependency is not reachable. */
   add(name: string, probe: Probe): void {
     this.#probes.set(name, probe);
     this.#last = undefined;

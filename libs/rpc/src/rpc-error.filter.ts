@@ -5,7 +5,7 @@ import type { Logger } from '@tessera/platform/logger.js';
 import { throwError, type Observable } from 'rxjs';
 import { toWireStatus } from './error-metadata.js';
 
-/** The last stop of every error in a gRPC handler: refusals go out as they are, anything unexpected as Internal with an id that is in the log. */
+/** Handles every error of a gRPC handler last: refusals are sent as they are, anything unexpected as Internal with an id that is in the log. */
 @Catch()
 export class RpcErrorFilter implements ExceptionFilter {
   constructor(private readonly logger: Logger) {}

@@ -12,7 +12,7 @@ export type CallOptions = {
 /** Long enough for a busy machine, short enough that a stuck peer is noticed. */
 export const deadlineMsDefault = 30_000;
 
-/** A typed client made of a service descriptor: unary methods answer a promise, server streams an async iterable. Streams from the client do not exist here. */
+/** A typed client made of a service descriptor: unary methods return a promise, server streams an async iterable. Client streams are not supported. */
 export type RpcClient<S extends DescService> = {
   [K in keyof S['method']]: S['method'][K] extends DescMethodUnary<infer I, infer O>
     ? (request: MessageInitShape<I>, options?: CallOptions) => Promise<MessageShape<O>>

@@ -54,7 +54,7 @@ describe('MongoDB: commits with events', () => {
     await store.close();
   });
 
-  it('tells a unique value that is taken from the commits that share its transaction', async () => {
+  it('refuses a unique value that is taken, and not the commits that share its transaction', async () => {
     const store = await open();
     const people = store.documents.collection<{ email: string }>({ name: 'spec.people', version: 1, indexes: [{ name: 'byEmail', fields: ['email'], isUnique: true }] });
     const results = await Promise.allSettled(Array.from({ length: 12 }, (_, i) => store.documents.commit([people.insert(newId(), { email: i % 4 === 0 ? 'same' : `mail ${i}` })], [event('k')])));

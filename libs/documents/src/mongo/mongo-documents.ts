@@ -12,7 +12,7 @@ import { declareAndMigrate } from './migrate-collection.js';
 import { MongoCollection } from './mongo-collection.js';
 import { documentBody } from './stored-document.js';
 
-/** More is a batch job, and is split by its caller: a commit holds up everybody behind it. */
+/** More is a batch job, and is split by its caller: a commit delays all commits behind it. */
 const writesPerCommitMax = 1000;
 /** Brokers take messages of up to 1 MiB by default; one that is refused there would hold up all behind it for ever. */
 const eventBytesMax = 512 * 1024;
@@ -86,7 +86,7 @@ export class MongoDocuments extends Documents {
     const declared: Declared = { spec, done, isDone: false };
     done.then(
       () => (declared.isDone = true),
-      // Whoever reads or commits gets the refusal as well; this keeps it from going unseen when nobody does.
+      // Reads and commits get the refusal as well; the log has it where nothing reads or commits.
       (error: unknown) => this.logger?.error({ err: error, collection: spec.name }, 'a collection could not be declared'),
     );
     return declared;

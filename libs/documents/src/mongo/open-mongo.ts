@@ -1,7 +1,7 @@
 import { failedPrecondition, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import mongoose from 'mongoose';
-import type { OpenClusterDocuments } from '../open-documents.js';
+import type { OpenClusterDocuments } from '../opened-documents.js';
 import { Committer } from './committer.js';
 import { GroupCommit } from './group-commit.js';
 import { MongoDocuments } from './mongo-documents.js';
@@ -46,7 +46,7 @@ async function checkReplicaSet(connection: mongoose.Connection, mongoUrl: string
   throw failedPrecondition('no_replica_set', `MongoDB at ${placeOf(mongoUrl)} is no replica set, which commits with events need; start it with --replSet rs0 and run rs.initiate() once.`);
 }
 
-/** Outside of transactions, where two processes that start together would push each other aside. */
+/** Outside of transactions, where two processes that start together would conflict. */
 async function createOwnCollections(connection: mongoose.Connection): Promise<void> {
   const existing = new Set((await connection.listCollections()).map(({ name }) => name));
   for (const name of [outboxName, relayName, schemaVersionsName]) {

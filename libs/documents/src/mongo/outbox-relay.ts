@@ -22,7 +22,7 @@ export const relayName = 'events.relay';
 type Appended = { readonly _id: unknown; readonly fullDocument: OutboxRow };
 
 /**
- * Follows the outbox through a change stream, which tells rows in the order of their commits across all processes, and wakes us without polling.
+ * Follows the outbox through a change stream, which gives rows in the order of their commits across all processes, without polling.
  * Hand on, delete, note the place: a crash in between repeats the last batch, and never passes over a row.
  */
 export class OutboxRelay {
@@ -79,7 +79,7 @@ export class OutboxRelay {
     }
   }
 
-  /** All that lies there, in the order of ids, then the stream from just before we looked: what both tell is told twice, and is asked for again. */
+  /** All that lies there, in the order of ids, then the stream from just before we looked: what is in both is looked up again before it is handed on. */
   private async relayLeftovers(): Promise<void> {
     const { operationTime } = await this.connection.getClient().db('admin').command({ hello: 1 });
     const rows = outboxCollection(this.connection);

@@ -6,7 +6,7 @@ import { primaryCode } from './serve-calls.js';
 const schemaVersion = 2;
 /** A file whose documents all have their first version can still be opened by releases that know no versions of collections. */
 const firstSchemaVersion = 1;
-/** "TESS": tells our files from those of other programs. */
+/** "TESS": distinguishes our files from those of other programs. */
 const applicationId = 0x54455353;
 /** How long a commit waits for another process on the same file; groups take milliseconds, so this long means that the other one hangs. */
 const writeBusyTimeoutMs = 10_000;

@@ -81,7 +81,7 @@ describe('SQLite: the file', () => {
     await expect(store.ping()).rejects.toMatchObject({ kind: 'Unavailable' });
   });
 
-  it('finishes the commits in hand before it closes', async () => {
+  it('finishes the commits in flight before it closes', async () => {
     const dataDir = await temporaryFolder();
     const store = await openDocuments({ dataDir });
     const collection = store.documents.collection(jobs);
@@ -91,7 +91,7 @@ describe('SQLite: the file', () => {
     expect(await (await open(dataDir)).documents.collection(jobs).count()).toBe(2000);
   });
 
-  it('says so when the folder cannot be a data folder', async () => {
+  it('refuses a folder that cannot be a data folder', async () => {
     const file = path.join(await temporaryFolder(), 'file');
     await fs.writeFile(file, '');
     await expect(openDocuments({ dataDir: path.join(file, 'below') })).rejects.toMatchObject({ kind: 'FailedPrecondition', reason: 'data_folder_unusable' });

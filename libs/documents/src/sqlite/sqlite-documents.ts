@@ -12,7 +12,7 @@ import type { Reader } from './reader.js';
 import { SqliteCollection } from './sqlite-collection.js';
 import type { WorkerCalls } from './worker-calls.js';
 
-/** More is a batch job, and is split by its caller: a commit holds up everybody behind it. */
+/** More is a batch job, and is split by its caller: a commit delays all commits behind it. */
 const writesPerCommitMax = 1000;
 
 /** `isOpen`: the documents have the version of the spec, from the first declaration on; `done` settles with the indexes as well. */
@@ -79,7 +79,7 @@ export class SqliteDocuments extends Documents {
       () => (declared.isOpen = true),
       () => undefined,
     );
-    // Whoever reads or commits gets the refusal as well; this keeps it from going unseen when nobody does.
+    // Reads and commits get the refusal as well; the log has it where nothing reads or commits.
     done.catch((error: unknown) => this.logger?.error({ err: error, collection: spec.name }, 'a collection could not be declared'));
     return declared;
   }

@@ -13,7 +13,7 @@ const sqliteConstraint = 19;
 class Writer {
   private readonly statements: Statements;
 
-  /** `signalFile` is touched after commits with events: that is how other processes on the same folder hear of them. */
+  /** `signalFile` is touched after commits with events: that notifies other processes on the same folder. */
   constructor(
     private readonly database: DatabaseSync,
     private readonly signalFile: number,

@@ -1,4 +1,4 @@
-/** Resolves after `ms`, or as soon as the signal aborts: whoever must know which looks at the signal. */
+/** Resolves after `ms`, or as soon as the signal aborts: a caller that must distinguish the two checks the signal. */
 export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted) return;
   await new Promise<void>((resolve) => {
