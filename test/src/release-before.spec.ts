@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { freeLoopbackPort } from '@tessera/servers/loopback.js';
 import { ServiceProcess } from '@tessera/servers/service-process.js';
@@ -184,6 +185,17 @@ describe.each(['data-0f73ec5'])('A data folder of the release before, %s', (name
     expect(await owner.audit()).toMatchObject({ findings: [], summary: { accounts: accountNames.length, findings: 0 } });
     const answer = await fetch(`${server.url}${api}/reconciliation`, { headers: { authorization: `Bearer ${owner.key}` } });
     expect(JSON.parse((await answer.text()).trim().split('\n').at(-1) ?? '')).toMatchObject({ summary: { accounts: accountNames.length, findings: 0 } });
+  });
+
+  it('is not opened by a release that is older than its data, which says so in a sentence', async () => {
+    const folder = await unpacked();
+    const database = new DatabaseSync(path.join(folder, 'tessera.db'));
+    database.exec("CREATE TABLE schema_versions(collection TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL, release TEXT NOT NULL, after TEXT, renamed_to TEXT)");
+    // Nothing reads this one at a start.
+    database.exec("INSERT INTO schema_versions(collection,version,release) VALUES('events.dead_letters',9,'7.0.0')");
+    database.close();
+    await expect(startOn(folder, content.killedAtMs)).rejects.toThrow('events.dead_letters was written by release 7.0.0 (version 9)');
+    await removeDataDir(folder);
   });
 
   it('is opened long after it was left: what nobody may wait for any more ends, costs nothing, and the books are sound', async () => {
