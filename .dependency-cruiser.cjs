@@ -19,6 +19,20 @@ module.exports = {
       to: { path: '^services/' },
     },
     {
+      name: 'one-host',
+      severity: 'error',
+      comment: 'Whoever builds another application builds one that nobody ships: specs start the real host (libs/host/src/testing), with ports replaced.',
+      from: { path: '^(libs|services|cli|bench|test)/', pathNot: '^libs/host/src/' },
+      to: { path: 'node_modules/@nestjs/(core|testing|platform-fastify)/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'test-host-for-specs',
+      severity: 'error',
+      comment: 'What specs replace is no part of a process.',
+      from: { path: '^(libs|services|cli|bench)/', pathNot: '\\.(spec|fixture|factory)\\.ts$|^libs/host/src/testing/' },
+      to: { path: '^libs/host/src/testing/' },
+    },
+    {
       name: 'adapters-stay-hidden',
       severity: 'error',
       comment: "A port's adapters are chosen in its open-*.ts and nowhere else; its specs may open them, and one adapter may build on another of its own lib.",
@@ -58,7 +72,7 @@ module.exports = {
     webpackConfig: { fileName: '.dependency-cruiser.resolve.cjs' },
     doNotFollow: { path: 'node_modules' },
     // A peer that is measured beside us is installed in its own folder, if at all.
-    exclude: { path: '(^|/)(dist|node_modules)/|vite\\.config|^bench/peers/' },
+    exclude: { path: '^(libs|services|web)/[^/]+/dist/|^(cli|bench|test)/dist/|vite\\.config|^bench/peers/' },
     externalModuleResolutionStrategy: 'node_modules',
   },
 };

@@ -16,7 +16,7 @@ import { Headless } from './headless.js';
 import { serveHealth } from './health-server.js';
 import { NestLogs } from './nest-logs.js';
 import { redriveWhenAsked } from './redrives.js';
-import { openPorts, PortsModule, type Ports } from './ports.js';
+import { openPorts, PortsModule, type PortReplacements, type Ports } from './ports.js';
 import { addReflectionAndHealth } from './public-grpc.js';
 import type { ServiceDefinition } from './service-definition.js';
 
@@ -42,8 +42,8 @@ const hasFace = (services: readonly ServiceDefinition[]): boolean => services.so
 
 const keepsData = ({ uses }: ServiceDefinition): boolean => uses.includes('documents') || uses.includes('objects');
 
-/** One process: any subset of the services, on one profile. What has started when something fails is closed again. */
-export async function host(services: readonly ServiceDefinition[], config: Config): Promise<Hosted> {
+/** One process: any subset of the services, on one profile. What has started when something fails is closed again. Tests replace some ports; see `testing/`. */
+export async function host(services: readonly ServiceDefinition[], config: Config, replacements: PortReplacements = {}): Promise<Hosted> {
   const closers: (() => Promise<void> | void)[] = [];
   const close = async () => {
     for (const step of closers.splice(0).reverse()) await step();
@@ -54,13 +54,13 @@ export async function host(services: readonly ServiceDefinition[], config: Confi
     let url = config.publicUrl ?? `http://${config.httpHost}:${config.httpPort}`;
     // A folder of objects has no server of its own: whoever speaks HTTP serves its links.
     const uses = new Set([...services.flatMap((service) => service.uses), ...(config.profile === 'single' && hasFace(services) ? (['objects'] as const) : [])]);
-    const ports = await openPorts(config, services.map((service) => service.name).join('+'), () => url, uses);
+    const ports = await openPorts(config, services.map((service) => service.name).join('+'), () => url, uses, replacements);
     closers.push(() => ports.close());
     const healthServers = await Promise.all(healthPorts(services, config).map((port) => serveHealth(port, config.httpHost, ports.health)));
     closers.push(async () => void (await Promise.all(healthServers.map((server) => server.close()))));
     const { app, listen } = await createApp(services, config, ports);
     closers.push(() => app.close());
-    const grpcAddress = await connectRpc(app, services, config, ports);
+    const grpcAddress = await connectGrpc(app, services, config);
     await app.startAllMicroservices();
     const httpPort = (await listen()) ?? healthServers.at(-1)?.port;
     app.useLogger(new NestLogs(ports.logger));
@@ -90,10 +90,13 @@ async function createApp(services: readonly ServiceDefinition[], config: Config,
   const options = { logger: false, abortOnError: false } as const;
   if (!hasFace(services)) {
     const app = await NestFactory.create(module, new Headless(), options);
+    connectRpc(app, services, ports);
     return { app, listen: async () => void (await app.init()) };
   }
   const { createFacedApp } = await import('./faced-app.js');
   const app = await createFacedApp(module, options);
+  // Before the services' own: of several filters that catch everything Nest asks the one that was added last, and this one knows only how to answer a call.
+  connectRpc(app, services, ports);
   for (const service of services) await service.configureHttp?.(app, config);
   const listen = async () => {
     await app.listen(config.httpPort, config.httpHost);
@@ -103,12 +106,16 @@ async function createApp(services: readonly ServiceDefinition[], config: Config,
   return { app, listen };
 }
 
-/** In process always; over gRPC the public contracts if there are any, else the services' own. */
-async function connectRpc(app: INestApplication, services: readonly ServiceDefinition[], config: Config, ports: Ports): Promise<string | undefined> {
-  const publicContracts = services.flatMap((service) => service.publicContracts ?? []);
+/** Calls in process; what goes wrong in a handler leaves it as a refusal, and the trace goes on in it. */
+function connectRpc(app: INestApplication, services: readonly ServiceDefinition[], ports: Ports): void {
   app.useGlobalFilters(new RpcErrorFilter(ports.logger));
-  app.useGlobalInterceptors(new TraceInterceptor(new Set(publicContracts.map(({ typeName }) => typeName))));
-    app.connectMicroservice<MicroserviceOptions>({ strategy: ports.strategy }, { inheritAppConfig: true });
+  app.useGlobalInterceptors(new TraceInterceptor(new Set(services.flatMap((service) => service.publicContracts ?? []).map(({ typeName }) => typeName))));
+  app.connectMicroservice<MicroserviceOptions>({ strategy: ports.strategy }, { inheritAppConfig: true });
+}
+
+/** The public contracts if there are any, else the services' own. */
+async function connectGrpc(app: INestApplication, services: readonly ServiceDefinition[], config: Config): Promise<string | undefined> {
+  const publicContracts = services.flatMap((service) => service.publicContracts ?? []);
   const contracts = publicContracts.length > 0 ? publicContracts : services.flatMap((service) => service.contracts);
   if (contracts.length === 0) return undefined;
   // Nest keeps the port that it bound to itself, so a free one is chosen beforehand.

@@ -30,8 +30,18 @@ type Closable = { close(): Promise<void> | void };
 
 export type Ports = Awaited<ReturnType<typeof openPorts>>;
 
+/** What a test puts in place of a port. Everything else is what the process would open. */
+export type PortReplacements = {
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+  readonly models?: ModelRegistry;
+  readonly engine?: DiffusionEngine & Closable;
+  /** Answers for contracts that no service of this process implements. */
+  readonly standIns?: Rpc;
+};
+
 /** Opens the ports that these services use, for the profile. This is the one place where a profile picks its adapters. What has opened when another refuses is closed again. */
-export async function openPorts(config: Config, name: string, publicUrl: () => string, uses: ReadonlySet<OptionalPort>) {
+export async function openPorts(config: Config, name: string, publicUrl: () => string, uses: ReadonlySet<OptionalPort>, replacements: PortReplacements = {}) {
   const opened: Closable[] = [];
   const close = async () => {
     for (const port of opened.splice(0).reverse()) await port.close();
@@ -41,14 +51,14 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
     return port;
   };
   try {
-    const logger = createLogger(config.logLevel, name);
+    const { logger = createLogger(config.logLevel, name), clock = new SystemClock() } = replacements;
     keep(await startTelemetry(config.telemetry, serviceNameOf(name), logger));
     const store = uses.has('documents') ? keep(await openStore(config, logger)) : undefined;
     const cache = uses.has('cache') ? keep(await openCache({ profile: config.profile, redisUrl: config.redisUrl, logger })) : undefined;
-    const objects = uses.has('objects') ? keep(await openObjectStore({ profile: config.profile, dataDir: config.dataDir, publicUrl, s3: config.s3, logger })) : undefined;
-    const models = uses.has('models') ? await openModels(config) : undefined;
-    const engine = uses.has('engine') ? keep(await openEngineFor(config, logger)) : undefined;
-    const { rpc, strategy } = openRpc(addressesOf(config.peers));
+    const objects = uses.has('objects') ? keep(await openObjectStore({ profile: config.profile, dataDir: config.dataDir, publicUrl, clock, s3: config.s3, logger })) : undefined;
+    const models = uses.has('models') ? (replacements.models ?? (await openModels(config))) : undefined;
+    const engine = uses.has('engine') ? keep(replacements.engine ?? (await openEngineFor(config, logger))) : undefined;
+    const { rpc, strategy } = openRpc(addressesOf(config.peers), replacements.standIns);
     keep(rpc);
     const bus = uses.has('events') ? await openBus(store, config, logger) : undefined;
     if (bus) keep({ close: () => bus.stop() });
@@ -58,7 +68,7 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
     if (bus) observeBus(bus);
     const isCluster = config.profile === 'cluster';
     const documents = store && new ObservedDocuments(store.documents, isCluster ? 'mongodb' : 'sqlite');
-    return { logger, store, documents, bus, bareObjects: objects, objects: objects && new ObservedObjectStore(objects, isCluster ? 's3' : 'filesystem'), cache, models, engine, rpc, strategy, health, clock: new SystemClock(), close };
+    return { logger, store, documents, bus, bareObjects: objects, objects: objects && new ObservedObjectStore(objects, isCluster ? 's3' : 'filesystem'), cache, models, engine, rpc, strategy, health, clock, close };
   } catch (error) {
     await close();
     throw error;

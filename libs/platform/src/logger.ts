@@ -7,11 +7,11 @@ export type LogLevel = 'silent' | 'fatal' | 'error' | 'warn' | 'info' | 'debug' 
 /** Names of what must not be read in a log. A connection string may hold a password. */
 const secrets = ['authorization', 'apiKey', 'secret', 'secretAccessKey', 'password', 'mongoUrl', 'redisUrl'];
 
-/** JSON lines on stderr, so that a command's own output stays clean. Secrets never reach a log: keys and headers that hold them are redacted here once. */
-export function createLogger(level: LogLevel, name: string): Logger {
+/** JSON lines on stderr (or where a test reads them), so that a command's own output stays clean. Secrets never reach a log: keys and headers that hold them are redacted here once. */
+export function createLogger(level: LogLevel, name: string, destination?: { write(line: string): void }): Logger {
   return pino(
     { level, name, redact: { paths: secrets.flatMap((secret) => [secret, `*.${secret}`, `*.*.${secret}`]), censor: '[redacted]' }, timestamp: pino.stdTimeFunctions.isoTime, mixin: traceFields },
-    pino.destination({ fd: 2, sync: false }),
+    destination ?? pino.destination({ fd: 2, sync: false }),
   );
 }
 

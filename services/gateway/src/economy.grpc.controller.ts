@@ -26,6 +26,7 @@ import {
   type SimulateCatalogueResponse,
 } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
 import { EconomyService } from '@tessera/contracts/tessera/gateway/v1/economy_pb.js';
+import { Clock } from '@tessera/platform/clock.js';
 import { isUuid, newId } from '@tessera/platform/ids.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { streamOf } from '@tessera/rpc/streams.js';
@@ -33,6 +34,7 @@ import type { Observable } from 'rxjs';
 import { Callers, demandAllowance } from './callers.js';
 import { invalidField } from './errors.js';
 import type { Caller } from './keys.js';
+import { requireForward } from './periods.js';
 
 /** Who may call what: everybody with a key, keys of the account itself, or the installation's owner. */
 type Access = 'read' | 'admin' | 'owner';
@@ -45,6 +47,7 @@ export class EconomyGrpcController {
 
   constructor(
     private readonly callers: Callers,
+    private readonly clock: Clock,
     rpc: Rpc,
   ) {
     this.#billing = rpc.client(BillingEconomy);
@@ -133,12 +136,12 @@ export class EconomyGrpcController {
 
   @GrpcMethod(EconomyService.typeName)
   async getUsage(request: GetUsageRequest, metadata: Metadata) {
-    return this.#billing.getUsage(await this.#owned(request, metadata, 'read'));
+    return this.#billing.getUsage(await this.#reported(request, metadata));
   }
 
   @GrpcMethod(EconomyService.typeName)
   async getStatement(request: GetStatementRequest, metadata: Metadata) {
-    return this.#billing.getStatement(await this.#owned(request, metadata, 'read'));
+    return this.#billing.getStatement(await this.#reported(request, metadata));
   }
 
   @GrpcMethod(EconomyService.typeName)
@@ -197,7 +200,14 @@ export class EconomyGrpcController {
   }
 
   async *#export(request: ExportEntriesRequest, metadata: Metadata, signal: AbortSignal): AsyncGenerator<ExportEntriesResponse> {
-    yield* this.#billing.exportEntries(await this.#owned(request, metadata, 'read'), { signal });
+    yield* this.#billing.exportEntries(await this.#reported(request, metadata), { signal });
+  }
+
+  async #reported<R extends GetUsageRequest | GetStatementRequest | ExportEntriesRequest>(request: R, metadata: Metadata): Promise<R> {
+    const owned = await this.#owned(request, metadata, 'read');
+    const instant = (ms: bigint | undefined) => (ms ? Number(ms) : undefined);
+    requireForward({ from: instant(request.period?.fromMs), to: instant(request.period?.toMs) }, this.clock.now(), 'period.from_ms');
+    return owned;
   }
 
   /** A call without an operation id is a new operation. */

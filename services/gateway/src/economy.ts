@@ -2,14 +2,14 @@ import { Injectable } from '@nestjs/common';
 import { BillingService, type Account, type ComputeSpecSchema, type Quote } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import { EconomyService, type GetStatementResponse, type GetUsageResponse, type ListPlansResponse, type Position, type ReconcileResponse } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import { Clock } from '@tessera/platform/clock.js';
 import { internal } from '@tessera/platform/errors.js';
 import { derivedId, newId } from '@tessera/platform/ids.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { Callers } from './callers.js';
 import type { Caller } from './keys.js';
+import { requireForward, type Period } from './periods.js';
 
-/** Milliseconds since epoch; absent: from the beginning, to now. */
-export type Period = { readonly from?: number | undefined; readonly to?: number | undefined };
 export type Wallet = 'plan' | 'credits';
 export type Limits = { readonly spendCapTokens?: number | null | undefined; readonly lowBalanceTokens?: number | null | undefined };
 
@@ -24,6 +24,7 @@ export class Economy {
 
   constructor(
     private readonly callers: Callers,
+    private readonly clock: Clock,
     rpc: Rpc,
   ) {
     this.#billing = rpc.client(BillingService);
@@ -93,12 +94,12 @@ export class Economy {
     return present((await this.#economy.getBalanceAt({ accountId: caller.accountId, atMs: BigInt(atMs ?? 0), wallet }, { deadlineMs: reportDeadlineMs })).position);
   }
 
-  usage(caller: Caller, period: Period, by: string, wallet: Wallet): Promise<GetUsageResponse> {
-    return this.#economy.getUsage({ accountId: caller.accountId, period: periodMessage(period), by, wallet }, { deadlineMs: reportDeadlineMs });
+  async usage(caller: Caller, period: Period, by: string, wallet: Wallet): Promise<GetUsageResponse> {
+    return this.#economy.getUsage({ accountId: caller.accountId, period: this.#period(period), by, wallet }, { deadlineMs: reportDeadlineMs });
   }
 
-  statement(caller: Caller, period: Period, wallet: Wallet): Promise<GetStatementResponse> {
-    return this.#economy.getStatement({ accountId: caller.accountId, period: periodMessage(period), wallet }, { deadlineMs: reportDeadlineMs });
+  async statement(caller: Caller, period: Period, wallet: Wallet): Promise<GetStatementResponse> {
+    return this.#economy.getStatement({ accountId: caller.accountId, period: this.#period(period), wallet }, { deadlineMs: reportDeadlineMs });
   }
 
   /** The owner's word that a pack was paid for; the same payment counts once. */
@@ -127,8 +128,13 @@ export class Economy {
   }
 
   async *export(caller: Caller, period: Period, wallet: Wallet, format: 'csv' | 'parquet', signal: AbortSignal): AsyncGenerator<string | Uint8Array> {
-    const request = { accountId: caller.accountId, period: periodMessage(period), wallet, format };
+    const request = { accountId: caller.accountId, period: this.#period(period), wallet, format };
     for await (const { csv, data } of this.#economy.exportEntries(request, { signal })) yield format === 'csv' ? csv : data;
+  }
+
+  #period(period: Period) {
+    requireForward(period, this.clock.now(), 'from');
+    return { fromMs: BigInt(period.from ?? 0), toMs: BigInt(period.to ?? 0) };
   }
 }
 
@@ -136,8 +142,6 @@ export class Economy {
 const operation = ({ accountId }: Caller, idempotencyKey: string) => ({ accountId, operationId: idempotencyKey === '' ? newId() : derivedId('economy', accountId, idempotencyKey) });
 
 const limitChange = (name: 'spendCap' | 'lowBalance', tokens: number | null | undefined) => (tokens === undefined ? {} : { [name]: tokens === null ? {} : { tokens: BigInt(tokens) } });
-
-const periodMessage = ({ from = 0, to = 0 }: Period) => ({ fromMs: BigInt(from), toMs: BigInt(to) });
 
 function present<T>(value: T | undefined): T {
   if (value === undefined) throw internal('incomplete_answer', 'The billing service answered without what it promises.');

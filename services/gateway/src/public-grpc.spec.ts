@@ -2,7 +2,6 @@ import { credentials, makeGenericClientConstructor, Metadata, status, type Servi
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TesseraService, type CreateGenerationResponse, type WatchGenerationResponse } from '@tessera/contracts/tessera/gateway/v1/gateway_pb.js';
 import { packageDefinition } from '@tessera/rpc/package-definition.js';
-import { freePort } from './free-port.fixture.js';
 import { openGateway, type OpenGateway } from './gateway.fixture.js';
 
 type Call = (request: object, metadata: Metadata, done: (error: ServiceError | null, reply: never) => void) => void;
@@ -11,10 +10,9 @@ describe('the public gRPC API', () => {
   let gateway: OpenGateway;
   let client: InstanceType<ReturnType<typeof makeGenericClientConstructor>>;
   beforeAll(async () => {
-    const grpcPort = await freePort();
-    gateway = await openGateway({ grpcPort });
+    gateway = await openGateway();
     const Client = makeGenericClientConstructor(packageDefinition([TesseraService])[TesseraService.typeName] as never, 'Tessera');
-    client = new Client(`127.0.0.1:${grpcPort}`, credentials.createInsecure());
+    client = new Client(gateway.grpcAddress, credentials.createInsecure());
   });
   afterAll(async () => {
     client.close();

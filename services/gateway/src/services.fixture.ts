@@ -68,6 +68,7 @@ export class SmallServices extends Rpc {
       return {};
     },
     ListModels: () => ({ models: [{ modelId: 'mosaic-3d', name: 'Mosaic 3D', description: 'Emoji scenes', leonardoId: leonardoLightning, isDefault: true, maxImages: 8 }] }),
+    GetOutcomes: () => ({ outcomes: [] }),
     DescribeQueue: () => ({ queuedJobs: this.jobs.size }),
     SignUrls: ({ assetIds }: { assetIds: string[] }) => ({ urls: assetIds.map((assetId) => ({ assetId, url: `http://pictures.test/${assetId}.png`, isAccepted: this.accepted.has(assetId) })) }),
     MarkAsset: ({ assetId, isAccepted }: { assetId: string; isAccepted: boolean }) => {

@@ -1,4 +1,4 @@
-import { invalidArgument, unavailable, type TesseraError } from '@tessera/platform/errors.js';
+import { invalidArgument, type TesseraError } from '@tessera/platform/errors.js';
 
 export const invalidInitImage = (message: string): TesseraError => invalidArgument('invalid_init_image', message, { param: 'init_image_id' });
 

@@ -1,30 +1,22 @@
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { create, fromBinary, toBinary, type DescMessage, type DescMethodServerStreaming, type DescMethodUnary, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
-import { Global, Module, type DynamicModule } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { Cache } from '@tessera/cache/cache.js';
-import { openCache } from '@tessera/cache/open-cache.js';
+import { fromBinary } from '@bufbuild/protobuf';
 import { BillingService, BillState, type ReserveRequest } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import { GenerationService, WorkerService } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
-import { JobFinishedSchema, type JobFinished } from '@tessera/contracts/tessera/generation/v1/events_pb.js';
+import { GenerationService } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { JobFinishedSchema, type JobFinished } from '@tessera/contracts/tessera/jobs/v1/events_pb.js';
+import { JobService } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
+import { WorkerService } from '@tessera/contracts/tessera/jobs/v1/workers_pb.js';
 import { StorageService, type GetAssetRequest, type PutAssetsRequest } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
-import { Documents } from '@tessera/documents/documents.js';
-import { openDocuments } from '@tessera/documents/open-documents.js';
 import { DiffusionEngine, type EngineDescription, type PaintBatch, type PaintUpdate } from '@tessera/inference/diffusion-engine.js';
+import { StandIns } from '@tessera/host/testing/stand-ins.js';
+import { startTestHost } from '@tessera/host/testing/test-host.js';
 import type { ModelInfo } from '@tessera/models/model-info.js';
 import { ModelRegistry } from '@tessera/models/model-registry.js';
-import { Clock, SystemClock } from '@tessera/platform/clock.js';
-import { Config, parseConfig } from '@tessera/platform/config.js';
 import { failedPrecondition, notFound, unavailable } from '@tessera/platform/errors.js';
-import { createLogger } from '@tessera/platform/logger.js';
-import { LOGGER } from '@tessera/platform/tokens.js';
-import { Rpc, type CallOptions } from '@tessera/rpc/rpc.js';
-import type { Observable } from 'rxjs';
-import { GenerationController } from './generation.controller.js';
-import { GenerationModule } from './generation.module.js';
-import { WorkerController } from './worker.controller.js';
+import { generation } from '@tessera/service-generation/generation.module.js';
+import { jobs } from '@tessera/service-jobs/jobs.module.js';
+import { worker } from '@tessera/service-worker/worker.module.js';
 
 export const model: ModelInfo = {
   modelId: 'mosaic-3d', name: 'Mosaic 3D', description: '', version: '1', aliases: ['mosaic'], leonardoId: 'b24e16ff-06e3-43eb-8d33-4416c2d75876', isDefault: true,
@@ -115,114 +107,39 @@ export class Pictures {
   };
 }
 
-type Handler = Record<string, (request: unknown, metadata: unknown, call: unknown) => unknown>;
-
-/** Calls handlers directly, with the bytes made and read again as on the wire. */
-class DirectRpc extends Rpc {
-  readonly handlers = new Map<string, object>();
-  readonly #opened = signalled();
-
-  /** Calls wait until all handlers are known. */
-  open(): void {
-    this.#opened.signal();
-  }
-
-  async unary<I extends DescMessage, O extends DescMessage>(method: DescMethodUnary<I, O>, request: MessageInitShape<I>, { signal }: CallOptions = {}): Promise<MessageShape<O>> {
-    await this.#opened.promise;
-    const reply = await this.#invoke(method, request, signal);
-    return sent(method.output, reply as MessageInitShape<O>);
-  }
-
-  async *stream<I extends DescMessage, O extends DescMessage>(method: DescMethodServerStreaming<I, O>, request: MessageInitShape<I>, { signal }: CallOptions = {}): AsyncGenerator<MessageShape<O>> {
-    const replies = this.#invoke(method, request, signal) as AsyncIterable<MessageInitShape<O>> | Observable<MessageInitShape<O>>;
-    for await (const reply of Symbol.asyncIterator in replies ? replies : iterate(replies)) yield sent(method.output, reply);
-  }
-
-  async close(): Promise<void> {}
-
-  #invoke(method: DescMethodUnary | DescMethodServerStreaming, request: unknown, signal?: AbortSignal): unknown {
-    const handler = this.handlers.get(method.parent.typeName) as Handler | undefined;
-    const call = { cancelled: signal?.aborted ?? false, once: (_: string, listener: () => void) => signal?.addEventListener('abort', listener, { once: true }) };
-    return handler?.[method.localName]?.(sent(method.input, request as MessageInitShape<DescMessage>), {}, call);
-  }
-}
-
-const sent = <M extends DescMessage>(schema: M, init: MessageInitShape<M>): MessageShape<M> => fromBinary(schema, toBinary(schema, create(schema, init)));
-
-async function* iterate<T>(source: Observable<T>): AsyncGenerator<T> {
-  const items: T[] = [];
-  let wake = () => {};
-  let end: { error?: unknown } | undefined;
-  const subscription = source.subscribe({
-    next: (item) => (items.push(item), wake()),
-    error: (error: unknown) => ((end = { error }), wake()),
-    complete: () => ((end = {}), wake()),
-  });
-  try {
-    for (;;) {
-      while (items.length > 0) yield items.shift() as T;
-      if (end) break;
-      await new Promise<void>((resolve) => (wake = resolve));
-    }
-    if (end.error) throw end.error;
-  } finally {
-    subscription.unsubscribe();
-  }
-}
-
-@Global()
-@Module({})
-class TestPorts {
-  static with(ports: readonly (readonly [token: unknown, value: unknown])[]): DynamicModule {
-    const providers = ports.map(([provide, useValue]) => ({ provide: provide as symbol, useValue }));
-    return { module: TestPorts, providers, exports: providers.map(({ provide }) => provide) };
-  }
-}
-
-@Module({})
-class TestHost {}
-
-/** The service on a real store in a folder of its own, with its worker, between stand-ins for billing and storage. */
-export async function openGeneration() {
-  const dataDir = await fs.mkdtemp(path.join(os.tmpdir(), 'tessera-generation-'));
-  const config = parseConfig({ dataDir, engine: 'onnx', logLevel: 'silent' });
+/** The services that make pictures of a request, on a real store in a folder of their own, with a worker or without, between stand-ins for billing and storage. */
+export async function openImageJobs({ withWorker = true } = {}) {
+  const dataDir = await fs.mkdtemp(path.join(os.tmpdir(), 'tessera-image-jobs-'));
   const engine = new TestEngine();
   const holds = new Holds();
   const pictures = new Pictures();
 
   const start = async () => {
-    const store = await openDocuments({ dataDir });
-    const cache = await openCache();
-    const rpc = new DirectRpc();
-    const ports = [
-      [Config, config], [LOGGER, createLogger('silent', 'generation')], [Clock, new SystemClock()], [Documents, store.documents], [Cache, cache],
-      [DiffusionEngine, engine], [ModelRegistry, new ModelRegistry([model], config.modelPools)], [Rpc, rpc],
-    ] as const;
-    rpc.handlers.set(BillingService.typeName, holds).set(StorageService.typeName, pictures);
-    const app = await NestFactory.createApplicationContext({ module: TestHost, imports: [TestPorts.with(ports), GenerationModule] }, { logger: false, abortOnError: false });
-    rpc.handlers.set(GenerationService.typeName, app.get(GenerationController, { strict: false })).set(WorkerService.typeName, app.get(WorkerController, { strict: false }));
-    rpc.open();
-    return { store, cache, rpc, app, client: rpc.client(GenerationService), worker: rpc.client(WorkerService) };
+    // Tests that claim by hand must not compete with a worker.
+    const services = [jobs, generation, ...(withWorker ? [worker] : [])];
+    const hosted = await startTestHost(services, { config: { dataDir }, replace: { models: new ModelRegistry([model], {}), engine, standIns: new StandIns([BillingService, holds], [StorageService, pictures]) } });
+    return { hosted, client: hosted.client(GenerationService), jobs: hosted.client(JobService), worker: hosted.client(WorkerService) };
   };
   let running = await start();
-  const stop = async () => {
-    await running.app.close();
-    running.cache.close();
-    await running.store.close();
-  };
+  const stop = () => running.hosted.close();
   return {
     engine, holds, pictures,
     get client() {
       return running.client;
     },
+    get jobs() {
+      return running.jobs;
+    },
     get worker() {
       return running.worker;
     },
     get<T>(token: abstract new (...parameters: never[]) => T): T {
-      return running.app.get(token as never, { strict: false });
+      return running.hosted.get(token);
     },
     async finishedEvents(): Promise<JobFinished[]> {
-      const logged = await running.store.eventLog.read([JobFinishedSchema.typeName], 0, 1_000);
+      const { store } = running.hosted.ports;
+      if (!store || !('eventLog' in store)) throw new Error('The single profile logs events beside the documents.');
+      const logged = await store.eventLog.read([JobFinishedSchema.typeName], 0, 1_000);
       return logged.map(({ data }) => fromBinary(JobFinishedSchema, data));
     },
     async restart(): Promise<void> {

@@ -1,8 +1,7 @@
-import { credentials, makeGenericClientConstructor, Metadata, status, type ServiceError } from '@grpc/grpc-js';
+import { credentials, makeGenericClientConstructor, Metadata, status, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { EconomyService } from '@tessera/contracts/tessera/gateway/v1/economy_pb.js';
 import { packageDefinition } from '@tessera/rpc/package-definition.js';
-import { freePort } from '../free-port.fixture.js';
 import { openGateway, type OpenGateway } from '../gateway.fixture.js';
 
 const api = '/api/rest/v1';
@@ -12,10 +11,9 @@ describe('the economy', () => {
   let gateway: OpenGateway;
   let client: InstanceType<ReturnType<typeof makeGenericClientConstructor>>;
   beforeAll(async () => {
-    const grpcPort = await freePort();
-    gateway = await openGateway({ grpcPort });
+    gateway = await openGateway();
     const Client = makeGenericClientConstructor(packageDefinition([EconomyService])[EconomyService.typeName] as never, 'Economy');
-    client = new Client(`127.0.0.1:${grpcPort}`, credentials.createInsecure());
+    client = new Client(gateway.grpcAddress, credentials.createInsecure());
   });
   afterAll(async () => {
     client.close();
@@ -123,6 +121,19 @@ describe('the economy', () => {
       expect(lastCall()?.request).toMatchObject({ by: 'project', period: { fromMs: BigInt(Date.UTC(2026, 0, 1)), toMs: BigInt(Date.UTC(2026, 0, 31, 23)) } });
     });
 
+    it.each(['/account/usage', '/account/statement', '/account/entries.csv', '/account/entries.parquet'])('refuses a period that runs backwards at %s', async (path) => {
+      const calls = gateway.services.economyCalls.length;
+      for (const period of ['from=2030-01-01&to=2020-01-01', 'from=9000-01-01']) expect(await ask('GET', `${path}?${period}`)).toMatchObject({ status: 400, body: { type: 'invalid_field', param: 'from' } });
+      expect(gateway.services.economyCalls).toHaveLength(calls);
+      expect((await gateway.fetch(`${api}${path}?from=2026-01-01&to=2026-01-01`)).status).toBe(200);
+    });
+
+    it.each(['dryrun', 'dry_run', 'DryRun', 'dyrRun'])('offers dryRun for %s and makes no job', async (name) => {
+      const jobs = gateway.services.jobs.size;
+      expect(await ask('POST', `/generations?${name}=true`, { prompt: 'a red apple' })).toMatchObject({ status: 400, body: { type: 'unknown_field', param: name, error: `Unexpected variable ${name}. Did you mean dryRun?` } });
+      expect(gateway.services.jobs.size).toBe(jobs);
+    });
+
     it('answers statement, past balance and plans', async () => {
       expect(await ask('GET', '/account/statement')).toMatchObject({ body: { lines: [{ kind: 'allowance', operations: 1, tokens: 25_000 }], closing: { balanceTokens: 25_000 } } });
       expect(await ask('GET', '/account/balance?at=2026-01-01')).toMatchObject({ body: { balanceTokens: 25_000 } });
@@ -197,6 +208,13 @@ describe('the economy', () => {
         (client[method] as unknown as Call).call(client, request, metadata, (error, reply) => (error ? reject(error) : resolve(reply)));
       });
 
+    const streamed = (method: string, request: object) =>
+      new Promise<void>((resolve, reject) => {
+        const metadata = new Metadata();
+        metadata.set('authorization', `Bearer ${gateway.key}`);
+        (client[method] as unknown as (request: object, metadata: Metadata) => ClientReadableStream<unknown>).call(client, request, metadata).on('data', () => {}).on('error', reject).on('end', resolve);
+      });
+
     it('takes the account from the key, and an operation id when there is one', async () => {
       await call('SetLimits', { operationId: 'mine', spendCap: { tokens: 5n } });
       expect(lastCall()).toMatchObject({ method: 'SetLimits', request: { accountId: gateway.installation.ownerAccountId, operationId: 'mine', spendCap: { tokens: 5n } } });
@@ -218,6 +236,13 @@ describe('the economy', () => {
       await expect(call('GetUsage', {}, 'Bearer nobody')).rejects.toMatchObject({ code: status.UNAUTHENTICATED });
       await expect(call('PutMember', { memberId: 'ann' }, asMember)).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
       await expect(call('GetUsage', { accountId: await teamAccount() }, asMember)).rejects.toMatchObject({ code: status.PERMISSION_DENIED });
+    });
+
+    it.each(['GetUsage', 'GetStatement', 'ExportEntries'])('refuses a period of %s that runs backwards', async (method) => {
+      const period = { fromMs: 2_000n, toMs: 1_000n };
+      const refusal = method === 'ExportEntries' ? streamed(method, { period }) : call(method, { period });
+      const { code, metadata } = await refusal.then(() => ({ code: status.OK, metadata: new Metadata() }), (error: ServiceError) => error);
+      expect([code, metadata.get('tessera-reason')]).toEqual([status.INVALID_ARGUMENT, ['invalid_field']]);
     });
 
     it('answers what billing answers', async () => {

@@ -11,7 +11,7 @@ const segmentCharsMax = 500;
 /** Headers of Node's parser; what it cannot read ends here, before there is a request. */
 const statusByParserError: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
 
-/** Typed answers to what never reaches a hook or a filter: a path that cannot be decoded, and bytes that are no HTTP. */
+/** Typed answers to what never reaches a hook or a filter: a path that cannot be decoded, an expectation that nobody can meet, and bytes that are no HTTP. */
 export function refuseEarly(server: Server): void {
   const listeners = server.listeners('request') as RequestListener[];
   server.removeAllListeners('request').on('request', (request: IncomingMessage, response: ServerResponse) => {
@@ -20,10 +20,10 @@ export function refuseEarly(server: Server): void {
       for (const listener of listeners) listener.call(server, request, response);
       return;
     }
-    const { head, body } = answerOf(refusal, request.url ?? '/');
-    request.resume();
-    response.writeHead(refusal.status, head).end(body);
+    refuse(refusal, request, response);
   });
+  // Without a listener Node answers 417 with nothing in it.
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => refuse(refusal(417, 'malformed_request', 'The header Expect may only ask for 100-continue.'), request, response));
   server.removeAllListeners('clientError').on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy();
     const status = statusByParserError[error.code ?? ''] ?? 400;
@@ -31,6 +31,12 @@ export function refuseEarly(server: Server): void {
     const headers = Object.entries({ ...head, connection: 'close' }).map(([name, value]) => `${name}: ${value}\r\n`);
     return socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${headers.join('')}\r\n${body}`);
   });
+}
+
+function refuse(refused: Refusal, request: IncomingMessage, response: ServerResponse): void {
+  const { head, body } = answerOf(refused, request.url ?? '/');
+  request.resume();
+  response.writeHead(refused.status, head).end(body);
 }
 
 const refusal = (status: number, type: string, message: string): Refusal => ({ status, type, message, param: undefined, retryAfterMs: undefined });

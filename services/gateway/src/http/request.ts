@@ -26,6 +26,12 @@ export function requestIdOf(request: FastifyRequest): string {
   return traceIdOf(known.traceparent);
 }
 
+/** Longer than any path of ours; what somebody made up is told by its beginning. */
+const pathCharsMax = 200;
+
+/** Without the query, where signed links and pagination carry what is nobody else's. */
+export const pathOf = (url: string): string => (url.split('?', 1)[0] ?? '').slice(0, pathCharsMax);
+
 /** Whom the guard let in. */
 export function callerOf(request: FastifyRequest): Caller {
   const { caller } = request as GatewayRequest;

@@ -11,7 +11,6 @@ import { outgoingEvent } from '@tessera/documents/outgoing-event.js';
 import { Clock } from '@tessera/platform/clock.js';
 import { packageDefinition } from '@tessera/rpc/package-definition.js';
 import { Webhook } from 'standardwebhooks';
-import { freePort } from '../free-port.fixture.js';
 import { openGateway, type OpenGateway } from '../gateway.fixture.js';
 import { retryAfterMs } from './delivery-worker.js';
 import { openReceiver, type Receiver } from './receiver.fixture.js';
@@ -253,11 +252,10 @@ describe('webhooks of strangers', () => {
 
 describe('webhooks over gRPC', () => {
   it('are made, listed, changed, tried, redelivered and removed as over REST', async () => {
-    const grpcPort = await freePort();
     const receiver = await openReceiver();
-    const gateway = await openGateway({ grpcPort, webhookPrivateNetworks: true });
+    const gateway = await openGateway({ webhookPrivateNetworks: true });
     const Client = makeGenericClientConstructor(packageDefinition([WebhookService])[WebhookService.typeName] as never, 'Webhooks');
-    const client = new Client(`127.0.0.1:${grpcPort}`, credentials.createInsecure());
+    const client = new Client(gateway.grpcAddress, credentials.createInsecure());
     const call = <T>(method: string, request: object, key = gateway.key) =>
       new Promise<T>((resolve, reject) => {
         const metadata = new Metadata();

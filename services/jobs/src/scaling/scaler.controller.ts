@@ -10,7 +10,6 @@ import {
   type IsActiveResponseSchema,
   type ScaledObjectRef,
 } from '@tessera/contracts/externalscaler/externalscaler_pb.js';
-import { ModelRegistry } from '@tessera/models/model-registry.js';
 import { invalidArgument } from '@tessera/platform/errors.js';
 import { streamOf } from '@tessera/rpc/streams.js';
 import type { Observable } from 'rxjs';

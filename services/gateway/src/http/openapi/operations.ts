@@ -38,7 +38,10 @@ export type Operation = {
   readonly tag: 'Generations' | 'Init images' | 'Account' | 'Economy' | 'Webhooks' | 'Keys' | 'Models and prices' | 'OpenAI Images' | 'Server';
   readonly summary: string;
   readonly body?: z.ZodType;
+  /** Names that it does not know are refused. Absent: none is known. */
   readonly query?: z.ZodObject;
+  /** Whose query is somebody else's to write: payment providers add to the addresses that they call, and so do those who link to a page. */
+  readonly isQueryFree?: boolean;
   readonly headers?: readonly (keyof typeof requestHeaders)[];
   readonly answer?: z.ZodType;
   /** When the answer is no JSON object. */
@@ -101,7 +104,7 @@ export const operations: readonly Operation[] = [
   { id: 'reconcile', method: 'get', path: `${api}/reconciliation`, tag: 'Economy', summary: 'Holds the ledger against the jobs of all accounts: one JSON object a line, `{"finding"}` each, then `{"summary"}`. Owner only.', contentType: 'application/x-ndjson' },
   { id: 'recordPayment', method: 'post', path: `${api}/account/payments`, tag: 'Economy', summary: 'A pack was paid for, by your own word: its tokens are added. The same payment counts once. Owner only.', body: paymentBody, headers: ['Tessera-Account'], answer: responses.payment, errors: [402, 404], example: { paymentId: 'invoice-2026-0042', pack: 'medium' } },
   { id: 'recordRefund', method: 'delete', path: `${api}/account/payments/{paymentId}`, tag: 'Economy', summary: 'The money went back: so do the tokens, as far as nobody has spent them. Owner only.', answer: responses.paymentOutcome },
-  { id: 'receivePayment', method: 'post', path: `${api}/payments/{provider}/webhook`, tag: 'Economy', summary: 'For payment providers: signed events, Stripe-shaped for `stripe`. Safe to repeat and to reorder.', answer: responses.paymentOutcome, isPublic: true },
+  { id: 'receivePayment', method: 'post', path: `${api}/payments/{provider}/webhook`, tag: 'Economy', summary: 'For payment providers: signed events, Stripe-shaped for `stripe`. Safe to repeat and to reorder.', answer: responses.paymentOutcome, isPublic: true, isQueryFree: true },
   { id: 'getCatalogue', method: 'get', path: `${api}/catalogue`, tag: 'Economy', summary: 'The price list, all versions. Owner only.', contentType: 'application/json' },
   { id: 'lintCatalogue', method: 'post', path: `${api}/catalogue/lint`, tag: 'Economy', summary: 'What is wrong or odd about a price list that is meant to follow the present one. Owner only.', body: priceListBody, answer: responses.lint },
   { id: 'simulateCatalogue', method: 'post', path: `${api}/catalogue/simulation`, tag: 'Economy', summary: 'Lives the lives of accounts again under the newest catalogue of a price list: one JSON object a line, an account each. Changes nothing. Owner only.', body: priceListBody, query: simulationQuery, contentType: 'application/x-ndjson', errors: [404] },
@@ -124,8 +127,16 @@ export const operations: readonly Operation[] = [
   { id: 'readyz', method: 'get', path: '/readyz', tag: 'Server', summary: 'Whether the store and the other services answer; 503 when not.', answer: responses.readiness, isPublic: true },
   { id: 'metrics', method: 'get', path: '/metrics', tag: 'Server', summary: 'Prometheus metrics.', contentType: 'text/plain', isPublic: true },
   { id: 'openapi', method: 'get', path: '/openapi.json', tag: 'Server', summary: 'This description (OpenAPI 3.1).', contentType: 'application/json', isPublic: true },
-  { id: 'docs', method: 'get', path: '/docs', tag: 'Server', summary: 'This description as a page.', contentType: 'text/html', isPublic: true },
-  { id: 'home', method: 'get', path: '/', tag: 'Server', summary: 'The console.', contentType: 'text/html', isPublic: true },
+  { id: 'docs', method: 'get', path: '/docs', tag: 'Server', summary: 'This description as a page.', contentType: 'text/html', isPublic: true, isQueryFree: true },
+  { id: 'home', method: 'get', path: '/', tag: 'Server', summary: 'The console.', contentType: 'text/html', isPublic: true, isQueryFree: true },
 ];
+
+/** As the router writes it: `GET /things/:id`. */
+const routeOf = ({ method, path }: Operation): string => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`;
+
+const operationsByRoute: ReadonlyMap<string, Operation> = new Map(operations.map((operation) => [routeOf(operation), operation]));
+
+/** HEAD is GET without its body. */
+export const operationAt = (method: string, route: string | undefined): Operation | undefined => operationsByRoute.get(`${method === 'HEAD' ? 'GET' : method} ${route}`);
 
 export const exampleId = uuid;
