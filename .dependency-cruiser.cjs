@@ -3,6 +3,7 @@
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', comment: 'A circle has no bottom to start from, for readers and for module loading; types are erased, so they may point back.', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    { name: 'no-type-cycles', severity: 'error', comment: 'Readers follow types as well: where no circle of them is left, none comes back.', from: { path: '^libs/(inference|models)/' }, to: { circular: true } },
     { name: 'no-dangling-imports', severity: 'error', comment: 'An import must lead to a file or an installed package.', from: {}, to: { couldNotResolve: true } },
     {
       name: 'services-stand-alone',
@@ -38,8 +39,8 @@ module.exports = {
       comment: "A port's adapters are chosen in its open-*.ts and nowhere else; its specs may open them, and one adapter may build on another of its own lib.",
       from: { path: '^(libs|services|cli|bench|test)/([^/]+)/', pathNot: '^libs/[^/]+/src/open-[^/]+\\.ts$|\\.spec\\.ts$' },
       to: {
-        path: '^libs/([^/]+)/src/(sqlite|embedded|memory|filesystem|onnx|noop|mongo|kafka|redis|s3|triton)/',
-        pathNot: ['^libs/$2/src/(sqlite|embedded|memory|filesystem|onnx|noop|mongo|kafka|redis|s3|triton)/', '^libs/objects/src/filesystem/object-links\\.module\\.ts$'],
+        path: '^libs/([^/]+)/src/(sqlite|embedded|memory|filesystem|onnx|noop|flow|lora|training|mongo|kafka|redis|s3|triton)/',
+        pathNot: ['^libs/$2/src/(sqlite|embedded|memory|filesystem|onnx|noop|flow|lora|training|mongo|kafka|redis|s3|triton)/', '^libs/inference/src/training/adapter-trainer\\.ts$', '^libs/objects/src/filesystem/object-links\\.module\\.ts$'],
       },
     },
     {
@@ -48,6 +49,20 @@ module.exports = {
       comment: 'Whoever only describes models reads manifests; what generates with them is loaded elsewhere.',
       from: { path: '^libs/models/' },
       to: { path: '^(services|libs/inference)/' },
+    },
+    {
+      name: 'flow-serves-engines',
+      severity: 'error',
+      comment: "Mosaic's pipeline is run by the engines and the trainer; what every engine shares stands beside it.",
+      from: { path: '^libs/inference/src/', pathNot: '^libs/inference/src/(flow|onnx|triton|training)/' },
+      to: { path: '^libs/inference/src/flow/' },
+    },
+    {
+      name: 'flow-knows-no-runtime',
+      severity: 'error',
+      comment: 'The pipeline runs on the sessions that it is given, in process or in a Triton.',
+      from: { path: '^libs/inference/src/flow/', pathNot: '\\.spec\\.ts$' },
+      to: { path: '^libs/inference/src/(onnx|triton|noop|training)/|onnxruntime-node' },
     },
     {
       name: 'tools-know-no-service',

@@ -220,6 +220,15 @@ function addWorkshop(program: Command): void {
       process.exitCode = await bench(name, rest);
     });
   program
+    .command('release')
+    .description('give everything the version of a release: packages, chart, images and the changelog; commits, tags and pushes nothing')
+    .argument('<version>', 'for example 1.2.0')
+    .addHelpText('after', '\nExample:\n  tessera release 1.2.0')
+    .action(async (version: string) => {
+      const { release } = await import('./commands/release.js');
+      process.exitCode = await release(version);
+    });
+  program
     .command('doctor')
     .description('check this machine and say what to do about what is missing')
     .option(...dataOption)

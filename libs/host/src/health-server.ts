@@ -23,7 +23,7 @@ export async function serveHealth(port: number, hostName: string, health: Health
     '/readyz': async () => {
       if (phase !== 'serving') return json(503, { status: phase, checks: {} });
       const readiness = await readinessOf(health);
-      return json(readiness.status === 'ok' ? 200 : 503, readiness);
+      return json(readiness.status === 'not_ready' ? 503 : 200, readiness);
     },
     '/metrics': async () => ({ status: 200, type: metricsContentType, body: await metricsText() }),
   };

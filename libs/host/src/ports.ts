@@ -36,6 +36,7 @@ export type PortReplacements = {
   readonly clock?: Clock;
   readonly models?: ModelRegistry;
   readonly engine?: DiffusionEngine & Closable;
+  readonly cache?: Cache & Closable;
   /** Answers for contracts that no service of this process implements. */
   readonly standIns?: Rpc;
 };
@@ -54,7 +55,7 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
     const { logger = createLogger(config.logLevel, name), clock = new SystemClock() } = replacements;
     keep(await startTelemetry(config.telemetry, serviceNameOf(name), logger));
     const store = uses.has('documents') ? keep(await openStore(config, logger)) : undefined;
-    const cache = uses.has('cache') ? keep(await openCache({ profile: config.profile, redisUrl: config.redisUrl, logger })) : undefined;
+    const cache = uses.has('cache') ? keep(replacements.cache ?? (await openCache({ profile: config.profile, redisUrl: config.redisUrl, logger }))) : undefined;
     const objects = uses.has('objects') ? keep(await openObjectStore({ profile: config.profile, dataDir: config.dataDir, publicUrl, clock, s3: config.s3, logger })) : undefined;
     const models = uses.has('models') ? (replacements.models ?? (await openModels(config))) : undefined;
     const engine = uses.has('engine') ? keep(replacements.engine ?? (await openEngineFor(config, logger))) : undefined;
@@ -62,7 +63,8 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
     keep(rpc);
     const bus = uses.has('events') ? await openBus(store, config, logger) : undefined;
     if (bus) keep({ close: () => bus.stop() });
-    const health = new HealthChecks({ ...(store ? { documents: () => store.ping() } : {}), ...(cache ? { cache: () => cache.get(probe) } : {}), ...(objects ? { objects: () => objects.head(probe) } : {}) });
+    // Losing the cache loses no job and no token: a process that has lost it still takes requests.
+    const health = new HealthChecks({ ...(store ? { documents: () => store.ping() } : {}), ...(objects ? { objects: () => objects.head(probe) } : {}) }, cache ? { cache: () => cache.get(probe) } : {});
     observeProcess(health);
     if (store) observeStore(store);
     if (bus) observeBus(bus);

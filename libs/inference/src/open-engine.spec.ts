@@ -58,7 +58,7 @@ describe('a family of diffusers in the folder of models', () => {
     await engine.close();
   });
 
-  it('cannot be painted with by Triton when nobody says where that is', async () => {
+  it('needs the address of a Triton to be opened for it', async () => {
     await fs.writeFile(path.join(modelsDir, 'sdxl', 'manifest.json'), JSON.stringify(sdxl));
     await expect(openEngine({ engine: 'triton', modelsDir, threads: 1, logger })).rejects.toThrow('set TESSERA_TRITON_URL');
   });

@@ -3,19 +3,19 @@ import { guidanceKindsOf } from '@tessera/models/describe-models.js';
 import { type Family, familyOf, isFlow } from '@tessera/models/families.js';
 import { refuseUnguidable } from '@tessera/models/guidance.js';
 import { invalidArgument } from '@tessera/platform/errors.js';
-import type { PaintBatch, Placement } from './diffusion-engine.js';
+import type { GenerateBatch, Placement } from './diffusion-engine.js';
 
 /** Latents are eight times smaller than pictures. */
-const SIDE_MULTIPLE_PX = 8;
+const sideMultiplePx = 8;
 
 /** What every engine refuses before it begins. */
-export function refuseUnpaintable(manifests: readonly Family[], { modelId, widthPx, heightPx, steps, requests, adapters = [] }: PaintBatch): void {
+export function refuseUnsupportedBatch(manifests: readonly Family[], { modelId, widthPx, heightPx, steps, requests, adapters = [] }: GenerateBatch): void {
   const manifest = familyOf(manifests, modelId);
   if (!manifest) throw invalidArgument('unknown_model', `There is no model "${modelId}".`, { param: 'model_id' });
   const { minSidePx, maxSidePx, maxSteps } = manifest.limits;
   for (const [param, side] of [['width', widthPx], ['height', heightPx]] as const) {
-    if (!Number.isInteger(side) || side < minSidePx || side > maxSidePx || side % SIDE_MULTIPLE_PX !== 0) {
-      throw invalidArgument('unsupported_size', `${param} must be a multiple of ${SIDE_MULTIPLE_PX} from ${minSidePx} to ${maxSidePx}, not ${side}.`, { param });
+    if (!Number.isInteger(side) || side < minSidePx || side > maxSidePx || side % sideMultiplePx !== 0) {
+      throw invalidArgument('unsupported_size', `${param} must be a multiple of ${sideMultiplePx} from ${minSidePx} to ${maxSidePx}, not ${side}.`, { param });
     }
   }
   const flow = isFlow(manifest) ? manifest : undefined;
@@ -28,9 +28,9 @@ export function refuseUnpaintable(manifests: readonly Family[], { modelId, width
   if (!Number.isInteger(steps) || steps < 1 || steps > maxSteps) throw invalidArgument('unsupported_steps', `steps must be a whole number from 1 to ${maxSteps}, not ${steps}.`, { param: 'steps' });
 }
 
-function refuseOutside(placement: Placement, canvasWidthPx: number, canvasHeightPx: number): void {
+function refuseOutside(placement: Placement, deliveredWidthPx: number, deliveredHeightPx: number): void {
   const { leftPx, topPx, widthPx, heightPx } = placement;
-  const fits = (from: number, length: number, whole: number) => Number.isInteger(from) && Number.isInteger(length) && from >= 0 && length >= SIDE_MULTIPLE_PX && from + length <= whole;
-  if (fits(leftPx, widthPx, canvasWidthPx) && fits(topPx, heightPx, canvasHeightPx)) return;
-  throw invalidArgument('invalid_placement', `The init image must lie within the picture of ${canvasWidthPx} x ${canvasHeightPx} pixels and be at least ${SIDE_MULTIPLE_PX} pixels long on each side.`, { param: 'placement' });
+  const fits = (from: number, length: number, whole: number) => Number.isInteger(from) && Number.isInteger(length) && from >= 0 && length >= sideMultiplePx && from + length <= whole;
+  if (fits(leftPx, widthPx, deliveredWidthPx) && fits(topPx, heightPx, deliveredHeightPx)) return;
+  throw invalidArgument('invalid_placement', `The init image must lie within the picture of ${deliveredWidthPx} x ${deliveredHeightPx} pixels and be at least ${sideMultiplePx} pixels long on each side.`, { param: 'placement' });
 }

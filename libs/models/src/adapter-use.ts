@@ -1,8 +1,8 @@
 import { invalidArgument } from '@tessera/platform/errors.js';
 
 /** Each widens the denoiser's matrices; more than this also wash each other out. */
-const ADAPTERS_MAX = 4;
-const WEIGHT_MAX = 2;
+const adaptersMax = 4;
+const weightMax = 2;
 
 type Use = { readonly id: string; readonly bytes?: Uint8Array; readonly weight: number };
 
@@ -10,9 +10,9 @@ type Use = { readonly id: string; readonly bytes?: Uint8Array; readonly weight: 
 export function refuseUnadaptable(uses: readonly Use[], known: readonly string[] | undefined, modelId: string): void {
   const refuse = (reason: string, sentence: string) => invalidArgument(reason, sentence, { param: 'adapters' });
   if (uses.length > 0 && !known) throw refuse('unsupported_adapters', `${modelId} takes no adapters.`);
-  if (uses.length > ADAPTERS_MAX) throw refuse('too_many_adapters', `At most ${ADAPTERS_MAX} adapters work together; these are ${uses.length}.`);
+  if (uses.length > adaptersMax) throw refuse('too_many_adapters', `At most ${adaptersMax} adapters work together; these are ${uses.length}.`);
   for (const { id, bytes, weight } of uses) {
-    if (!(Math.abs(weight) <= WEIGHT_MAX)) throw refuse('invalid_adapter_weight', `The weight of an adapter is from -${WEIGHT_MAX} to ${WEIGHT_MAX}.`);
+    if (!(Math.abs(weight) <= weightMax)) throw refuse('invalid_adapter_weight', `The weight of an adapter is from -${weightMax} to ${weightMax}.`);
     if (!bytes && !known?.includes(id)) throw refuse('unknown_adapter', `${modelId} has no adapter "${id.slice(0, 80)}".`);
   }
 }

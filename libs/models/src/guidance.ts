@@ -1,13 +1,12 @@
 import { invalidArgument } from '@tessera/platform/errors.js';
 
 /**
- * What a picture can say about the one to paint: its outlines, how near things are (white is near), its colours and manner, its arrangement, or the looks of a thing
- * that the prompt names.
+ * What a guiding picture determines: outlines, depth (white is near), colours and manner, arrangement, or the appearance of a thing that the prompt names.
  */
 export const guidanceKinds = ['edges', 'depth', 'style', 'content', 'character'] as const;
 export type GuidanceKind = (typeof guidanceKinds)[number];
 
-/** A page of pictures would only blur into each other. */
+/** More pictures would only average out. */
 export const guidanceMax = 5;
 
 type Guide = { readonly kind: string; readonly strength: number };

@@ -20,7 +20,7 @@ const conditioningGraph = z.strictObject({
     poses: optionalName,
     views: optionalName,
     viewWeights: optionalName,
-    /** Edges and nearness. */
+    /** Edges and depth. */
     guides: optionalName,
     guideStrengths: optionalName,
     content: optionalName,
@@ -52,7 +52,7 @@ const grade = z.strictObject({
 const variant = variantOfAny.extend({
   /** Key of `looks` in the language file. */
   look: z.string().min(1),
-  /** A variant that was taught to need few steps: by an adapter of `adapters.files`, without the unguided twin (guidance is folded in), with steps of its own. */
+  /** A variant that is distilled to few steps: by an adapter of `adapters.files`, without the unconditional branch (guidance is folded in), with steps of its own. */
   distilled: z.strictObject({ adapter: z.string().min(1), sampler: sampler.omit({ fromSteps: true }) }).optional(),
 });
 
@@ -80,11 +80,11 @@ const schema = z.strictObject({
     spread: z.number().min(0),
   }),
   /**
-   * Content and style references also steer the latent itself, until these times of the flow (1 is noise, 0 the picture), content in blocks of so many cells. Absent: the
+   * Content and style references also guide the latent itself, until these times of the flow (1 is noise, 0 the picture), content in blocks of so many cells. Absent: the
    * conditioning graph alone follows them.
    */
   steering: z.strictObject({ contentUntil: share, contentCells: z.int().positive(), styleUntil: share }).optional(),
-  /** Pictures up to so many times as wide as high are painted in squares that overlap by so many cells. Absent: every format is cut out of one square. */
+  /** Pictures up to so many times as wide as high are generated in squares that overlap by so many cells. Absent: every format is cut out of one square. */
   tiles: z.strictObject({ overlapCells: z.int().positive(), maxRatio: z.number().min(1) }).optional(),
   /** Layers of the denoiser that adapters change, in each of its blocks: its graph takes `down.<name>` and `up.<name>`. Absent: it takes no adapters. */
   adapters: z
@@ -101,9 +101,9 @@ const schema = z.strictObject({
     conditioning: conditioningGraph,
     denoiser: graph(['latent', 'time', 'text', 'references', 'canvas'], ['velocity']),
     decoder: graph(['latent'], ['picture']),
-    /** Absent: the model paints from noise only. */
+    /** Absent: the model generates from noise only. */
     encoder: graph(['picture'], ['latent']).optional(),
-    /** Loss, and its gradients for the adapter's matrices as `grad.<name>`. Its batch and its rank are fixed. Absent: nothing can be taught. */
+    /** Loss, and its gradients for the adapter's matrices as `grad.<name>`. Its batch and its rank are fixed. Absent: the model cannot be trained. */
     trainStep: graph(['latent', 'noise', 'time', 'weight', 'text', 'references', 'canvas'], ['loss']).extend({ rows: z.int().positive(), rank: z.int().positive() }).optional(),
     /** Absent: pictures must come with their background cut away. */
     matting: graph(['picture'], ['alpha', 'nearness']).optional(),
@@ -112,7 +112,7 @@ const schema = z.strictObject({
   samplers: z.array(sampler).min(1),
   /** Absent: every thing stands as in its picture. */
   poses: poses.optional(),
-  /** `twinFollows`: how much of a guide's strength the unguided twin gets, too; the less, the more closely pictures follow their guides. */
+  /** `twinFollows`: how much of a guide's strength the unconditional branch gets, too; the less, the more closely pictures follow their guides. */
   guidance: z.strictObject({ about: z.string(), points: z.array(z.tuple([z.number(), z.number()])).min(2), twinFollows: share.default(1) }),
   language: file,
   concepts: file,

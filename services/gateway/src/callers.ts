@@ -1,7 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Cache } from '@tessera/cache/cache.js';
+import { openCache } from '@tessera/cache/open-cache.js';
 import { BillingService } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import { Clock } from '@tessera/platform/clock.js';
+import { TesseraError } from '@tessera/platform/errors.js';
 import { isUuid } from '@tessera/platform/ids.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { invalidField, memberKey, missingKey, ownerOnly, readOnlyKey, tooManyRequests } from './errors.js';
@@ -24,6 +26,8 @@ const authorizationCharsMax = 512;
 export class Callers {
   readonly #billing: RpcClient<typeof BillingService>;
   readonly #limits = new Map<string, { perMinute: number; untilMs: number }>();
+  /** Counts while the shared cache is away. */
+  readonly #ownCache: Promise<Cache>;
 
   constructor(
     private readonly keys: Keys,
@@ -33,6 +37,7 @@ export class Callers {
     rpc: Rpc,
   ) {
     this.#billing = rpc.client(BillingService);
+    this.#ownCache = openCache({ clock });
   }
 
   /** `Bearer <key>` in any case, or the bare key as some clients send it. */
@@ -46,7 +51,7 @@ export class Callers {
   async admit(caller: Caller): Promise<Allowance | undefined> {
     const limit = await this.#requestsPerMinute(caller.accountId);
     if (limit === 0) return undefined;
-    const { value, expiresInMs } = await this.cache.increment(`gateway:requests:${caller.accountId}`, 1, windowMs);
+    const { value, expiresInMs } = await this.#count(`gateway:requests:${caller.accountId}`);
     return { limit, remaining: limit - value, resetMs: expiresInMs };
   }
 
@@ -71,6 +76,16 @@ export class Callers {
     this.demandOwner(caller);
     if (!isUuid(accountId)) throw invalidField('An account id is a UUID.', 'accountId');
     return { ...caller, accountId, isOperator: true };
+  }
+
+  /** Without the shared cache each process counts what it sees itself: a limit that is too generous for a while, rather than nobody let in. */
+  async #count(key: string): Promise<{ value: number; expiresInMs: number }> {
+    try {
+      return await this.cache.increment(key, 1, windowMs);
+    } catch (error) {
+      if (!(error instanceof TesseraError) || error.kind !== 'Unavailable') throw error;
+      return (await this.#ownCache).increment(key, 1, windowMs);
+    }
   }
 
   async #requestsPerMinute(accountId: string): Promise<number> {

@@ -1,5 +1,6 @@
 import { Documents } from '@tessera/documents/documents.js';
 import { EventBus } from '@tessera/events/event-bus.js';
+import type { PortReplacements } from '@tessera/host/ports.js';
 import type { ServiceDefinition } from '@tessera/host/service-definition.js';
 import { startTestHost } from '@tessera/host/testing/test-host.js';
 import type { Clock } from '@tessera/platform/clock.js';
@@ -29,12 +30,12 @@ export type OpenGateway = {
 };
 
 /** `name` lets a second one on the same folder, as several share one store in a cluster. */
-type Options = { readonly name?: string; readonly dataDir?: string; readonly services?: SmallServices; readonly apiKey?: string; readonly webhookPrivateNetworks?: boolean; readonly clock?: Clock; readonly logger?: Logger };
+type Options = { readonly name?: string; readonly dataDir?: string; readonly services?: SmallServices; readonly apiKey?: string; readonly webhookPrivateNetworks?: boolean; readonly clock?: Clock; readonly logger?: Logger; readonly cache?: PortReplacements['cache'] };
 
 /** The gateway alone, as its own process would host it, with small stand-ins for the services behind it. */
-export async function openGateway({ services = new SmallServices(), name = gateway.name, clock, logger, ...config }: Options = {}): Promise<OpenGateway> {
+export async function openGateway({ services = new SmallServices(), name = gateway.name, clock, logger, cache, ...config }: Options = {}): Promise<OpenGateway> {
   const routes: string[] = [];
-  const hosted = await startTestHost([{ ...noting(routes), name }], { config, replace: { standIns: services, ...(clock ? { clock } : {}), ...(logger ? { logger } : {}) } });
+  const hosted = await startTestHost([{ ...noting(routes), name }], { config, replace: { standIns: services, ...(clock ? { clock } : {}), ...(logger ? { logger } : {}), ...(cache ? { cache } : {}) } });
   const { url, dataDir, grpcAddress = '' } = hosted;
   const installation = hosted.get(Installation);
   const key = installation.mintedKey ?? config.apiKey ?? '';

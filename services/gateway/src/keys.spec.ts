@@ -2,6 +2,8 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Cache } from '@tessera/cache/cache.js';
+import { unavailable } from '@tessera/platform/errors.js';
 import { openGateway, type OpenGateway } from './gateway.fixture.js';
 import { SmallServices } from './services.fixture.js';
 
@@ -76,6 +78,31 @@ describe("the plan's request limit", () => {
     await gateway.close();
   });
 });
+
+describe('while the cache is away', () => {
+  it('stays ready, says what is missing, and counts requests by itself', async () => {
+    const services = new SmallServices();
+    services.requestsPerMinute = 2;
+    const gateway = await openGateway({ services, cache: new AbsentCache() });
+    const ready = await fetch(`${gateway.url}/readyz`);
+    expect([ready.status, await ready.json()]).toEqual([200, { status: 'degraded', checks: expect.objectContaining({ documents: 'ok', billing: 'ok', cache: 'failed' }) }]);
+    const answers = [await gateway.fetch(me), await gateway.fetch(me), await gateway.fetch(me)];
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 429]);
+    await gateway.close();
+  });
+});
+
+/** As a Redis that cannot be reached. */
+class AbsentCache extends Cache {
+  readonly #refuse = () => Promise.reject(unavailable('cache_unavailable', 'The cache does not answer.'));
+  get = this.#refuse;
+  set = this.#refuse;
+  delete = this.#refuse;
+  increment = this.#refuse;
+  publish = this.#refuse;
+  subscribe = this.#refuse;
+  close = () => {};
+}
 
 describe('the first start', () => {
   let dataDir: string;

@@ -8,7 +8,7 @@ import { JobFinishedSchema, type JobFinished } from '@tessera/contracts/tessera/
 import { JobService } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { WorkerService } from '@tessera/contracts/tessera/jobs/v1/workers_pb.js';
 import { StorageService, type GetAssetRequest, type PutAssetsRequest } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
-import { DiffusionEngine, type EngineDescription, type PaintBatch, type PaintUpdate } from '@tessera/inference/diffusion-engine.js';
+import { DiffusionEngine, type EngineDescription, type GenerateBatch, type GenerateUpdate } from '@tessera/inference/diffusion-engine.js';
 import { StandIns } from '@tessera/host/testing/stand-ins.js';
 import { startTestHost } from '@tessera/host/testing/test-host.js';
 import type { ModelInfo } from '@tessera/models/model-info.js';
@@ -31,7 +31,7 @@ function signalled(): { promise: Promise<void>; signal: () => void } {
 
 /** Paints at once, or when the test lets it; fails when told to. */
 export class TestEngine extends DiffusionEngine {
-  readonly batches: PaintBatch[] = [];
+  readonly batches: GenerateBatch[] = [];
   failures: Error[] = [];
   #gate: Promise<void> = Promise.resolve();
   #started: () => void = () => {};
@@ -49,7 +49,7 @@ export class TestEngine extends DiffusionEngine {
     return { open: gate.signal, painting: started.promise };
   }
 
-  async *paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate> {
+  async *generate(batch: GenerateBatch, signal: AbortSignal): AsyncIterable<GenerateUpdate> {
     this.batches.push(batch);
     const failure = this.failures.shift();
     if (failure) throw failure;

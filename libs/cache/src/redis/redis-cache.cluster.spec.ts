@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startRedis } from '@tessera/servers/redis.js';
 import { until } from '@tessera/servers/loopback.js';
 import type { RunningServer } from '@tessera/servers/running-server.js';
-import { createClient } from '@redis/client';
+import { createClient } from 'redis';
 import { describeCacheConformance } from '../cache.conformance.js';
 import { openCache } from '../open-cache.js';
 

@@ -1,4 +1,4 @@
-import { ErrorReply } from '@redis/client';
+import { ErrorReply } from 'redis';
 import type { Logger } from '@tessera/platform/logger.js';
 import { Cache } from '../cache.js';
 import { assertRoomToListen, assertStep, assertTtl, assertValue, deliver, notACounter } from '../cache-rules.js';

@@ -1,4 +1,4 @@
-import { create, fromBinary, toBinary, type DescMessage, type DescMethodServerStreaming, type DescMethodUnary, type DescService, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary, type DescMessage, type DescMethodClientStreaming, type DescMethodServerStreaming, type DescMethodUnary, type DescService, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
 import { unavailable } from '@tessera/platform/errors.js';
 import { Rpc, type CallOptions } from '@tessera/rpc/rpc.js';
 
@@ -24,11 +24,22 @@ export class StandIns extends Rpc {
     for await (const reply of this.#invoke(method, request, options) as AsyncIterable<MessageInitShape<O>>) yield sent(method.output, reply);
   }
 
+  async clientStream<I extends DescMessage, O extends DescMessage>(method: DescMethodClientStreaming<I, O>, messages: AsyncIterable<MessageInitShape<I>>, options: CallOptions = {}): Promise<MessageShape<O>> {
+    async function* received() {
+      for await (const message of messages) yield sent(method.input, message);
+    }
+    return sent(method.output, (await this.#handlerOf(method)(received(), options)) as MessageInitShape<O>);
+  }
+
   async close(): Promise<void> {}
 
   #invoke(method: DescMethodUnary | DescMethodServerStreaming, request: unknown, options: CallOptions): unknown {
+    return this.#handlerOf(method)(sent(method.input, request as MessageInitShape<DescMessage>), options);
+  }
+
+  #handlerOf(method: DescMethodUnary | DescMethodServerStreaming | DescMethodClientStreaming): Handler {
     const handler = (this.#handlers.get(method.parent.typeName) as Record<string, Handler> | undefined)?.[method.localName];
     if (!handler) throw unavailable('service_unavailable', `No stand-in answers ${method.parent.typeName}/${method.name}.`);
-    return handler(sent(method.input, request as MessageInitShape<DescMessage>), options);
+    return handler;
   }
 }

@@ -12,7 +12,7 @@ const askAgainMs = 200;
 
 const refuse = (sentence: string, cause?: unknown) => unavailable('engine_unavailable', sentence, { cause });
 
-/** Throws Unavailable with a sentence that says what to do, unless Triton can paint with all of these families. */
+/** Throws Unavailable with a sentence that says what to do, unless Triton can generate with all of these families. */
 export async function checkTriton(client: TritonClient, families: readonly Family[], startsWithinMs: number): Promise<void> {
   const { url } = client;
   await client.reachable(startsWithinMs).catch((cause: unknown) => {

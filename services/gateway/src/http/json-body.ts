@@ -28,6 +28,10 @@ export function takeJsonBodies(app: NestFastifyApplication, server: FastifyInsta
       }
     });
   }
+  server.addContentTypeParser('*', (_request, payload, done) => {
+    payload.resume();
+    done(new HttpException('Send the body as application/json.', 415));
+  });
   server.addHook('preParsing', (request, reply: FastifyReply, _payload, done) => {
     const coding = request.headers['content-encoding'] ?? '';
     done(coding === '' || coding === 'identity' ? null : compressed(reply));

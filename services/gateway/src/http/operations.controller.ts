@@ -22,7 +22,7 @@ export class OperationsController {
   @HttpCode(200)
   async readyz(@Res({ passthrough: true }) reply: FastifyReply) {
     const readiness = await readinessOf(this.health);
-    if (readiness.status !== 'ok') reply.status(503);
+    if (readiness.status === 'not_ready') reply.status(503);
     return readiness;
   }
 

@@ -15,7 +15,7 @@ const statusByParserError: Readonly<Record<string, number>> = { HPE_HEADER_OVERF
 export function refuseEarly(server: Server): void {
   const listeners = server.listeners('request') as RequestListener[];
   server.removeAllListeners('request').on('request', (request: IncomingMessage, response: ServerResponse) => {
-    const refusal = refusalOfPath(request.url ?? '/');
+    const refusal = refusalOfHost(request) ?? refusalOfPath(request.url ?? '/');
     if (!refusal) {
       for (const listener of listeners) listener.call(server, request, response);
       return;
@@ -40,6 +40,11 @@ function refuse(refused: Refusal, request: IncomingMessage, response: ServerResp
 }
 
 const refusal = (status: number, type: string, message: string): Refusal => ({ status, type, message, param: undefined, retryAfterMs: undefined });
+
+/** RFC 9112, 3.2: from HTTP/1.1 on every request names its host. */
+function refusalOfHost({ headers, httpVersion }: IncomingMessage): Refusal | undefined {
+  return headers.host === undefined && httpVersion === '1.1' ? refusal(400, 'malformed_request', 'The request lacks the header Host.') : undefined;
+}
 
 function refusalOfPath(url: string): Refusal | undefined {
   const [path = ''] = url.split('?', 1);

@@ -112,6 +112,12 @@ describe('bad input', () => {
     expect(JSON.parse(answer.split('\r\n\r\n')[1]!)).toMatchObject({ type });
   });
 
+  it('refuses a request without Host with typed JSON', async () => {
+    const answer = await rawRequest(gateway.url, 'GET /v1/models HTTP/1.1\r\nConnection: close\r\n\r\n');
+    expect(answer).toMatch(/^HTTP\/1.1 400 /);
+    expect(JSON.parse(answer.split('\r\n\r\n')[1]!)).toMatchObject({ error: { code: 'malformed_request' } });
+  });
+
   it.each(['', 'x'.repeat(256), 'snow\u00e9'])('refuses the idempotency key %j', async (key) => {
     const answer = await post(generations, { prompt: 'x' }, { 'idempotency-key': key });
     expect(await answer.json()).toMatchObject({ type: 'invalid_idempotency_key' });

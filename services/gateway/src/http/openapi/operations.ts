@@ -124,7 +124,7 @@ export const operations: readonly Operation[] = [
   { id: 'listDeadLetters', method: 'get', path: `${api}/dead-letters`, tag: 'Server', summary: 'Events that a service has given up after its retries, newest first. Owner only.', query: deadLettersQuery, answer: responses.deadLetters },
   { id: 'redriveDeadLetter', method: 'post', path: `${api}/dead-letters/{id}/redrive`, tag: 'Server', summary: 'Have its service handle it once more, soon: the letter goes when that succeeds, and counts another attempt when not. Owner only.', answer: responses.redrivenLetter, errors: [404] },
   { id: 'healthz', method: 'get', path: '/healthz', tag: 'Server', summary: 'Alive.', answer: responses.health, isPublic: true },
-  { id: 'readyz', method: 'get', path: '/readyz', tag: 'Server', summary: 'Whether the store and the other services answer; 503 when not.', answer: responses.readiness, isPublic: true },
+  { id: 'readyz', method: 'get', path: '/readyz', tag: 'Server', summary: 'Whether the store and the other services answer; 503 when not. `degraded` when only what it can do without, the cache, is away.', answer: responses.readiness, isPublic: true },
   { id: 'metrics', method: 'get', path: '/metrics', tag: 'Server', summary: 'Prometheus metrics.', contentType: 'text/plain', isPublic: true },
   { id: 'openapi', method: 'get', path: '/openapi.json', tag: 'Server', summary: 'This description (OpenAPI 3.1).', contentType: 'application/json', isPublic: true },
   { id: 'docs', method: 'get', path: '/docs', tag: 'Server', summary: 'This description as a page.', contentType: 'text/html', isPublic: true, isQueryFree: true },

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { DiffusionEngine, type EngineDescription, type PaintBatch, type PaintUpdate } from '@tessera/inference/diffusion-engine.js';
+import { DiffusionEngine, type EngineDescription, type GenerateBatch, type GenerateUpdate } from '@tessera/inference/diffusion-engine.js';
 import { unavailable } from '@tessera/platform/errors.js';
 import { createLogger } from '@tessera/platform/logger.js';
 import { Canary } from './canary.js';
 
-const batch: PaintBatch = { modelId: 'tiny', widthPx: 32, heightPx: 32, steps: 1, guidanceScale: 1, previewEverySteps: 0, requests: [{ requestId: 'canary', prompt: 'an apple', negativePrompt: '', seed: 1, images: 1, style: 'NONE' }] };
+const batch: GenerateBatch = { modelId: 'tiny', widthPx: 32, heightPx: 32, steps: 1, guidanceScale: 1, previewEverySteps: 0, requests: [{ requestId: 'canary', prompt: 'an apple', negativePrompt: '', seed: 1, images: 1, style: 'NONE' }] };
 
 /** Dead or alive, as the test says. */
 class Engine extends DiffusionEngine {
@@ -20,7 +20,7 @@ class Engine extends DiffusionEngine {
     return { engine: 'test', models: [] };
   }
 
-  override async *paint(): AsyncIterable<PaintUpdate> {
+  override async *generate(): AsyncIterable<GenerateUpdate> {
     this.paintings += 1;
     this.#onPainting();
     if (!this.isAlive) throw unavailable('engine_unavailable', 'Dead.');

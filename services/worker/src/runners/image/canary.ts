@@ -1,4 +1,4 @@
-import type { DiffusionEngine, PaintBatch } from '@tessera/inference/diffusion-engine.js';
+import type { DiffusionEngine, GenerateBatch } from '@tessera/inference/diffusion-engine.js';
 import type { ModelInfo } from '@tessera/models/model-info.js';
 import { unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
@@ -14,7 +14,7 @@ export type CanaryOptions = {
   readonly engine: DiffusionEngine;
   readonly logger: Logger;
   /** The smallest thing that goes the whole way. */
-  readonly batch: PaintBatch;
+  readonly batch: GenerateBatch;
   /** 0: only when the engine has said that it is not available. */
   readonly everyMs: number;
   readonly isIdle: () => boolean;
@@ -87,7 +87,7 @@ export class Canary implements EngineHealth {
     const { engine, batch, logger } = this.options;
     try {
       let pictures = 0;
-      for await (const update of engine.paint(batch, AbortSignal.any([this.#closing.signal, AbortSignal.timeout(generatedWithinMs)]))) if (update.type === 'image') pictures += 1;
+      for await (const update of engine.generate(batch, AbortSignal.any([this.#closing.signal, AbortSignal.timeout(generatedWithinMs)]))) if (update.type === 'image') pictures += 1;
       return pictures === 1;
     } catch (error) {
       if (this.#isFit && !this.#closing.signal.aborted) logger.error({ err: error }, 'the engine cannot generate; nothing is claimed until it can');
@@ -105,7 +105,7 @@ export class Canary implements EngineHealth {
   }
 }
 
-export const tinyBatch = ({ modelId, minSidePx, defaultGuidanceScale }: ModelInfo): PaintBatch => ({
+export const tinyBatch = ({ modelId, minSidePx, defaultGuidanceScale }: ModelInfo): GenerateBatch => ({
   modelId, widthPx: minSidePx, heightPx: minSidePx, steps: 1, guidanceScale: defaultGuidanceScale, previewEverySteps: 0,
   requests: [{ requestId: 'canary', prompt: 'an apple', negativePrompt: '', seed: 1, images: 1, style: 'NONE' }],
 });

@@ -1,6 +1,6 @@
 import type { Guidance, ImageRequest, InitImage } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import type { Lease } from '@tessera/contracts/tessera/jobs/v1/workers_pb.js';
-import type { GuidanceInput, InitImageInput, PaintBatch, PaintRequest } from '@tessera/inference/diffusion-engine.js';
+import type { GuidanceInput, InitImageInput, GenerateBatch, GenerateRequest } from '@tessera/inference/diffusion-engine.js';
 import { isGuidanceKind } from '@tessera/models/guidance.js';
 import type { InputPictures } from './input-pictures.js';
 
@@ -8,13 +8,13 @@ import type { InputPictures } from './input-pictures.js';
 export type ImageJob = { readonly lease: Lease; readonly request: ImageRequest; readonly inputs: InputPictures };
 
 /** What the engine is asked for. The queue puts only such jobs together as agree on model, size, steps, guidance and adapters. */
-export function imageBatch(first: ImageRequest, jobs: readonly ImageJob[], previewEverySteps: number): PaintBatch {
+export function imageBatch(first: ImageRequest, jobs: readonly ImageJob[], previewEverySteps: number): GenerateBatch {
   const { modelId, widthPx, heightPx, steps, guidanceScale } = first;
   const adapters = first.adapters.map(({ adapterId, weight }) => ({ id: adapterId, weight }));
   return { modelId, widthPx, heightPx, steps, guidanceScale, previewEverySteps, requests: jobs.map(requestOf), ...(adapters.length > 0 ? { adapters } : {}) };
 }
 
-function requestOf({ lease, request, inputs }: ImageJob): PaintRequest {
+function requestOf({ lease, request, inputs }: ImageJob): GenerateRequest {
   return {
     requestId: lease.jobId,
     prompt: request.prompt,

@@ -3,7 +3,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { ImageRequestSchema } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import type { Lease } from '@tessera/contracts/tessera/jobs/v1/workers_pb.js';
 import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
-import { DiffusionEngine, type PaintUpdate } from '@tessera/inference/diffusion-engine.js';
+import { DiffusionEngine, type GenerateUpdate } from '@tessera/inference/diffusion-engine.js';
 import type { ModelInfo } from '@tessera/models/model-info.js';
 import { defaultPool } from '@tessera/models/model-registry.js';
 import { Config } from '@tessera/platform/config.js';
@@ -114,7 +114,7 @@ export class ImageRunner extends Runner {
 
   async *#generate(first: ImageJob, jobs: readonly ImageJob[], signal: AbortSignal): AsyncIterable<Update> {
     const images = new Map<string, number>();
-    for await (const update of this.engine.paint(imageBatch(first.request, jobs, capacityOf[this.config.engine].previewEverySteps), signal)) {
+    for await (const update of this.engine.generate(imageBatch(first.request, jobs, capacityOf[this.config.engine].previewEverySteps), signal)) {
       if (update.type === 'image') images.set(update.requestId, (images.get(update.requestId) ?? 0) + 1);
       yield updateOf(update);
     }
@@ -124,7 +124,7 @@ export class ImageRunner extends Runner {
   }
 }
 
-function updateOf(update: PaintUpdate): Update {
+function updateOf(update: GenerateUpdate): Update {
   switch (update.type) {
     case 'step':
       return { type: 'progress', step: update.step, steps: update.steps };
