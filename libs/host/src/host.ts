@@ -2,11 +2,12 @@ import 'reflect-metadata';
 import { Module, type DynamicModule, type INestApplication } from '@nestjs/common';
 import type { Server } from '@grpc/grpc-js';
 import { NestFactory } from '@nestjs/core';
-import { Transport, type MicroserviceOptions } from '@nestjs/microservices';
+import type { MicroserviceOptions } from '@nestjs/microservices';
 import type { DescService } from '@bufbuild/protobuf';
 import { ObjectLinksModule } from '@tessera/objects/filesystem/object-links.module.js';
 import type { Config } from '@tessera/platform/config.js';
 import { grpcChannelOptions, messageBytesMax } from '@tessera/rpc/grpc/grpc-options.js';
+import { GrpcServer } from '@tessera/rpc/grpc/grpc-server.js';
 import { TraceInterceptor } from '@tessera/rpc/grpc/trace.interceptor.js';
 import { packageDefinition } from '@tessera/rpc/package-definition.js';
 import { RpcErrorFilter } from '@tessera/rpc/rpc-error.filter.js';
@@ -122,8 +123,7 @@ async function connectGrpc(app: INestApplication, services: readonly ServiceDefi
   const address = `${config.grpcHost}:${config.grpcPort || (await freePort(config.grpcHost))}`;
   app.connectMicroservice<MicroserviceOptions>(
     {
-      transport: Transport.GRPC,
-      options: {
+      strategy: new GrpcServer({
         url: address,
         package: [...new Set(contracts.map((contract) => contract.file.proto.package))],
         packageDefinition: packageDefinition(contracts as DescService[]),
@@ -131,7 +131,7 @@ async function connectGrpc(app: INestApplication, services: readonly ServiceDefi
         maxSendMessageLength: messageBytesMax,
         channelOptions: grpcChannelOptions,
         onLoadPackageDefinition: (_: unknown, server: Pick<Server, 'addService'>) => addReflectionAndHealth(server, contracts),
-      },
+      }),
     },
     { inheritAppConfig: true },
   );

@@ -1,4 +1,4 @@
-import type { DescMessage, DescMethod, DescMethodServerStreaming, DescMethodUnary, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
+import type { DescMessage, DescMethod, DescMethodClientStreaming, DescMethodServerStreaming, DescMethodUnary, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
 import { GrpcRpc } from './grpc/grpc-rpc.js';
 import { InProcessRpc } from './in-process/in-process-rpc.js';
 import { InProcessStrategy } from './in-process/in-process-strategy.js';
@@ -21,6 +21,10 @@ class LocalFirstRpc extends Rpc {
 
   stream<I extends DescMessage, O extends DescMessage>(method: DescMethodServerStreaming<I, O>, request: MessageInitShape<I>, options?: CallOptions): AsyncIterable<MessageShape<O>> {
     return this.#route(method).stream(method, request, options);
+  }
+
+  clientStream<I extends DescMessage, O extends DescMessage>(method: DescMethodClientStreaming<I, O>, messages: AsyncIterable<MessageInitShape<I>>, options?: CallOptions): Promise<MessageShape<O>> {
+    return this.#route(method).clientStream(method, messages, options);
   }
 
   close(): Promise<void> {

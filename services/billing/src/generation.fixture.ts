@@ -18,6 +18,10 @@ export class SmallGeneration extends Rpc {
 
   async *stream(): AsyncGenerator<never> {}
 
+  clientStream(): Promise<never> {
+    throw new Error('nobody streams to it');
+  }
+
   async close(): Promise<void> {}
 
   private named({ jobIds }: { jobIds: string[] }) {

@@ -110,6 +110,10 @@ export class SmallServices extends Rpc {
     else if (method.name === 'Audit') yield create(method.output, { result: { case: 'summary', value: { accounts: 1n } } } as unknown as MessageInitShape<O>);
   }
 
+  clientStream(): Promise<never> {
+    throw new Error('nobody streams to it');
+  }
+
   async close(): Promise<void> {}
 
   /** Ends a job well and wakes those who wait for it. */

@@ -21,7 +21,7 @@ export class AssetStore {
       name: 'storage.assets',
       indexes: [
         { name: 'job', fields: ['jobId'] },
-        // Only uploads that wait have the field, so painted pictures cost this index nothing.
+        // Only uploads that wait have the field, so outputs cost this index nothing.
         { name: 'awaiting', fields: ['awaitingSinceMs'] },
       ],
     });
@@ -96,7 +96,7 @@ export class AssetStore {
     return (await this.assets.find({ where: { awaitingSinceMs: { lt: sinceMs } }, sort: [['awaitingSinceMs', 'asc']], limit: pageMax })).items.slice();
   }
 
-  /** From now on the job keeps no pictures, whoever still brings some. */
+  /** From now on the job keeps no outputs, whoever still brings some. */
   async markEnded(jobId: string, endedMs: number): Promise<void> {
     try {
       await this.documents.commit([this.endedJobs.insert(jobId, { endedMs })]);

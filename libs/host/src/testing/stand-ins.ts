@@ -1,4 +1,4 @@
-import { create, fromBinary, toBinary, type DescMessage, type DescMethodServerStreaming, type DescMethodUnary, type DescService, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary, type DescMessage, type DescMethodClientStreaming, type DescMethodServerStreaming, type DescMethodUnary, type DescService, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
 import { unavailable } from '@tessera/platform/errors.js';
 import { Rpc, type CallOptions } from '@tessera/rpc/rpc.js';
 
@@ -22,6 +22,10 @@ export class StandIns extends Rpc {
 
   async *stream<I extends DescMessage, O extends DescMessage>(method: DescMethodServerStreaming<I, O>, request: MessageInitShape<I>, options: CallOptions = {}): AsyncGenerator<MessageShape<O>> {
     for await (const reply of this.#invoke(method, request, options) as AsyncIterable<MessageInitShape<O>>) yield sent(method.output, reply);
+  }
+
+  async clientStream<I extends DescMessage, O extends DescMessage>(method: DescMethodClientStreaming<I, O>): Promise<MessageShape<O>> {
+    throw unavailable('service_unavailable', `No stand-in answers ${method.parent.typeName}/${method.name}.`);
   }
 
   async close(): Promise<void> {}
