@@ -229,6 +229,13 @@ function addWorkshop(program: Command): void {
       process.exitCode = await release(version);
     });
   program
+    .command('errors')
+    .description('write docs/errors.md from the registry of reasons')
+    .action(async () => {
+      const { writeErrorsPage } = await import('./commands/errors.js');
+      await writeErrorsPage();
+    });
+  program
     .command('doctor')
     .description('check this machine and say what to do about what is missing')
     .option(...dataOption)

@@ -7,10 +7,10 @@
  */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { emptyAccount } from '../../../services/billing/dist/account.js';
-import { earlierEffect, pastOperations } from '../../../services/billing/dist/commands.js';
-import { append } from '../../../services/billing/dist/evolve.js';
-import { decide, nextDue } from '../../../services/billing/dist/ledger.js';
+import { emptyAccount } from '../../../services/billing/dist/ledger/account.js';
+import { earlierEffect, pastOperations } from '../../../services/billing/dist/ledger/commands.js';
+import { append } from '../../../services/billing/dist/ledger/evolve.js';
+import { decide, nextDue } from '../../../services/billing/dist/ledger/ledger.js';
 
 const [livesAsked = '300', seedAsked = '1'] = process.argv.slice(2);
 const dayMs = 86_400_000;

@@ -74,7 +74,7 @@ export class Deliveries {
 
   private async handle(event: LoggedEvent, attempt: number): Promise<void> {
     const subscription = this.subscriptions.get(event.type);
-    if (subscription === undefined) throw internal('no_handler', `${this.group} has no handler of ${event.type}.`);
+    if (subscription === undefined) throw internal('unhandled_event', `${this.group} has no handler of ${event.type}.`);
     const message = this.decode(subscription.schema, event);
     if (!isDecoded(message)) throw internal('undecodable_event', `The payload is no ${event.type}.`, { cause: message.undecodable });
     const { id, type, key, occurredMs, traceparent } = event;

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { Module, type DynamicModule, type INestApplication } from '@nestjs/common';
-import type { Server } from '@grpc/grpc-js';
+import type { Server, ServerInterceptor } from '@grpc/grpc-js';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import type { DescService } from '@bufbuild/protobuf';
@@ -8,6 +8,7 @@ import { ObjectLinksModule } from '@tessera/objects/filesystem/object-links.modu
 import type { Config } from '@tessera/platform/config.js';
 import { grpcChannelOptions, messageBytesMax } from '@tessera/rpc/grpc/grpc-options.js';
 import { GrpcServer } from '@tessera/rpc/grpc/grpc-server.js';
+import { publicCalls } from '@tessera/rpc/grpc/public-calls.js';
 import { TraceInterceptor } from '@tessera/rpc/grpc/trace.interceptor.js';
 import { packageDefinition } from '@tessera/rpc/package-definition.js';
 import { RpcErrorFilter } from '@tessera/rpc/rpc-error.filter.js';
@@ -129,13 +130,18 @@ async function connectGrpc(app: INestApplication, services: readonly ServiceDefi
         packageDefinition: packageDefinition(contracts as DescService[]),
         maxReceiveMessageLength: messageBytesMax,
         maxSendMessageLength: messageBytesMax,
-        channelOptions: grpcChannelOptions,
+        channelOptions: { ...grpcChannelOptions, ...interceptorsOf(services) },
         onLoadPackageDefinition: (_: unknown, server: Pick<Server, 'addService'>) => addReflectionAndHealth(server, contracts),
       }),
     },
     { inheritAppConfig: true },
   );
   return address;
+}
+
+/** grpc-js takes interceptors of a server among its options, and Nest hands those through. */
+function interceptorsOf(services: readonly ServiceDefinition[]): { interceptors: ServerInterceptor[] } {
+  return { interceptors: services.flatMap(({ publicContracts = [], publicParam }) => (publicContracts.length === 0 ? [] : [publicCalls(publicContracts, publicParam ?? ((_, param) => param))])) };
 }
 
 function urlOf(httpHost: string, port: number): string {

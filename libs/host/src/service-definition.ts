@@ -1,4 +1,4 @@
-import type { DescService } from '@bufbuild/protobuf';
+import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import type { DynamicModule, Type } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Config } from '@tessera/platform/config.js';
@@ -14,6 +14,8 @@ export type ServiceFacts = {
   readonly contracts: readonly DescService[];
   /** gRPC services that it implements for the outside world, with reflection and health. */
   readonly publicContracts?: readonly DescService[];
+  /** How callers of the public contracts write a field that a refusal names; undefined when they cannot have written it. */
+  readonly publicParam?: (method: DescMethod, param: string) => string | undefined;
   readonly uses: readonly OptionalPort[];
   /** Services that it calls. */
   readonly calls: readonly string[];

@@ -1,4 +1,4 @@
-import { invalidArgument } from '@tessera/platform/errors.js';
+import { invalidArgument, type ReasonOf } from '@tessera/platform/errors.js';
 
 /** Each widens the denoiser's matrices; more than this also wash each other out. */
 const adaptersMax = 4;
@@ -8,7 +8,7 @@ type Use = { readonly id: string; readonly bytes?: Uint8Array; readonly weight: 
 
 /** Refuses what a model cannot use; `known` are the ids of adapters that stand beside it, undefined when it takes none at all. */
 export function refuseUnadaptable(uses: readonly Use[], known: readonly string[] | undefined, modelId: string): void {
-  const refuse = (reason: string, sentence: string) => invalidArgument(reason, sentence, { param: 'adapters' });
+  const refuse = (reason: ReasonOf<'InvalidArgument'>, sentence: string) => invalidArgument(reason, sentence, { param: 'adapters' });
   if (uses.length > 0 && !known) throw refuse('unsupported_adapters', `${modelId} takes no adapters.`);
   if (uses.length > adaptersMax) throw refuse('too_many_adapters', `At most ${adaptersMax} adapters work together; these are ${uses.length}.`);
   for (const { id, bytes, weight } of uses) {

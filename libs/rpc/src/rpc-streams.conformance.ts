@@ -72,7 +72,7 @@ export function describeStreamConformance(name: string, open: () => Promise<{ rp
     });
 
     it('brings a refusal back before the messages have ended, and asks for no more of them', async () => {
-      await expect(put('refused')).rejects.toMatchObject({ kind: 'ResourceExhausted', reason: 'too_busy', message: 'Come back später.', param: 'größe', retryAfterMs: 1500, retryable: true });
+      await expect(put('refused')).rejects.toMatchObject({ kind: 'ResourceExhausted', reason: 'rate_limited', message: 'Come back später.', param: 'größe', retryAfterMs: 1500, retryable: true });
       await returned;
       expect(produced).toBeLessThan(piecesMax);
     });

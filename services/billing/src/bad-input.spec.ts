@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { audited, hourMs, openBilling, twoPictures, type TestBilling } from './billing.fixture.js';
-import { canonical } from './hash.js';
-import { tokensMax } from './granting.js';
+import { canonical } from './ledger/hash.js';
+import { tokensMax } from './ledger/granting.js';
 
 /** What nobody may ask, wallet by wallet: each time a refusal with a stable reason, and an account that is what it was, entry by entry. */
 describe.each(['plan', 'credits'] as const)('the wallet of %s', (wallet) => {

@@ -6,7 +6,7 @@ import { Clock } from '@tessera/platform/clock.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import { isUuid } from '@tessera/platform/ids.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
-import { invalidField, memberKey, missingKey, ownerOnly, readOnlyKey, tooManyRequests } from './errors.js';
+import { memberKey, missingKey, ownerOnly, readOnlyKey, tooManyRequests, unknownAccount } from './errors.js';
 import { Installation } from './installation.js';
 import { Keys, type Caller } from './keys.js';
 
@@ -74,7 +74,7 @@ export class Callers {
   actingFor(caller: Caller, accountId: string): Caller {
     if (accountId === '' || accountId === caller.accountId) return caller;
     this.demandOwner(caller);
-    if (!isUuid(accountId)) throw invalidField('An account id is a UUID.', 'accountId');
+    if (!isUuid(accountId)) throw unknownAccount();
     return { ...caller, accountId, isOperator: true };
   }
 

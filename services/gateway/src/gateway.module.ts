@@ -9,6 +9,7 @@ import { DeadLetterBox } from './dead-letters.js';
 import { EconomyGrpcController } from './economy.grpc.controller.js';
 import { Economy } from './economy.js';
 import { Generations } from './generations.js';
+import { paramInGrpc } from './grpc-params.js';
 import { AccountController } from './http/account.controller.js';
 import { CatalogueController } from './http/catalogue.controller.js';
 import { configureHttp } from './http/configure-http.js';
@@ -67,4 +68,4 @@ import { WebhooksGrpcController } from './webhooks.grpc.controller.js';
 })
 export class GatewayModule {}
 
-export const gateway: ServiceDefinition = { ...services.gateway, module: GatewayModule, configureHttp };
+export const gateway: ServiceDefinition = { ...services.gateway, module: GatewayModule, publicParam: paramInGrpc, configureHttp };

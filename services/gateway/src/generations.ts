@@ -7,7 +7,7 @@ import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb
 import { internal } from '@tessera/platform/errors.js';
 import { isUuid } from '@tessera/platform/ids.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
-import { unknownGeneration, unknownPicture } from './errors.js';
+import { unknownJob, unknownPicture } from './errors.js';
 import { imageJobOf, imageKind, type ImageJob } from './image-jobs.js';
 import type { Caller } from './keys.js';
 import { jobsSubmitted } from './metrics.js';
@@ -128,7 +128,7 @@ export class Generations {
 
 /** What is no id cannot name a job: paths and the like never travel further. */
 function requireId(jobId: string): void {
-  if (!isUuid(jobId)) throw unknownGeneration();
+  if (!isUuid(jobId)) throw unknownJob();
 }
 
 /** A peer that leaves out what its contract promises is broken. */

@@ -151,8 +151,8 @@ function initImageOf({ initImage }: ImageRequest, model: ModelInfo, canvasWidthP
   if (!initImage) return undefined;
   if (!model.supportsInitImage) throw invalidInitImage(`${model.modelId} cannot start from a picture.`);
   const { assetId, strength, maskAssetId, placement } = initImage;
-  if (!isUuid(assetId)) throw invalidInitImage('The id of the init image is not an id.');
-  if (maskAssetId !== '' && !isUuid(maskAssetId)) throw invalidMask('The id of the mask is not an id.');
+  if (!isUuid(assetId)) throw invalidInitImage('There is no such picture to start from.');
+  if (maskAssetId !== '' && !isUuid(maskAssetId)) throw invalidMask('There is no such picture to use as a mask.');
   if (!(strength >= 0 && strength <= 1)) throw invalidArgument('invalid_init_strength', 'The strength of an init image is from 0 to 1.', { param: 'init_strength' });
   return {
     assetId: assetId.toLowerCase(),
@@ -165,7 +165,7 @@ function initImageOf({ initImage }: ImageRequest, model: ModelInfo, canvasWidthP
 function guidesOf({ guidance }: ImageRequest, model: ModelInfo): GuidanceUse[] {
   refuseUnguidable(guidance, model.guidanceKinds ?? [], model.modelId);
   return guidance.map(({ kind, assetId, strength, subject }) => {
-    if (!isUuid(assetId)) throw invalidGuidance('The id of a picture that guides is not an id.');
+    if (!isUuid(assetId)) throw invalidGuidance('There is no such picture to be guided by.');
     const word = printable(subject);
     if (word.length > subjectCharactersMax) throw invalidGuidance(`The word for a character has at most ${subjectCharactersMax} letters.`);
     return { kind, assetId: assetId.toLowerCase(), strength, subject: word };

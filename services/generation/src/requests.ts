@@ -6,7 +6,7 @@ import { BillingService, type Quote } from '@tessera/contracts/tessera/billing/v
 import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
 import type { ModelInfo } from '@tessera/models/model-info.js';
 import { ModelRegistry } from '@tessera/models/model-registry.js';
-import { invalidArgument, TesseraError } from '@tessera/platform/errors.js';
+import { invalidArgument, renamed, TesseraError } from '@tessera/platform/errors.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { computeSpecOf } from './compute.js';
 import { invalidGuidance, invalidInitImage, invalidMask } from './errors.js';
@@ -51,7 +51,7 @@ export class Requests {
       await this.#storage.getAsset({ accountId, assetId });
     } catch (error) {
       if (error instanceof TesseraError && error.kind === 'NotFound') throw refusal;
-      throw error;
+      throw renamed(error, refusal.param);
     }
   }
 }

@@ -20,7 +20,7 @@ export const repeatedAsset = () => invalidArgument('repeated_asset', 'Two output
 
 export const tooMany = (param: string, most: number) => invalidArgument('too_many', `${param}: at most ${most} in one call.`, { param });
 
-export const assetIdTaken = () => conflict('asset_id_taken', 'That asset_id belongs to another job.', { param: 'asset_id', retryable: false });
+export const assetIdTaken = () => conflict('asset_id_taken', 'That asset_id belongs to another job.', { param: 'asset_id' });
 
 export const jobEnded = () => failedPrecondition('job_ended', 'The job was deleted or did not succeed; nothing of it is kept.', { param: 'job_id' });
 

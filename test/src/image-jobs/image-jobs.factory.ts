@@ -78,7 +78,7 @@ export class Holds {
   getAccount = () => Promise.resolve({ account: { limits: this.limits } });
   quote = () => Promise.resolve({ quote: { totalTokens: 1n } });
   reserve = async ({ accountId, jobId, compute }: ReserveRequest) => {
-    if (this.isDown) throw unavailable('down', 'Billing is down.');
+    if (this.isDown) throw unavailable('service_unavailable', 'Billing is down.');
     const tokens = compute?.images ?? 0;
     const balance = this.balances.get(accountId) ?? 100;
     if (!this.held.has(jobId)) {
@@ -99,7 +99,7 @@ export class Pictures {
     return { assets: request.assets.map((asset) => ({ ...asset, $typeName: undefined, accountId: request.accountId, sizeBytes: BigInt(asset.data.length), sha256: 'ab' })) };
   };
   getAsset = async ({ accountId, assetId }: GetAssetRequest) => {
-    if (this.stored.get(assetId)?.accountId !== accountId) throw notFound('asset_not_found', 'There is no such picture.');
+    if (this.stored.get(assetId)?.accountId !== accountId) throw notFound('unknown_asset', 'There is no such picture.');
     return {};
   };
   readAsset = async function* () {

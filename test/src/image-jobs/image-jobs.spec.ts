@@ -37,14 +37,14 @@ describe('a job', () => {
   });
 
   it('is tried again when the engine breaks down, under the same picture ids', async () => {
-    generation.engine.failures = [internal('crashed', 'The engine crashed.')];
+    generation.engine.failures = [internal('painting_failed', 'The engine crashed.')];
     const job = await ended((await submit()).jobId);
     expect(job).toMatchObject({ state: JobState.SUCCEEDED, attempt: 2 });
     expect(generation.pictures.stored.size).toBe(2);
   });
 
   it('fails for good after three attempts, and says why', async () => {
-    generation.engine.failures = [1, 2, 3].map(() => internal('crashed', 'The engine crashed.'));
+    generation.engine.failures = [1, 2, 3].map(() => internal('painting_failed', 'The engine crashed.'));
     const job = await ended((await submit()).jobId);
     expect(job).toMatchObject({ state: JobState.FAILED, attempt: 3, failure: { reason: 'engine_error' }, chargedTokens: 0n });
     expect(await generation.finishedEvents()).toMatchObject([{ state: JobState.FAILED, unitsDelivered: 0, hasHold: true }]);
@@ -78,7 +78,7 @@ describe('a job', () => {
     const { jobId } = await submit();
     await ended(jobId);
     await generation.jobs.delete({ accountId, jobId });
-    await expect(generation.jobs.get({ accountId, jobId })).rejects.toMatchObject({ kind: 'NotFound', reason: 'job_not_found' });
+    await expect(generation.jobs.get({ accountId, jobId })).rejects.toMatchObject({ kind: 'NotFound', reason: 'unknown_job' });
   });
 
   it('does not exist for another account', async () => {

@@ -1,4 +1,4 @@
-import type { ErrorKind } from '@tessera/platform/errors.js';
+import type { ErrorKind, Reason } from '@tessera/platform/errors.js';
 
 /** Tuples, not objects: between threads every property name of an object would be copied again for each write. */
 export const writeKinds = { insert: 0, replace: 1, remove: 2 } as const;
@@ -8,7 +8,7 @@ export type PackedEvent = readonly [id: string, type: string, key: string, data:
 export type PackedCommit = readonly [writes: readonly PackedWrite[], events: readonly PackedEvent[]];
 
 /** A refusal on its way between threads, where classes do not travel. */
-export type Refusal = readonly [kind: ErrorKind, reason: string, message: string];
+export type Refusal = readonly [kind: ErrorKind, reason: Reason, message: string];
 
 export type GroupAnswer = {
   /** One for each commit of the group, in order; null is success. */

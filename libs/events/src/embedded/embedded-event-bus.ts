@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { DescMessage, Message, MessageShape } from '@bufbuild/protobuf';
 import type { Collection, Documents } from '@tessera/documents/documents.js';
 import type { EventLog } from '@tessera/documents/event-log.js';
-import { failedPrecondition, internal } from '@tessera/platform/errors.js';
+import { cancelled, internal } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { DeadLetters } from '../dead-letters.js';
 import { Deliveries, type Handle, type Retry } from '../deliveries.js';
@@ -97,7 +97,7 @@ export class EmbeddedEventBus extends EventBus {
   }
 
   private checkStarted(): void {
-    if (this.state !== 'started') throw failedPrecondition('bus_stopped', 'The event bus does not run.');
+    if (this.state !== 'started') throw cancelled('bus_stopped', 'The event bus does not run.');
   }
 
   private groupOf(name: string): ConsumerGroup {

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { DescMessage, Message, MessageShape } from '@bufbuild/protobuf';
 import type { Documents } from '@tessera/documents/documents.js';
 import type { Outbox } from '@tessera/documents/outbox.js';
-import { failedPrecondition, internal } from '@tessera/platform/errors.js';
+import { cancelled, internal } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import type { Admin, Kafka } from 'kafkajs';
 import { DeadLetters } from '../dead-letters.js';
@@ -127,7 +127,7 @@ export class KafkaEventBus extends EventBus {
   }
 
   private checkStarted(): void {
-    if (this.state !== 'started') throw failedPrecondition('bus_stopped', 'The event bus does not run.');
+    if (this.state !== 'started') throw cancelled('bus_stopped', 'The event bus does not run.');
   }
 
   private connect(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { ErrorKind } from '@tessera/platform/errors.js';
+import type { ErrorKind, Reason } from '@tessera/platform/errors.js';
 import type { GenerateBatch, GenerateUpdate } from '../diffusion-engine.js';
 import type { Manifest } from '@tessera/models/manifest.js';
 
@@ -13,7 +13,7 @@ export type ToWorker =
   | { readonly type: 'close' };
 
 /** A TesseraError's fields: its class does not survive the copy between threads. */
-export type ErrorFields = { readonly kind: ErrorKind; readonly reason: string; readonly message: string; readonly param: string | undefined };
+export type ErrorFields = { readonly kind: ErrorKind; readonly reason: Reason; readonly message: string; readonly param: string | undefined };
 
 export type FromWorker =
   | { readonly type: 'update'; readonly callId: number; readonly update: GenerateUpdate }

@@ -1,7 +1,7 @@
 import { create, fromBinary, toBinary, type DescMessage, type DescMethodUnary, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
 import { Client, credentials, Metadata, status, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
 import { GRPCInferenceService, ModelInferRequestSchema, ModelStreamInferResponseSchema, type ModelInferResponse, type ModelInferRequest, type ModelStreamInferResponse } from '@tessera/contracts/inference/grpc_service_pb.js';
-import { cancelled, internal, TesseraError, unavailable, type ErrorKind } from '@tessera/platform/errors.js';
+import { cancelled, internal, receivedRefusal, TesseraError, unavailable, type ErrorKind } from '@tessera/platform/errors.js';
 import { traceHeaders } from '@tessera/platform/telemetry/propagation.js';
 import { startSpan } from '@tessera/platform/telemetry/span.js';
 import { currentTraceparent } from '@tessera/platform/trace.js';
@@ -159,6 +159,6 @@ const reportedKinds: readonly ErrorKind[] = ['InvalidArgument', 'Unavailable', '
 function errorFromModel(message: string): TesseraError {
   const [, reportedKind, reason = '', sentence = ''] = /(\w+)\/([a-z_]+): (.*)$/s.exec(message) ?? [];
   const kind = reportedKinds.find((known) => known === reportedKind);
-  if (kind) return new TesseraError(kind, reason, sentence);
+  if (kind) return receivedRefusal(kind, reason, sentence);
   return unavailable('engine_unavailable', 'The process of the model has died in Triton, which starts another.', { cause: new Error(message) });
 }

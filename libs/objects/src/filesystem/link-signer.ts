@@ -17,7 +17,7 @@ const policySchema = z.object({
   ]),
 });
 
-const tampered = () => permissionDenied('invalid_signature', 'The signature does not belong to this request.', { param: 'signature' });
+const tampered = () => permissionDenied('invalid_link_signature', 'The signature does not belong to this request.', { param: 'signature' });
 const expired = () => permissionDenied('link_expired', 'The link has expired; ask for a new one.', { param: 'expires' });
 
 /** Signs and checks links with HMAC-SHA-256. What is signed begins with the method, so that a download can never pass for an upload. */

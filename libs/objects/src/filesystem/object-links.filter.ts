@@ -1,5 +1,6 @@
 import { Catch, Inject, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { invalidArgument, toTesseraError, type ErrorKind, type TesseraError } from '@tessera/platform/errors.js';
+import { pageOf } from '@tessera/platform/errors/reasons.js';
 import { newId } from '@tessera/platform/ids.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { LOGGER } from '@tessera/platform/tokens.js';
@@ -22,7 +23,7 @@ export class ObjectLinksFilter implements ExceptionFilter {
       .status(error.httpStatus)
       .header('content-type', 'application/json; charset=utf-8')
       .header('cache-control', 'no-store')
-      .send({ error: error.message, path: '$', code: codes[error.kind] ?? 'unexpected', type: error.reason, ...(error.param === undefined ? {} : { param: error.param }) });
+      .send({ error: error.message, path: '$', code: codes[error.kind] ?? 'unexpected', type: error.reason, ...(error.param === undefined ? {} : { param: error.param }), doc: pageOf(error.reason) });
   }
 }
 

@@ -27,18 +27,21 @@ export class TraceInterceptor implements NestInterceptor {
     if (context.getType() !== 'rpc') return next.handle();
     const metadata = context.getArgByIndex<Metadata | undefined>(1);
     const header = (name: string) => metadata?.get?.(name)[0]?.toString();
-    if (isTracing()) return this.#recorded(context, next, header);
+    if (isTracing()) return this.#recorded(context, next, metadata, header);
     const given = ours(header);
     if (given === undefined) return next.handle();
     return new Observable((subscriber) => withTraceparent(given, () => next.handle().subscribe(subscriber)));
   }
 
-  #recorded(context: ExecutionContext, next: CallHandler, header: (name: string) => string | undefined): Observable<unknown> {
+  #recorded(context: ExecutionContext, next: CallHandler, metadata: Metadata | undefined, header: (name: string) => string | undefined): Observable<unknown> {
     const { service, rpc } = this.#callOf(context.getHandler());
     const isPublic = this.publicServices.has(service);
-    const parent = (isPublic ? callersTraceparent(header) : ours(header)) ?? currentTraceparent();
+    const given = isPublic ? callersTraceparent(header) : ours(header);
+    const parent = given ?? currentTraceparent();
     return new Observable((subscriber) => {
       const span = startSpan(callName(service, rpc), { kind: 'server', parent, mayBeRoot: isPublic, attributes: callAttributes(service, rpc) });
+      // Whoever answers the call names its trace.
+      if (given === undefined && span.traceparent !== undefined) metadata?.set('traceparent', span.traceparent);
       const handling = withTraceparent(span.traceparent ?? parent, () =>
         next.handle().subscribe({
           next: (reply) => subscriber.next(reply),

@@ -5,9 +5,10 @@ import { LOGGER } from '@tessera/platform/tokens.js';
 import { RpcErrorFilter } from '@tessera/rpc/rpc-error.filter.js';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { refusals } from '../metrics.js';
-import { leonardoBody, openAiBody, refusalOf } from './error-bodies.js';
 import { RefusalLog } from './refusal-log.js';
 import { pathOf, requestIdOf } from './request.js';
+import { leonardoBody, openAiBody, refusalOf, retryHeaders } from './error-bodies.js';
+import { paramInRest } from './rest-params.js';
 
 /** Everything that goes wrong over HTTP, routing and body parsing included, becomes one typed JSON body: never a stack trace, never someone else's words about our insides. */
 @Catch()
@@ -35,11 +36,12 @@ export class HttpErrors implements ExceptionFilter {
       return;
     }
     const requestId = requestIdOf(request);
-    const refusal = refusalOf(this.#expected(error, request, requestId));
+    const refusal = refusalOf(this.#expected(error, request, requestId), (param) => paramInRest(param, request));
     refusals.inc({ type: refusal.type });
     if (refusal.status < 500) this.#refusals.note(request, refusal, requestId);
     if (refusal.retryAfterMs !== undefined) reply.header('retry-after', String(Math.max(1, Math.ceil(refusal.retryAfterMs / 1000))));
     if (refusal.status === 401) reply.header('www-authenticate', 'Bearer');
+    reply.headers(retryHeaders(request.url, refusal));
     const body = request.url.startsWith('/v1/') ? openAiBody(refusal) : leonardoBody(refusal, requestId);
     reply.status(refusal.status).header('x-request-id', requestId).header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(body));
   }

@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { Controller, Get, Header, Inject, Res, UseFilters, UseGuards } from '@nestjs/common';
+import { Controller, Get, Header, Inject, Param, Res, UseFilters, UseGuards } from '@nestjs/common';
 import { Config } from '@tessera/platform/config.js';
+import { isReason, notFound } from '@tessera/platform/errors.js';
 import type { FastifyReply } from 'fastify';
 import { HttpErrors } from './http-errors.js';
+import { errorPage, errorsPage } from './openapi/error-pages.js';
 import { openApiDocument } from './openapi/document.js';
 import { docsPage } from './openapi/page.js';
 import { QueryGuard } from './query.guard.js';
@@ -38,6 +40,20 @@ export class PagesController {
   @Header('content-type', 'text/html; charset=utf-8')
   docs(): string {
     return docsPage(this.#describe());
+  }
+
+  @Get('docs/errors')
+  @Header('content-type', 'text/html; charset=utf-8')
+  errors(): string {
+    return errorsPage();
+  }
+
+  /** The type is set here, not by the decorator: a refusal is JSON. */
+  @Get('docs/errors/:reason')
+  error(@Param('reason') reason: string, @Res({ passthrough: true }) reply: FastifyReply): string {
+    if (!isReason(reason)) throw notFound('unknown_route', 'There is no such reason; /docs/errors lists them all.');
+    reply.header('content-type', 'text/html; charset=utf-8');
+    return errorPage(reason);
   }
 
   /** Made when first asked for: it takes longer than a request should. */

@@ -216,7 +216,7 @@ describe('webhooks', () => {
 
   it('are bounded in number', async () => {
     for (let n = 0; n < 20; n++) await create();
-    expect(await ask('POST', '/webhooks', { url: receiver.url })).toMatchObject({ status: 402, body: { type: 'too_many_webhooks' } });
+    expect(await ask('POST', '/webhooks', { url: receiver.url })).toMatchObject({ status: 409, body: { type: 'too_many_webhooks' } });
   });
 });
 

@@ -46,7 +46,7 @@ class TestFiles extends JobFiles {
   canCheckpoint = true;
 
   override async storeCheckpoint(_lease: Lease, { step, units }: { step: number; units: number }): Promise<StoredCheckpoint> {
-    if (!this.canCheckpoint) throw unavailable('storage_unavailable', 'Away.');
+    if (!this.canCheckpoint) throw unavailable('service_unavailable', 'Away.');
     return { key: `step-${step}`, step, units, digest: '' };
   }
 }
@@ -203,7 +203,7 @@ describe('a batch', () => {
       yield { type: 'needs_device' };
       yield* [whole('a'), { type: 'finished', jobId: 'a', units: 1 } as const];
     });
-    storage.refusals = [unavailable('storage_unavailable', 'Away.')];
+    storage.refusals = [unavailable('service_unavailable', 'Away.')];
     queue.refusals = [unavailable('store_unavailable', 'Away.')];
     await run.ended();
     expect(queue.calls.map(({ call }) => call)).toEqual(['complete', 'complete']);

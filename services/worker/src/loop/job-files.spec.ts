@@ -50,10 +50,10 @@ describe('the files of a job', () => {
       yield bytes(1);
     }
     const output = { type: 'output', jobId: 'a', index: 0, contentType: 'text/plain' } as const;
-    storage.refusals = [unavailable('storage_unavailable', 'Away.')];
+    storage.refusals = [unavailable('service_unavailable', 'Away.')];
     expect(await files.storeOutputs(ofTwo, [{ ...output, content: bytes(1) }])).toHaveLength(1);
-    storage.refusals = [unavailable('storage_unavailable', 'Away.')];
-    await expect(files.storeOutputs(ofTwo, [{ ...output, content: stream() }])).rejects.toMatchObject({ reason: 'storage_unavailable' });
+    storage.refusals = [unavailable('service_unavailable', 'Away.')];
+    await expect(files.storeOutputs(ofTwo, [{ ...output, content: stream() }])).rejects.toMatchObject({ reason: 'service_unavailable' });
   });
 
   it('come back from the checkpoint that the lease names', async () => {
@@ -72,7 +72,7 @@ describe('the files of a job', () => {
 
   it('do not begin anew because storage is away', async () => {
     const { storage, files } = open();
-    storage.refusals = [unavailable('storage_unavailable', 'Away.')];
-    await expect(files.readCheckpoint(withCheckpoint, never)).rejects.toMatchObject({ reason: 'storage_unavailable' });
+    storage.refusals = [unavailable('service_unavailable', 'Away.')];
+    await expect(files.readCheckpoint(withCheckpoint, never)).rejects.toMatchObject({ reason: 'service_unavailable' });
   });
 });
