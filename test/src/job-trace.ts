@@ -14,7 +14,7 @@ const reserve = 'tessera.billing.v1.BillingService/Reserve';
 const putAssets = 'tessera.storage.v1.StorageService/PutAssets';
 const queue = 'tessera.jobs.v1.JobService/Submit';
 const complete = 'tessera.jobs.v1.WorkerService/Complete';
-const finished = 'tessera.generation.v1.JobFinished';
+const finished = 'tessera.jobs.v1.JobFinished';
 /** A worker of its own has loaded its model before it claims anything. */
 const phases = ['read_prompt', 'conditioning', 'denoise', 'decode', 'super_resolution', 'encode'];
 
