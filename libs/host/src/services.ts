@@ -1,7 +1,11 @@
 import { ExternalScaler } from '@tessera/contracts/externalscaler/externalscaler_pb.js';
+import { AccountService } from '@tessera/contracts/tessera/billing/v1/accounts_pb.js';
 import { BillingService } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import { EconomyService } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
-import { EconomyService as PublicEconomyService } from '@tessera/contracts/tessera/gateway/v1/economy_pb.js';
+import { CatalogueService } from '@tessera/contracts/tessera/billing/v1/catalogue_pb.js';
+import { PaymentService } from '@tessera/contracts/tessera/billing/v1/payments_pb.js';
+import { ReconciliationService } from '@tessera/contracts/tessera/billing/v1/reconciliation_pb.js';
+import { ReportService } from '@tessera/contracts/tessera/billing/v1/reports_pb.js';
+import { BillingService as PublicBillingService } from '@tessera/contracts/tessera/gateway/v1/billing_pb.js';
 import { TesseraService } from '@tessera/contracts/tessera/gateway/v1/gateway_pb.js';
 import { WebhookService } from '@tessera/contracts/tessera/gateway/v1/webhooks_pb.js';
 import { GenerationService } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
@@ -15,11 +19,11 @@ import type { ServiceFacts } from './service-definition.js';
  * chart, documentation) derives from this list or is compared with it. It imports none of them: a service spreads its facts into its definition.
  */
 export const services = {
-  billing: { name: 'billing', contracts: [BillingService, EconomyService], uses: ['documents', 'events'], calls: ['jobs'] },
+  billing: { name: 'billing', contracts: [BillingService, AccountService, ReportService, CatalogueService, PaymentService, ReconciliationService], uses: ['documents', 'events'], calls: ['jobs'] },
   storage: { name: 'storage', contracts: [StorageService], uses: ['documents', 'events', 'objects'], calls: [] },
   jobs: { name: 'jobs', contracts: [JobService, WorkerService, ExternalScaler], uses: ['documents', 'events', 'cache'], calls: ['billing'] },
   generation: { name: 'generation', contracts: [GenerationService], uses: ['models'], calls: ['billing', 'storage', 'jobs'] },
-  gateway: { name: 'gateway', contracts: [], publicContracts: [TesseraService, PublicEconomyService, WebhookService], uses: ['documents', 'events', 'cache'], calls: ['billing', 'storage', 'jobs', 'generation'] },
+  gateway: { name: 'gateway', contracts: [], publicContracts: [TesseraService, PublicBillingService, WebhookService], uses: ['documents', 'events', 'cache'], calls: ['billing', 'storage', 'jobs', 'generation'] },
   worker: { name: 'worker', contracts: [], uses: ['engine'], calls: ['jobs', 'storage'] },
 } as const satisfies Record<string, ServiceFacts>;
 

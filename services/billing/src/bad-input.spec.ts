@@ -32,7 +32,7 @@ describe.each(['plan', 'credits'] as const)('the wallet of %s', (wallet) => {
     () => billing.accounts.topUp('acme', 'another-order', tokens, wallet),
     'invalid_amount',
   ]);
-  const pictures = [-1, 0.5, Number.NaN, 101, 2 ** 53].map((images): [string, () => Promise<unknown>, string] => [`a settlement of ${images} pictures`, () => billing.reservations.settle('acme', 'open', images), 'invalid_field']);
+  const pictures = [-1, 0.5, Number.NaN, 1_000_001, 2 ** 53].map((units): [string, () => Promise<unknown>, string] => [`a settlement of ${units} units`, () => billing.reservations.settle('acme', 'open', units), 'invalid_field']);
   const sizes = [-512, 0, 0.5, Number.NaN, 1e9].map((widthPx): [string, () => Promise<unknown>, string] => [
     `a job ${widthPx} pixels wide`,
     () => billing.reservations.reserve('acme', 'new', { ...twoPictures, widthPx }, deadlineMs(), {}, wallet),

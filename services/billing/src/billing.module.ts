@@ -9,12 +9,14 @@ import { AccountStore } from './ledger/store/account.store.js';
 import { Accounts } from './accounts/accounts.js';
 import { Audit } from './audit/audit.js';
 import { BillingController } from './holds/billing.controller.js';
-import { Books } from './reports/books.js';
+import { LedgerReports } from './reports/ledger-reports.js';
 import { CatalogueController } from './catalogue/catalogue.controller.js';
 import { PriceList } from './catalogue/catalogue.js';
 import { DeletedJobs } from './audit/deleted-jobs.js';
 import { DueWork } from './accounts/due-work.js';
-import { EconomyController } from './accounts/economy.controller.js';
+import { AccountsController } from './accounts/accounts.controller.js';
+import { AuditController } from './audit/audit.controller.js';
+import { ReportsController } from './reports/reports.controller.js';
 import { History } from './reports/history.js';
 import { JobWallets } from './holds/job-wallets.js';
 import { PaymentsController } from './payments/payments.controller.js';
@@ -34,7 +36,7 @@ import { UsageReports } from './reports/usage-reports.js';
 const providersOf = ({ stripeWebhookSecrets }: Config): PaymentProvider[] => (stripeWebhookSecrets.length === 0 ? [] : [new StripePayments(stripeWebhookSecrets)]);
 
 @Module({
-  controllers: [BillingController, EconomyController, PaymentsController, CatalogueController],
+  controllers: [BillingController, AccountsController, ReportsController, CatalogueController, PaymentsController, AuditController],
   providers: [
     { provide: PriceList, inject: [Config], useFactory: ({ catalogueFile }: Config) => PriceList.open(catalogueFile) },
     AccountDocuments,
@@ -44,7 +46,7 @@ const providersOf = ({ stripeWebhookSecrets }: Config): PaymentProvider[] => (st
     Reservations,
     Statements,
     History,
-    Books,
+    LedgerReports,
     AcceptedPictures,
     UsageReports,
     PlanList,

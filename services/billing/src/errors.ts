@@ -8,7 +8,7 @@ export const unknownPlan = (plan: string) => invalidArgument('unknown_plan', `Th
 export const unknownPack = (pack: string) => invalidArgument('unknown_pack', `There is no token pack "${pack}".`, { param: 'pack' });
 export const brokenCatalogue = (where: string) => invalidArgument('broken_catalogue', `The price list makes no sense at ${where}`, { param: 'catalogue' });
 export const unknownProvider = (provider: string) => notFound('unknown_payment_provider', `No payment provider "${provider}" is connected to this server.`);
-export const tooManyPayments = () => resourceExhausted('too_many_payments', 'Too much news of payments at once.', { retryAfterMs: 1_000 });
+export const tooManyPayments = () => resourceExhausted('too_many_payments', 'Too many updates of payments at once.', { retryAfterMs: 1_000 });
 export const unknownBill = () => notFound('unknown_bill', 'There is no bill for a job with this id.', { param: 'job_id' });
 export const unknownCatalogue = (version: string) =>
   failedPrecondition('unknown_catalogue_version', `Catalogue ${version}, at which this job was quoted, is no longer part of the price list.`);

@@ -7,7 +7,7 @@ import { AssetKind } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
 import { invalidArgument, notFound, type TesseraError } from '@tessera/platform/errors.js';
 import { derivedId, newId } from '@tessera/platform/ids.js';
 import { Rpc, type CallOptions } from '@tessera/rpc/rpc.js';
-import { economyHandlers, type EconomyCall } from './economy.fixture.js';
+import { billingHandlers, type BillingCall } from './billing.fixture.js';
 
 export const leonardoLightning = 'b24e16ff-06e3-43eb-8d33-4416c2d75876';
 export const picture = Buffer.from('a picture');
@@ -23,7 +23,7 @@ export class SmallServices extends Rpc {
   readonly accepted = new Set<string>();
   /** What simulations were asked for. */
   readonly simulations: object[] = [];
-  readonly economyCalls: EconomyCall[] = [];
+  readonly billingCalls: BillingCall[] = [];
   requestsPerMinute = 0;
   /** Jobs end as soon as they are submitted. */
   endsAtOnce = true;
@@ -32,7 +32,7 @@ export class SmallServices extends Rpc {
   readonly #ended = new Map<string, (() => void)[]>();
 
   readonly #handlers: Record<string, Handler> = {
-    ...economyHandlers(this.economyCalls, (accountId) => this.#account(accountId)),
+    ...billingHandlers(this.billingCalls, (accountId) => this.#account(accountId)),
     OpenAccount: ({ accountId, plan }: { accountId: string; plan: string }) => {
       if (!this.accounts.has(accountId)) this.accounts.set(accountId, create(AccountSchema, { accountId, plan, balanceTokens: 1_000_000n, grantedTokens: 1_000_000n, createdMs: 1n }));
       return { account: this.#account(accountId) };

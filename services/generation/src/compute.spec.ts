@@ -30,6 +30,6 @@ describe('what a job costs more', () => {
     [{ guidance: [{ kind: 'edges', assetId, strength: 0.5 }] }, []],
     [{ guidance: [1, 2].map(() => ({ kind: 'character', assetId, strength: 1 })) }, ['character_reference']],
   ])('with %j is %j', (asked, surcharges) => {
-    expect(computeSpecOf(full(asked), model).surcharges).toEqual(surcharges);
+    expect(computeSpecOf(full(asked), model).spec).toMatchObject({ case: 'image', value: { surcharges } });
   });
 });

@@ -6,15 +6,10 @@ import type { FullImageRequest } from './image-request.js';
 
 /** What billing must know to price a request. */
 export function computeSpecOf(request: FullImageRequest, model: ModelInfo): MessageInitShape<typeof ComputeSpecSchema> {
-  return {
-    modelId: request.modelId,
-    widthPx: request.widthPx,
-    heightPx: request.heightPx,
-    steps: request.steps,
-    images: request.images,
-    superResolution: request.widthPx > model.nativeWidthPx || request.heightPx > model.nativeHeightPx,
-    surcharges: [...(request.initImage ? ['init_image'] : []), ...(request.guidance?.some(({ kind }) => kind === 'character') ? ['character_reference'] : [])],
-  };
+  const { modelId, widthPx, heightPx, steps, images } = request;
+  const superResolution = widthPx > model.nativeWidthPx || heightPx > model.nativeHeightPx;
+  const surcharges = [...(request.initImage ? ['init_image'] : []), ...(request.guidance?.some(({ kind }) => kind === 'character') ? ['character_reference'] : [])];
+  return { spec: { case: 'image', value: { modelId, widthPx, heightPx, steps, images, superResolution, surcharges } } };
 }
 
 /** What the queue must know to order, batch and estimate it. */

@@ -79,7 +79,7 @@ export class Holds {
   quote = () => Promise.resolve({ quote: { totalTokens: 1n } });
   reserve = async ({ accountId, jobId, compute }: ReserveRequest) => {
     if (this.isDown) throw unavailable('service_unavailable', 'Billing is down.');
-    const tokens = compute?.images ?? 0;
+    const tokens = compute?.spec.case === 'image' ? compute.spec.value.images : 0;
     const balance = this.balances.get(accountId) ?? 100;
     if (!this.held.has(jobId)) {
       if (balance < tokens) throw failedPrecondition('insufficient_tokens', 'Not enough tokens.');

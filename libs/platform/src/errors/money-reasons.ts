@@ -4,6 +4,11 @@ import { alreadyExists, type ReasonEntry } from './reason-entry.js';
 export const moneyReasons = {
   insufficient_tokens: { kind: 'FailedPrecondition', http: 402, explains: 'The job costs more tokens than the account has.' },
   insufficient_credits: { kind: 'FailedPrecondition', http: 402, explains: 'The job costs more API credits than the account has.' },
+  plan_forbids_api: { kind: 'FailedPrecondition', http: 402, explains: 'The plan does not include the API. The message names the cheapest plan that does.' },
+  plan_forbids_characters: { kind: 'FailedPrecondition', http: 402, explains: 'The plan does not include character references. The message names the cheapest plan that does.' },
+  plan_forbids_motion: { kind: 'FailedPrecondition', http: 402, explains: 'The plan does not include clips. The message names the cheapest plan that does.' },
+  plan_forbids_training: { kind: 'FailedPrecondition', http: 402, explains: 'The plan does not include the training of elements. The message names the cheapest plan that does.' },
+  plan_forbids_private_pictures: { kind: 'FailedPrecondition', http: 402, explains: 'The plan does not include private pictures. The message names the cheapest plan that does.' },
   plan_forbids_topups: { kind: 'FailedPrecondition', http: 402, explains: 'Token packs are sold with a paid plan only.' },
   no_seat_free: { kind: 'FailedPrecondition', http: 402, explains: 'The plan has no seat left for another member.' },
   member_cap_reached: { kind: 'FailedPrecondition', http: 402, explains: 'The job would take the member over its cap of the cycle.' },

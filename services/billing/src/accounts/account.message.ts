@@ -1,11 +1,19 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { AccountSchema } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
+import type { AccountSchema, EntitlementsSchema } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
+import type { Entitlements } from '../catalogue/entitlements.js';
 import { usedByMember, type BucketBalance } from '../ledger/account.js';
 import type { AccountSummary } from '../ledger/store/account.store.js';
 import type { AccountOnPlan } from './accounts.js';
 import { allowanceTokens, type Subscription } from '../ledger/terms.js';
 
 export const bucketMessage = ({ bucket, balanceTokens, isFrozen }: BucketBalance) => ({ bucket, balanceTokens: BigInt(balanceTokens), isFrozen });
+
+export const entitlementsMessage = ({ planName, forbidden, relaxedKinds, storedBytesMax }: Entitlements): MessageInitShape<typeof EntitlementsSchema> => ({
+  planName,
+  forbidden: forbidden.map((each) => ({ ...each })),
+  relaxedKinds: [...relaxedKinds],
+  storedBytesMax: BigInt(storedBytesMax),
+});
 
 export const accountMessage = (account: AccountOnPlan): MessageInitShape<typeof AccountSchema> => ({
   accountId: account.accountId,
@@ -18,6 +26,7 @@ export const accountMessage = (account: AccountOnPlan): MessageInitShape<typeof 
   grantedTokens: BigInt(account.totals.granted),
   buckets: account.buckets.map(bucketMessage),
   limits: account.limits,
+  entitlements: entitlementsMessage(account.entitlements),
   createdMs: BigInt(account.createdMs),
   openHolds: account.openHolds,
   lastEntry: BigInt(account.lastEntry),

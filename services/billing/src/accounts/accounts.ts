@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Clock } from '@tessera/platform/clock.js';
 import { AccountStore, type AccountSummary } from '../ledger/store/account.store.js';
 import { PriceList, type Plan } from '../catalogue/catalogue.js';
+import { entitlementsAt, type Entitlements } from '../catalogue/entitlements.js';
 import { creditsHaveNoCycle, invalidAmount, invalidId, nothingToReverse, unknownOperation } from '../errors.js';
 import { checkAccountId, checkMemberId, checkOperationId, checkWhole } from '../input.js';
 import { tokensMax } from '../ledger/granting.js';
@@ -16,7 +17,7 @@ const pauseMsMax = 2 * 366 * 24 * 3_600_000;
 const utcOffsetMinutesBounds = [-720, 840] as const;
 
 /** An account beside the plan that it is on. */
-export type AccountOnPlan = AccountSummary & { readonly limits: Plan['limits']; /** Its API credits, once it has bought some. */ readonly credits?: AccountSummary };
+export type AccountOnPlan = AccountSummary & { readonly limits: Plan['limits']; readonly entitlements: Entitlements; /** Its API credits, once it has bought some. */ readonly credits?: AccountSummary };
 
 /** Opens accounts, shows them, changes their plans and adds tokens. */
 @Injectable()
@@ -47,7 +48,7 @@ export class Accounts {
     if (known.dueMs !== undefined && known.dueMs <= nowMs) await this.store.catchUp(accountId, nowMs);
     const summary = await this.store.summary(accountId);
     const credits = (await this.wallets.hasCredits(accountId)) ? await this.store.summary(ledgerIdOf(accountId, 'credits')) : undefined;
-    return { ...summary, limits: this.prices.plan(summary.plan, nowMs).limits, ...(credits ? { credits } : {}) };
+    return { ...summary, limits: this.prices.plan(summary.plan, nowMs).limits, entitlements: entitlementsAt(this.prices, summary.plan, nowMs), ...(credits ? { credits } : {}) };
   }
 
   /** Idempotent by operation id. They never expire. Tokens are refused on plans that are not paid for; credits anybody may buy, and the first ones open their wallet. */

@@ -19,7 +19,7 @@ export class DeletedJobs implements OnModuleInit {
   }
 
   onModuleInit(): void {
-    subscribeToDeletedJobs(this.bus, 'billing', ({ jobId, accountId, deletedMs }) => this.note(jobId, { accountId, deletedMs: Number(deletedMs) }));
+    subscribeToDeletedJobs(this.bus, 'billing', ({ jobId, accountId, deletedMs }) => this.remember(jobId, { accountId, deletedMs: Number(deletedMs) }));
   }
 
   /** Those of the jobs that were deleted. */
@@ -27,7 +27,7 @@ export class DeletedJobs implements OnModuleInit {
     return new Set((await this.deleted.getMany(jobIds)).map(({ id }) => id));
   }
 
-  private async note(jobId: string, job: DeletedJob): Promise<void> {
+  private async remember(jobId: string, job: DeletedJob): Promise<void> {
     try {
       await this.documents.commit([this.deleted.insert(jobId, job)]);
     } catch (error) {

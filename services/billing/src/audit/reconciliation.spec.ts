@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { JobDeletedSchema as ImageJobDeletedSchema } from '@tessera/contracts/tessera/generation/v1/events_pb.js';
 import { JobDeletedSchema } from '@tessera/contracts/tessera/jobs/v1/events_pb.js';
 import { JobState } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { outgoingEvent } from '@tessera/documents/outgoing-event.js';
@@ -82,11 +83,11 @@ describe('reconciliation', () => {
     expect((await run()).findings).toEqual(['stolen: settlement_without_job']);
   });
 
-  it('does not miss a job that its owner has deleted, however often that is told', async () => {
+  it.each([JobDeletedSchema, ImageJobDeletedSchema])('does not miss a job that its owner has deleted, however often that is told ($typeName)', async (schema) => {
     await settled('deleted');
     billing.deletedJobs.onModuleInit();
     await billing.bus.start();
-    const event = () => outgoingEvent(JobDeletedSchema, 'deleted', create(JobDeletedSchema, { jobId: 'deleted', accountId: 'acme', deletedMs: 1n }));
+    const event = () => outgoingEvent(schema, 'deleted', create(schema, { jobId: 'deleted', accountId: 'acme', deletedMs: 1n }));
     await billing.installation.documents.commit([], [event(), event()]);
     await billing.bus.drain();
     expect((await run()).findings).toEqual([]);

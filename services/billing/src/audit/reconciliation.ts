@@ -15,7 +15,7 @@ export type ReconcileFinding = { readonly accountId: string; readonly jobId: str
 export type ReconcileSummary = { readonly accounts: number; readonly jobs: number; readonly settlements: number; readonly findings: number };
 export type ReconcileResult = { readonly finding: ReconcileFinding } | { readonly summary: ReconcileSummary };
 
-/** News of a job's end takes milliseconds; what is still open after this is not on its way any more. */
+/** The event of a job's end takes milliseconds; what is still open after this is not on its way any more. */
 const graceMs = 60_000;
 /** Jobs asked for at once; the jobs service answers no more. */
 const jobsPerCall = 500;

@@ -17,6 +17,10 @@ const limit = z.int().min(0).max(1_000_000);
 /** Whole cents: money appears on price tags only, never in the ledger. */
 const cents = z.int().min(0).max(100_000_000);
 
+/** What a catalogue may forbid to plans. Plans say what they include either way; only what is named among a catalogue's `gates` is refused. */
+export const gates = ['api', 'characters', 'motion', 'training', 'private_pictures', 'storage'] as const;
+export type Gate = (typeof gates)[number];
+
 const planSchema = z.strictObject({
   name: z.string().min(1),
   /** Of a month, for each seat. */
@@ -36,6 +40,11 @@ const planSchema = z.strictObject({
   storedModels: limit,
   hasApi: z.boolean(),
   motion: z.enum(['none', 'limited', 'full']),
+  hasTraining: z.boolean().default(true),
+  hasCharacters: z.boolean().default(true),
+  hasPrivatePictures: z.boolean().default(true),
+  /** 0 means unlimited. */
+  storedBytes: z.int().min(0).default(0),
   /** What pays for jobs: the plan's tokens, or API credits for accounts that have nothing else. */
   apiTrack: z.enum(wallets).default('plan'),
   /** 0 means unlimited. */
@@ -71,6 +80,8 @@ const catalogueSchema = z.strictObject({
   /** Where an account goes when its paid plan is cancelled. */
   cancelledPlan: name,
   packs: z.record(name, packSchema).default({}),
+  /** Which of the things that plans include are refused to those that do not. Absent: none, as before there was a gate. */
+  gates: z.array(z.enum(gates)).default([]),
   ...priceTable,
   /** The second wallet: packs of credits, and what work costs in them. Absent: none are sold. */
   apiCredits: apiCreditsSchema.optional(),

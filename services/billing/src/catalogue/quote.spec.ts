@@ -2,14 +2,20 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { twoPictures } from '../billing.fixture.js';
 import { PriceList, pricesIn } from './catalogue.js';
-import { checkCompute, computeBounds, quote, type ComputeSpec } from './quote.js';
+import { checkCompute, computeBounds, quote, unitsOf, type ComputeSpec, type GenericCompute, type ImageCompute, type MotionCompute, type TrainingCompute, type UpscaleCompute } from './quote.js';
 
 const catalogue = PriceList.bundled().at(0);
-const plain: ComputeSpec = { ...twoPictures, superResolution: false };
+const plain: ImageCompute = { ...twoPictures, superResolution: false };
+const sized = { modelId: 'mosaic-3d', widthPx: 512, heightPx: 512, surcharges: [] };
+const clip: MotionCompute = { ...sized, kind: 'motion', images: 1 };
+const complexClip: MotionCompute = { ...clip, complexity: 'complex' };
+const training: TrainingCompute = { ...sized, kind: 'training', images: 20, epochs: 100 };
+const upscale: UpscaleCompute = { ...sized, kind: 'upscale', images: 1 };
+const generic: GenericCompute = { kind: 'generic', workKind: 'probe', modelId: 'probe-1', units: 10, milliTokensPerUnit: 1_500 };
 const dearest = { ...catalogue, compute: { defaultMilliTokens: 1_000_000, milliTokensByModel: {} }, superResolution: { milliTokensPerMegapixel: 1_000_000 }, surcharges: { dear: { percentOfCompute: 1_000 } } };
 
 describe('the quote', () => {
-  it.each<[string, Partial<ComputeSpec>, number]>([
+  it.each<[string, Partial<ImageCompute>, number]>([
     ['two pictures of 512x512 in 20 steps', {}, 6],
     ['one picture', { images: 1 }, 3],
     ['four pictures', { images: 4 }, 12],
@@ -27,13 +33,18 @@ describe('the quote', () => {
   });
 
   it.each<[string, ComputeSpec, number]>([
-    ['a small clip at the least', { ...plain, kind: 'motion', images: 1, widthPx: 8, heightPx: 8 }, 41],
-    ['a clip by its resolution', { ...plain, kind: 'motion', images: 1, widthPx: 1_024, heightPx: 1_024 }, 51],
-    ['a complex clip', { ...plain, kind: 'motion', images: 1, widthPx: 512, heightPx: 512, complexity: 'complex' }, 51],
-    ['the largest clip at the most', { ...plain, kind: 'motion', images: 1, widthPx: 4_096, heightPx: 4_096, complexity: 'complex' }, 60],
-    ['two clips as two', { ...plain, kind: 'motion', widthPx: 4_096, heightPx: 4_096 }, 120],
-    ['a training by resolution, images and epochs', { ...plain, kind: 'training', images: 20, epochs: 100 }, 525],
-    ['an enlargement by the pixels that come out', { ...plain, kind: 'upscale', images: 1, widthPx: 4_000, heightPx: 5_000 }, 20],
+    ['a small clip at the least', { ...clip, widthPx: 8, heightPx: 8 }, 41],
+    ['a clip by its resolution', { ...clip, widthPx: 1_024, heightPx: 1_024 }, 51],
+    ['a complex clip', complexClip, 51],
+    ['the largest clip at the most', { ...complexClip, widthPx: 4_096, heightPx: 4_096 }, 60],
+    ['two clips as two', { ...clip, images: 2, widthPx: 4_096, heightPx: 4_096 }, 120],
+    ['a clip alike, however many frames it has', { ...clip, widthPx: 1_024, heightPx: 1_024, frames: 48 }, 51],
+    ['a training by resolution, images and epochs', training, 525],
+    ['a training alike, however many steps its looks take', { ...training, steps: 500 }, 525],
+    ['an enlargement by the pixels that come out', { ...upscale, widthPx: 4_000, heightPx: 5_000 }, 20],
+    ['other work by the rate that it comes with', generic, 15],
+    ['other work that costs less than a token', { ...generic, units: 1, milliTokensPerUnit: 1 }, 1],
+    ['other work that costs nothing', { ...generic, milliTokensPerUnit: 0 }, 0],
     ['what an idea costs that somebody else words', { ...plain, surcharges: ['prompt_improve'] }, 7],
     ['a guidance image and a quality pipeline', { ...plain, surcharges: ['guidance_image', 'quality_pipeline'] }, 10],
   ])('prices %s', (_, compute, tokens) => {
@@ -47,9 +58,26 @@ describe('the quote', () => {
     expect(() => pricesIn({ ...catalogue, apiCredits: undefined }, 'credits')).toThrow(expect.objectContaining({ reason: 'credits_not_sold' }));
   });
 
-  it.each(['motion', 'training', 'upscale'] as const)('refuses %s where the price list has none', (kind) => {
-    const { motion: _, training: __, upscale: ___, ...without } = catalogue;
-    expect(() => quote(without, { ...plain, kind, epochs: 1 })).toThrow(expect.objectContaining({ reason: 'not_priced' }));
+  it.each<[string, ComputeSpec, number, number]>([
+    ['one of two pictures with super-resolution', twoPictures, 1, 4],
+    ['two of three enlargements', { ...upscale, images: 3, widthPx: 1_000, heightPx: 1_000 }, 2, 2],
+    ['one of two clips', { ...clip, images: 2, widthPx: 4_096, heightPx: 4_096 }, 1, 60],
+    ['a frame of a clip, rounded up line by line', { ...clip, widthPx: 1_024, heightPx: 1_024, frames: 48 }, 1, 2],
+    ['a quarter of the looks of a training', training, 500, 132],
+    ['a quarter of the steps of a training', { ...training, steps: 100 }, 25, 132],
+    ['some units of other work', generic, 3, 5],
+    ['nothing of other work', generic, 0, 0],
+  ])('prices what was delivered: %s', (_, compute, units, tokens) => {
+    expect(quote(catalogue, compute, units).totalTokens).toBe(tokens);
+  });
+
+  it.each<[ComputeSpec['kind'], ComputeSpec]>([
+    ['motion', clip],
+    ['training', training],
+    ['upscale', upscale],
+  ])('refuses %s where the price list has none', (_, compute) => {
+    const { motion: __, training: ___, upscale: ____, ...without } = catalogue;
+    expect(() => quote(without, compute)).toThrow(expect.objectContaining({ reason: 'not_priced' }));
   });
 
   it('names what each line is for', () => {
@@ -79,6 +107,43 @@ describe('the quote', () => {
     expect(totalTokens).toBeGreaterThan(1_000_000_000);
   });
 
+  it('stays a safe integer for the largest work of each kind at the dearest rate', () => {
+    const { sidePxMax: side, imagesMax: images, epochsMax: epochs, unitsMax, milliTokensPerUnitMax: milliTokensPerUnit } = computeBounds;
+    const prices = { ...catalogue, training: { milliTokensPerMegapixelEpoch: 1_000_000 }, upscale: { milliTokensPerMegapixel: 1_000_000 }, motion: { tokensMin: 1_000_000, tokensMax: 1_000_000, tokensPerMegapixel: 1_000_000, complexTokens: 1_000_000 } };
+    const large = { widthPx: side, heightPx: side, images };
+    for (const compute of [{ ...upscale, ...large }, { ...clip, ...large, frames: unitsMax }, { ...training, ...large, epochs, steps: unitsMax }, { ...generic, units: unitsMax, milliTokensPerUnit }]) {
+      checkCompute(compute);
+      expect(Number.isSafeInteger(quote(prices, compute).totalTokens)).toBe(true);
+    }
+  });
+
+  it('never costs more for fewer units, of no kind', () => {
+    const side = fc.integer({ min: 1, max: computeBounds.sidePxMax });
+    const count = fc.integer({ min: 1, max: 100 });
+    const units = fc.integer({ min: 1, max: 10_000 });
+    const size = { modelId: fc.constant('mosaic-3d'), widthPx: side, heightPx: side, images: count, surcharges: fc.subarray(['init_image', 'prompt_improve']) };
+    const work: fc.Arbitrary<ComputeSpec> = fc.oneof(
+      fc.record({ ...size, kind: fc.constant('upscale' as const) }),
+      fc.record({ ...size, kind: fc.constant('motion' as const), frames: units, complexity: fc.constant('complex' as const) }, { requiredKeys: ['kind', 'modelId', 'widthPx', 'heightPx', 'images', 'surcharges'] }),
+      fc.record({ ...size, kind: fc.constant('training' as const), epochs: count, steps: units }, { requiredKeys: ['kind', 'modelId', 'widthPx', 'heightPx', 'images', 'surcharges', 'epochs'] }),
+      fc.record({ kind: fc.constant('generic' as const), workKind: fc.constant('probe'), modelId: fc.constant('m'), units, milliTokensPerUnit: units }),
+    );
+    fc.assert(
+      fc.property(work, fc.double({ min: 0, max: 1, noNaN: true }), (compute, share) => {
+        checkCompute(compute);
+        const whole = quote(catalogue, compute);
+        const delivered = Math.floor(unitsOf(compute) * share);
+        const part = quote(catalogue, compute, delivered);
+        for (const { lines, totalTokens } of [whole, part]) {
+          expect(lines.every(({ tokens }) => Number.isSafeInteger(tokens) && tokens >= 0)).toBe(true);
+          expect(lines.reduce((sum, { tokens }) => sum + tokens, 0)).toBe(totalTokens);
+        }
+        expect(part.totalTokens).toBeLessThanOrEqual(whole.totalTokens);
+        expect(quote(catalogue, compute, Math.max(0, delivered - 1)).totalTokens).toBeLessThanOrEqual(part.totalTokens);
+      }),
+    );
+  });
+
   it('adds up, is whole, costs at least a token a line, and never costs more for fewer pictures', () => {
     const side = fc.integer({ min: 1, max: computeBounds.sidePxMax });
     const job = fc.record({ modelId: fc.constant('mosaic-3d'), widthPx: side, heightPx: side, steps: fc.integer({ min: 1, max: 1_000 }), images: fc.integer({ min: 2, max: 100 }), superResolution: fc.boolean(), surcharges: fc.subarray(['init_image', 'character_reference']) });
@@ -95,7 +160,7 @@ describe('the quote', () => {
 });
 
 describe('a computation', () => {
-  it.each<[string, Partial<ComputeSpec>]>([
+  it.each<[string, Partial<ImageCompute>]>([
     ['no images', { images: 0 }],
     ['too many images', { images: 101 }],
     ['no width', { widthPx: 0 }],
@@ -109,6 +174,19 @@ describe('a computation', () => {
     ['too many surcharges', { surcharges: Array.from({ length: 17 }, (_, n) => `s${n}`) }],
   ])('is refused with %s', (_, change) => {
     expect(() => checkCompute({ ...plain, ...change })).toThrow(expect.objectContaining({ kind: 'InvalidArgument' }));
+  });
+
+  it.each<[ComputeSpec, string]>([
+    [{ ...training, epochs: 0 }, 'compute.training.epochs'],
+    [{ ...training, steps: 0.5 }, 'compute.training.steps'],
+    [{ ...clip, images: 0 }, 'compute.motion.clips'],
+    [{ ...clip, frames: 1_000_001 }, 'compute.motion.frames'],
+    [{ ...upscale, widthPx: 0 }, 'compute.upscale.width_px'],
+    [{ ...generic, workKind: 'A probe' }, 'compute.generic.kind'],
+    [{ ...generic, units: 0 }, 'compute.generic.units'],
+    [{ ...generic, milliTokensPerUnit: -1 }, 'compute.generic.milli_tokens_per_unit'],
+  ])('is refused by the name of its kind: %j', (compute, param) => {
+    expect(() => checkCompute(compute)).toThrow(expect.objectContaining({ kind: 'InvalidArgument', param }));
   });
 });
 

@@ -13,7 +13,7 @@ import { catchUp, decide } from '../ledger/ledger.js';
 import { prorated } from '../ledger/life-cycle.js';
 import { quote, type PriceTable } from './quote.js';
 import { commandOf } from '../ledger/replay-commands.js';
-import { checkSynthetic, commonPlans, syntheticLives, type SyntheticUsage } from './synthetic-usage.js';
+import { checkSynthetic, commonPlans, syntheticAccounts, type SyntheticUsage } from './synthetic-usage.js';
 import type { Subscription, Terms } from '../ledger/terms.js';
 import { walletOf } from '../wallets.js';
 
@@ -56,7 +56,7 @@ export class Simulation {
     const prices = soundPrices(priceList);
     for await (const id of this.accountIds.named(accountId)) {
       if (signal.aborted) return;
-      yield await this.relive(id, prices.newest, toMs);
+      yield await this.replayed(id, prices.newest, toMs);
     }
   }
 
@@ -66,21 +66,21 @@ export class Simulation {
     const before = this.prices.at(this.clock.now());
     const plans = commonPlans(before, after);
     checkSynthetic(usage, plans.length);
-    for (const { ledgerId, plan, commands } of syntheticLives(usage, plans, before)) {
-      const [real, simulated] = [new SecondLife(ledgerId, before), new SecondLife(ledgerId, after)];
-      let lived = 0;
+    for (const { ledgerId, plan, commands } of syntheticAccounts(usage, plans, before)) {
+      const [real, simulated] = [new ReplayedAccount(ledgerId, before), new ReplayedAccount(ledgerId, after)];
+      let performed = 0;
       for (const command of commands()) {
-        for (const life of [real, simulated]) life.live(command);
+        for (const account of [real, simulated]) account.perform(command);
         // Others want the processor, too.
-        if (++lived % commandsPerTurn === 0) await turn();
+        if (++performed % commandsPerTurn === 0) await turn();
         if (signal.aborted) return;
       }
       yield { accountId: ledgerId, plan, real: real.outcome(), simulated: simulated.outcome() };
     }
   }
 
-  private async relive(accountId: string, catalogue: Catalogue, toMs: number): Promise<SimulatedAccount> {
-    const life = new SecondLife(accountId, catalogue);
+  private async replayed(accountId: string, catalogue: Catalogue, toMs: number): Promise<SimulatedAccount> {
+    const simulated = new ReplayedAccount(accountId, catalogue);
     const account = emptyAccount(accountId);
     const real = noOutcome();
     let plan = '';
@@ -90,10 +90,10 @@ export class Simulation {
         countJob(real, account, entry);
         evolve(account, entry);
         plan = account.plan;
-        life.follow(entry);
+        simulated.follow(entry);
       }
     }
-    return { accountId, plan, real: { ...real, ...sumsOf(account) }, simulated: life.outcome() };
+    return { accountId, plan, real: { ...real, ...sumsOf(account) }, simulated: simulated.outcome() };
   }
 }
 
@@ -105,7 +105,7 @@ function soundPrices(priceList: unknown): PriceList {
 }
 
 /** An account that does what a real one did, at other prices. */
-class SecondLife {
+class ReplayedAccount {
   private readonly account: Account;
   private readonly tally = noOutcome();
   /** What jobs of this life were charged, for their reversals. */
@@ -121,11 +121,11 @@ class SecondLife {
   follow(entry: Entry): void {
     // Time makes its own entries here.
     const command = entry.kind === 'expire' || entry.kind === 'renewal' ? undefined : commandOf(entry);
-    if (command) this.live(command);
+    if (command) this.perform(command);
     else this.comeDue(entry.createdMs);
   }
 
-  live(command: Command): void {
+  perform(command: Command): void {
     this.comeDue(command.nowMs);
     try {
       this.enter(decide(this.account, this.atNewPrices(command)));
@@ -184,10 +184,10 @@ class SecondLife {
     return termsOf(this.catalogue, plan, seats);
   }
 
-  private chargeFor({ jobId, imagesDelivered }: Extract<Command, { kind: 'settle' }>) {
+  private chargeFor({ jobId, unitsDelivered }: Extract<Command, { kind: 'settle' }>) {
     const hold = this.account.holds.get(jobId);
     if (!hold || hold.lane === 'relaxed') return [];
-    return quote(this.prices, { ...hold.compute, images: imagesDelivered }).lines;
+    return quote(this.prices, hold.compute, unitsDelivered).lines;
   }
 }
 

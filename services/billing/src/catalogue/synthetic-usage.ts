@@ -1,19 +1,19 @@
 import { termsOf, type Catalogue } from './catalogue.js';
 import type { Command } from '../ledger/commands.js';
 import { checkWhole } from '../input.js';
-import type { ComputeSpec, Quote } from './quote.js';
+import type { ImageCompute, Quote } from './quote.js';
 import { creditsPlan, ledgerIdOf } from '../wallets.js';
 
 /** What lives are made of. The same numbers always make the same lives. */
 export type SyntheticUsage = { readonly seed: number; readonly accountsPerPlan: number; readonly jobsPerDay: number; readonly days: number };
 
-export type SyntheticLife = { readonly ledgerId: string; readonly plan: string; readonly commands: () => Iterable<Command> };
+export type SyntheticAccount = { readonly ledgerId: string; readonly plan: string; readonly commands: () => Iterable<Command> };
 
 /** A minute or so of computing; more is asked for in parts. */
 const jobsMax = 1_000_000;
 const dayMs = 86_400_000;
-const bornMs = Date.UTC(2026, 0, 1);
-const paintingMs = 20_000;
+const openedMs = Date.UTC(2026, 0, 1);
+const generatingMs = 20_000;
 /** Accounts without a plan have bought enough. */
 const creditsBought = 1_000_000_000;
 
@@ -33,7 +33,7 @@ export function checkSynthetic({ seed, accountsPerPlan, jobsPerDay, days }: Synt
 }
 
 /** One life for each account of each plan that is sold before and after. */
-export function* syntheticLives(usage: SyntheticUsage, plans: readonly string[], catalogue: Catalogue): Iterable<SyntheticLife> {
+export function* syntheticAccounts(usage: SyntheticUsage, plans: readonly string[], catalogue: Catalogue): Iterable<SyntheticAccount> {
   for (const [at, plan] of plans.entries()) {
     for (let n = 1; n <= usage.accountsPerPlan; n++) {
       const accountId = `synthetic-${plan}-${n}`;
@@ -43,15 +43,15 @@ export function* syntheticLives(usage: SyntheticUsage, plans: readonly string[],
       yield {
         ledgerId: ledgerIdOf(accountId, isCredits ? 'credits' : 'plan'),
         plan,
-        commands: () => commandsOf(usage, randomFrom(usage.seed, Math.floor(seed * 4_294_967_295)), isCredits ? creditsOpening() : [{ kind: 'open', plan, grants: [], terms: termsOf(catalogue, plan), nowMs: bornMs }], Object.keys(catalogue.surcharges)),
+        commands: () => commandsOf(usage, randomFrom(usage.seed, Math.floor(seed * 4_294_967_295)), isCredits ? creditsOpening() : [{ kind: 'open', plan, grants: [], terms: termsOf(catalogue, plan), nowMs: openedMs }], Object.keys(catalogue.surcharges)),
       };
     }
   }
 }
 
 const creditsOpening = (): Command[] => [
-  { kind: 'open', plan: creditsPlan, grants: [], nowMs: bornMs },
-  { kind: 'topUp', operationId: 'purchase', tokens: creditsBought, nowMs: bornMs },
+  { kind: 'open', plan: creditsPlan, grants: [], nowMs: openedMs },
+  { kind: 'topUp', operationId: 'purchase', tokens: creditsBought, nowMs: openedMs },
 ];
 
 function* commandsOf({ jobsPerDay, days }: SyntheticUsage, random: () => number, opening: readonly Command[], surcharges: readonly string[]): Iterable<Command> {
@@ -60,21 +60,21 @@ function* commandsOf({ jobsPerDay, days }: SyntheticUsage, random: () => number,
   let job = 0;
   for (let day = 0; day < days; day++) {
     const count = Math.round(perDay * 2 * random());
-    const starts = Array.from({ length: count }, () => bornMs + day * dayMs + Math.floor(random() * (dayMs - paintingMs))).sort((a, b) => a - b);
+    const starts = Array.from({ length: count }, () => openedMs + day * dayMs + Math.floor(random() * (dayMs - generatingMs))).sort((a, b) => a - b);
     for (const nowMs of starts) yield* jobOf(`job-${++job}`, nowMs, computeOf(random, surcharges), random());
   }
 }
 
 /** Held and closed one after the other; a few fail, a few deliver less than was asked for. */
-function* jobOf(jobId: string, nowMs: number, compute: ComputeSpec, fate: number): Iterable<Command> {
+function* jobOf(jobId: string, nowMs: number, compute: ImageCompute, fate: number): Iterable<Command> {
   const quoted: Quote = { catalogueVersion: '', lines: [], totalTokens: 0 };
   yield { kind: 'reserve', jobId, compute, quote: quoted, deadlineMs: nowMs + dayMs, nowMs };
-  const closedMs = nowMs + paintingMs;
+  const closedMs = nowMs + generatingMs;
   if (fate < 0.03) yield { kind: 'release', jobId, reason: 'failed', nowMs: closedMs };
-  else yield { kind: 'settle', jobId, imagesDelivered: fate < 0.05 ? Math.ceil(compute.images / 2) : compute.images, chargedLines: [], finishedMs: closedMs, nowMs: closedMs };
+  else yield { kind: 'settle', jobId, unitsDelivered: fate < 0.05 ? Math.ceil(compute.images / 2) : compute.images, chargedLines: [], finishedMs: closedMs, nowMs: closedMs };
 }
 
-function computeOf(random: () => number, surcharges: readonly string[]): ComputeSpec {
+function computeOf(random: () => number, surcharges: readonly string[]): ImageCompute {
   const [widthPx, heightPx] = pick(sizes, random);
   const used = surcharges.filter((name) => (name === 'init_image' && random() < 0.15) || (name === 'character_reference' && random() < 0.05));
   return { modelId: 'mosaic-3d', widthPx, heightPx, steps: pick(stepCounts, random), images: pick(imageCounts, random), superResolution: random() < 0.3, surcharges: used };

@@ -1,23 +1,14 @@
 import { create, type DescMessage, type MessageInitShape } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import {
-  AuditRequestSchema,
-  BillState,
-  GetBillRequestSchema,
-  ListEntriesRequestSchema,
-  OpenAccountRequestSchema,
-  QuoteRequestSchema,
-  ReleaseRequestSchema,
-  ReserveRequestSchema,
-  SettleRequestSchema,
-  TopUpRequestSchema,
-} from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
+import { AuditRequestSchema, BillState, type ComputeSpecSchema, GetBillRequestSchema, ListEntriesRequestSchema, OpenAccountRequestSchema, QuoteRequestSchema, ReleaseRequestSchema, ReserveRequestSchema, SettleRequestSchema, TopUpRequestSchema } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import type { RpcCall } from '@tessera/rpc/streams.js';
 import { lastValueFrom, toArray } from 'rxjs';
 import type { BillingController } from './billing.controller.js';
 import { hourMs, openBilling, twoPictures, type TestBilling } from '../billing.fixture.js';
 
-const compute = { ...twoPictures, surcharges: [...twoPictures.surcharges] };
+const picture = { ...twoPictures, surcharges: [...twoPictures.surcharges] };
+const imageCompute = (change: Partial<typeof picture> = {}): MessageInitShape<typeof ComputeSpecSchema> => ({ spec: { case: 'image', value: { ...picture, ...change } } });
+const compute = imageCompute();
 const call: RpcCall = { cancelled: false, once: () => undefined };
 
 describe('the billing contract', () => {
@@ -33,7 +24,7 @@ describe('the billing contract', () => {
   afterEach(() => billing.close());
 
   const deadlineMs = () => BigInt(billing.clock.now() + hourMs);
-  const reserveRequest = (change: { accountId?: string; jobId?: string; compute?: typeof compute; deadlineMs?: bigint } = {}) => create(ReserveRequestSchema, { accountId: 'acme', jobId: 'job', compute, deadlineMs: deadlineMs(), ...change });
+  const reserveRequest = (change: { accountId?: string; jobId?: string; compute?: MessageInitShape<typeof ComputeSpecSchema>; deadlineMs?: bigint } = {}) => create(ReserveRequestSchema, { accountId: 'acme', jobId: 'job', compute, deadlineMs: deadlineMs(), ...change });
   const bill = (jobId: string, waitMs = 0) => controller.getBill(create(GetBillRequestSchema, { accountId: 'acme', jobId, waitMs }), undefined, call);
 
   it('opens the owner with a million tokens, 64 jobs at a time and no other limit', async () => {
@@ -53,6 +44,7 @@ describe('the billing contract', () => {
       limitsSet: {},
       members: [],
       limits: { requestsPerMinute: 0, concurrentJobs: 64, queuedJobs: 0 },
+      entitlements: { planName: 'Owner', forbidden: [], relaxedKinds: [], storedBytesMax: 0n },
       createdMs: BigInt(billing.clock.now()),
       openHolds: 0,
       lastEntry: 1n,
@@ -63,14 +55,14 @@ describe('the billing contract', () => {
   it('quotes what it then holds and charges', async () => {
     const { quote } = await controller.quote(create(QuoteRequestSchema, { compute }));
     const reserved = await controller.reserve(reserveRequest());
-    const settled = await controller.settle(create(SettleRequestSchema, { accountId: 'acme', jobId: 'job', imagesDelivered: 2 }));
-    expect(reserved).toEqual({ bill: expect.objectContaining({ state: BillState.HELD, quote, heldTokens: 8n, chargedTokens: 0n, returnedTokens: 0n, lane: 'fast' }), balanceTokens: 999_992n, limits: { requestsPerMinute: 0, concurrentJobs: 64, queuedJobs: 0 } });
+    const settled = await controller.settle(create(SettleRequestSchema, { accountId: 'acme', jobId: 'job', unitsDelivered: 2 }));
+    expect(reserved).toEqual({ bill: expect.objectContaining({ state: BillState.HELD, quote, heldTokens: 8n, chargedTokens: 0n, returnedTokens: 0n, lane: 'fast' }), balanceTokens: 999_992n, limits: { requestsPerMinute: 0, concurrentJobs: 64, queuedJobs: 0 }, entitlements: { planName: 'Owner', forbidden: [], relaxedKinds: [], storedBytesMax: 0n } });
     expect(settled.bill).toEqual(expect.objectContaining({ state: BillState.SETTLED, chargedLines: quote.lines, heldTokens: 8n, chargedTokens: 8n, returnedTokens: 0n }));
   });
 
   it('writes a bill that adds up when only some pictures were delivered', async () => {
     await controller.reserve(reserveRequest());
-    await controller.settle(create(SettleRequestSchema, { accountId: 'acme', jobId: 'job', imagesDelivered: 1 }));
+    await controller.settle(create(SettleRequestSchema, { accountId: 'acme', jobId: 'job', unitsDelivered: 1 }));
     const { bill: written, balanceTokens } = await bill('job');
     expect(written).toEqual(expect.objectContaining({ heldTokens: 8n, chargedTokens: 4n, returnedTokens: 4n }));
     expect(written.chargedLines?.map(({ description }) => description)).toEqual(['1 image x 0.26 MP x 20 steps, mosaic-3d', 'super-resolution, 1 x 0.26 MP']);
@@ -79,7 +71,7 @@ describe('the billing contract', () => {
 
   it('answers a settlement that delivered nothing with a released bill, also when it is repeated', async () => {
     await controller.reserve(reserveRequest());
-    const nothing = create(SettleRequestSchema, { accountId: 'acme', jobId: 'job', imagesDelivered: 0 });
+    const nothing = create(SettleRequestSchema, { accountId: 'acme', jobId: 'job', unitsDelivered: 0 });
     const first = await controller.settle(nothing);
     expect(first.bill).toEqual(expect.objectContaining({ state: BillState.RELEASED, returnedTokens: 8n }));
     expect(await controller.settle(nothing)).toEqual(first);
@@ -126,7 +118,7 @@ describe('the billing contract', () => {
 
   it('streams an audit that ends with its sums', async () => {
     await controller.reserve(reserveRequest());
-    const messages = await lastValueFrom(controller.audit(create(AuditRequestSchema)).pipe(toArray()));
+    const messages = await lastValueFrom(billing.auditController.audit(create(AuditRequestSchema)).pipe(toArray()));
     expect(messages).toEqual([
       { result: { case: 'summary', value: { accounts: 1n, entries: 2n, openHolds: 1n, findings: 0n, grantedTokens: 1_000_000n, spentTokens: 0n, heldTokens: 8n, balanceTokens: 999_992n, expiredTokens: 0n, creditWallets: 0n, grantedCredits: 0n, spentCredits: 0n, heldCredits: 0n, balanceCredits: 0n } } },
     ]);
@@ -141,16 +133,19 @@ describe('the billing contract', () => {
     ['a quote for nothing', () => controller.quote(request(QuoteRequestSchema, {})), 'invalid_field'],
     ['a job id that is too long', () => controller.reserve(reserveRequest({ jobId: 'j'.repeat(65) })), 'invalid_id'],
     ['a reservation without a computation', () => controller.reserve(request(ReserveRequestSchema, { accountId: 'acme', jobId: 'job', deadlineMs: deadlineMs() })), 'invalid_field'],
-    ['a reservation for no image', () => controller.reserve(reserveRequest({ compute: { ...compute, images: 0 } })), 'invalid_field'],
-    ['a reservation of gigantic size', () => controller.reserve(reserveRequest({ compute: { ...compute, widthPx: 4_294_967_295 } })), 'invalid_field'],
+    ['a computation that names no kind', () => controller.reserve(reserveRequest({ compute: {} })), 'invalid_field'],
+    ['generic work without a word for it', () => controller.reserve(reserveRequest({ compute: { spec: { case: 'generic', value: { modelId: 'm', units: 1 } } } })), 'invalid_id'],
+    ['generic work at a price beyond counting', () => controller.reserve(reserveRequest({ compute: { spec: { case: 'generic', value: { kind: 'probe', modelId: 'm', units: 1, milliTokensPerUnit: 1_000_001 } } } })), 'invalid_field'],
+    ['a reservation for no image', () => controller.reserve(reserveRequest({ compute: imageCompute({ images: 0 }) })), 'invalid_field'],
+    ['a reservation of gigantic size', () => controller.reserve(reserveRequest({ compute: imageCompute({ widthPx: 4_294_967_295 }) })), 'invalid_field'],
     ['a reservation without a deadline', () => controller.reserve(reserveRequest({ deadlineMs: 0n })), 'invalid_field'],
     ['a reservation for years', () => controller.reserve(reserveRequest({ deadlineMs: 1n << 52n })), 'invalid_field'],
     ['a deadline that no number holds', () => controller.reserve(reserveRequest({ deadlineMs: (1n << 63n) - 1n })), 'invalid_field'],
     ['a deadline that has passed', () => controller.reserve(reserveRequest({ deadlineMs: 1n })), 'deadline_passed'],
     ['a reservation of an account that there is not', () => controller.reserve(reserveRequest({ accountId: 'nobody' })), 'unknown_account'],
-    ['a reservation that the account cannot pay', () => controller.reserve(reserveRequest({ compute: { ...compute, widthPx: 16_384, heightPx: 16_384, steps: 1_000, images: 100 } })), 'insufficient_tokens'],
-    ['a settlement of more images than anybody orders', () => controller.settle(request(SettleRequestSchema, { accountId: 'acme', jobId: 'job', imagesDelivered: 4_000_000_000 })), 'invalid_field'],
-    ['a settlement of a job without a hold', () => controller.settle(request(SettleRequestSchema, { accountId: 'acme', jobId: 'job', imagesDelivered: 1 })), 'unknown_hold'],
+    ['a reservation that the account cannot pay', () => controller.reserve(reserveRequest({ compute: imageCompute({ widthPx: 16_384, heightPx: 16_384, steps: 1_000, images: 100 }) })), 'insufficient_tokens'],
+    ['a settlement of more units than anybody orders', () => controller.settle(request(SettleRequestSchema, { accountId: 'acme', jobId: 'job', unitsDelivered: 4_000_000_000 })), 'invalid_field'],
+    ['a settlement of a job without a hold', () => controller.settle(request(SettleRequestSchema, { accountId: 'acme', jobId: 'job', unitsDelivered: 1 })), 'unknown_hold'],
     ['a release without a reason', () => controller.release(request(ReleaseRequestSchema, { accountId: 'acme', jobId: 'job' })), 'invalid_id'],
     ['a top-up of nothing', () => controller.topUp(request(TopUpRequestSchema, { accountId: 'acme', operationId: 'order', tokens: 0n })), 'invalid_amount'],
     ['a negative top-up', () => controller.topUp(request(TopUpRequestSchema, { accountId: 'acme', operationId: 'order', tokens: -5n })), 'invalid_amount'],

@@ -4,10 +4,7 @@ import { GrpcMethod } from '@nestjs/microservices';
 import {
   BillingService,
   BillState,
-  type AuditRequest,
-  type AuditResponseSchema,
   type BillSchema,
-  type ComputeSpec as ComputeSpecMessage,
   type GetAccountRequest,
   type GetBillRequest,
   type LedgerEntrySchema,
@@ -20,15 +17,14 @@ import {
   type SettleRequest,
   type TopUpRequest,
 } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import { callSignal, streamOf, type RpcCall } from '@tessera/rpc/streams.js';
+import { callSignal, type RpcCall } from '@tessera/rpc/streams.js';
 import type { Entry } from '../ledger/account.js';
-import { accountMessage } from '../accounts/account.message.js';
+import { accountMessage, entitlementsMessage } from '../accounts/account.message.js';
 import { Accounts } from '../accounts/accounts.js';
-import { Audit, type AuditResult } from '../audit/audit.js';
 import type { Bill } from './bill.js';
-import { invalidField } from '../errors.js';
 import { whole } from '../input.js';
-import { computeKinds, type ComputeSpec, type Quote } from '../catalogue/quote.js';
+import { computeOf } from '../catalogue/compute.message.js';
+import type { Quote } from '../catalogue/quote.js';
 import { Reservations } from './reservations.js';
 import { Statements } from './statements.js';
 import { walletNamed } from '../wallets.js';
@@ -40,7 +36,6 @@ export class BillingController {
     private readonly accounts: Accounts,
     private readonly reservations: Reservations,
     private readonly statements: Statements,
-    private readonly ledgerAudit: Audit,
   ) {}
 
   @GrpcMethod(BillingService.typeName)
@@ -61,13 +56,13 @@ export class BillingController {
   @GrpcMethod(BillingService.typeName)
   async reserve({ accountId, jobId, compute, deadlineMs, memberId, project, wallet }: ReserveRequest) {
     const attribution = { ...(memberId ? { memberId } : {}), ...(project ? { project } : {}) };
-    const { bill, balanceTokens, limits } = await this.reservations.reserve(accountId, jobId, computeOf(compute), whole('deadline_ms', deadlineMs), attribution, walletNamed(wallet));
-    return { bill: billMessage(bill), balanceTokens: BigInt(balanceTokens), limits };
+    const { bill, balanceTokens, limits, entitlements } = await this.reservations.reserve(accountId, jobId, computeOf(compute), whole('deadline_ms', deadlineMs), attribution, walletNamed(wallet));
+    return { bill: billMessage(bill), balanceTokens: BigInt(balanceTokens), limits, entitlements: entitlementsMessage(entitlements) };
   }
 
   @GrpcMethod(BillingService.typeName)
-  async settle({ accountId, jobId, imagesDelivered }: SettleRequest) {
-    return { bill: billMessage(await this.reservations.settle(accountId, jobId, imagesDelivered)) };
+  async settle({ accountId, jobId, unitsDelivered }: SettleRequest) {
+    return { bill: billMessage(await this.reservations.settle(accountId, jobId, unitsDelivered)) };
   }
 
   @GrpcMethod(BillingService.typeName)
@@ -91,26 +86,6 @@ export class BillingController {
     const { entries, next } = await this.statements.entries(accountId, pageSize, pageToken, walletNamed(wallet));
     return { entries: entries.map(entryMessage), nextPageToken: next ?? '' };
   }
-
-  @GrpcMethod(BillingService.typeName)
-  audit({ accountId }: AuditRequest) {
-    return streamOf((signal) => auditMessages(this.ledgerAudit.run(accountId, signal)));
-  }
-}
-
-function computeOf(compute: ComputeSpecMessage | undefined): ComputeSpec {
-  if (!compute) throw invalidField('compute', 'compute is missing.');
-  const { modelId, widthPx, heightPx, steps, images, superResolution, surcharges } = compute;
-  return { modelId, widthPx, heightPx, steps, images, superResolution, surcharges, ...workOf(compute) };
-}
-
-/** What is not an image says so. */
-function workOf({ kind, complexity, epochs }: ComputeSpecMessage): Pick<ComputeSpec, 'kind' | 'complexity' | 'epochs'> {
-  const known = computeKinds.find((name) => name === (kind || 'image'));
-  if (!known) throw invalidField('compute.kind', `compute.kind must be one of ${computeKinds.join(', ')}.`);
-  if (!['', 'standard', 'complex'].includes(complexity)) throw invalidField('compute.complexity', 'compute.complexity must be standard or complex.');
-  if (known === 'image') return {};
-  return { kind: known, ...(known === 'motion' && complexity === 'complex' ? { complexity } : {}), ...(known === 'training' ? { epochs } : {}) };
 }
 
 const lineMessage = ({ kind, description, tokens }: Quote['lines'][number]) => ({ kind, description, tokens: BigInt(tokens) });
@@ -146,34 +121,4 @@ const entryMessage = (entry: Entry): MessageInitShape<typeof LedgerEntrySchema> 
   createdMs: BigInt(entry.createdMs),
   hash: entry.hash,
   balanceAfterTokens: BigInt(entry.balanceAfterTokens),
-});
-
-async function* auditMessages(results: AsyncIterable<AuditResult>): AsyncIterable<MessageInitShape<typeof AuditResponseSchema>> {
-  for await (const result of results) yield 'finding' in result ? findingMessage(result.finding) : summaryMessage(result.summary);
-}
-
-const findingMessage = (finding: Extract<AuditResult, { finding: unknown }>['finding']): MessageInitShape<typeof AuditResponseSchema> => ({
-  result: { case: 'finding', value: { ...finding, sequence: BigInt(finding.sequence) } },
-});
-
-const summaryMessage = (summary: Extract<AuditResult, { summary: unknown }>['summary']): MessageInitShape<typeof AuditResponseSchema> => ({
-  result: {
-    case: 'summary',
-    value: {
-      accounts: BigInt(summary.accounts),
-      entries: BigInt(summary.entries),
-      openHolds: BigInt(summary.openHolds),
-      findings: BigInt(summary.findings),
-      grantedTokens: BigInt(summary.granted),
-      spentTokens: BigInt(summary.spent),
-      heldTokens: BigInt(summary.held),
-      balanceTokens: BigInt(summary.balance),
-      expiredTokens: BigInt(summary.expired),
-      creditWallets: BigInt(summary.creditWallets),
-      grantedCredits: BigInt(summary.credits.granted),
-      spentCredits: BigInt(summary.credits.spent),
-      heldCredits: BigInt(summary.credits.held),
-      balanceCredits: BigInt(summary.credits.balance),
-    },
-  },
 });

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { JobState } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { audited, hourMs, openBilling, twoPictures, type TestBilling } from '../billing.fixture.js';
 import { PriceList } from '../catalogue/catalogue.js';
 import type { Wallet } from '../wallets.js';
@@ -47,7 +46,7 @@ describe('API credits', () => {
     await reserve('in-credits', 'credits');
     expect((await reserve('in-tokens', 'credits')).bill.wallet).toBe('plan');
     expect((await reserve('in-credits', 'plan')).bill.wallet).toBe('credits');
-    await billing.settlement.jobFinished({ accountId: 'acme', jobId: 'in-credits', state: JobState.FAILED, unitsDelivered: 0, hasHold: true, finishedMs: BigInt(billing.clock.now()) } as never);
+    await billing.settlement.close({ accountId: 'acme', jobId: 'in-credits', state: 'failed', unitsDelivered: 0, finishedMs: billing.clock.now() });
     expect(await credits()).toMatchObject({ held: 0, balance: 1_000 });
   });
 
@@ -106,7 +105,7 @@ describe('API credits', () => {
     await expect(billing.accounts.configure('acme', 'cap', { kind: 'limits', spendCapTokens: 5 }, 'credits')).rejects.toEqual(refusal('invalid_field'));
   });
 
-  it('have books, and an audit and a reconciliation that go through them', async () => {
+  it('have ledgerReports, and an audit and a reconciliation that go through them', async () => {
     await billing.accounts.topUp('acme', 'order-1', 1_000, 'credits');
     await reserve('job', 'credits');
     const { chargedTokens } = await billing.reservations.settle('acme', 'job', 2);

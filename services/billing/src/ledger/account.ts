@@ -28,6 +28,7 @@ export type EntryFacts =
   | { readonly kind: 'grant'; readonly plan: string; readonly lots: readonly GrantedLot[]; readonly subscription?: Subscription; readonly utcOffsetMinutes?: number }
   | { readonly kind: 'topup'; readonly lots: readonly GrantedLot[] }
   | ({ readonly kind: 'hold'; readonly jobId: string; readonly compute: ComputeSpec; readonly quote: Quote; readonly deadlineMs: number; readonly lane: Lane } & Attribution)
+  /** `imagesDelivered` are units of whatever was priced: the name is older than the other kinds, and part of every hash. */
   | { readonly kind: 'settle'; readonly jobId: string; readonly imagesDelivered: number; readonly chargedLines: readonly QuoteLine[] }
   | { readonly kind: 'release'; readonly jobId: string; readonly reason: string }
   | { readonly kind: 'expire'; readonly lotId: string }

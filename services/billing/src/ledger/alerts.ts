@@ -11,12 +11,12 @@ type Standing = { readonly spendable: number; readonly used: number; readonly us
 
 const standingOf = (account: Account): Standing => ({ spendable: spendableTokens(account), used: account.usage.tokens, usedByMember: { ...account.usage.byMember } });
 
-/** Changes an account; what that makes worth telling goes to `told`, to be published in the change's own commit. What comes due together counts as one: a day's tokens expire, and the next day's are there. */
-export function telling<T>(account: Account, told: OutgoingEvent[], change: () => T): T {
+/** Changes an account; the alerts that follow from it go to `events`, to be published in the change's own commit. What comes due together counts as one: a day's tokens expire, and the next day's are there. */
+export function withAlerts<T>(account: Account, events: OutgoingEvent[], change: () => T): T {
   if (isQuiet(account)) return change();
   const before = standingOf(account);
   const result = change();
-  told.push(...alertsOf(account, before, standingOf(account)));
+  events.push(...alertsOf(account, before, standingOf(account)));
   return result;
 }
 

@@ -17,7 +17,7 @@ export type Command = { readonly nowMs: number } & (
   | { readonly kind: 'open'; readonly plan: string; readonly grants: readonly Grant[]; readonly terms?: Terms; readonly utcOffsetMinutes?: number }
   | { readonly kind: 'topUp'; readonly operationId: string; readonly tokens: number }
   | ({ readonly kind: 'reserve'; readonly jobId: string; readonly compute: ComputeSpec; readonly quote: Quote; readonly deadlineMs: number } & Attribution)
-  | { readonly kind: 'settle'; readonly jobId: string; readonly imagesDelivered: number; readonly chargedLines: readonly QuoteLine[]; /** When the job ended, which may be long before this command arrives. */ readonly finishedMs: number }
+  | { readonly kind: 'settle'; readonly jobId: string; readonly unitsDelivered: number; readonly chargedLines: readonly QuoteLine[]; /** When the job ended, which may be long before this command arrives. */ readonly finishedMs: number }
   | { readonly kind: 'release'; readonly jobId: string; readonly reason: string }
   | { readonly kind: 'changePlan'; readonly operationId: string; readonly terms: Terms }
   | { readonly kind: 'cancel'; readonly operationId: string; /** Of the plan that comes after. */ readonly terms: Terms }
@@ -110,7 +110,7 @@ function repeatedClosing(command: Closing, closing: Entry): Entry {
     throw holdAlreadySettled(command.jobId);
   }
   if (closing.kind === 'settle') {
-    if (closing.imagesDelivered === command.imagesDelivered) return closing;
+    if (closing.imagesDelivered === command.unitsDelivered) return closing;
     throw holdAlreadySettled(command.jobId);
   }
   throw closing.kind === 'release' && closing.reason === releasedByDeadline ? holdExpired(command.jobId) : holdReleased(command.jobId);

@@ -55,10 +55,10 @@ export const reserving = (jobId: string, tokens: number, { nowMs = startMs, dead
   nowMs,
 });
 
-export const settling = (jobId: string, tokens: number, { images = 4, nowMs = startMs, finishedMs = startMs } = {}): Command => ({
+export const settling = (jobId: string, tokens: number, { units = 4, nowMs = startMs, finishedMs = startMs } = {}): Command => ({
   kind: 'settle',
   jobId,
-  imagesDelivered: images,
+  unitsDelivered: units,
   chargedLines: quoteOf(tokens).lines,
   finishedMs,
   nowMs,

@@ -23,7 +23,7 @@ const grants: fc.Arbitrary<Grants> = fc.uniqueArray(grant, { selector: ({ bucket
 type Step = { readonly stepMs: number; readonly command: Command };
 const commands: fc.Arbitrary<Command> = fc.oneof(
   { weight: 6, arbitrary: fc.tuple(jobId, amount, fc.integer({ min: -20, max: 400 })).map(([job, tokens, deadlineMs]) => reserving(job, tokens, { nowMs: 0, deadlineMs })) },
-  { weight: 4, arbitrary: fc.tuple(jobId, amount, fc.integer({ min: 1, max: 5 })).map(([job, tokens, images]) => settling(job, tokens, { images, nowMs: 0, finishedMs: 0 })) },
+  { weight: 4, arbitrary: fc.tuple(jobId, amount, fc.integer({ min: 1, max: 5 })).map(([job, tokens, units]) => settling(job, tokens, { units, nowMs: 0, finishedMs: 0 })) },
   { weight: 3, arbitrary: fc.tuple(jobId, fc.constantFrom('failed', 'cancelled', 'hold_deadline')).map(([job, reason]) => releasing(job, { reason, nowMs: 0 })) },
   { weight: 2, arbitrary: fc.tuple(fc.integer({ min: 0, max: 8 }), amount).map(([n, tokens]) => toppingUp(`order-${n}`, tokens, 0)) },
 );

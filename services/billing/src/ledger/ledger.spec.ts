@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { Command } from './commands.js';
 import { lotsMax } from './granting.js';
 import { holdsOpenMax } from './ledger.js';
+import { twoPictures } from '../billing.fixture.js';
 import { LedgerOnPaper, opening, releasing, reserving, settling, startMs, toppingUp } from './ledger.fixture.js';
 
 function ledgerAfter(...commands: Command[]): LedgerOnPaper {
@@ -65,13 +66,13 @@ describe('a hold', () => {
   it('is refused when its job id comes back with another computation', () => {
     const other = reserving('job', 8);
     if (other.kind !== 'reserve') throw new Error('not a reservation');
-    expect(() => ledgerAfter(opening(fast), reserving('job', 8), { ...other, compute: { ...other.compute, steps: 21 } })).toThrow(refusal('job_id_reused'));
+    expect(() => ledgerAfter(opening(fast), reserving('job', 8), { ...other, compute: { ...twoPictures, images: 4, steps: 21 } })).toThrow(refusal('job_id_reused'));
   });
 });
 
 describe('a settlement', () => {
   it('spends in burn order and returns the rest to the lots that it came from', () => {
-    const ledger = ledgerAfter(opening(fast, expiring), reserving('job', 30), settling('job', 15, { images: 2 }));
+    const ledger = ledgerAfter(opening(fast, expiring), reserving('job', 30), settling('job', 15, { units: 2 }));
     expect(balances(ledger)).toEqual({ 'open:fast': 95 });
     expect(ledger.account.totals).toEqual({ granted: 110, balance: 95, held: 0, spent: 15, expired: 0 });
   });
@@ -88,7 +89,7 @@ describe('a settlement', () => {
 
   it.each<[string, Command, string]>([
     ['more tokens than are held', settling('job', 9), 'settle_exceeds_hold'],
-    ['more images than were ordered', settling('job', 8, { images: 5 }), 'settle_exceeds_hold'],
+    ['more images than were ordered', settling('job', 8, { units: 5 }), 'settle_exceeds_hold'],
     ['a negative price', settling('job', -1), 'invalid_amount'],
     ['half a token', settling('job', 0.5), 'invalid_amount'],
     ['a job that ended after its deadline', settling('job', 8, { finishedMs: startMs + 1_000_000_001 }), 'hold_expired'],
@@ -100,7 +101,7 @@ describe('a settlement', () => {
   });
 
   it.each<[string, Command, Command, string]>([
-    ['a settlement of another size', settling('job', 8), settling('job', 4, { images: 2 }), 'hold_already_settled'],
+    ['a settlement of another size', settling('job', 8), settling('job', 4, { units: 2 }), 'hold_already_settled'],
     ['a release', settling('job', 8), releasing('job'), 'hold_already_settled'],
     ['a settlement after a release', releasing('job'), settling('job', 8), 'hold_released'],
     ['a settlement after the deadline returned it', releasing('job', { reason: 'hold_deadline' }), settling('job', 8), 'hold_expired'],

@@ -20,7 +20,7 @@ import { append, hasExpired, heldTokens, isLive, ledgerTime } from './evolve.js'
 import { checkTokens, granting } from './granting.js';
 import { allowanceOf, begin, cancel, changePlan, renewal } from './life-cycle.js';
 import { pause, resume } from './pausing.js';
-import { totalOf, type ComputeSpec } from '../catalogue/quote.js';
+import { totalOf, unitsOf, unitsText, type ComputeSpec } from '../catalogue/quote.js';
 import { changed } from './settings.js';
 import type { Terms } from './terms.js';
 import { isCreditsAccount } from '../wallets.js';
@@ -139,7 +139,7 @@ function reserve(account: Account, command: Extract<Command, { kind: 'reserve' }
   const { postings, missing } = burn(account, needed, nowMs);
   const isRelaxed = missing > 0 && mayWait(account.subscription?.terms, compute);
   if (missing > 0 && !isRelaxed) throw isCreditsAccount(account.accountId) ? insufficientCredits(needed, needed - missing) : insufficientTokens(needed, needed - missing);
-  demandWithinCaps(account, isRelaxed ? 0 : needed, memberId);
+  requireWithinCaps(account, isRelaxed ? 0 : needed, memberId);
   return {
     kind: 'hold',
     operationId: holdOperation(jobId),
@@ -156,7 +156,18 @@ function reserve(account: Account, command: Extract<Command, { kind: 'reserve' }
 }
 
 /** Whether a plan lets such a job wait in the relaxed lane. Trainings never do. */
-const mayWait = (terms: Terms | undefined, { kind }: ComputeSpec): boolean => (kind === undefined || kind === 'upscale' ? terms?.hasRelaxedLane === true : kind === 'motion' && terms?.hasRelaxedMotion === true);
+function mayWait(terms: Terms | undefined, { kind }: ComputeSpec): boolean {
+  switch (kind) {
+    case 'training':
+      return false;
+    case 'motion':
+      return terms?.hasRelaxedMotion === true;
+    case undefined:
+    case 'upscale':
+    case 'generic':
+      return terms?.hasRelaxedLane === true;
+  }
+}
 
 function burn(account: Account, needed: number, nowMs: number): { postings: Posting[]; missing: number } {
   const postings: Posting[] = [];
@@ -172,7 +183,7 @@ function burn(account: Account, needed: number, nowMs: number): { postings: Post
   return { postings, missing };
 }
 
-function demandWithinCaps({ accountId, settings, usage }: Account, needed: number, memberId: string | undefined): void {
+function requireWithinCaps({ accountId, settings, usage }: Account, needed: number, memberId: string | undefined): void {
   if (settings.spendCapTokens !== undefined && usage.tokens + needed > settings.spendCapTokens) throw spendCapReached(settings.spendCapTokens);
   if (memberId === undefined) return;
   const member = settings.members.find((candidate) => candidate.memberId === memberId);
@@ -182,16 +193,17 @@ function demandWithinCaps({ accountId, settings, usage }: Account, needed: numbe
   if (member.capTokens !== undefined && usedByMember(usage.byMember, memberId) + needed > member.capTokens) throw memberCapReached(memberId, member.capTokens);
 }
 
-function settle(account: Account, { jobId, imagesDelivered, chargedLines, finishedMs, nowMs }: Extract<Command, { kind: 'settle' }>): EntryDraft {
+function settle(account: Account, { jobId, unitsDelivered, chargedLines, finishedMs, nowMs }: Extract<Command, { kind: 'settle' }>): EntryDraft {
   const hold = account.holds.get(jobId);
   if (!hold) throw unknownHold(jobId);
   if (finishedMs > hold.deadlineMs) throw holdExpired(jobId);
-  if (imagesDelivered > hold.compute.images) throw settleExceedsHold(jobId, `${imagesDelivered} images delivered, ${hold.compute.images} ordered`);
+  const ordered = unitsOf(hold.compute);
+  if (unitsDelivered > ordered) throw settleExceedsHold(jobId, `${unitsText(hold.compute, unitsDelivered)} delivered, ${ordered} ordered`);
   const charged = totalOf(chargedLines);
   checkTokens('charge', charged, 0);
   const held = heldTokens(hold);
   if (charged > held) throw settleExceedsHold(jobId, `${charged} tokens for a hold of ${held}`);
-  return { kind: 'settle', operationId: closeOperation(jobId), jobId, imagesDelivered, chargedLines, createdMs: nowMs, postings: close(account, hold, charged, nowMs) };
+  return { kind: 'settle', operationId: closeOperation(jobId), jobId, imagesDelivered: unitsDelivered, chargedLines, createdMs: nowMs, postings: close(account, hold, charged, nowMs) };
 }
 
 function release(account: Account, { jobId, reason, nowMs }: Extract<Command, { kind: 'release' }>): EntryDraft {

@@ -15,7 +15,7 @@ export function commandOf(entry: Exclude<Entry, { kind: 'expire' | 'renewal' }>)
       // A clock that was set back lets an entry bear a later time than the one at which its deadline was judged.
       return { ...entry, kind: 'reserve', nowMs: Math.min(nowMs, entry.deadlineMs - 1) };
     case 'settle':
-      return { ...entry, finishedMs: 0, nowMs };
+      return { kind: 'settle', jobId: entry.jobId, unitsDelivered: entry.imagesDelivered, chargedLines: entry.chargedLines, finishedMs: 0, nowMs };
     case 'release':
       return { ...entry, nowMs };
     case 'plan': {

@@ -1,11 +1,11 @@
 import { Controller } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
-import { EconomyService, type ReceivePaymentRequest, type RecordPaymentRequest, type RecordRefundRequest } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
+import { PaymentService, type ReceivePaymentRequest, type RecordPaymentRequest, type RecordRefundRequest } from '@tessera/contracts/tessera/billing/v1/payments_pb.js';
 import { accountMessage } from '../accounts/account.message.js';
 import { Accounts } from '../accounts/accounts.js';
 import { manualProvider, Payments } from './payments.js';
 
-/** The money side of the economy's contract. */
+/** Translates between the contract and the use cases, nothing else. */
 @Controller()
 export class PaymentsController {
   constructor(
@@ -13,18 +13,18 @@ export class PaymentsController {
     private readonly accounts: Accounts,
   ) {}
 
-  @GrpcMethod(EconomyService.typeName)
+  @GrpcMethod(PaymentService.typeName)
   async receivePayment({ provider, payload, signature }: ReceivePaymentRequest) {
     return { outcome: await this.payments.receive(provider, payload, signature) };
   }
 
-  @GrpcMethod(EconomyService.typeName)
+  @GrpcMethod(PaymentService.typeName)
   async recordPayment({ accountId, paymentId, pack }: RecordPaymentRequest) {
     const outcome = await this.payments.apply(manualProvider, { kind: 'packPaid', paymentId, accountId, pack });
     return { outcome, account: accountMessage(await this.accounts.get(accountId)) };
   }
 
-  @GrpcMethod(EconomyService.typeName)
+  @GrpcMethod(PaymentService.typeName)
   async recordRefund({ paymentId }: RecordRefundRequest) {
     return { outcome: await this.payments.apply(manualProvider, { kind: 'packRefunded', paymentId }) };
   }

@@ -9,22 +9,22 @@ import { checkAccountId, checkPaymentId } from '../input.js';
 import { PaymentDocuments } from './payment.documents.js';
 import { sameTerms } from '../ledger/terms.js';
 import type { Wallet } from '../wallets.js';
-import type { PaymentNews, PaymentProvider } from './payment-provider.js';
+import type { PaymentUpdate, PaymentProvider } from './payment-provider.js';
 
-/** `outdated`: newer news has come before it. */
+/** `outdated`: a newer update has come before it. */
 export type PaymentOutcome = 'applied' | 'repeated' | 'outdated' | 'ignored';
 
 /** The owner's own word, where no payment provider is connected. */
 export const manualProvider = 'manual';
-/** News that waits for other news of the same payment. */
+/** Updates that wait for another one of the same payment. */
 const waitingMax = 1_000;
 
 /** Injection token of the providers that are connected. */
 export const PAYMENT_PROVIDERS = Symbol('PaymentProviders');
 
 /**
- * Turns money into tokens. News may come late, twice and in any order: every change of the ledger has an operation id made of the provider's own id, a refund is remembered
- * until its payment comes, and older news of a subscription is dropped.
+ * Turns money into tokens. Updates may come late, twice and in any order: every change of the ledger has an operation id made of the provider's own id, a refund is remembered
+ * until its payment comes, and an older update of a subscription is dropped.
  */
 @Injectable()
 export class Payments {
@@ -42,26 +42,26 @@ export class Payments {
   async receive(providerName: string, payload: Uint8Array, signature: string): Promise<PaymentOutcome> {
     const provider = this.providers.find(({ name }) => name === providerName);
     if (!provider) throw unknownProvider(providerName);
-    const news = provider.read(payload, signature, this.clock.now());
-    return news ? this.apply(provider.name, news) : 'ignored';
+    const update = provider.read(payload, signature, this.clock.now());
+    return update ? this.apply(provider.name, update) : 'ignored';
   }
 
-  /** Idempotent by the ids of the news. News that the ledger refuses changes nothing and may be told again. */
-  apply(provider: string, news: PaymentNews): Promise<PaymentOutcome> {
-    const id = `${provider}:${news.kind === 'subscription' ? news.subscriptionId : news.paymentId}`;
+  /** Idempotent by the ids of the update. One that the ledger refuses changes nothing and may be sent again. */
+  apply(provider: string, update: PaymentUpdate): Promise<PaymentOutcome> {
+    const id = `${provider}:${update.kind === 'subscription' ? update.subscriptionId : update.paymentId}`;
     return this.oneAtATime(id, () => {
-      switch (news.kind) {
+      switch (update.kind) {
         case 'packPaid':
-          return this.packPaid(id, news);
+          return this.packPaid(id, update);
         case 'packRefunded':
           return this.packRefunded(id);
         case 'subscription':
-          return this.subscription(id, `${provider}:${news.newsId}`, news);
+          return this.subscription(id, `${provider}:${update.updateId}`, update);
       }
     });
   }
 
-  private async packPaid(id: string, { accountId, pack }: Extract<PaymentNews, { kind: 'packPaid' }>): Promise<PaymentOutcome> {
+  private async packPaid(id: string, { accountId, pack }: Extract<PaymentUpdate, { kind: 'packPaid' }>): Promise<PaymentOutcome> {
     checkPaymentId(id);
     checkAccountId(accountId);
     const known = await this.documents.payment(id);
@@ -89,28 +89,28 @@ export class Payments {
     return unless(['nothing_to_reverse'], this.accounts.reverse(accountId, topUpOperation(id), wallet));
   }
 
-  private async subscription(id: string, newsId: string, news: Extract<PaymentNews, { kind: 'subscription' }>): Promise<PaymentOutcome> {
+  private async subscription(id: string, updateId: string, update: Extract<PaymentUpdate, { kind: 'subscription' }>): Promise<PaymentOutcome> {
     checkPaymentId(id);
-    checkPaymentId(newsId);
-    const { accountId, isActive, pause, occurredMs } = news;
+    checkPaymentId(updateId);
+    const { accountId, isActive, pause, occurredMs } = update;
     checkAccountId(accountId);
     const known = await this.documents.subscription(id);
-    if (known?.value.newsId === newsId) return 'repeated';
-    if (known && isOlder(news, known.value)) return 'outdated';
-    if (pause) await unless(['nothing_to_pause', 'resumes_too_early'], this.accounts.pause(accountId, newsId, pause.resumesMs));
-    else if (isActive) await this.goesOn(news, newsId, known?.value.isPaused ?? false);
-    else if (!(await this.documents.hasOtherActive(accountId, id))) await unless(['nothing_to_cancel'], this.accounts.cancel(accountId, newsId));
-    await this.documents.saveSubscription(id, known, { accountId, isActive, occurredMs, newsId, ...(pause ? { isPaused: true } : {}) });
+    if (known?.value.newsId === updateId) return 'repeated';
+    if (known && isOlder(update, known.value)) return 'outdated';
+    if (pause) await unless(['nothing_to_pause', 'resumes_too_early'], this.accounts.pause(accountId, updateId, pause.resumesMs));
+    else if (isActive) await this.goesOn(update, updateId, known?.value.isPaused ?? false);
+    else if (!(await this.documents.hasOtherActive(accountId, id))) await unless(['nothing_to_cancel'], this.accounts.cancel(accountId, updateId));
+    await this.documents.saveSubscription(id, known, { accountId, isActive, occurredMs, newsId: updateId, ...(pause ? { isPaused: true } : {}) });
     return 'applied';
   }
 
   /** A pause that the account's owner has asked for here is not the provider's to end. */
-  private async goesOn({ accountId, plan, seats }: Extract<PaymentNews, { kind: 'subscription' }>, newsId: string, wasPaused: boolean): Promise<void> {
+  private async goesOn({ accountId, plan, seats }: Extract<PaymentUpdate, { kind: 'subscription' }>, updateId: string, wasPaused: boolean): Promise<void> {
     const { subscription } = await this.accounts.get(accountId);
     const resting = subscription?.next?.pause ? subscription.terms : subscription?.paused?.terms;
     if (!wasPaused && resting && sameTerms(resting, this.prices.terms(plan, seats, this.clock.now()))) return;
-    if (wasPaused) await unless(['nothing_to_resume'], this.accounts.resume(accountId, `${newsId}:resume`));
-    await unless(['plan_unchanged'], this.accounts.changePlan(accountId, newsId, plan, seats));
+    if (wasPaused) await unless(['nothing_to_resume'], this.accounts.resume(accountId, `${updateId}:resume`));
+    await unless(['plan_unchanged'], this.accounts.changePlan(accountId, updateId, plan, seats));
   }
 
   private async oneAtATime<T>(id: string, task: () => Promise<T>): Promise<T> {
@@ -126,9 +126,9 @@ export class Payments {
   }
 }
 
-/** Provider clocks count in seconds: within one, the end of a subscription is the later news. */
-const isOlder = (news: { occurredMs: number; isActive: boolean }, known: { occurredMs: number; isActive: boolean }): boolean =>
-  news.occurredMs < known.occurredMs || (news.occurredMs === known.occurredMs && news.isActive && !known.isActive);
+/** Provider clocks count in seconds: within one, the end of a subscription is the later update. */
+const isOlder = (update: { occurredMs: number; isActive: boolean }, known: { occurredMs: number; isActive: boolean }): boolean =>
+  update.occurredMs < known.occurredMs || (update.occurredMs === known.occurredMs && update.isActive && !known.isActive);
 
 async function unless(reasons: readonly string[], change: Promise<unknown>): Promise<void> {
   try {

@@ -36,7 +36,7 @@ export class AcceptedPictures implements OnModuleInit {
     return accepted;
   }
 
-  /** News may come twice. */
+  /** An event may come twice. */
   private async note({ assetId, accountId, jobId, isAccepted, markedMs }: AssetMarked): Promise<void> {
     const marked = { accountId, jobId, isAccepted, markedMs: Number(markedMs) };
     await retryOnConflict(async () => {

@@ -19,13 +19,13 @@ describe('the ledger as a file', () => {
 
   const parquet = async (accountId = 'acme', period = forever) => {
     const pieces: Uint8Array[] = [];
-    for await (const piece of billing.books.parquet(accountId, period)) pieces.push(piece);
+    for await (const piece of billing.ledgerReports.parquet(accountId, period)) pieces.push(piece);
     const bytes = new Uint8Array(Buffer.concat(pieces));
     return parquetReadObjects({ file: bytes.buffer });
   };
   const csv = async () => {
     let text = '';
-    for await (const piece of billing.books.csv('acme', forever)) text += piece;
+    for await (const piece of billing.ledgerReports.csv('acme', forever)) text += piece;
     return text.trimEnd().split('\r\n').slice(1).map((line) => line.split(','));
   };
 

@@ -4,6 +4,7 @@ import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { AcceptedPictures } from './accepted-pictures.js';
 import type { Entry, HoldEntry } from '../ledger/account.js';
 import { AccountDocuments } from '../ledger/store/account.documents.js';
+import { deliversPictures } from '../catalogue/quote.js';
 import { holdOperation } from '../ledger/commands.js';
 import { invalidField, tooManyRows } from '../errors.js';
 import { History, type Period } from './history.js';
@@ -88,10 +89,10 @@ type Effect = Omit<UsageRow, 'key'>;
 
 const emptyRow = (key: string): UsageRow => ({ key, jobs: 0, imagesDelivered: 0, imagesAccepted: 0, tokens: 0 });
 
-/** A job that was given back is still one that ran. */
-function effectOf(entry: Entry, { accepted }: Job): Effect {
+/** A job that was given back is still one that ran. Steps and frames are no pictures. */
+function effectOf(entry: Entry, { hold, accepted }: Job): Effect {
   const tokens = entry.postings.reduce((spent, posting) => (posting.ledgerAccount === 'spent' ? spent + posting.tokens : spent), 0);
-  return entry.kind === 'settle' ? { jobs: 1, imagesDelivered: entry.imagesDelivered, imagesAccepted: accepted.size, tokens } : { jobs: 0, imagesDelivered: 0, imagesAccepted: 0, tokens };
+  return entry.kind === 'settle' ? { jobs: 1, imagesDelivered: deliversPictures(hold.compute) ? entry.imagesDelivered : 0, imagesAccepted: accepted.size, tokens } : { jobs: 0, imagesDelivered: 0, imagesAccepted: 0, tokens };
 }
 
 /** A job's pictures share its charge evenly; what does not divide goes to the first ones, so that the shares add up to the token. Of a deleted job nobody knows the pictures any more. */

@@ -4,6 +4,7 @@ import { BillingService, BillState, ComputeSpecSchema, type ReserveResponse } fr
 import type { SubmitRequest } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import type { AdmissionTicket, QueuePlace } from '@tessera/jobs/job-queue.js';
 import { laneNamed } from '@tessera/jobs/lanes.js';
+import { AccountPlans } from '@tessera/plans/account-plans.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import { derivedId, newId } from '@tessera/platform/ids.js';
 import type { Logger } from '@tessera/platform/logger.js';
@@ -14,7 +15,6 @@ import { holdUnknown, keyReused, keyTooLong, refusedBefore } from '../errors.js'
 import { storedQuote } from '../queue/job-messages.js';
 import { holdDeadlineMsOf, startDeadlineMsOf, type Job, type JobPayload } from '../queue/job-record.js';
 import { Queue } from '../queue/queue.js';
-import { AccountLimits } from './account-limits.js';
 import { checkedSubmission, payloadOf, termsOf, workOf, type CheckedSubmission } from './submission.js';
 
 /** A submission takes milliseconds; after this its process is taken for dead and the sweeper goes on. */
@@ -44,7 +44,7 @@ export class Submissions implements OnModuleDestroy {
 
   constructor(
     private readonly queue: Queue,
-    private readonly limits: AccountLimits,
+    private readonly plans: AccountPlans,
     @Inject(LOGGER) private readonly logger: Logger,
     rpc: Rpc,
   ) {
@@ -110,7 +110,7 @@ export class Submissions implements OnModuleDestroy {
 
   async #create(jobId: string, checked: CheckedSubmission): Promise<Taken> {
     const { accountId } = checked;
-    const ticket = await this.queue.jobs.admit(accountId, await this.limits.of(accountId));
+    const ticket = await this.queue.jobs.admit(accountId, await this.plans.of(accountId));
     try {
       const nowMs = this.queue.clock.now();
       const traceparent = currentTraceparent();
@@ -150,7 +150,7 @@ export class Submissions implements OnModuleDestroy {
       const rejected = await this.queue.jobs.reject(job, { reason: 'hold_lost', message: 'The tokens held for it were returned before it was queued.' }, true);
       return { job: rejected, isReplay: false, queueing: Promise.resolve() };
     }
-    const { concurrentJobsMax } = this.limits.learn(job.value.accountId, reserved.limits);
+    const { concurrentJobsMax } = this.plans.learn(job.value.accountId, reserved);
     const { compute: _, ...held } = job.value.payload;
     const payload: JobPayload = bill?.quote ? { ...held, quote: storedQuote(bill.quote) } : held;
     const queueing = this.#enqueue(job, { lane: laneNamed(bill?.lane ?? ''), startDeadlineMs: startDeadlineMsOf(job), concurrentJobsMax, payload }, ticket);

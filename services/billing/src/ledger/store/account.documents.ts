@@ -74,7 +74,7 @@ export class AccountDocuments {
     return this.holds.count({ deadlineMs: { lte: nowMs } });
   }
 
-  /** One commit for any number of entries: the entries, what they did to the open holds, the account after the last of them, and what is to be told of it. */
+  /** One commit for any number of entries: the entries, what they did to the open holds, the account after the last of them, and the events of it. */
   async save(account: Account, revision: number | undefined, entries: readonly Entry[], events: readonly OutgoingEvent[] = []): Promise<void> {
     const value = storedAccount(account);
     const writes: Write[] = [

@@ -48,12 +48,12 @@ describe('the account store', () => {
 
   it.each<[string, Command]>([
     ['reservation', reserving('job', 8)],
-    ['settlement', settling('job', 6, { images: 3 })],
+    ['settlement', settling('job', 6, { units: 3 })],
     ['top-up', toppingUp('order', 5)],
     ['opening', opening(fast)],
   ])('answers a repeated %s with its first entry after a restart', async (_, command) => {
     const entries = [];
-    for (const each of [reserving('job', 8), settling('job', 6, { images: 3 }), toppingUp('order', 5)]) entries.push(await billing.store.apply('acme', each));
+    for (const each of [reserving('job', 8), settling('job', 6, { units: 3 }), toppingUp('order', 5)]) entries.push(await billing.store.apply('acme', each));
     billing = await billing.reopened();
     const again = await billing.store.apply('acme', command);
     expect((await billing.documents.entriesAfter('acme', 0)).at(again.sequence - 1)).toEqual(again);

@@ -6,7 +6,7 @@ import { inSpan, isTracing } from '@tessera/platform/telemetry/span.js';
 import { currentTraceparent, inTrace } from '@tessera/platform/trace.js';
 import { bucketBalances, emptyAccount, frozenTokens, type Account, type BucketBalance, type Entry, type Sums, type Usage } from '../account.js';
 import { AccountDocuments, type LoadedAccount } from './account.documents.js';
-import { telling } from '../alerts.js';
+import { withAlerts } from '../alerts.js';
 import { closeOperation, earlierEffect, holdOperation, pastOperations, type Command, type Past } from '../commands.js';
 import { accountBusy, unknownAccount } from '../../errors.js';
 import { append } from '../evolve.js';
@@ -49,8 +49,8 @@ type Task = { readonly run: () => Promise<void>; readonly reject: (error: unknow
 /** One account's place in memory. Its commands go through one after the other; those that arrive during a commit share the next one. */
 type Lane = { readonly accountId: string; loaded: LoadedAccount | undefined; summary: AccountSummary | undefined; readonly queue: (Waiting | Task)[]; isRunning: boolean };
 
-/** The commit in the making: its entries by operation id, and what is to be told with it. */
-type Making = { readonly entries: Map<string, Entry>; readonly told: OutgoingEvent[] };
+/** The commit in the making: its entries by operation id, and the events that go with it. */
+type Making = { readonly entries: Map<string, Entry>; readonly events: OutgoingEvent[] };
 
 type Outcome = { readonly waiting: Waiting } & ({ readonly entry: Entry } | { readonly refusal: TesseraError });
 
@@ -169,13 +169,13 @@ export class AccountStore {
     await this.load(lane);
     await this.commitDue(lane, Math.max(...batch.map(({ command }) => command.nowMs)));
     const account = lane.loaded?.account ?? emptyAccount(lane.accountId);
-    const made: Making = { entries: new Map(), told: [] };
+    const made: Making = { entries: new Map(), events: [] };
     try {
       const outcomes: Outcome[] = [];
       for (const waiting of batch) outcomes.push(await this.outcome(account, waiting, made, isRepeat));
       if (made.entries.size > 0) {
         const entries = [...made.entries.values()];
-        await this.documents.save(account, lane.loaded?.revision, entries, made.told);
+        await this.documents.save(account, lane.loaded?.revision, entries, made.events);
         lane.loaded = { account, revision: (lane.loaded?.revision ?? 0) + 1 };
         this.announce(lane, entries);
       }
@@ -193,10 +193,10 @@ export class AccountStore {
     for (;;) {
       const { loaded } = lane;
       if (!loaded || (dueMsOf(loaded.account) ?? Infinity) > Math.max(nowMs, loaded.account.lastEntryMs)) return entered;
-      const told: OutgoingEvent[] = [];
-      const entries = telling(loaded.account, told, () => catchUp(loaded.account, nowMs, dueEntriesPerCommitMax));
+      const events: OutgoingEvent[] = [];
+      const entries = withAlerts(loaded.account, events, () => catchUp(loaded.account, nowMs, dueEntriesPerCommitMax));
       try {
-        await this.documents.save(loaded.account, loaded.revision, entries, told);
+        await this.documents.save(loaded.account, loaded.revision, entries, events);
       } catch (error) {
         lane.loaded = undefined;
         throw error;
@@ -220,7 +220,7 @@ export class AccountStore {
     if (account.sequence === 0 && command.kind !== 'open') throw unknownAccount();
     const earlier = earlierEffect(command, await this.pastOf(account, command, made, isRepeat));
     if (earlier) return earlier;
-    const entry = telling(account, made.told, () => append(account, decide(account, command)));
+    const entry = withAlerts(account, made.events, () => append(account, decide(account, command)));
     made.entries.set(entry.operationId, entry);
     return entry;
   }

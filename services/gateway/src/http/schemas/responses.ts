@@ -71,6 +71,10 @@ const account = z
     frozenTokens: tokens.describe('In the rollover bank of an account that does not pay. granted = balance + frozen + held + spent + expired.'),
     buckets,
     limits,
+    entitlements: z
+      .object({ planName: z.string(), forbidden: z.array(z.object({ capability: z.string(), plan: z.string().optional().describe('The cheapest that allows it.') })), relaxedKinds: z.array(z.string()), storedBytesMax: z.int().describe('0 means unlimited.') })
+      .optional()
+      .describe('What the plan does not include is named; all else is allowed.'),
     openHolds: z.int(),
     createdAt: time,
     renewsAt: time.optional(),

@@ -1,12 +1,12 @@
 import type { Account } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 
-export type EconomyCall = { readonly method: string; readonly request: Record<string, unknown> };
+export type BillingCall = { readonly method: string; readonly request: Record<string, unknown> };
 
 const position = { balanceTokens: 25_000n, grantedTokens: 25_000n };
 const usage = { key: '', jobs: 1n, imagesDelivered: 2n, tokens: 8n };
 
 /** Billing's economy as far as the gateway passes it on: remembers what was asked, answers something of the right shape. */
-export function economyHandlers(calls: EconomyCall[], account: (accountId: string) => Account): Record<string, (request: never) => unknown> {
+export function billingHandlers(calls: BillingCall[], account: (accountId: string) => Account): Record<string, (request: never) => unknown> {
   const noting = (method: string, answer: (accountId: string) => unknown) => (request: Record<string, unknown> & { accountId: string }) => {
     calls.push({ method, request });
     return answer(request.accountId);

@@ -13,9 +13,9 @@ export type StatementLineKind = 'allowance' | 'topup' | 'reversed' | 'charged' |
 export type StatementLine = { readonly kind: StatementLineKind; readonly operations: number; readonly tokens: number };
 export type Statement = { readonly opening: Position; readonly closing: Position; readonly lines: readonly StatementLine[] };
 
-/** The account's books, for its owner and the owner's accountant. */
+/** The account's ledgerReports, for its owner and the owner's accountant. */
 @Injectable()
-export class Books {
+export class LedgerReports {
   constructor(
     private readonly history: History,
     private readonly clock: Clock,

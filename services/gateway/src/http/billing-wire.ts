@@ -1,7 +1,13 @@
-import type { Account, Bucket, CreditsWallet } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import type { GetStatementResponse, GetUsageResponse, LintFinding, ListPlansResponse, Position, ReconcileResponse, SimulateCatalogueResponse, SimulatedOutcome, UsageRow } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { Account, Bucket, ComputeSpecSchema, CreditsWallet, Entitlements } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
+import type { ReconcileResponse } from '@tessera/contracts/tessera/billing/v1/reconciliation_pb.js';
+import type { LintFinding, ListPlansResponse, SimulateCatalogueResponse, SimulatedOutcome } from '@tessera/contracts/tessera/billing/v1/catalogue_pb.js';
+import type { GetStatementResponse, GetUsageResponse, Position, UsageRow } from '@tessera/contracts/tessera/billing/v1/reports_pb.js';
+import type { z } from 'zod';
+import { invalidField } from '../errors.js';
+import type { quoteBody } from './schemas/tessera.js';
 
-/** The economy as JSON: camelCase, tokens as whole numbers, times as ISO 8601. */
+/** Plans, accounts and reports as JSON: camelCase, tokens as whole numbers, times as ISO 8601. */
 
 const timeOf = (ms: bigint): string => new Date(Number(ms)).toISOString();
 
@@ -16,6 +22,28 @@ const creditsWire = ({ balanceCredits, heldCredits, spentCredits, grantedCredits
   grantedCredits: Number(grantedCredits),
   ...(lowBalanceCredits === undefined ? {} : { lowBalanceCredits: Number(lowBalanceCredits) }),
   openHolds,
+});
+
+/** What is to be priced, from the one flat body that the route takes for every kind. */
+export function computeMessage({ kind, model: modelId, width: widthPx, height: heightPx, images, steps, epochs = 0, complexity, superResolution, surcharges }: Omit<z.infer<typeof quoteBody>, 'wallet'>): MessageInitShape<typeof ComputeSpecSchema> {
+  const sized = { modelId, widthPx, heightPx, surcharges };
+  if (kind === 'image') return { spec: { case: kind, value: { ...sized, images, steps, superResolution } } };
+  if (superResolution) throw invalidField('Super-resolution enlarges pictures as they are made; leave it out for other kinds.', 'superResolution');
+  switch (kind) {
+    case 'upscale':
+      return { spec: { case: kind, value: { ...sized, images } } };
+    case 'motion':
+      return { spec: { case: kind, value: { ...sized, clips: images, isComplex: complexity === 'complex' } } };
+    case 'training':
+      return { spec: { case: kind, value: { ...sized, images, epochs } } };
+  }
+}
+
+export const entitlementsWire = ({ planName, forbidden, relaxedKinds, storedBytesMax }: Entitlements) => ({
+  planName,
+  forbidden: forbidden.map(({ capability, plan }) => ({ capability, ...(plan === '' ? {} : { plan }) })),
+  relaxedKinds,
+  storedBytesMax: Number(storedBytesMax),
 });
 
 /** What an account has beside its tokens. */

@@ -1,6 +1,6 @@
 import { credentials, makeGenericClientConstructor, Metadata, status, type ClientReadableStream, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { EconomyService } from '@tessera/contracts/tessera/gateway/v1/economy_pb.js';
+import { BillingService } from '@tessera/contracts/tessera/gateway/v1/billing_pb.js';
 import { packageDefinition } from '@tessera/rpc/package-definition.js';
 import { openGateway, type OpenGateway } from '../gateway.fixture.js';
 
@@ -12,7 +12,7 @@ describe('the economy', () => {
   let client: InstanceType<ReturnType<typeof makeGenericClientConstructor>>;
   beforeAll(async () => {
     gateway = await openGateway();
-    const Client = makeGenericClientConstructor(packageDefinition([EconomyService])[EconomyService.typeName] as never, 'Economy');
+    const Client = makeGenericClientConstructor(packageDefinition([BillingService])[BillingService.typeName] as never, 'Billing');
     client = new Client(gateway.grpcAddress, credentials.createInsecure());
   });
   afterAll(async () => {
@@ -26,7 +26,7 @@ describe('the economy', () => {
   };
   const keyFor = async (body: object, headers: Record<string, string> = {}) => ({ authorization: `Bearer ${(await ask('POST', '/keys', { name: 'k', ...body }, headers)).body.key}` });
   const teamAccount = async () => (await ask('POST', '/accounts', { plan: 'team-starter' })).body.accountId ?? '';
-  const lastCall = () => gateway.services.economyCalls.at(-1);
+  const lastCall = () => gateway.services.billingCalls.at(-1);
 
   describe('over REST', () => {
     it('lets the owner act for an account that was opened, and give it keys', async () => {
@@ -122,9 +122,9 @@ describe('the economy', () => {
     });
 
     it.each(['/account/usage', '/account/statement', '/account/entries.csv', '/account/entries.parquet'])('refuses a period that runs backwards at %s', async (path) => {
-      const calls = gateway.services.economyCalls.length;
+      const calls = gateway.services.billingCalls.length;
       for (const period of ['from=2030-01-01&to=2020-01-01', 'from=9000-01-01']) expect(await ask('GET', `${path}?${period}`)).toMatchObject({ status: 400, body: { type: 'invalid_field', param: 'from' } });
-      expect(gateway.services.economyCalls).toHaveLength(calls);
+      expect(gateway.services.billingCalls).toHaveLength(calls);
       expect((await gateway.fetch(`${api}${path}?from=2026-01-01&to=2026-01-01`)).status).toBe(200);
     });
 

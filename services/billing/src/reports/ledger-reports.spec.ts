@@ -41,24 +41,24 @@ describe("an account's books", () => {
   describe('the position at an instant', () => {
     it('is what the account had then, whatever has happened since', async () => {
       await billing.reservations.reserve('acme', 'job', twoPictures, startMs + hourMs);
-      const before = await billing.books.positionAt('acme', 0);
+      const before = await billing.ledgerReports.positionAt('acme', 0);
       await liveAMonth();
-      expect(await billing.books.positionAt('acme', startMs)).toEqual(before);
+      expect(await billing.ledgerReports.positionAt('acme', startMs)).toEqual(before);
       expect(before).toMatchObject({ plan: 'artisan', balance: 24_992, held: 8, granted: 25_000 });
     });
 
     it('is nothing before the account was opened', async () => {
-      expect(await billing.books.positionAt('acme', startMs - 1)).toMatchObject({ lastEntry: 0, granted: 0, buckets: [] });
+      expect(await billing.ledgerReports.positionAt('acme', startMs - 1)).toMatchObject({ lastEntry: 0, granted: 0, buckets: [] });
     });
 
     it('agrees with the account now', async () => {
       await liveAMonth();
-      const [position, account] = [await billing.books.positionAt('acme', 0), await billing.accounts.get('acme')];
+      const [position, account] = [await billing.ledgerReports.positionAt('acme', 0), await billing.accounts.get('acme')];
       expect(position).toMatchObject({ ...account.totals, lastEntry: account.lastEntry, buckets: account.buckets });
     });
 
     it.each([-1, 0.5, Number.NaN])('is refused for %p', async (atMs) => {
-      await expect(billing.books.positionAt('acme', atMs)).rejects.toMatchObject({ reason: 'invalid_field' });
+      await expect(billing.ledgerReports.positionAt('acme', atMs)).rejects.toMatchObject({ reason: 'invalid_field' });
     });
   });
 
@@ -67,7 +67,7 @@ describe("an account's books", () => {
       await liveAMonth();
       for (const [fromDay, toDay] of [[0, 0], [0, 2], [1, 3], [2, 50], [40, 0]] as const) {
         const period = { fromMs: fromDay === 0 ? 0 : startMs + fromDay * dayMs, toMs: toDay === 0 ? 0 : startMs + toDay * dayMs };
-        const { opening, closing, lines } = await billing.books.statement('acme', period);
+        const { opening, closing, lines } = await billing.ledgerReports.statement('acme', period);
         const all = ({ balance, frozen, held }: typeof opening) => balance + frozen + held;
         expect(all(opening) + lines.reduce((sum, { tokens }) => sum + tokens, 0)).toBe(all(closing));
       }
@@ -75,7 +75,7 @@ describe("an account's books", () => {
 
     it('names what came, went and expired', async () => {
       await liveAMonth();
-      const { lines } = await billing.books.statement('acme', forever);
+      const { lines } = await billing.ledgerReports.statement('acme', forever);
       expect(Object.fromEntries(lines.map(({ kind, operations, tokens }) => [kind, [operations, tokens]]))).toEqual({
         allowance: [2, 50_000],
         topup: [2, 570],
@@ -88,7 +88,7 @@ describe("an account's books", () => {
     it('begins where the one before ended', async () => {
       await liveAMonth();
       const middleMs = startMs + 2 * dayMs;
-      const [first, second] = [await billing.books.statement('acme', { fromMs: 0, toMs: middleMs }), await billing.books.statement('acme', { fromMs: middleMs, toMs: 0 })];
+      const [first, second] = [await billing.ledgerReports.statement('acme', { fromMs: 0, toMs: middleMs }), await billing.ledgerReports.statement('acme', { fromMs: middleMs, toMs: 0 })];
       expect(second.opening).toEqual(first.closing);
     });
   });
@@ -96,7 +96,7 @@ describe("an account's books", () => {
   describe('the export', () => {
     const rowsOf = async (period = forever) => {
       let csv = '';
-      for await (const piece of billing.books.csv('acme', period)) csv += piece;
+      for await (const piece of billing.ledgerReports.csv('acme', period)) csv += piece;
       const [header, ...rows] = csv.trimEnd().split('\r\n').map((row) => row.split(','));
       return rows.map((row) => Object.fromEntries((header ?? []).map((name, at) => [name, row[at] ?? ''])));
     };
