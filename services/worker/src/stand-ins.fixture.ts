@@ -8,7 +8,7 @@ import {
   LeaseSchema, WorkerService,
   type ClaimRequestSchema, type CompleteRequestSchema, type DeregisterRequestSchema, type FailRequestSchema, type HeartbeatRequestSchema, type ReclaimRequestSchema, type Lease,
 } from '@tessera/contracts/tessera/jobs/v1/workers_pb.js';
-import { StorageService, type PutAssetsRequestSchema, type ReadAssetRequestSchema } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
+import { StorageService, type PutAssetsRequestSchema, type PutCheckpointRequestSchema, type PutOutputRequestSchema, type ReadAssetRequestSchema, type ReadCheckpointRequestSchema } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
 import type { ServiceDefinition } from '@tessera/host/service-definition.js';
 import { notFound, TesseraError } from '@tessera/platform/errors.js';
 import { currentTraceparent } from '@tessera/platform/trace.js';
@@ -95,20 +95,58 @@ export class QueueStandIn {
 export class StorageStandIn {
   readonly assets = new Map<string, Uint8Array>();
   readonly storedIn = new Map<string, string | undefined>();
+  /** Sizes of the messages that carried bytes of a stream. */
+  readonly pieceBytes: number[] = [];
+  readonly #checkpoints = new Map<number, Uint8Array>();
+  /** Thrown by the next calls, one each. */
   refusals: TesseraError[] = [];
 
   async putAssets({ jobId = '', assets = [] }: MessageInitShape<typeof PutAssetsRequestSchema>) {
-    const refusal = this.refusals.shift();
-    if (refusal) throw refusal;
+    this.#refuse();
     this.storedIn.set(jobId, currentTraceparent());
     for (const { assetId = '', data = new Uint8Array() } of assets) this.assets.set(assetId, data);
     return { assets: assets.map(({ data, ...asset }) => ({ ...asset, sizeBytes: BigInt(data?.byteLength ?? 0), sha256: '' })) };
+  }
+
+  async putOutput(messages: AsyncIterable<MessageInitShape<typeof PutOutputRequestSchema>>) {
+    const { header, data } = await this.#taken(messages);
+    this.assets.set(header.assetId ?? '', data);
+    return { output: { ...header, sizeBytes: BigInt(data.byteLength) } };
+  }
+
+  async putCheckpoint(messages: AsyncIterable<MessageInitShape<typeof PutCheckpointRequestSchema>>) {
+    const { header: { step = 0, units = 0, sha256 = '' }, data } = await this.#taken(messages);
+    this.#checkpoints.set(step, data);
+    return { checkpoint: { key: `step-${step}`, step, units, digest: sha256 } };
+  }
+
+  async *readCheckpoint({ step = 0 }: MessageInitShape<typeof ReadCheckpointRequestSchema>) {
+    this.#refuse();
+    yield { data: this.#checkpoints.get(step) ?? new Uint8Array() };
   }
 
   async *readAsset({ assetId = '' }: MessageInitShape<typeof ReadAssetRequestSchema>) {
     const data = this.assets.get(assetId);
     if (!data) throw notFound('unknown_asset', 'There is no such picture.');
     yield { part: { case: 'data' as const, value: data } };
+  }
+
+  async #taken<Header>(messages: AsyncIterable<{ part?: { case: 'header'; value: Header } | { case: 'data'; value: Uint8Array } | { case?: undefined } }>) {
+    this.#refuse();
+    const parts: Uint8Array[] = [];
+    let header: Header | undefined;
+    for await (const { part } of messages) {
+      if (part?.case === 'header') header = part.value;
+      if (part?.case === 'data') parts.push(part.value);
+    }
+    this.pieceBytes.push(...parts.map(({ byteLength }) => byteLength));
+    if (!header) throw new Error('A stream begins with its header.');
+    return { header, data: Buffer.concat(parts) };
+  }
+
+  #refuse(): void {
+    const refusal = this.refusals.shift();
+    if (refusal) throw refusal;
   }
 }
 

@@ -5,7 +5,7 @@ import { withTraceparent } from '@tessera/platform/trace.js';
 import type { CheckpointMade, Failed, Notice, OutputMade, Runner, Update } from '../runner.js';
 import { BatchSpans, jobTrace, type JobTrace } from './batch-spans.js';
 import type { Device } from './device.js';
-import { deliver, engineLost, failureOf, handedBack, isLeaseLost, notStored, saysUnavailable, unfinished, type Failure } from './failures.js';
+import { deliver, engineLost, failureOf, handedBack, hasReason, notStored, saysUnavailable, unfinished, type Failure } from './failures.js';
 import { Heartbeats, type HeldLease } from './heartbeats.js';
 import type { JobFiles } from './job-files.js';
 import type { WorkerClient } from './worker-clients.js';
@@ -174,7 +174,7 @@ export class BatchRun {
     try {
       await withTraceparent(piece.trace.traceparent, () => this.#storeAndComplete(piece, end.units));
     } catch (error) {
-      if (isLeaseLost(error)) return;
+      if (hasReason(error, 'lease_lost')) return;
       await this.#fail(piece, notStored);
       this.tools.logger.warn({ err: error, jobId: piece.lease.jobId }, 'outputs could not be delivered');
     }
@@ -212,7 +212,7 @@ export class BatchRun {
       await withTraceparent(piece.trace.traceparent, () => deliver(() => this.tools.worker.fail(report)));
     } catch (error) {
       // The lease runs out, which returns the job as well.
-      if (!isLeaseLost(error)) this.tools.logger.warn({ err: error, jobId }, 'a failure could not be reported');
+      if (!hasReason(error, 'lease_lost')) this.tools.logger.warn({ err: error, jobId }, 'a failure could not be reported');
     }
   }
 

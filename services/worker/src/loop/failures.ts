@@ -28,7 +28,7 @@ export function failureOf(error: unknown, wasAlone: boolean): Failure {
 
 export const saysUnavailable = (error: unknown): boolean => error instanceof TesseraError && error.kind === 'Unavailable';
 
-export const isLeaseLost = (error: unknown): boolean => (error as { reason?: string }).reason === 'lease_lost';
+export const hasReason = (error: unknown, ...reasons: readonly string[]): boolean => reasons.includes((error as { reason?: string }).reason ?? '');
 
 /** Tries to store or report before the work of the device is lost. */
 const deliveryAttemptsMax = 4;

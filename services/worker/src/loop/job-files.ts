@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { OutputSchema } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import type { Lease } from '@tessera/contracts/tessera/jobs/v1/workers_pb.js';
 import { internal } from '@tessera/platform/errors.js';
 import type { CheckpointMade, Content, OutputMade } from '../runner.js';
-import { deliver } from './failures.js';
+import { deliver, hasReason } from './failures.js';
 import type { StoredCheckpoint } from './heartbeats.js';
 import type { StorageClient } from './worker-clients.js';
 
@@ -30,17 +31,24 @@ export class JobFiles {
 
   /** The answer is to be told to the queue before the next checkpoint is stored. */
   async storeCheckpoint({ accountId, jobId }: Lease, { step, units, content }: CheckpointMade): Promise<StoredCheckpoint> {
-    const header = { part: { case: 'header' as const, value: { accountId, jobId, step, units } } };
+    const header = { part: { case: 'header' as const, value: { accountId, jobId, step, units, sha256: digestOf(content) } } };
     const { checkpoint } = await this.#streamed(content, () => this.storage.putCheckpoint(withHeader(header, content)));
     if (!checkpoint) throw internal('incomplete_answer', 'Storage answered without the checkpoint.');
     return checkpoint;
   }
 
-  /** The bytes that the last attempt has left; nothing where the lease names no checkpoint. NotFound `unknown_checkpoint`, Internal `checkpoint_damaged`: begin anew. */
-  async *readCheckpoint({ accountId, jobId, checkpoint }: Lease, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    if (!checkpoint) return;
+  /** The bytes of the checkpoint that the lease names; nothing when there is none, or none that can be read: then the job begins anew. */
+  async readCheckpoint({ accountId, jobId, checkpoint }: Lease, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    if (!checkpoint) return undefined;
     const { step, digest } = checkpoint;
-    for await (const { data } of this.storage.readCheckpoint({ accountId, jobId, step, digest }, { signal })) yield data;
+    const parts: Uint8Array[] = [];
+    try {
+      for await (const { data } of this.storage.readCheckpoint({ accountId, jobId, step, digest }, { signal })) parts.push(data);
+    } catch (error) {
+      if (hasReason(error, 'unknown_checkpoint', 'checkpoint_damaged')) return undefined;
+      throw error;
+    }
+    return Buffer.concat(parts);
   }
 
   async #storePictures({ accountId, jobId, outputIds }: Lease, pictures: readonly Picture[]): Promise<Stored[]> {
@@ -50,7 +58,7 @@ export class JobFiles {
   }
 
   async #storeStream({ accountId, jobId, outputIds }: Lease, { index, content, contentType, widthPx = 0, heightPx = 0 }: OutputMade): Promise<Stored> {
-    const header = { part: { case: 'header' as const, value: { accountId, jobId, assetId: outputIds[index] ?? '', index, contentType, widthPx, heightPx } } };
+    const header = { part: { case: 'header' as const, value: { accountId, jobId, assetId: outputIds[index] ?? '', index, contentType, widthPx, heightPx, sha256: digestOf(content) } } };
     const { output } = await this.#streamed(content, () => this.storage.putOutput(withHeader(header, content)));
     if (!output) throw internal('incomplete_answer', 'Storage answered without the output.');
     return output;
@@ -61,6 +69,9 @@ export class JobFiles {
     return content instanceof Uint8Array ? deliver(put) : put();
   }
 }
+
+/** Lets storage see whether whole bytes have arrived as they were; of a stream nobody knows it beforehand. */
+const digestOf = (content: Content): string => (content instanceof Uint8Array ? createHash('sha256').update(content).digest('hex') : '');
 
 const isPicture = (output: OutputMade): output is Picture => output.content instanceof Uint8Array && pictureTypes.includes(output.contentType);
 

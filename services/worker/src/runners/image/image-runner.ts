@@ -5,6 +5,7 @@ import type { Lease } from '@tessera/contracts/tessera/jobs/v1/workers_pb.js';
 import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
 import { DiffusionEngine, type GenerateUpdate } from '@tessera/inference/diffusion-engine.js';
 import type { ModelInfo } from '@tessera/models/model-info.js';
+import { defaultPool } from '@tessera/models/model-registry.js';
 import { Config } from '@tessera/platform/config.js';
 import { HealthChecks } from '@tessera/platform/health.js';
 import type { Logger } from '@tessera/platform/logger.js';
@@ -23,8 +24,6 @@ import { readInputPictures } from './input-pictures.js';
 const canarySecondsDefault = 60;
 /** Inside the single process: a picture may be finished, a long batch goes back to the queue. */
 const embeddedDrainMs = 5_000;
-/** Of models that no pool is named for. */
-const defaultPool = 'default';
 
 /** Turns a batch of leased image jobs into one call of the engine. */
 @Injectable()
