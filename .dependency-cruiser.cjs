@@ -76,7 +76,7 @@ module.exports = {
       severity: 'error',
       comment: 'What ships must run on an installation without development packages.',
       // libs/servers starts real servers in Docker where testcontainers is installed, and does without where it is not.
-      from: { path: '^(libs|services|cli)/[^/]+/', pathNot: '\\.(spec|conformance)\\.tsx?$|/fixtures/|^libs/servers/' },
+      from: { path: '^(libs|services|cli)/[^/]+/', pathNot: '\\.(spec|conformance|fixture|factory)\\.tsx?$|/fixtures/|^libs/servers/' },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
   ],

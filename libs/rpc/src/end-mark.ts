@@ -1,6 +1,6 @@
 /**
  * A stream of a caller ends with a message of no bytes. HTTP/2 alone does not tell: Node closes the sending side of a call that is cancelled before it resets it, so what was cut
- * short would pass for whole (docs/decisions/0016-streams-of-callers-end-with-a-mark.md).
+ * short would pass for whole (docs/decisions/0018-streams-of-callers-end-with-a-mark.md).
  */
 export const endMark: Buffer = Buffer.alloc(0);
 
