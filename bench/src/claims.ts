@@ -72,7 +72,7 @@ async function timed(count: number, run: () => Promise<number>, refill: (jobs: n
 }
 
 async function measure(name: string, { documents }: Store): Promise<Row[]> {
-  const store = new JobStore<Payload>(documents, 'bench.claims');
+  const store = new JobStore<Payload>(documents, { name: 'bench.claims', version: 1 });
   const open = () => new JobQueue<Payload>({ store, clock, logger, finishedEvent: ({ value }) => outgoingEvent(EmptySchema, value.accountId, {}), onChange: () => {}, onDue: () => {}, isShared: false });
   const never = new AbortController().signal;
   const rows: Row[] = [];

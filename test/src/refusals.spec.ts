@@ -4,7 +4,7 @@ import { credentials, makeGenericClientConstructor, Metadata, status, type Servi
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { BadRequestSchema, ErrorInfoSchema } from '@tessera/contracts/google/rpc/error_details_pb.js';
 import { StatusSchema } from '@tessera/contracts/google/rpc/status_pb.js';
-import { EconomyService } from '@tessera/contracts/tessera/gateway/v1/economy_pb.js';
+import { BillingService } from '@tessera/contracts/tessera/gateway/v1/billing_pb.js';
 import { TesseraService } from '@tessera/contracts/tessera/gateway/v1/gateway_pb.js';
 import { WebhookService } from '@tessera/contracts/tessera/gateway/v1/webhooks_pb.js';
 import { packageDefinition } from '@tessera/rpc/package-definition.js';
@@ -41,7 +41,7 @@ describe.each(Object.entries(profiles))('refusals, %s', (_name, start) => {
     server = await start({ dataDir: await newDataDir() });
     client = new Client(server);
     grpc = Object.fromEntries(
-      [TesseraService, EconomyService, WebhookService].map((service) => {
+      [TesseraService, BillingService, WebhookService].map((service) => {
         const OfService = makeGenericClientConstructor(packageDefinition([service])[service.typeName] as never, service.typeName);
         return [service.typeName, new OfService(server.grpcAddress, credentials.createInsecure())];
       }),
@@ -132,8 +132,8 @@ describe.each(Object.entries(profiles))('refusals, %s', (_name, start) => {
     [TesseraService, 'MarkPicture', { imageId: nobodys }, 'UNKNOWN_ASSET', 'image_id'],
     [WebhookService, 'DeleteWebhook', { webhookId: nobodys }, 'UNKNOWN_WEBHOOK', 'webhook_id'],
     [WebhookService, 'Redeliver', { deliveryId: nobodys }, 'UNKNOWN_DELIVERY', 'delivery_id'],
-    [EconomyService, 'ListEntries', { pageToken: 'nonsense' }, 'INVALID_CURSOR', 'page_token'],
-    [EconomyService, 'ReverseOperation', { reversedOperationId: 'topup:none' }, 'UNKNOWN_OPERATION', ''],
+    [BillingService, 'ListEntries', { pageToken: 'nonsense' }, 'INVALID_CURSOR', 'page_token'],
+    [BillingService, 'ReverseOperation', { reversedOperationId: 'topup:none' }, 'UNKNOWN_OPERATION', ''],
   ])('of %o %s with %j says %s about "%s"', async (service, method, request, reason, param) => {
     expect((await call(service, method, request)).error).toMatchObject({ reason, param });
   });

@@ -9,6 +9,7 @@ import { startServices, type Services } from '@tessera/servers/cluster.js';
 import { startClusterServers, type ClusterServers } from '@tessera/servers/cluster-servers.js';
 import type { RunningServer } from '@tessera/servers/running-server.js';
 import { startTriton } from '@tessera/servers/triton.js';
+import { jobCollectionVersion } from '@tessera/service-jobs/queue/job-migrations.js';
 import { jobCollectionName } from '@tessera/service-jobs/queue/job-record.js';
 import { Client } from './client.js';
 import { inspect } from './crash-run.js';
@@ -45,7 +46,7 @@ describe('workers as processes of their own', () => {
 
   async function heldBy(workerId: string): Promise<string[]> {
     const held: string[] = [];
-    for await (const { id, value } of new JobStore<object>(store.documents, jobCollectionName).dueUntil(Date.now() + leaseMs)) {
+    for await (const { id, value } of new JobStore<object>(store.documents, { name: jobCollectionName, version: jobCollectionVersion }).dueUntil(Date.now() + leaseMs)) {
       if (value.life.state === 'running' && value.life.lease.workerId === workerId) held.push(id);
     }
     return held;

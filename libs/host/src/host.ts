@@ -14,9 +14,9 @@ import { packageDefinition } from '@tessera/rpc/package-definition.js';
 import { RpcErrorFilter } from '@tessera/rpc/rpc-error.filter.js';
 import { freePort } from './free-port.js';
 import { lockFolder } from './folder-lock.js';
-import { Headless } from './headless.js';
 import { serveHealth } from './health-server.js';
 import { NestLogs } from './nest-logs.js';
+import { NullHttpAdapter } from './null-http-adapter.js';
 import { redriveWhenAsked } from './redrives.js';
 import { openPorts, PortsModule, type PortReplacements, type Ports } from './ports.js';
 import { addReflectionAndHealth } from './public-grpc.js';
@@ -25,7 +25,7 @@ import type { ServiceDefinition } from './service-definition.js';
 export type Hosted = {
   readonly app: INestApplication;
   readonly ports: Ports;
-  /** Of the HTTP face; of health and metrics when the services have none; empty when nobody listens. */
+  /** Of the HTTP server of the services; of health and metrics when the services have none; empty when nobody listens. */
   readonly url: string;
   /** `host:port` of the gRPC server; absent when the services have no contract to serve. */
   readonly grpcAddress: string | undefined;
@@ -35,12 +35,12 @@ export type Hosted = {
 @Module({})
 class HostModule {
   static for(services: readonly ServiceDefinition[], config: Config, ports: Ports): DynamicModule {
-    const links = hasFace(services) && ports.bareObjects ? [ObjectLinksModule.for(ports.bareObjects)] : [];
+    const links = servesHttp(services) && ports.bareObjects ? [ObjectLinksModule.for(ports.bareObjects)] : [];
     return { module: HostModule, imports: [PortsModule.for(config, ports, services.map(({ name }) => name)), ...services.map((service) => service.module), ...links] };
   }
 }
 
-const hasFace = (services: readonly ServiceDefinition[]): boolean => services.some((service) => service.configureHttp);
+const servesHttp = (services: readonly ServiceDefinition[]): boolean => services.some((service) => service.configureHttp);
 
 const keepsData = ({ uses }: ServiceDefinition): boolean => uses.includes('documents') || uses.includes('objects');
 
@@ -54,14 +54,15 @@ export async function host(services: readonly ServiceDefinition[], config: Confi
     // In a cluster a service may run any number of times: its servers, not a folder, keep the processes apart.
     if (config.profile === 'single') for (const service of services.filter(keepsData)) closers.push(lockFolder(config.dataDir, service.name));
     let url = config.publicUrl ?? `http://${config.httpHost}:${config.httpPort}`;
-    // A folder of objects has no server of its own: whoever speaks HTTP serves its links.
-    const uses = new Set([...services.flatMap((service) => service.uses), ...(config.profile === 'single' && hasFace(services) ? (['objects'] as const) : [])]);
+    // A folder of objects has no server of its own: the process with an HTTP server serves its links.
+    const uses = new Set([...services.flatMap((service) => service.uses), ...(config.profile === 'single' && servesHttp(services) ? (['objects'] as const) : [])]);
     const ports = await openPorts(config, services.map((service) => service.name).join('+'), () => url, uses, replacements);
     closers.push(() => ports.close());
     const healthServers = await Promise.all(healthPorts(services, config).map((port) => serveHealth(port, config.httpHost, ports.health)));
     closers.push(async () => void (await Promise.all(healthServers.map((server) => server.close()))));
     const { app, listen } = await createApp(services, config, ports);
     closers.push(() => app.close());
+    await ports.store?.ready();
     const grpcAddress = await connectGrpc(app, services, config);
     await app.startAllMicroservices();
     const httpPort = (await listen()) ?? healthServers.at(-1)?.port;
@@ -78,25 +79,25 @@ export async function host(services: readonly ServiceDefinition[], config: Confi
   }
 }
 
-/** The HTTP port serves health, too, where services that are called have no face; it comes last. A process that nobody calls, such as a worker, runs many times on a machine and has no port but the one it is given. */
-const healthPorts = (services: readonly ServiceDefinition[], { healthPort, httpPort }: Config): number[] => [...(healthPort === 0 ? [] : [healthPort]), ...(hasFace(services) || !isCalled(services) ? [] : [httpPort])];
+/** The HTTP port serves health, too, where services that are called serve no HTTP; it comes last. A process that nobody calls, such as a worker, runs many times on a machine and has no port but the one it is given. */
+const healthPorts = (services: readonly ServiceDefinition[], { healthPort, httpPort }: Config): number[] => [...(healthPort === 0 ? [] : [healthPort]), ...(servesHttp(services) || !isCalled(services) ? [] : [httpPort])];
 
 const isCalled = (services: readonly ServiceDefinition[]): boolean => services.some(({ contracts, publicContracts = [] }) => contracts.length + publicContracts.length > 0);
 
-/** `listen` answers the port of the HTTP face, if there is one. */
+/** `listen` resolves with the HTTP port, if there is one. */
 type App = { readonly app: INestApplication; listen(): Promise<number | undefined> };
 
-/** Silent until it listens: what fails before is thrown, and told once by whoever starts us. */
+/** Logs nothing until it listens: what fails before is thrown, and reported once by the caller. */
 async function createApp(services: readonly ServiceDefinition[], config: Config, ports: Ports): Promise<App> {
   const module = HostModule.for(services, config, ports);
   const options = { logger: false, abortOnError: false } as const;
-  if (!hasFace(services)) {
-    const app = await NestFactory.create(module, new Headless(), options);
+  if (!servesHttp(services)) {
+    const app = await NestFactory.create(module, new NullHttpAdapter(), options);
     connectRpc(app, services, ports);
     return { app, listen: async () => void (await app.init()) };
   }
-  const { createFacedApp } = await import('./faced-app.js');
-  const app = await createFacedApp(module, options);
+  const { createHttpApp } = await import('./http-app.js');
+  const app = await createHttpApp(module, options);
   // Before the services' own: of several filters that catch everything Nest asks the one that was added last, and this one knows only how to answer a call.
   connectRpc(app, services, ports);
   for (const service of services) await service.configureHttp?.(app, config);

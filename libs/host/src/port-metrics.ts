@@ -3,7 +3,7 @@ import type { EventBus } from '@tessera/events/event-bus.js';
 import type { HealthChecks } from '@tessera/platform/health.js';
 import { collectProcessMetrics, counted, gauge } from '@tessera/platform/telemetry/metrics.js';
 
-/** What every process tells of itself, ports or not. */
+/** Metrics of every process, whichever ports it uses. */
 export function observeProcess(health: HealthChecks): void {
   collectProcessMetrics();
   gauge({ name: 'tessera_health_check_ok', help: '1 when what the check of this name needs has answered, 0 when it has not.', labelNames: ['check'] }, async (ok) => {
@@ -11,7 +11,7 @@ export function observeProcess(health: HealthChecks): void {
   });
 }
 
-/** Figures that a process asks its ports for when it is scraped. A server that does not answer must not take all other metrics with it: then the last value stands, or NaN. */
+/** Figures that a process asks its ports for when it is scraped. A server that does not answer must not fail all other metrics: then the last value is reported, or NaN. */
 export function observeStore(store: OpenDocuments | OpenClusterDocuments): void {
   counted({ name: 'tessera_store_commit_groups_total', help: 'Groups of commits written to the document store; each is one fsync.' }, () => store.fsyncs());
   if ('outbox' in store) {

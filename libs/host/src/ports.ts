@@ -23,7 +23,7 @@ import { addressesOf } from './peers.js';
 import { observeBus, observeProcess, observeStore } from './port-metrics.js';
 import type { OptionalPort } from './service-definition.js';
 
-/** The name of nothing: looked up to see whether anybody answers. */
+/** A key that does not exist: looked up to check whether the server answers. */
 const probe = 'readiness';
 
 type Closable = { close(): Promise<void> | void };

@@ -73,7 +73,7 @@ export async function openQueue({ isShared = false }: { isShared?: boolean } = {
 
 function openParts(documents: Documents, clock: Clock, changes: StoredJob<Payload>[], isShared: boolean) {
   const logger = createLogger('silent', 'jobs');
-  const store = new JobStore<Payload>(documents, 'test.jobs');
+  const store = new JobStore<Payload>(documents, { name: 'test.jobs', version: 1 });
   const queue = new JobQueue<Payload>({
     store, clock, logger,
     finishedEvent: (job) => outgoingEvent(EmptySchema, job.value.accountId, {}),

@@ -53,8 +53,10 @@ export type JobDocument<P> = JobRecord<P> & IndexFields;
 /** Jobs read at most when a lane's head or the due ones are looked at: the cost of a claim does not grow with the queue. */
 const windowMax = 64;
 
-export const jobCollection = (name: string): CollectionSpec => ({
-  name,
+export type JobCollection = Pick<CollectionSpec, 'name' | 'version' | 'migrations'>;
+
+const jobCollection = (collection: JobCollection): CollectionSpec => ({
+  ...collection,
   indexes: [
     { name: 'account', fields: ['accountId', 'createdMs'] },
     { name: 'changes', fields: ['accountId', 'changedMs'] },
@@ -96,9 +98,9 @@ export class JobStore<P extends object> {
 
   constructor(
     private readonly documents: Documents,
-    collectionName: string,
+    collection: JobCollection,
   ) {
-    this.#jobs = documents.collection<JobDocument<P>>(jobCollection(collectionName));
+    this.#jobs = documents.collection<JobDocument<P>>(jobCollection(collection));
   }
 
   get(jobId: string): Promise<StoredJob<P> | undefined> {

@@ -64,7 +64,7 @@ const schema = z.object({
   consoleDir: z.string().optional(),
   /** A replica set, for commits of several documents are transactions: `mongodb://host:27017/tessera?replicaSet=rs0`. */
   mongoUrl: connectionString('mongodb:', 'mongodb+srv:').optional(),
-  /** `host:port` of some brokers; they tell about the others. */
+  /** `host:port` of some brokers; the client learns the others from them. */
   kafkaBrokers: z.array(z.string().regex(/^\S+:\d+$/, 'a broker is host:port')).min(1).optional(),
   /** TLS and SASL; absent: neither. */
   kafka: kafkaSettings.optional(),
@@ -80,7 +80,7 @@ const schema = z.object({
   workerId: z.string().regex(/^[\w.-]{1,128}$/, 'letters, digits, dots and dashes').optional(),
   /** The pool that a worker takes jobs from. */
   pool: z.string().regex(/^[\w.-]{1,64}$/, 'letters, digits, dots and dashes').default('default'),
-  /** How long a worker that is told to stop may finish what it holds before it hands it back. */
+  /** How long a worker that is asked to stop may finish what it holds before it hands it back. */
   drainSeconds: z.coerce.number().min(0).max(86_400).default(60),
   /** Where traces and metrics are exported to; absent: nowhere. */
   telemetry: telemetrySettings.optional(),

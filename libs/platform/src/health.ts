@@ -1,9 +1,9 @@
 export type Outcome = 'ok' | 'failed';
 export type Probe = () => Promise<unknown>;
 
-/** A server that takes longer is as good as away. */
+/** A server that takes longer counts as unreachable. */
 const deadlineMs = 2_000;
-/** However many ask, each server is looked at once in this time. */
+/** Each server is probed at most once in this time, however many requests ask. */
 const freshMs = 1_000;
 
 /**
@@ -20,7 +20,7 @@ export class HealthChecks {
     this.#dispensable = new Set(Object.keys(dispensable));
   }
 
-  /** The probe rejects when what it looks at is not there. */
+  /** The probe rejects when its dependency is not reachable. */
   add(name: string, probe: Probe): void {
     this.#probes.set(name, probe);
     this.#last = undefined;

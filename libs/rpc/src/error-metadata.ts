@@ -1,7 +1,7 @@
 import { Metadata, status } from '@grpc/grpc-js';
 import { kindOfGrpcStatus, receivedRefusal, TesseraError, type Reason } from '@tessera/platform/errors.js';
 
-/** How a TesseraError looks on the wire: status code and sentence as gRPC has them, the rest as trailing metadata. */
+/** A TesseraError as gRPC sends it: status code and message, the rest as trailing metadata. */
 export type WireStatus = { code: number; details: string; message: string; metadata: Metadata };
 
 const reasonKey = 'tessera-reason';

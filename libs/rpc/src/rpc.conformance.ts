@@ -38,7 +38,7 @@ export function describeRpcConformance(name: string, open: () => Promise<{ rpc: 
       expect(error).toMatchObject({ kind: 'ResourceExhausted', reason: 'engine_busy', message: 'Come back später.', param: 'größe', retryAfterMs: 1500, retryable: true });
     });
 
-    it('hides what an unexpected exception says', async () => {
+    it('hides the message of an unexpected exception', async () => {
       const error = await failure(billing.getAccount({ accountId: 'broken' }));
       expect(error).toMatchObject({ kind: 'Internal', reason: 'internal' });
       expect(error.message).not.toContain('secret');
@@ -50,7 +50,7 @@ export function describeRpcConformance(name: string, open: () => Promise<{ rpc: 
       expect(error.message).toContain(traceIdOf(traceparent));
     });
 
-    it('fails a call that outlives its deadline, and tells the handler', async () => {
+    it('fails a call that outlives its deadline, and notifies the handler', async () => {
       const error = await failure(billing.getAccount({ accountId: 'slow' }, { deadlineMs: 60 }));
       expect(error).toMatchObject({ kind: 'DeadlineExceeded', retryable: true });
       await seen.cancelled;
@@ -83,7 +83,7 @@ export function describeRpcConformance(name: string, open: () => Promise<{ rpc: 
       expect(error).toMatchObject({ kind: 'FailedPrecondition', reason: 'job_ended' });
     });
 
-    it('tells the handler when the reader of a stream goes away', async () => {
+    it('notifies the handler when the reader of a stream goes away', async () => {
       expect(await collect(billing.audit({ accountId: 'endless' }), 3)).toHaveLength(3);
       await seen.cancelled;
     });

@@ -18,8 +18,8 @@ export type ClusterOptions = {
   readonly grpcPort?: number;
   /** The environment of every process; what it needs to find the others comes on top. */
   readonly env: NodeJS.ProcessEnv;
-  /** Told when a process has died, which is then started again; absent: it stays dead. */
-  readonly onDeath?: (words: string) => void;
+  /** Called when a process has died, which is then started again; absent: it is not. */
+  readonly onDeath?: (message: string) => void;
 };
 
 export type Services = {
@@ -34,7 +34,7 @@ export type Services = {
   kill(): Promise<void>;
 };
 
-/** What the Helm chart gives a service: bounds of V8's heap, without which garbage lies about that nobody has a reason to collect. Whoever sets NODE_OPTIONS decides himself. */
+/** What the Helm chart gives a service: bounds of V8's heap, without which garbage is collected late. NODE_OPTIONS of the environment win. */
 const serviceNodeOptions = '--max-semi-space-size=4 --max-old-space-size=192';
 
 /** Every service as a process of its own on loopback ports, and workers that pull from them. */
@@ -50,7 +50,7 @@ export async function startServices({ repository, dataDir, engine, workers: work
   const workers = Array.from({ length: workerCount }, (_, index) => process(`worker-${index + 1}`, 'services/worker/dist/main.js', { TESSERA_WORKER_ID: `worker-${index + 1}` }));
   const all = [...serviceNames.map((name) => services[name]), ...workers];
   const stop = async () => {
-    // Workers hand back or finish what they hold, which needs the services; the gateway closes its doors before those behind it.
+    // Workers hand back or finish what they hold, which needs the services; the gateway stops before those that it calls.
     await Promise.all(workers.map((worker) => worker.stop()));
     for (const name of serviceNames) await services[name].stop();
   };

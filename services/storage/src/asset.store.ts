@@ -19,13 +19,14 @@ export class AssetStore {
   constructor(private readonly documents: Documents) {
     this.assets = documents.collection({
       name: 'storage.assets',
+      version: 1,
       indexes: [
         { name: 'job', fields: ['jobId'] },
         // Only uploads that wait have the field, so outputs cost this index nothing.
         { name: 'awaiting', fields: ['awaitingSinceMs'] },
       ],
     });
-    this.endedJobs = documents.collection({ name: 'storage.ended_jobs', indexes: [{ name: 'ended', fields: ['endedMs'] }] });
+    this.endedJobs = documents.collection({ name: 'storage.ended_jobs', version: 1, indexes: [{ name: 'ended', fields: ['endedMs'] }] });
   }
 
   get(assetId: string): Promise<Stored<Asset> | undefined> {

@@ -18,7 +18,7 @@ export class CheckpointStore {
   readonly #jobs: Collection<JobCheckpoints>;
 
   constructor(private readonly documents: Documents) {
-    this.#jobs = documents.collection({ name: 'storage.checkpoints', indexes: [{ name: 'due', fields: ['dueMs'] }] });
+    this.#jobs = documents.collection({ name: 'storage.checkpoints', version: 1, indexes: [{ name: 'due', fields: ['dueMs'] }] });
   }
 
   async get(accountId: string, jobId: string): Promise<JobCheckpoints | undefined> {

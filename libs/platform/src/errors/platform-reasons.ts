@@ -32,6 +32,8 @@ export const platformReasons = {
   unknown_collection: { kind: 'InvalidArgument', explains: 'The collection was not declared.' },
   invalid_collection: { kind: 'InvalidArgument', explains: 'The collection is declared in a way that cannot be.' },
   invalid_condition: { kind: 'InvalidArgument', explains: 'The condition of a query cannot be evaluated.' },
+  older_schema: { kind: 'FailedPrecondition', explains: 'The stored data are older than this release can migrate; the message names a release that can.' },
+  migration_failed: { kind: 'FailedPrecondition', explains: 'A stored document could not be migrated; nothing was lost, and the log names it.' },
   unindexed_field: { kind: 'InvalidArgument', explains: 'No index has the field that a query asks for.' },
   bus_stopped: { kind: 'Cancelled', explains: 'The event bus was stopped, or does not run yet.' },
   broker_unavailable: { kind: 'Unavailable', explains: 'Kafka does not answer as it should.' },

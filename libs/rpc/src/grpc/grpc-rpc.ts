@@ -8,7 +8,7 @@ import { fromWireStatus } from '../error-metadata.js';
 import { deadlineMsDefault, Rpc, type CallOptions } from '../rpc.js';
 import { grpcClientOptions } from './grpc-options.js';
 
-/** Calls over the wire. A peer that is not up yet is waited for until the call's deadline. */
+/** Calls over the network. A call waits for a peer that is not up yet, until its deadline. */
 export class GrpcRpc extends Rpc {
   readonly #channels = new Map<string, Client>();
 

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '@tessera/contracts/google/rpc/error_details_pb.js';
 import { StatusSchema } from '@tessera/contracts/google/rpc/status_pb.js';
 import { BillingService } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import { EconomyService } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
+import { CatalogueService } from '@tessera/contracts/tessera/billing/v1/catalogue_pb.js';
 import { invalidArgument, resourceExhausted, type TesseraError } from '@tessera/platform/errors.js';
 import { toWireStatus } from '../error-metadata.js';
 import { packageDefinition } from '../package-definition.js';
@@ -28,9 +28,9 @@ describe('calls from the outside world', () => {
     };
     const paramOf = (_: unknown, param: string) => (param === 'inner' ? 'outer.field' : undefined);
     server = new Server({ interceptors: [publicCalls([BillingService], paramOf)] } as object);
-    const definitions = packageDefinition([BillingService, EconomyService]);
+    const definitions = packageDefinition([BillingService, CatalogueService]);
     server.addService(definitions[BillingService.typeName] as never, { GetAccount: answer });
-    server.addService(definitions[EconomyService.typeName] as never, { ListPlans: answer });
+    server.addService(definitions[CatalogueService.typeName] as never, { ListPlans: answer });
     const port = await new Promise<number>((resolve, reject) => server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error ? reject(error) : resolve(bound))));
     client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
     refusal = undefined;
@@ -80,7 +80,7 @@ describe('calls from the outside world', () => {
 
   it('are the only ones that carry all this', async () => {
     refusal = invalidArgument('invalid_field', 'No.', { param: 'inner' });
-    const { trailers } = await call(`/${EconomyService.typeName}/ListPlans`);
+    const { trailers } = await call(`/${CatalogueService.typeName}/ListPlans`);
     expect(trailers.get('tessera-param')).toEqual(['inner']);
     expect([...trailers.get('x-request-id'), ...trailers.get('grpc-status-details-bin')]).toEqual([]);
   });

@@ -100,7 +100,7 @@ describe('renewals', () => {
 
   it('do not wait for a broken account', async () => {
     for (const accountId of accountIds(3)) await billing.accounts.open(accountId, 'artisan');
-    const accounts = billing.installation.documents.collection<object>({ name: 'billing.accounts', indexes: [] });
+    const accounts = billing.installation.documents.collection<object>({ name: 'billing.accounts', version: 1, indexes: [] });
     const stored = await accounts.get('account-1');
     if (!stored) throw new Error('The account was opened.');
     await billing.installation.documents.commit([accounts.replace(stored, { ...stored.value, lots: null })]);

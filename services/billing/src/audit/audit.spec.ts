@@ -26,7 +26,7 @@ describe('the audit', () => {
 
   async function forge({ collection, id, change }: Forgery): Promise<void> {
     const { documents } = billing.installation;
-    const raw = documents.collection<Record<string, unknown>>({ name: collection, indexes: [] });
+    const raw = documents.collection<Record<string, unknown>>({ name: collection, version: 1, indexes: [] });
     const stored = await raw.get(id);
     if (!stored) throw new Error(`There is no ${id} to forge.`);
     const forged = change(stored.value);
@@ -58,7 +58,7 @@ describe('the audit', () => {
 
   it('names an entry that the rules forbid although the chain was made anew', async () => {
     const { documents } = billing.installation;
-    const raw = documents.collection<Entry>({ name: 'billing.entries', indexes: [] });
+    const raw = documents.collection<Entry>({ name: 'billing.entries', version: 1, indexes: [] });
     let previousHash = genesisHash;
     for (const entry of await billing.documents.entriesAfter('acme', 0)) {
       // The job's change goes to the top-up, which never expires, instead of back to where it came from.

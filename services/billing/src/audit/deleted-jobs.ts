@@ -15,7 +15,7 @@ export class DeletedJobs implements OnModuleInit {
     private readonly documents: Documents,
     private readonly bus: EventBus,
   ) {
-    this.deleted = documents.collection<DeletedJob>({ name: 'billing.deletedJobs', indexes: [] });
+    this.deleted = documents.collection<DeletedJob>({ name: 'billing.deletedJobs', version: 1, indexes: [] });
   }
 
   onModuleInit(): void {

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '@tessera/platform/clock.js';
+import { InTurn } from '@tessera/platform/concurrency/in-turn.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import { AccountStore } from '../ledger/store/account.store.js';
 import { PriceList } from '../catalogue/catalogue.js';
@@ -16,7 +17,7 @@ const inHandMax = 20_000;
 @Injectable()
 export class JobWallets {
   private readonly withoutCredits = new Set<string>();
-  private readonly inHand = new Map<string, Promise<unknown>>();
+  private readonly turns = new InTurn();
 
   constructor(
     private readonly store: AccountStore,
@@ -31,16 +32,8 @@ export class JobWallets {
   /** A job's commands one after the other, where two wallets could take them at the same time. With one wallet, its own lane sees to that. */
   async inTurn<T>(accountId: string, jobId: string, task: () => Promise<T>): Promise<T> {
     if (!(await this.hasCredits(accountId))) return task();
-    if (this.inHand.size >= inHandMax) throw accountBusy();
-    const key = `${accountId}:${jobId}`;
-    const before = this.inHand.get(key) ?? Promise.resolve();
-    const mine = before.then(task, task);
-    this.inHand.set(key, mine);
-    try {
-      return await mine;
-    } finally {
-      if (this.inHand.get(key) === mine) this.inHand.delete(key);
-    }
+    if (this.turns.size >= inHandMax) throw accountBusy();
+    return this.turns.run(`${accountId}:${jobId}`, task);
   }
 
   /** As asked, or as the account's plan says. */

@@ -14,8 +14,8 @@ export class PaymentDocuments {
   private readonly subscriptions: Collection<SubscriptionRecord>;
 
   constructor(private readonly documents: Documents) {
-    this.payments = documents.collection<PaymentRecord>({ name: 'billing.payments', indexes: [] });
-    this.subscriptions = documents.collection<SubscriptionRecord>({ name: 'billing.subscriptions', indexes: [{ name: 'byAccount', fields: ['accountId'] }] });
+    this.payments = documents.collection<PaymentRecord>({ name: 'billing.payments', version: 1, indexes: [] });
+    this.subscriptions = documents.collection<SubscriptionRecord>({ name: 'billing.subscriptions', version: 1, indexes: [{ name: 'byAccount', fields: ['accountId'] }] });
   }
 
   payment(paymentId: string): Promise<Stored<PaymentRecord> | undefined> {

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '@tessera/platform/clock.js';
+import { InTurn } from '@tessera/platform/concurrency/in-turn.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import { Accounts } from '../accounts/accounts.js';
 import { PriceList } from '../catalogue/catalogue.js';
@@ -28,7 +29,7 @@ export const PAYMENT_PROVIDERS = Symbol('PaymentProviders');
  */
 @Injectable()
 export class Payments {
-  private readonly inHand = new Map<string, Promise<unknown>>();
+  private readonly turns = new InTurn();
 
   constructor(
     private readonly accounts: Accounts,
@@ -47,9 +48,10 @@ export class Payments {
   }
 
   /** Idempotent by the ids of the update. One that the ledger refuses changes nothing and may be sent again. */
-  apply(provider: string, update: PaymentUpdate): Promise<PaymentOutcome> {
+  async apply(provider: string, update: PaymentUpdate): Promise<PaymentOutcome> {
     const id = `${provider}:${update.kind === 'subscription' ? update.subscriptionId : update.paymentId}`;
-    return this.oneAtATime(id, () => {
+    if (this.turns.size >= waitingMax) throw tooManyPayments();
+    return this.turns.run(id, () => {
       switch (update.kind) {
         case 'packPaid':
           return this.packPaid(id, update);
@@ -111,18 +113,6 @@ export class Payments {
     if (!wasPaused && resting && sameTerms(resting, this.prices.terms(plan, seats, this.clock.now()))) return;
     if (wasPaused) await unless(['nothing_to_resume'], this.accounts.resume(accountId, `${updateId}:resume`));
     await unless(['plan_unchanged'], this.accounts.changePlan(accountId, updateId, plan, seats));
-  }
-
-  private async oneAtATime<T>(id: string, task: () => Promise<T>): Promise<T> {
-    if (this.inHand.size >= waitingMax) throw tooManyPayments();
-    const before = this.inHand.get(id) ?? Promise.resolve();
-    const mine = before.then(task, task);
-    this.inHand.set(id, mine);
-    try {
-      return await mine;
-    } finally {
-      if (this.inHand.get(id) === mine) this.inHand.delete(id);
-    }
   }
 }
 

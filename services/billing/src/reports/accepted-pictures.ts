@@ -17,7 +17,7 @@ export class AcceptedPictures implements OnModuleInit {
     private readonly documents: Documents,
     private readonly bus: EventBus,
   ) {
-    this.pictures = documents.collection<MarkedPicture>({ name: 'billing.acceptedPictures', indexes: [{ name: 'byJob', fields: ['jobId'] }] });
+    this.pictures = documents.collection<MarkedPicture>({ name: 'billing.acceptedPictures', version: 1, indexes: [{ name: 'byJob', fields: ['jobId'] }] });
   }
 
   onModuleInit(): void {

@@ -11,6 +11,7 @@ import { LOGGER } from '@tessera/platform/tokens.js';
 import { PoolSignals } from '../scaling/pool-signals.js';
 import { JobFeed } from '../watch/job-feed.js';
 import { finishedEvent } from './job-messages.js';
+import { jobCollectionVersion, jobMigrations } from './job-migrations.js';
 import { jobCollectionName, type Job, type JobPayload } from './job-record.js';
 
 /** The queue of all jobs: libs/jobs, given this service's collection, event and feed. */
@@ -35,7 +36,7 @@ export class Queue {
   ) {
     this.isShared = config.profile === 'cluster';
     this.pools = [...new Set([defaultPool, ...Object.values(config.modelPools)])];
-    this.store = new JobStore<JobPayload>(documents, jobCollectionName);
+    this.store = new JobStore<JobPayload>(documents, { name: jobCollectionName, version: jobCollectionVersion, migrations: jobMigrations });
     this.jobs = new JobQueue({
       store: this.store, clock, logger, finishedEvent, isShared: this.isShared,
       onChange: (job) => this.#changed(job),

@@ -43,10 +43,11 @@ export class AccountDocuments {
   private readonly holds: Collection<StoredHold>;
 
   constructor(private readonly documents: Documents) {
-    this.accounts = documents.collection<StoredAccount>({ name: 'billing.accounts', indexes: [{ name: 'byDue', fields: ['dueMs'] }] });
-    this.entries = documents.collection<Entry>({ name: 'billing.entries', indexes: [{ name: 'bySequence', fields: ['accountId', 'sequence'], isUnique: true }] });
+    this.accounts = documents.collection<StoredAccount>({ name: 'billing.accounts', version: 1, indexes: [{ name: 'byDue', fields: ['dueMs'] }] });
+    this.entries = documents.collection<Entry>({ name: 'billing.entries', version: 1, indexes: [{ name: 'bySequence', fields: ['accountId', 'sequence'], isUnique: true }] });
     this.holds = documents.collection<StoredHold>({
       name: 'billing.holds',
+      version: 1,
       indexes: [
         { name: 'byDeadline', fields: ['deadlineMs'] },
         { name: 'byAccount', fields: ['accountId'] },

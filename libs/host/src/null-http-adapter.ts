@@ -3,11 +3,11 @@ import { AbstractHttpAdapter } from '@nestjs/core';
 
 const nothing = (): undefined => undefined;
 const never = () => (): never => {
-  throw new Error('A service without an HTTP face was given a route');
+  throw new Error('A service that serves no HTTP was given a route');
 };
 
-/** For services that speak gRPC and events only: a Nest application wants an HTTP adapter, and nobody ever reaches this one. */
-export class Headless extends AbstractHttpAdapter {
+/** For services with gRPC and events only: a Nest application requires an HTTP adapter, and this one never listens. */
+export class NullHttpAdapter extends AbstractHttpAdapter {
   initHttpServer(): void {
     this.setHttpServer(createServer());
   }
