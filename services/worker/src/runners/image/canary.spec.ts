@@ -9,11 +9,11 @@ const batch: GenerateBatch = { modelId: 'tiny', widthPx: 32, heightPx: 32, steps
 /** Dead or alive, as the test says. */
 class Engine extends DiffusionEngine {
   isAlive = true;
-  paintings = 0;
-  #onPainting: () => void = () => {};
+  generations = 0;
+  #onGeneration: () => void = () => {};
 
-  async painted(count: number): Promise<void> {
-    while (this.paintings < count) await new Promise<void>((resolve) => (this.#onPainting = resolve));
+  async generated(count: number): Promise<void> {
+    while (this.generations < count) await new Promise<void>((resolve) => (this.#onGeneration = resolve));
   }
 
   override async describe(): Promise<EngineDescription> {
@@ -21,8 +21,8 @@ class Engine extends DiffusionEngine {
   }
 
   override async *generate(): AsyncIterable<GenerateUpdate> {
-    this.paintings += 1;
-    this.#onPainting();
+    this.generations += 1;
+    this.#onGeneration();
     if (!this.isAlive) throw unavailable('engine_unavailable', 'Dead.');
     yield { type: 'image', requestId: 'canary', index: 0, image: { widthPx: 32, heightPx: 32, contentType: 'image/png', bytes: new Uint8Array(1) } };
   }
@@ -47,16 +47,16 @@ describe('the canary of a worker', () => {
     return canary;
   };
 
-  it('paints again and again while the worker is idle', async () => {
+  it('generates again and again while the worker is idle', async () => {
     const canary = start(1);
-    await engine.painted(3);
+    await engine.generated(3);
     expect(canary.isFit).toBe(true);
   });
 
   it('finds a dead engine by itself, and that it is back', async () => {
     engine.isAlive = false;
     const canary = start(1);
-    await engine.painted(2);
+    await engine.generated(2);
     expect(canary.isFit).toBe(false);
     const fit = canary.whenFit(never);
     engine.isAlive = true;
@@ -68,7 +68,7 @@ describe('the canary of a worker', () => {
     engine.isAlive = false;
     const canary = start(0);
     expect(await Promise.all([canary.isLost(), canary.isLost()])).toEqual([true, true]);
-    expect([engine.paintings, canary.isFit]).toEqual([1, false]);
+    expect([engine.generations, canary.isFit]).toEqual([1, false]);
   });
 
   it('says that an engine is not lost which only one job brought down', async () => {
