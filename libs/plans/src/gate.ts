@@ -1,13 +1,13 @@
 import type { Entitlements, PlanLimits } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import { failedPrecondition, type TesseraError } from '@tessera/platform/errors.js';
 
-/** What a plan may or may not include, and what a person calls it. */
+/** What a plan may or may not include: the reason of the refusal, and what a person calls it. */
 const capabilities = {
-  api: 'access by API',
-  characters: 'character references',
-  motion: 'motion',
-  training: 'trainings',
-  private_pictures: 'private pictures',
+  api: { reason: 'plan_forbids_api', name: 'access by API' },
+  characters: { reason: 'plan_forbids_characters', name: 'character references' },
+  motion: { reason: 'plan_forbids_motion', name: 'motion' },
+  training: { reason: 'plan_forbids_training', name: 'trainings' },
+  private_pictures: { reason: 'plan_forbids_private_pictures', name: 'private pictures' },
 } as const;
 
 export type Capability = keyof typeof capabilities;
@@ -46,8 +46,10 @@ export const isAllowed = ({ forbidden }: Pick<Included, 'forbidden'>, capability
  */
 export function requireAllowed(allowances: Included, capability: Capability, { isOwner = false } = {}): void {
   if (isAllowed(allowances, capability) || (isOwner && capability === 'api')) return;
-  throw planForbids(capability, capabilities[capability], allowances.planName, allowances.forbidden.get(capability) ?? '');
+  throw planForbids(capability, allowances.planName, allowances.forbidden.get(capability) ?? '');
 }
 
-const planForbids = (capability: Capability, what: string, plan: string, cheapest: string): TesseraError =>
-  failedPrecondition(`plan_forbids_${capability}`, `The plan ${plan} does not include ${what}; ${cheapest === '' ? 'no plan that is sold here does' : `${cheapest} is the cheapest that does`}.`);
+function planForbids(capability: Capability, plan: string, cheapest: string): TesseraError {
+  const { reason, name } = capabilities[capability];
+  return failedPrecondition(reason, `The plan ${plan} does not include ${name}; ${cheapest === '' ? 'no plan that is sold here does' : `${cheapest} is the cheapest that does`}.`);
+}

@@ -143,7 +143,7 @@ describe('refusals', () => {
       services.endsAtOnce = false;
       const unary = services.unary.bind(services);
       // Each part of the wait is over at once.
-      services.unary = ((method: { name: string }, request: object, options: object) => unary(method as never, (method.name === 'GetJob' ? { ...request, waitMs: 0 } : request) as never, options)) as never;
+      services.unary = ((method: { name: string }, request: object, options: object) => unary(method as never, (method.name === 'Get' ? { ...request, waitMs: 0 } : request) as never, options)) as never;
       const { status, headers, body } = await post(images, { prompt: 'slow' });
       const [jobId] = services.jobs.keys();
       expect([status, headers.get('x-should-retry'), body['error'].code]).toEqual([504, 'false', 'still_painting']);
@@ -155,7 +155,7 @@ describe('refusals', () => {
       const { services } = gateway;
       const unary = services.unary.bind(services);
       services.unary = (async (method: { name: string }, request: object, options: object) => {
-        if (method.name === 'GetJob') throw refusal('service_unavailable', 'Gone.');
+        if (method.name === 'Get') throw refusal('service_unavailable', 'Gone.');
         return unary(method as never, request as never, options);
       }) as never;
       const { headers, body } = await post(images, { prompt: 'x' });

@@ -62,7 +62,7 @@ describe("OpenAI's own client against the gateway", () => {
     const unary = services.unary.bind(services);
     services.endsAtOnce = false;
     // Each part of the wait is over at once.
-    services.unary = ((method: { name: string }, request: object, options: object) => unary(method as never, (method.name === 'GetJob' ? { ...request, waitMs: 0 } : request) as never, options)) as never;
+    services.unary = ((method: { name: string }, request: object, options: object) => unary(method as never, (method.name === 'Get' ? { ...request, waitMs: 0 } : request) as never, options)) as never;
     const before = services.jobs.size;
     const patient = new OpenAI({ apiKey: gateway.key, baseURL: `${gateway.url}/v1` });
     await expect(patient.images.generate({ prompt: 'slow' })).rejects.toMatchObject({ status: 504, code: 'still_painting' });
