@@ -3,6 +3,7 @@
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', comment: 'A circle has no bottom to start from, for readers and for module loading; types are erased, so they may point back.', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    { name: 'no-type-cycles', severity: 'error', comment: 'Readers follow types as well: where no circle of them is left, none comes back.', from: { path: '^libs/(inference|models)/' }, to: { circular: true } },
     { name: 'no-dangling-imports', severity: 'error', comment: 'An import must lead to a file or an installed package.', from: {}, to: { couldNotResolve: true } },
     {
       name: 'services-stand-alone',
@@ -14,9 +15,23 @@ module.exports = {
     {
       name: 'libs-know-no-service',
       severity: 'error',
-      comment: 'Only the single-node host puts all services together.',
-      from: { path: '^libs/', pathNot: '^libs/host/src/single-node\\.ts$' },
+      comment: 'A library is used by services, and knows none.',
+      from: { path: '^libs/' },
       to: { path: '^services/' },
+    },
+    {
+      name: 'one-host',
+      severity: 'error',
+      comment: 'Whoever builds another application builds one that nobody ships: specs start the real host (libs/host/src/testing), with ports replaced.',
+      from: { path: '^(libs|services|cli|bench|test)/', pathNot: '^libs/host/src/' },
+      to: { path: 'node_modules/@nestjs/(core|testing|platform-fastify)/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'test-host-for-specs',
+      severity: 'error',
+      comment: 'What specs replace is no part of a process.',
+      from: { path: '^(libs|services|cli|bench)/', pathNot: '\\.(spec|fixture|factory)\\.ts$|^libs/host/src/testing/' },
+      to: { path: '^libs/host/src/testing/' },
     },
     {
       name: 'adapters-stay-hidden',
@@ -24,15 +39,36 @@ module.exports = {
       comment: "A port's adapters are chosen in its open-*.ts and nowhere else; its specs may open them, and one adapter may build on another of its own lib.",
       from: { path: '^(libs|services|cli|bench|test)/([^/]+)/', pathNot: '^libs/[^/]+/src/open-[^/]+\\.ts$|\\.spec\\.ts$' },
       to: {
-        path: '^libs/([^/]+)/src/(sqlite|embedded|memory|filesystem|onnx|noop|mongo|kafka|redis|s3|triton)/',
-        pathNot: ['^libs/$2/src/(sqlite|embedded|memory|filesystem|onnx|noop|mongo|kafka|redis|s3|triton)/', '^libs/objects/src/filesystem/object-links\\.module\\.ts$'],
+        path: '^libs/([^/]+)/src/(sqlite|embedded|memory|filesystem|onnx|noop|flow|lora|training|mongo|kafka|redis|s3|triton)/',
+        pathNot: ['^libs/$2/src/(sqlite|embedded|memory|filesystem|onnx|noop|flow|lora|training|mongo|kafka|redis|s3|triton)/', '^libs/inference/src/training/adapter-trainer\\.ts$', '^libs/objects/src/filesystem/object-links\\.module\\.ts$'],
       },
+    },
+    {
+      name: 'models-open-no-engine',
+      severity: 'error',
+      comment: 'Whoever only describes models reads manifests; what generates with them is loaded elsewhere.',
+      from: { path: '^libs/models/' },
+      to: { path: '^(services|libs/inference)/' },
+    },
+    {
+      name: 'flow-serves-engines',
+      severity: 'error',
+      comment: "Mosaic's pipeline is run by the engines and the trainer; what every engine shares stands beside it.",
+      from: { path: '^libs/inference/src/', pathNot: '^libs/inference/src/(flow|onnx|triton|training)/' },
+      to: { path: '^libs/inference/src/flow/' },
+    },
+    {
+      name: 'flow-knows-no-runtime',
+      severity: 'error',
+      comment: 'The pipeline runs on the sessions that it is given, in process or in a Triton.',
+      from: { path: '^libs/inference/src/flow/', pathNot: '\\.spec\\.ts$' },
+      to: { path: '^libs/inference/src/(onnx|triton|noop|training)/|onnxruntime-node' },
     },
     {
       name: 'tools-know-no-service',
       severity: 'error',
-      comment: 'The command line and the console use the API, or start the host; a benchmark may measure a part of a service.',
-      from: { path: '^(cli|web)/' },
+      comment: 'The command line and the console use the API; one file puts all services into one process. A benchmark may measure a part of a service.',
+      from: { path: '^(cli|web)/', pathNot: '^cli/src/single-node\\.ts$' },
       to: { path: '^services/' },
     },
     {
@@ -40,7 +76,7 @@ module.exports = {
       severity: 'error',
       comment: 'What ships must run on an installation without development packages.',
       // libs/servers starts real servers in Docker where testcontainers is installed, and does without where it is not.
-      from: { path: '^(libs|services|cli)/[^/]+/', pathNot: '\\.(spec|conformance)\\.tsx?$|/fixtures/|^libs/servers/' },
+      from: { path: '^(libs|services|cli)/[^/]+/', pathNot: '\\.(spec|conformance|fixture|factory)\\.tsx?$|/fixtures/|^libs/servers/' },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
   ],
@@ -51,7 +87,7 @@ module.exports = {
     webpackConfig: { fileName: '.dependency-cruiser.resolve.cjs' },
     doNotFollow: { path: 'node_modules' },
     // A peer that is measured beside us is installed in its own folder, if at all.
-    exclude: { path: '(^|/)(dist|node_modules)/|vite\\.config|^bench/peers/' },
+    exclude: { path: '^(libs|services|web)/[^/]+/dist/|^(cli|bench|test)/dist/|vite\\.config|^bench/peers/' },
     externalModuleResolutionStrategy: 'node_modules',
   },
 };

@@ -35,7 +35,8 @@ type Row = { store: string; queued: number; what: string; p50Ms: number; p99Ms: 
 const recordOf = (n: number, tag: number): JobRecord<Payload> => ({
   accountId: `account-${n % accounts}`,
   createdMs: clock.now(),
-  work: { pool: 'default', modelId: models[n % models.length] ?? '', affinity: `${models[n % models.length]}/512/512/20/7/text`, images: 1, workUnits: 5, gpuSecondsEstimated: 0.5 },
+  changedMs: clock.now(),
+  work: { kind: 'image', pool: 'default', modelId: models[n % models.length] ?? '', affinity: `${models[n % models.length]}/512/512/20/7/text`, units: 1, size: 5, gpuSecondsEstimated: 0.5 },
   life: { state: 'queued', lane: lanesUsed[n % lanesUsed.length] ?? 'fast', tag, isParked: false, attempt: 1, startDeadlineMs: clock.now() + 86_400_000, concurrentJobsMax: 0, enqueuedMs: clock.now() },
   payload: { prompt: 'a red apple on a beach at sunset' },
 });
@@ -71,8 +72,8 @@ async function timed(count: number, run: () => Promise<number>, refill: (jobs: n
 }
 
 async function measure(name: string, { documents }: Store): Promise<Row[]> {
-  const store = new JobStore<Payload>(documents, 'bench.claims');
-  const open = () => new JobQueue<Payload>({ store, clock, logger, finishedEvent: ({ value }) => outgoingEvent(EmptySchema, value.accountId, {}), onChange: () => {}, onDue: () => {} });
+  const store = new JobStore<Payload>(documents, { name: 'bench.claims', version: 1 });
+  const open = () => new JobQueue<Payload>({ store, clock, logger, finishedEvent: ({ value }) => outgoingEvent(EmptySchema, value.accountId, {}), onChange: () => {}, onDue: () => {}, isShared: false });
   const never = new AbortController().signal;
   const rows: Row[] = [];
   let filled = 0;
@@ -84,7 +85,7 @@ async function measure(name: string, { documents }: Store): Promise<Row[]> {
     // As a process finds it that starts on this queue.
     const queue = open();
     const claims = new Claims(queue);
-    const claim = (jobsMax: number) => async () => (await claims.claim({ workerId: 'bench', pool: 'default', modelIds: models, jobsMax, imagesMax: 64, waitMs: 0 }, never)).length;
+    const claim = (jobsMax: number) => async () => (await claims.claim({ workerId: 'bench', pool: 'default', kinds: ['image'], modelIds: models, jobsMax, unitsMax: 64, waitMs: 0 }, never)).length;
     const refill = async (jobs: number) => {
       await fill(store, filled, filled + jobs);
       filled += jobs;

@@ -13,6 +13,7 @@ import { createLogger } from '@tessera/platform/logger.js';
 /** Commits per second and their latency, and events per second from commit to handler, beside bare SQLite on the same disk. Ends within a few seconds. */
 const jobs: CollectionSpec = {
   name: 'bench.jobs',
+  version: 1,
   indexes: [
     { name: 'byState', fields: ['state', 'createdMs'] },
     { name: 'byAccount', fields: ['accountId', 'createdMs'] },

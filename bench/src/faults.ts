@@ -11,7 +11,7 @@ import { startTriton } from '@tessera/servers/triton.js';
 import { PatientClient } from '@tessera/test/client.js';
 import { inspectJobs, pictureFiles } from '@tessera/test/inspection.js';
 import { apiKey } from '@tessera/test/profiles.js';
-import { createClient } from '@redis/client';
+import { createClient } from 'redis';
 
 /** The cluster profile on real servers, struck again and again under acknowledged jobs: none may be lost, none charged twice, all must finish, the audit must be clean. */
 

@@ -5,14 +5,14 @@ import path from 'node:path';
 import { openDocuments, type OpenDocuments } from '@tessera/documents/open-documents.js';
 import { SystemClock } from '@tessera/platform/clock.js';
 import { newId } from '@tessera/platform/ids.js';
-import { AccountIds } from '@tessera/service-billing/account-ids.js';
-import { AccountDocuments } from '@tessera/service-billing/account.documents.js';
-import { AccountStore } from '@tessera/service-billing/account.store.js';
-import { Accounts } from '@tessera/service-billing/accounts.js';
-import { Audit } from '@tessera/service-billing/audit.js';
-import { PriceList } from '@tessera/service-billing/catalogue.js';
-import { JobWallets } from '@tessera/service-billing/job-wallets.js';
-import { Reservations } from '@tessera/service-billing/reservations.js';
+import { AccountIds } from '@tessera/service-billing/accounts/account-ids.js';
+import { AccountDocuments } from '@tessera/service-billing/ledger/store/account.documents.js';
+import { AccountStore } from '@tessera/service-billing/ledger/store/account.store.js';
+import { Accounts } from '@tessera/service-billing/accounts/accounts.js';
+import { Audit } from '@tessera/service-billing/audit/audit.js';
+import { PriceList } from '@tessera/service-billing/catalogue/catalogue.js';
+import { JobWallets } from '@tessera/service-billing/holds/job-wallets.js';
+import { Reservations } from '@tessera/service-billing/holds/reservations.js';
 
 /** Reserve+settle pairs per second, durable and hash-chained, on one hot account and on many, and how many fsyncs a pair takes. Ends within about half a minute. `bench/peers/medici` measures the same pairs with npm medici. */
 const compute = { modelId: 'mosaic-3d', widthPx: 512, heightPx: 512, steps: 20, images: 2, superResolution: true, surcharges: [] };

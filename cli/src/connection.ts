@@ -34,7 +34,7 @@ async function embedded(dataDir: string, engine: string | undefined): Promise<Co
   // Links must lead back to this very process, wherever the environment says that the real server is reached.
   const env = { ...process.env, TESSERA_PUBLIC_URL: undefined };
   const config = configFromEnvironment(env, { dataDir, httpHost: '127.0.0.1', httpPort: 0, grpcHost: '127.0.0.1', grpcPort: 0, engine, ...checkoutSettings() });
-  const { startSingleNode } = await import('@tessera/host/single-node.js');
+  const { startSingleNode } = await import('./single-node.js');
   for (let waitedMs = 0; ; waitedMs += retryMs) {
     try {
       const server = await startSingleNode(config);

@@ -220,6 +220,22 @@ function addWorkshop(program: Command): void {
       process.exitCode = await bench(name, rest);
     });
   program
+    .command('release')
+    .description('give everything the version of a release: packages, chart, images and the changelog; commits, tags and pushes nothing')
+    .argument('<version>', 'for example 1.2.0')
+    .addHelpText('after', '\nExample:\n  tessera release 1.2.0')
+    .action(async (version: string) => {
+      const { release } = await import('./commands/release.js');
+      process.exitCode = await release(version);
+    });
+  program
+    .command('errors')
+    .description('write docs/errors.md from the registry of reasons')
+    .action(async () => {
+      const { writeErrorsPage } = await import('./commands/errors.js');
+      await writeErrorsPage();
+    });
+  program
     .command('doctor')
     .description('check this machine and say what to do about what is missing')
     .option(...dataOption)

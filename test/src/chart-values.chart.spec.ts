@@ -44,6 +44,8 @@ describe('the values of the chart', () => {
     ['annotations of a role that is off', 's3.role.annotations.a=b', 'Set s3.role.enabled as well'],
     ['annotations of a role without accounts', 'secrets.s3.existingSecret=,s3.role.enabled=true,s3.role.annotations.a=b,serviceAccounts.create=false', 'Set serviceAccounts.create'],
     ['a bucket without a name', 's3.bucket=', 'Set s3.bucket'],
+    ['a variable that a value of its own sets', 'telemetry.variables.OTEL_TRACES_SAMPLER=always_on', 'OTEL_TRACES_SAMPLER'],
+    ['a variable that is not of telemetry', 'telemetry.variables.TESSERA_DATA=/tmp', 'TESSERA_DATA'],
     ['a route without a gateway', 'httpRoute.enabled=true', 'Set httpRoute.parentRefs'],
   ];
   it.each(refused)('are refused with a sentence: %s', async (_, setting, words) => {
@@ -52,6 +54,10 @@ describe('the values of the chart', () => {
 
   it.each(['secrets.apiKey', 'secrets.sealing', 'secrets.mongodb', 'secrets.redis', 'secrets.s3'])('are refused without %s, with a sentence that says what to do', async (name) => {
     await expect(template(...variants.least, '--set', `${name}.existingSecret=`)).rejects.toMatchObject({ stderr: expect.stringContaining(`Set ${name}.existingSecret to a Secret`) });
+  });
+
+  it('hand on any other variable of OpenTelemetry', async () => {
+    expect(await template(...variants.least, '--set', 'telemetry.variables.OTEL_PROPAGATORS=b3')).toContain('OTEL_PROPAGATORS: "b3"');
   });
 
   it('say nothing at all: then the first thing that is missing is named', async () => {

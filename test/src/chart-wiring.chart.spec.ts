@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { addressesOf } from '@tessera/host/peers.js';
+import { factsOf, peerNames, serviceNames, type ServiceName } from '@tessera/host/services.js';
 import { configFromEnvironment } from '@tessera/platform/config.js';
-import { scalingTarget } from '@tessera/service-generation/scaling-target.js';
+import { scalingTarget } from '@tessera/service-jobs/scaling/scaling-target.js';
 import { environmentOf, containersOf, namespace, ofKind, ownContainers, render, repository, selects, variantNames, workloadsOf, type Container, type Manifest, type Variant } from './chart.js';
 
 const rendered = new Map<Variant, Manifest[]>();
@@ -34,7 +35,7 @@ function readNames(): Set<string> {
 describe.each(variantNames)('the processes of the chart with %s values', (variant) => {
   it('are the services of this repository', () => {
     const programs = ownContainers(manifestsOf(variant)).map(({ container }) => container.args![0]!);
-    expect(new Set(programs)).toEqual(new Set(['gateway', 'billing', 'generation', 'storage', 'worker'].map((service) => `services/${service}/dist/main.js`)));
+    expect(new Set(programs)).toEqual(new Set(serviceNames.map((service) => `services/${service}/dist/main.js`)));
     for (const program of programs) expect({ program, exists: existsSync(path.join(repository, program)) }).toEqual({ program, exists: true });
   });
 
@@ -49,8 +50,8 @@ describe.each(variantNames)('the processes of the chart with %s values', (varian
   it('start with what they are told', () => {
     for (const { container } of ownContainers(manifestsOf(variant))) {
       const config = configFromEnvironment(settingsOf(variant, container));
-      // A worker knows no store, so it is told of no profile that needs them.
-      expect(config).toMatchObject({ profile: container.name === 'worker' ? 'single' : 'cluster', httpHost: '0.0.0.0', grpcHost: '0.0.0.0' });
+      // Who knows no store is told of no profile that needs them.
+      expect(config).toMatchObject({ profile: factsOf(container.name as ServiceName).uses.includes('documents') ? 'cluster' : 'single', httpHost: '0.0.0.0', grpcHost: '0.0.0.0' });
       const ports = new Map(container.ports!.map(({ name, containerPort }) => [name, containerPort]));
       const listening = { http: config.httpPort, grpc: config.grpcPort, health: config.healthPort };
       for (const [name, port] of ports) expect({ name, port }).toEqual({ name, port: listening[name as keyof typeof listening] });
@@ -60,7 +61,8 @@ describe.each(variantNames)('the processes of the chart with %s values', (varian
   it('find their peers behind services whose pods serve them', () => {
     const { container } = ownContainers(manifestsOf(variant))[0]!;
     const { peers } = configFromEnvironment(settingsOf(variant, container));
-    expect(addressesOf(peers).size).toBeGreaterThan(Object.keys(peers).length);
+    expect(Object.keys(peers).sort()).toEqual([...peerNames].sort());
+    expect(addressesOf(peers).size).toBeGreaterThan(peerNames.length);
     for (const [peer, address] of Object.entries(peers)) {
       const [host, port] = address.split(':');
       const service = ofKind(manifestsOf(variant), 'Service').find(({ metadata }) => `${metadata.name}.${namespace}.svc` === host)!;
@@ -93,13 +95,14 @@ describe.each(variantNames)('the processes of the chart with %s values', (varian
     for (const name of ['TESSERA_API_KEY', 'TESSERA_SECRETS_KEY']) expect(gateway.container.env).toContainEqual({ name, valueFrom: { secretKeyRef: expect.anything() } });
     for (const { container } of ownContainers(manifestsOf(variant))) {
       const given = container.env!.filter(({ name }) => secret.test(name));
+      const { uses } = factsOf(container.name as ServiceName);
       const ofStores = [
-        'TESSERA_MONGO_URL',
-        ...(['gateway', 'generation'].includes(container.name) ? ['TESSERA_REDIS_URL'] : []),
-        ...(container.name === 'storage' && variant !== 'managed' ? ['TESSERA_S3_ACCESS_KEY_ID', 'TESSERA_S3_SECRET_ACCESS_KEY'] : []),
-        ...(variant === 'managed' || variant === 'full' ? ['TESSERA_KAFKA_PASSWORD'] : []),
+        ...(uses.includes('documents') ? ['TESSERA_MONGO_URL'] : []),
+        ...(uses.includes('cache') ? ['TESSERA_REDIS_URL'] : []),
+        ...(uses.includes('objects') && variant !== 'managed' ? ['TESSERA_S3_ACCESS_KEY_ID', 'TESSERA_S3_SECRET_ACCESS_KEY'] : []),
+        ...(uses.includes('events') && (variant === 'managed' || variant === 'full') ? ['TESSERA_KAFKA_PASSWORD'] : []),
       ];
-      expect(given.map(({ name }) => name).filter((name) => /MONGO|REDIS|S3|KAFKA/.test(name))).toEqual(container.name === 'worker' ? [] : ofStores);
+      expect(given.map(({ name }) => name).filter((name) => /MONGO|REDIS|S3|KAFKA/.test(name))).toEqual(ofStores);
       for (const { value, valueFrom } of given) expect({ value, name: valueFrom?.secretKeyRef?.name }).toEqual({ value: undefined, name: expect.any(String) });
     }
     const shared = ofKind(manifestsOf(variant), 'ConfigMap').flatMap(({ data }) => Object.keys(data ?? {}));
@@ -108,10 +111,7 @@ describe.each(variantNames)('the processes of the chart with %s values', (varian
   });
 
   it('may speak along these lines and no others', () => {
-    expect(flows(manifestsOf(variant))).toEqual([
-      'billing -> generation', 'gateway -> billing', 'gateway -> generation', 'gateway -> storage',
-      'generation -> billing', 'generation -> storage', 'worker -> generation', 'worker -> storage',
-    ]);
+    expect(flows(manifestsOf(variant))).toEqual(serviceNames.flatMap((name) => factsOf(name).calls.map((called) => `${name} -> ${called}`)).sort());
   });
 });
 
@@ -142,7 +142,7 @@ describe('what a process needs outside', () => {
 });
 
 describe('the brokers of Kafka', () => {
-  const services = (variant: Variant) => ownContainers(manifestsOf(variant)).filter(({ container }) => container.name !== 'worker');
+  const services = (variant: Variant) => ownContainers(manifestsOf(variant)).filter(({ container }) => factsOf(container.name as ServiceName).uses.includes('events'));
 
   it('are spoken to as the values say', () => {
     for (const [variant, settings] of [['least', undefined], ['managed', { tls: {}, sasl: { mechanism: 'scram-sha-512' } }], ['full', { tls: { client: {} }, sasl: { mechanism: 'scram-sha-512', username: 'tessera' } }]] as const) {
@@ -167,7 +167,7 @@ describe('a role for the bucket', () => {
   it('is that of the storage service alone, the only one that reaches it', () => {
     const roles = ofKind(manifestsOf('managed'), 'ServiceAccount').map(({ metadata }) => [metadata.name, metadata.annotations?.['eks.amazonaws.com/role-arn']]);
     const role = 'arn:aws:iam::123456789012:role/tessera';
-    expect(Object.fromEntries(roles)).toEqual({ 'try-tessera-gateway': undefined, 'try-tessera-billing': undefined, 'try-tessera-generation': undefined, 'try-tessera-storage': role, 'try-tessera-worker': undefined });
+    expect(Object.fromEntries(roles)).toEqual(Object.fromEntries(serviceNames.map((name) => [`try-tessera-${name}`, name === 'storage' ? role : undefined])));
     for (const { workload } of ownContainers(manifestsOf('managed'))) expect(roles.map(([name]) => name)).toContain(workload.pod.serviceAccountName);
   });
 
@@ -208,9 +208,9 @@ describe('a worker', () => {
 
 describe('KEDA', () => {
   it('asks the queue at its address, with metadata that the queue accepts', () => {
-    const service = ofKind(manifestsOf('full'), 'Service').find(({ metadata }) => metadata.name === 'try-paint-generation')!;
-    const generation = ownContainers(manifestsOf('full')).find(({ container }) => container.name === 'generation')!;
-    const pools = ['default', ...Object.values(configFromEnvironment(settingsOf('full', generation.container)).modelPools)];
+    const service = ofKind(manifestsOf('full'), 'Service').find(({ metadata }) => metadata.name === 'try-paint-jobs')!;
+    const jobs = ownContainers(manifestsOf('full')).find(({ container }) => container.name === 'jobs')!;
+    const pools = ['default', ...Object.values(configFromEnvironment(settingsOf('full', jobs.container)).modelPools)];
     for (const { spec } of ofKind(manifestsOf('full'), 'ScaledObject')) {
       const [{ type, metadata }] = spec.triggers;
       expect(type).toBe('external-push');
@@ -220,7 +220,7 @@ describe('KEDA', () => {
   });
 
   it('may reach it from its own namespace where it scales something', () => {
-    const from = (variant: Variant) => JSON.stringify(ofKind(manifestsOf(variant), 'NetworkPolicy').find(({ metadata }) => metadata.name.endsWith('-generation'))!.spec.ingress);
+    const from = (variant: Variant) => JSON.stringify(ofKind(manifestsOf(variant), 'NetworkPolicy').find(({ metadata }) => metadata.name.endsWith('-jobs'))!.spec.ingress);
     expect(from('full')).toContain('"kubernetes.io/metadata.name":"keda"');
     expect(from('least')).not.toContain('keda');
   });

@@ -12,8 +12,9 @@ const api = 'POST /api/rest/v1/generations';
 const submit = 'tessera.generation.v1.GenerationService/Submit';
 const reserve = 'tessera.billing.v1.BillingService/Reserve';
 const putAssets = 'tessera.storage.v1.StorageService/PutAssets';
-const complete = 'tessera.generation.v1.WorkerService/Complete';
-const finished = 'tessera.generation.v1.JobFinished';
+const queue = 'tessera.jobs.v1.JobService/Submit';
+const complete = 'tessera.jobs.v1.WorkerService/Complete';
+const finished = 'tessera.jobs.v1.JobFinished';
 /** A worker of its own has loaded its model before it claims anything. */
 const phases = ['read_prompt', 'conditioning', 'denoise', 'decode', 'super_resolution', 'encode'];
 
@@ -21,31 +22,33 @@ const [server, client, producer, consumer] = [2, 3, 4, 5];
 export const kinds = { server, client, producer, consumer } as const;
 
 /** Everything that a job of the bundled model goes through, each step below the one that caused it. `relay`: events reach their consumers over a broker. */
-export function jobHops({ relay, services }: { readonly relay: boolean; readonly services: readonly ['tessera'] | readonly ['tessera-gateway', 'tessera-generation', 'tessera-billing', 'tessera-storage', 'tessera-worker'] }): Hop[] {
-  const [gateway, generation = gateway, billing = gateway, storage = gateway, worker = gateway] = services;
+export function jobHops({ relay, services }: { readonly relay: boolean; readonly services: readonly ['tessera'] | readonly ['tessera-gateway', 'tessera-generation', 'tessera-jobs', 'tessera-billing', 'tessera-storage', 'tessera-worker'] }): Hop[] {
+  const [gateway, generation = gateway, jobs = gateway, billing = gateway, storage = gateway, worker = gateway] = services;
   const arrival = relay ? `send ${finished}` : `create ${finished}`;
   return [
     { name: api, service: gateway, attributes: { 'http.route': '/api/rest/v1/generations', 'http.response.status_code': 200 } },
     { name: submit, below: api, service: gateway },
     { name: submit, below: submit, service: generation },
-    { name: 'commit generation.jobs', below: submit, service: generation },
-    { name: reserve, below: submit, service: generation },
+    { name: queue, below: submit, service: generation },
+    { name: queue, below: queue, service: jobs },
+    { name: 'commit generation.jobs', below: queue, service: jobs },
+    { name: reserve, below: queue, service: jobs },
     { name: reserve, below: reserve, service: billing },
     { name: 'ledger reserve', below: reserve, service: billing },
     { name: 'commit billing.accounts billing.entries billing.holds', below: 'ledger reserve', service: billing },
-    { name: 'queue wait', below: submit, service: generation },
-    { name: 'claim', below: submit, service: generation },
+    { name: 'queue wait', below: queue, service: jobs },
+    { name: 'claim', below: queue, service: jobs },
     { name: 'run job', below: 'claim', service: worker },
-    { name: 'paint batch', below: 'run job', service: worker },
-    ...phases.map((phase) => ({ name: `engine ${phase}`, below: 'paint batch', service: worker })),
+    { name: 'run batch', below: 'run job', service: worker },
+    ...phases.map((phase) => ({ name: `engine ${phase}`, below: 'run batch', service: worker })),
     { name: putAssets, below: 'run job', service: worker },
     { name: putAssets, below: putAssets, service: storage },
     { name: 'put object', below: putAssets, service: storage },
     { name: 'commit storage.assets', below: putAssets, service: storage },
     { name: complete, below: 'run job', service: worker },
-    { name: complete, below: complete, service: generation },
-    { name: 'commit generation.jobs', below: complete, service: generation },
-    { name: `create ${finished}`, below: complete, service: generation },
+    { name: complete, below: complete, service: jobs },
+    { name: 'commit generation.jobs', below: complete, service: jobs },
+    { name: `create ${finished}`, below: complete, service: jobs },
     ...(relay ? [{ name: `send ${finished}`, below: `create ${finished}`, attributes: { 'messaging.system': 'kafka' } }] : []),
     { name: `process ${finished}`, below: arrival, service: billing, attributes: { 'messaging.consumer.group.name': 'billing' } },
     { name: `process ${finished}`, below: arrival, service: storage, attributes: { 'messaging.consumer.group.name': 'storage' } },

@@ -29,8 +29,8 @@ describe('the trace of a job, in one process', () => {
     const kindsOf = (name: string) => named(name, alone).map(({ kind }) => kind).sort();
     expect(kindsOf('POST /api/rest/v1/generations')).toEqual([kinds.server]);
     expect(kindsOf('tessera.billing.v1.BillingService/Reserve')).toEqual([kinds.server, kinds.client]);
-    expect(kindsOf('create tessera.generation.v1.JobFinished')).toEqual([kinds.producer]);
-    expect(kindsOf('process tessera.generation.v1.JobFinished')).toEqual([kinds.consumer, kinds.consumer, kinds.consumer]);
+    expect(kindsOf('create tessera.jobs.v1.JobFinished')).toEqual([kinds.producer]);
+    expect(kindsOf('process tessera.jobs.v1.JobFinished')).toEqual([kinds.consumer, kinds.consumer, kinds.consumer]);
     expect(named('engine denoise', alone)[0]?.events?.map(({ name }) => name)).toEqual(['step', 'step', 'step', 'step']);
   });
 

@@ -2,14 +2,15 @@ import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { openDocuments, type OpenClusterDocuments } from '@tessera/documents/open-documents.js';
-import { leaseMs } from '@tessera/jobs/claims.js';
+import { leaseMsDefault as leaseMs } from '@tessera/jobs/claims.js';
 import { JobStore } from '@tessera/jobs/job.store.js';
 import { createLogger } from '@tessera/platform/logger.js';
 import { startServices, type Services } from '@tessera/servers/cluster.js';
 import { startClusterServers, type ClusterServers } from '@tessera/servers/cluster-servers.js';
 import type { RunningServer } from '@tessera/servers/running-server.js';
 import { startTriton } from '@tessera/servers/triton.js';
-import { jobCollectionName } from '@tessera/service-generation/job.documents.js';
+import { jobCollectionVersion } from '@tessera/service-jobs/queue/job-migrations.js';
+import { jobCollectionName } from '@tessera/service-jobs/queue/job-record.js';
 import { Client } from './client.js';
 import { inspect } from './crash-run.js';
 import { environment, newDataDir, removeDataDir, repository } from './profiles.js';
@@ -45,7 +46,7 @@ describe('workers as processes of their own', () => {
 
   async function heldBy(workerId: string): Promise<string[]> {
     const held: string[] = [];
-    for await (const { id, value } of new JobStore<object>(store.documents, jobCollectionName).dueUntil(Date.now() + leaseMs)) {
+    for await (const { id, value } of new JobStore<object>(store.documents, { name: jobCollectionName, version: jobCollectionVersion }).dueUntil(Date.now() + leaseMs)) {
       if (value.life.state === 'running' && value.life.lease.workerId === workerId) held.push(id);
     }
     return held;

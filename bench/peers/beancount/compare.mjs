@@ -7,10 +7,10 @@
  */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { emptyAccount } from '../../../services/billing/dist/account.js';
-import { earlierEffect, pastOperations } from '../../../services/billing/dist/commands.js';
-import { append } from '../../../services/billing/dist/evolve.js';
-import { decide, nextDue } from '../../../services/billing/dist/ledger.js';
+import { emptyAccount } from '../../../services/billing/dist/ledger/account.js';
+import { earlierEffect, pastOperations } from '../../../services/billing/dist/ledger/commands.js';
+import { append } from '../../../services/billing/dist/ledger/evolve.js';
+import { decide, nextDue } from '../../../services/billing/dist/ledger/ledger.js';
 
 const [livesAsked = '300', seedAsked = '1'] = process.argv.slice(2);
 const dayMs = 86_400_000;
@@ -42,7 +42,7 @@ function commandFrom(random, n, nowMs) {
   const tokens = whole(160);
   const kind = random();
   if (kind < 0.4) return { kind: 'reserve', jobId: `job-${n}-${whole(25)}`, compute, quote: { catalogueVersion: 'oracle', lines: linesOf(tokens), totalTokens: tokens }, deadlineMs: nowMs + 400 * dayMs, nowMs };
-  if (kind < 0.6) return { kind: 'settle', jobId, imagesDelivered: 1 + whole(3), chargedLines: linesOf(whole(120)), finishedMs: startMs, nowMs };
+  if (kind < 0.6) return { kind: 'settle', jobId, unitsDelivered: 1 + whole(3), chargedLines: linesOf(whole(120)), finishedMs: startMs, nowMs };
   if (kind < 0.75) return { kind: 'release', jobId, reason: 'failed', nowMs };
   if (kind < 0.88) return { kind: 'topUp', operationId: `order-${n}`, tokens: 1 + tokens, nowMs };
   if (kind < 0.94) return { kind: 'changePlan', operationId: `plan-${n}`, terms: pick(plans), nowMs };

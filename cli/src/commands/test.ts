@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { contractHistory } from '../contract-history.js';
+import { contractCompatibility } from '../contract-history.js';
 import { repositoryRoot } from '../places.js';
 import { formatSeconds } from '../texts.js';
 import { runTool, toolFile, type StepResult } from './steps.js';
@@ -69,13 +69,8 @@ const checks: readonly Step[] = [
   { name: 'lint', run: () => runTool(toolFile('oxlint'), ['--deny-warnings']) },
   { name: 'import rules', run: () => runTool(toolFile('depcruise'), ['--config', '.dependency-cruiser.cjs', '--output-type', 'err', 'libs', 'services', 'cli', 'bench', 'test', 'web']) },
   { name: 'contract style', run: () => runTool(toolFile('buf'), ['lint']) },
-  { name: 'contract compatibility', run: contractCompatibility },
+  { name: 'contract compatibility', run: () => contractCompatibility(repositoryRoot) },
 ];
-
-async function contractCompatibility(): Promise<StepResult | { skipped: string }> {
-  const history = await contractHistory(repositoryRoot);
-  return 'skipped' in history ? history : runTool(toolFile('buf'), ['breaking', '--against', `.git#ref=${history.commit}`]);
-}
 
 async function firstFailure(steps: readonly Step[]): Promise<string | undefined> {
   for (const step of steps) {

@@ -33,7 +33,7 @@ function start(dataDir: string, { port = defaultPorts.http, grpcPort = defaultPo
     ...(consoleDir ? { TESSERA_CONSOLE: consoleDir } : {}),
     ...(logLevel ? { TESSERA_LOG_LEVEL: logLevel } : {}),
   };
-  const onDeath = (words: string) => process.stderr.write(`${words}\n`);
+  const onDeath = (message: string) => process.stderr.write(`${message}\n`);
   return startCluster({ repository: repositoryRoot, dataDir, engine, workers: 1, httpPort: Number(port), grpcPort: Number(grpcPort), env, onDeath });
 }
 

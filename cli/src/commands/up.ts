@@ -1,5 +1,5 @@
 import { configFromEnvironment } from '@tessera/platform/config.js';
-import { startSingleNode } from '@tessera/host/single-node.js';
+import { startSingleNode } from '../single-node.js';
 import { CommandFailure, exitCodes } from '../failure.js';
 import { checkoutSettings, dataFolder } from '../places.js';
 import { announceServer, withdrawServer } from '../server-file.js';

@@ -55,7 +55,7 @@ async function paintCanary(engine: DiffusionEngine): Promise<number> {
     requests: [{ requestId: 'canary', prompt: 'a yellow bird', negativePrompt: '', seed: 1, images: 1, style: 'NONE' }],
   };
   let bytes = 0;
-  for await (const update of engine.paint(batch, AbortSignal.timeout(canaryDeadlineMs))) {
+  for await (const update of engine.generate(batch, AbortSignal.timeout(canaryDeadlineMs))) {
     if (update.type === 'image') bytes = update.image.bytes.byteLength;
   }
   if (bytes === 0) throw new Error('the engine ended without a picture');

@@ -23,11 +23,11 @@ export function assertRoomToListen(listeners: number, channel: string): void {
   if (listeners >= listenersMax) throw resourceExhausted('too_many_listeners', `More than ${listenersMax} listen to ${channel}.`);
 }
 
-/** A listener's failure is its own: it must reach neither the publisher nor the other listeners. */
+/** A listener's failure must reach neither the publisher nor the other listeners. */
 export function deliver(listener: (message: Uint8Array) => void, message: Uint8Array): void {
   try {
     listener(message);
   } catch {
-    // Progress is best effort: who cannot take a message now gets the next one.
+    // Progress is best effort: a listener that fails gets the next message.
   }
 }

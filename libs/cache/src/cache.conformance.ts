@@ -20,39 +20,39 @@ export function describeCacheConformance(name: string, open: OpenCacheForConform
 
   describe(`${name}: messages`, () => {
     /** Resolves with the messages of a channel once the last one is `end`. */
-    async function listenUntilEnd(channel: string): Promise<{ readonly heard: Promise<string[]> }> {
+    async function listenUntilEnd(channel: string): Promise<{ readonly received: Promise<string[]> }> {
       const messages: string[] = [];
       let resolve: (messages: string[]) => void = () => undefined;
-      const heard = new Promise<string[]>((done) => (resolve = done));
+      const received = new Promise<string[]>((done) => (resolve = done));
       await cache.subscribe(channel, (message) => {
         messages.push(text(message));
         if (text(message) === 'end') resolve(messages);
       });
-      return { heard };
+      return { received };
     }
 
     it('reach everyone who listens to the channel, in their order, and nobody else', async () => {
       const [first, second, other] = [await listenUntilEnd('job-1'), await listenUntilEnd('job-1'), await listenUntilEnd('job-2')];
       for (const message of ['one', 'two', 'end']) await cache.publish('job-1', bytes(message));
       await cache.publish('job-2', bytes('end'));
-      expect(await Promise.all([first.heard, second.heard, other.heard])).toEqual([['one', 'two', 'end'], ['one', 'two', 'end'], ['end']]);
+      expect(await Promise.all([first.received, second.received, other.received])).toEqual([['one', 'two', 'end'], ['one', 'two', 'end'], ['end']]);
     });
 
     it('are not kept for those who come later', async () => {
       await cache.publish('job-1', bytes('early'));
-      const { heard } = await listenUntilEnd('job-1');
+      const { received } = await listenUntilEnd('job-1');
       await cache.publish('job-1', bytes('end'));
-      expect(await heard).toEqual(['end']);
+      expect(await received).toEqual(['end']);
     });
 
     it('no longer reach a listener that has stopped', async () => {
       const stopped: string[] = [];
       const stop = await cache.subscribe('job-1', (message) => void stopped.push(text(message)));
-      const { heard } = await listenUntilEnd('job-1');
+      const { received } = await listenUntilEnd('job-1');
       stop();
       stop();
       await cache.publish('job-1', bytes('end'));
-      await heard;
+      await received;
       expect(stopped).toEqual([]);
     });
 
@@ -60,9 +60,9 @@ export function describeCacheConformance(name: string, open: OpenCacheForConform
       await cache.subscribe('job-1', () => {
         throw new Error('mine alone');
       });
-      const { heard } = await listenUntilEnd('job-1');
+      const { received } = await listenUntilEnd('job-1');
       await cache.publish('job-1', bytes('end'));
-      expect(await heard).toEqual(['end']);
+      expect(await received).toEqual(['end']);
     });
   });
 }
@@ -78,7 +78,7 @@ function describeValues(name: string, opened: () => Awaited<ReturnType<OpenCache
       expect(await cache.get('key')).toBeUndefined();
     });
 
-    it('overwrites a value and its time, and forgets it when told', async () => {
+    it('overwrites a value and its time, and forgets it on delete', async () => {
       const { cache, elapse } = opened();
       await cache.set('key', 'old', 100_000);
       await cache.set('key', 'new', 10_000_000);

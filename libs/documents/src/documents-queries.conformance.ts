@@ -6,6 +6,7 @@ type Job = { state: string; lane: string; createdMs: number; isPublic: boolean; 
 
 const spec = {
   name: 'conformance.jobs',
+  version: 1,
   indexes: [
     { name: 'byState', fields: ['state', 'createdMs'] },
     { name: 'byLane', fields: ['lane', 'state', 'createdMs'] },
@@ -122,7 +123,7 @@ export function describeQueryConformance(name: string, open: () => Promise<Store
     });
 
     it('goes on behind a cursor although its document is gone meanwhile', async () => {
-      const other = store.documents.collection<{ at: number }>({ name: 'conformance.shrinking', indexes: [{ name: 'byAt', fields: ['at'] }] });
+      const other = store.documents.collection<{ at: number }>({ name: 'conformance.shrinking', version: 1, indexes: [{ name: 'byAt', fields: ['at'] }] });
       await store.documents.commit(Array.from({ length: 6 }, (_, at) => other.insert(`d${at}`, { at })));
       const first = await other.find({ sort: [['at', 'asc']], limit: 3 });
       await store.documents.commit([other.remove(first.items[2]!)]);
@@ -131,7 +132,7 @@ export function describeQueryConformance(name: string, open: () => Promise<Store
     });
 
     it('finds a document without a field, or with null in it, by its other fields only', async () => {
-      const sparse = store.documents.collection<{ at?: number | null }>({ name: 'conformance.sparse', indexes: [{ name: 'byAt', fields: ['at'] }] });
+      const sparse = store.documents.collection<{ at?: number | null }>({ name: 'conformance.sparse', version: 1, indexes: [{ name: 'byAt', fields: ['at'] }] });
       await store.documents.commit([sparse.insert('absent', {}), sparse.insert('empty', { at: null }), sparse.insert('zero', { at: 0 })]);
       expect((await sparse.find({ sort: [['at', 'asc']], limit: 10 })).items.map(({ id }) => id)).toEqual(['zero']);
       expect(await sparse.count({ at: { lte: 5 } })).toBe(1);

@@ -24,7 +24,7 @@ function describeCommits(name: string, open: () => Promise<StoreForConformance>)
     let accounts: Collection<Account>;
     beforeAll(async () => {
       store = await open();
-      accounts = store.documents.collection<Account>({ name: 'conformance.accounts', indexes });
+      accounts = store.documents.collection<Account>({ name: 'conformance.accounts', version: 1, indexes });
     });
     afterAll(() => store.close());
 
@@ -124,11 +124,11 @@ function describeCommits(name: string, open: () => Promise<StoreForConformance>)
       await expect(store.documents.commit([{ kind: 'insert', collection: 'nobody.knows', id: 'x', value: {} }])).rejects.toMatchObject({ reason: 'unknown_collection' });
       await expect(accounts.get('')).rejects.toMatchObject({ reason: 'invalid_id' });
       expect(() => accounts.insert('a\0b', { owner: 'ann', balance: 1 })).toThrow(expect.objectContaining({ reason: 'invalid_id' }));
-      expect(() => store.documents.collection({ name: 'x"; DROP TABLE y', indexes: [] })).toThrow(expect.objectContaining({ reason: 'invalid_collection' }));
+      expect(() => store.documents.collection({ name: 'x"; DROP TABLE y', version: 1, indexes: [] })).toThrow(expect.objectContaining({ reason: 'invalid_collection' }));
     });
 
     it('declares again without harm, and adds an index to documents that are there already', async () => {
-      const spec = { name: 'conformance.grown', indexes: [] };
+      const spec = { name: 'conformance.grown', version: 1, indexes: [] };
       const before = store.documents.collection<{ colour: string }>(spec);
       await store.documents.commit([before.insert('a', { colour: 'red' }), before.insert('b', { colour: 'blue' })]);
       const after = store.documents.collection<{ colour: string }>({ ...spec, indexes: [{ name: 'byColour', fields: ['colour'] }] });
@@ -144,7 +144,7 @@ function describeJson(name: string, open: () => Promise<StoreForConformance>): v
     let anything: Collection<Record<string, unknown>>;
     beforeAll(async () => {
       store = await open();
-      anything = store.documents.collection({ name: 'conformance.anything', indexes: [] });
+      anything = store.documents.collection({ name: 'conformance.anything', version: 1, indexes: [] });
     });
     afterAll(() => store.close());
 

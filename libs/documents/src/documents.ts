@@ -1,3 +1,4 @@
+import { pause } from '@tessera/platform/concurrency/pause.js';
 import type { OutgoingEvent } from './outgoing-event.js';
 
 /** JSON values only: no `undefined` in arrays, no bigint, no Date; numbers are finite and integers stay below 2^53. */
@@ -10,10 +11,24 @@ export type IndexSpec = {
   readonly isUnique?: boolean;
 };
 
+/** One step between two versions of a collection's documents. */
+export type Migration = {
+  /** The version that it takes; the next one is what it makes. */
+  readonly from: number;
+  /** Pure: the same document always becomes the same one, since a step that a crash interrupted is taken again. What it throws stops the start. */
+  readonly migrate: (value: Readonly<Record<string, unknown>>, id: string) => object;
+};
+
 export type CollectionSpec = {
   /** `<service>.<plural>`, for example `generation.jobs`. */
   readonly name: string;
   readonly indexes: readonly IndexSpec[];
+  /** Of the shape of the documents, from 1 on; data that were stored without a version have version 1. */
+  readonly version: number;
+  /** In order and without a gap up to `version`. Older data than the first one takes are refused. */
+  readonly migrations?: readonly Migration[];
+  /** Names that the collection had in earlier releases: a start renames what lies under them. */
+  readonly formerNames?: readonly string[];
 };
 
 /** A document as it was read. `revision` starts at 1 and grows by 1 with every replace. */
@@ -61,7 +76,10 @@ export abstract class Collection<T> {
  * There is no way to publish an event other than with the commit that made it true.
  */
 export abstract class Documents {
-  /** Declares a collection and its indexes; cheap and repeatable. */
+  /**
+   * Declares a collection, its indexes and its version; cheap and repeatable. Older documents are migrated before the first read or commit sees any of them.
+   * Reads and commits throw FailedPrecondition `newer_schema` | `older_schema` | `migration_failed` where that is impossible.
+   */
   abstract collection<T extends object>(spec: CollectionSpec): Collection<T>;
   /** All writes and events, or none. Throws Conflict `already_exists` | `revision_mismatch`; another commit in the same group never makes this one fail. */
   abstract commit(writes: readonly Write[], events?: readonly OutgoingEvent[]): Promise<void>;
@@ -78,7 +96,7 @@ export async function retryOnConflict<T>(attempt: () => Promise<T>): Promise<T> 
     } catch (error) {
       const lostRace = (error as { reason?: string }).reason === 'revision_mismatch' || (error as { reason?: string }).reason === 'already_exists';
       if (!lostRace || tries >= conflictAttemptsMax) throw error;
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(50, 2 ** tries)));
+      await pause(Math.random() * Math.min(50, 2 ** tries));
     }
   }
 }

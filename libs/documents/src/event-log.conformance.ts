@@ -17,7 +17,7 @@ export function describeEventLogConformance(name: string, open: () => Promise<Lo
     let accounts: Collection<Account>;
     beforeAll(async () => {
       store = await open();
-      accounts = store.documents.collection<Account>({ name: 'conformance.accounts', indexes: [] });
+      accounts = store.documents.collection<Account>({ name: 'conformance.accounts', version: 1, indexes: [] });
     });
     afterAll(() => store.close());
 
@@ -62,7 +62,7 @@ export function describeEventLogConformance(name: string, open: () => Promise<Lo
 
     it('calls listeners after events were committed, until they stop', async () => {
       let calls = 0;
-      const heard = new Promise<void>((resolve) => {
+      const notified = new Promise<void>((resolve) => {
         const stop = store.eventLog.onAppended(() => {
           calls++;
           stop();
@@ -70,7 +70,7 @@ export function describeEventLogConformance(name: string, open: () => Promise<Lo
         });
       });
       await store.documents.commit([], [event('t.G', '1')]);
-      await heard;
+      await notified;
       await store.documents.commit([], [event('t.G', '2')]);
       expect(calls).toBe(1);
     });

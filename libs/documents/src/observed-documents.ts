@@ -7,7 +7,7 @@ import type { OutgoingEvent } from './outgoing-event.js';
 const commitDuration = distribution({ name: 'tessera_store_commit_duration_seconds', help: 'From asking for a commit to its being durable.', buckets: latencyBuckets });
 const commitsFailed = counter({ name: 'tessera_store_commits_failed_total', help: 'Commits that did not happen: `Conflict` is a lost race and is tried again, all else is trouble.', labelNames: ['kind'] });
 
-/** Put before the store of a process: commits are measured and, where spans are recorded, each is a span of what asked for it, and every event in it the start of its own way to its consumers. */
+/** Wraps the store of a process: commits are measured and, where spans are recorded, each is a span of its caller, and every event in it begins a span of its own. */
 export class ObservedDocuments extends Documents {
   /** `system`: as the semantic conventions name the database. */
   constructor(
@@ -38,21 +38,21 @@ export class ObservedDocuments extends Documents {
     return inSpan(`commit ${collections}`, attributes, () => this.#publish(writes, events), { kind: 'client' });
   }
 
-  /** An event belongs to the trace that it names, which need not be that of the commit: a sweeper ends anybody's jobs. */
+  /** An event belongs to the trace that it names, which need not be that of the commit: a sweeper ends jobs of many traces. */
   async #publish(writes: readonly Write[], events: readonly OutgoingEvent[]): Promise<void> {
-    const told = events.map((event) => ({ event, span: createSpan(event) }));
+    const traced = events.map((event) => ({ event, span: createSpan(event) }));
     try {
-      await this.documents.commit(writes, told.map(({ event, span }) => (span?.traceparent === undefined ? event : { ...event, traceparent: span.traceparent })));
+      await this.documents.commit(writes, traced.map(({ event, span }) => (span?.traceparent === undefined ? event : { ...event, traceparent: span.traceparent })));
     } catch (error) {
-      for (const { span } of told) span?.fail(error);
+      for (const { span } of traced) span?.fail(error);
       throw error;
     } finally {
-      for (const { span } of told) span?.end();
+      for (const { span } of traced) span?.end();
     }
   }
 }
 
-/** `create`, in the words of the conventions for messaging: the commit makes the event, sending it is the relay's work. */
+/** `create`, as the conventions for messaging name it: the commit creates the event, the relay sends it. */
 function createSpan({ id, type, key, traceparent, data }: OutgoingEvent): Span | undefined {
   if (traceparent === undefined) return undefined;
   const attributes = { 'messaging.system': 'tessera', 'messaging.operation.type': 'create', 'messaging.operation.name': 'create', 'messaging.destination.name': type, 'messaging.message.id': id, 'messaging.message.body.size': data.byteLength, 'tessera.event.key': key };

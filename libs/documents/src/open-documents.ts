@@ -2,9 +2,7 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { failedPrecondition } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
-import type { Documents } from './documents.js';
-import type { EventLog } from './event-log.js';
-import type { Outbox } from './outbox.js';
+import type { OpenClusterDocuments, OpenDocuments } from './opened-documents.js';
 import { GroupCommit } from './sqlite/group-commit.js';
 import type { ReaderRequest, WriterRequest } from './sqlite/protocol.js';
 import { Reader } from './sqlite/reader.js';
@@ -13,20 +11,7 @@ import { SqliteEventLog } from './sqlite/sqlite-event-log.js';
 import { openForReading } from './sqlite/statements.js';
 import { WorkerCalls } from './sqlite/worker-calls.js';
 
-type Store = {
-  readonly documents: Documents;
-  /** Groups that were committed since the start: one fsync each. */
-  fsyncs(): number;
-  /** Rejects when a thread of the store is gone. */
-  ping(): Promise<void>;
-  /** Waits for the commits in hand. */
-  close(): Promise<void>;
-};
-
-/** Events lie in a log beside the documents. */
-export type OpenDocuments = Store & { readonly eventLog: EventLog };
-/** Events lie in an outbox, on their way to a log elsewhere. */
-export type OpenClusterDocuments = Store & { readonly outbox: Outbox };
+export type { OpenClusterDocuments, OpenDocuments } from './opened-documents.js';
 
 type SingleOptions = { readonly profile?: 'single'; readonly dataDir: string; readonly logger?: Logger };
 type ClusterOptions = { readonly profile: 'cluster'; readonly mongoUrl: string; readonly logger?: Logger };
@@ -76,7 +61,9 @@ async function openSqlite({ dataDir, logger }: SingleOptions): Promise<OpenDocum
   const reader = new Reader(openForReading(file), readerThread);
   const eventLog = new SqliteEventLog(reader, writerThread, signalFile, logger);
   const commits = new GroupCommit(writerThread, (offset) => eventLog.appended(offset));
+  const documents = new SqliteDocuments(writerThread, commits, reader, logger);
   const close = async () => {
+    await documents.settled();
     await commits.close();
     eventLog.close();
     await reader.close();
@@ -85,7 +72,8 @@ async function openSqlite({ dataDir, logger }: SingleOptions): Promise<OpenDocum
   };
   let closing: Promise<void> | undefined;
   return {
-    documents: new SqliteDocuments(writerThread, commits, reader, logger),
+    documents,
+    ready: () => documents.ready(),
     eventLog,
     fsyncs: () => commits.groups,
     ping: async () => {

@@ -7,12 +7,12 @@ export type Deliver = (events: readonly OutboxEvent[]) => Promise<void>;
 
 /**
  * The events of commits on their way to an event log elsewhere: written with the commit, handed on in commit order, at least once, then forgotten.
- * Any number of processes offer to relay; one of them does at a time.
+ * Any number of processes stand by to relay; one of them relays at a time.
  */
 export abstract class Outbox {
   /** Names the store that the events come from; two installations never share one. */
   abstract readonly installation: string;
-  /** Begins to offer; a relay that ends, however it ends, is taken over by another one. Returns the way to stop, which waits for the batch in hand. */
+  /** Begins to stand by; a relay that ends, however it ends, is replaced by another one. Returns the way to stop, which waits for the batch in flight. */
   abstract relay(deliver: Deliver): () => Promise<void>;
   /** How many events, of these types or of all, wait to be handed on. */
   abstract waiting(types?: readonly string[]): Promise<number>;

@@ -18,8 +18,11 @@ const fieldName = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
 export type SortField = readonly [field: string, direction: 'asc' | 'desc'];
 
 /** Names become parts of statements and of file names in some stores, so they are narrow. Throws InvalidArgument `invalid_collection`. */
-export function checkSpec({ name, indexes }: CollectionSpec): void {
-  if (!collectionName.test(name)) throw invalidArgument('invalid_collection', `A collection is named <service>.<plural>; "${name}" is not.`);
+export function checkSpec({ name, indexes, version, migrations = [], formerNames = [] }: CollectionSpec): void {
+  const misnamed = [name, ...formerNames].find((one) => !collectionName.test(one));
+  if (misnamed !== undefined) throw invalidArgument('invalid_collection', `A collection is named <service>.<plural>; "${misnamed}" is not.`);
+  const isInOrder = migrations.every(({ from }, at) => from >= 1 && from === version - migrations.length + at);
+  if (!Number.isSafeInteger(version) || version < 1 || !isInOrder) throw invalidArgument('invalid_collection', `${name} needs a version from 1 on, and migrations that lead up to it without a gap.`);
   for (const index of indexes) {
     const isSound = fieldName.test(index.name) && index.fields.length > 0 && index.fields.every((field) => fieldName.test(field));
     if (!isSound) throw invalidArgument('invalid_collection', `Index "${index.name}" of ${name} needs a plain name and at least one plain field.`);

@@ -17,7 +17,7 @@ export type Subscription = { readonly schema: DescMessage; readonly handle: Hand
 
 export type Delivery = {
   readonly event: LoggedEvent;
-  /** Asked before every attempt: a delivery that became somebody else's is dropped. */
+  /** Evaluated before every attempt: a delivery that has moved to another process is dropped. */
   readonly isWanted?: () => boolean;
   /** The handler has returned, or the event has become a dead letter. */
   readonly onHandled: () => void;
@@ -25,7 +25,7 @@ export type Delivery = {
 
 const isDecoded = (decoded: Message | { readonly undecodable: unknown }): decoded is Message => !('undecodable' in decoded);
 
-/** Brings events to the handlers of one group: in order for each key, with retries, then to the dead letters. Where events come from is the adapter's affair. */
+/** Brings events to the handlers of one group: in order for each key, with retries, then to the dead letters. Where events come from is decided by the adapter. */
 export class Deliveries {
   readonly subscriptions = new Map<string, Subscription>();
   private readonly lanes = new KeyLanes(keysInFlightMax);
@@ -65,8 +65,8 @@ export class Deliveries {
     } catch (error) {
       const isHopeless = (error as { reason?: string }).reason === 'undecodable_event';
       if (!isHopeless && attempt < this.retry.attempts) return { againInMs: this.backOffMs(attempt) };
-      const isBuried = await this.bury(event, attempt, error);
-      if (!isBuried) return { againInMs: this.retry.capMs };
+      const isSetAside = await this.addDeadLetter(event, attempt, error);
+      if (!isSetAside) return { againInMs: this.retry.capMs };
     }
     onHandled();
     return 'finished';
@@ -74,7 +74,7 @@ export class Deliveries {
 
   private async handle(event: LoggedEvent, attempt: number): Promise<void> {
     const subscription = this.subscriptions.get(event.type);
-    if (subscription === undefined) throw internal('no_handler', `${this.group} has no handler of ${event.type}.`);
+    if (subscription === undefined) throw internal('unhandled_event', `${this.group} has no handler of ${event.type}.`);
     const message = this.decode(subscription.schema, event);
     if (!isDecoded(message)) throw internal('undecodable_event', `The payload is no ${event.type}.`, { cause: message.undecodable });
     const { id, type, key, occurredMs, traceparent } = event;
@@ -89,8 +89,8 @@ export class Deliveries {
     }
   }
 
-  /** Without its dead letter the event must not be passed over: when the store refuses, the key waits and the event is tried again. */
-  private async bury(event: LoggedEvent, attempts: number, error: unknown): Promise<boolean> {
+  /** An event is passed over only once its dead letter is stored: when the store refuses, the key waits and the event is tried again. */
+  private async addDeadLetter(event: LoggedEvent, attempts: number, error: unknown): Promise<boolean> {
     const facts = { group: this.group, type: event.type, key: event.key, eventId: event.id, attempts };
     try {
       await this.deadLetters.add(this.group, event, attempts, error);
@@ -102,7 +102,7 @@ export class Deliveries {
     }
   }
 
-  /** Doubles with every attempt; half of it is chance, so that events that failed together do not come back together. */
+  /** Doubles with every attempt; half of it is random, so that events that failed together are not retried together. */
   private backOffMs(attempt: number): number {
     return Math.min(this.retry.capMs, this.retry.baseMs * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2);
   }

@@ -104,11 +104,11 @@ export function describeFailureConformance(name: string, install: () => Promise<
       await here.bus.start();
       await publish(here.documents, finished('ann', 'a'));
       await here.bus.drain();
-      const [letter] = await here.bus.deadLetters('billing', 1);
-      await expect(here.bus.redrive(letter!.deadLetterId)).rejects.toMatchObject({ kind: 'FailedPrecondition', reason: 'redrive_failed' });
-      expect(await here.bus.deadLetters('billing', 1)).toMatchObject([{ deadLetterId: letter!.deadLetterId, attempts: attemptsMax + 1 }]);
+      const [deadLetter] = await here.bus.deadLetters('billing', 1);
+      await expect(here.bus.redrive(deadLetter!.deadLetterId)).rejects.toMatchObject({ kind: 'FailedPrecondition', reason: 'redrive_failed' });
+      expect(await here.bus.deadLetters('billing', 1)).toMatchObject([{ deadLetterId: deadLetter!.deadLetterId, attempts: attemptsMax + 1 }]);
       isRepaired = true;
-      await here.bus.redrive(letter!.deadLetterId);
+      await here.bus.redrive(deadLetter!.deadLetterId);
       expect(seen).toEqual(['a']);
       expect(await here.bus.deadLetters('billing', 1)).toEqual([]);
     });
@@ -123,8 +123,8 @@ export function describeFailureConformance(name: string, install: () => Promise<
       const keys: string[] = [];
       const seen = collect(here.bus, 'billing', (_, { key }) => void keys.push(key));
       await here.bus.start();
-      const [letter] = await here.bus.deadLetters('billing', 1);
-      await here.bus.redrive(letter!.deadLetterId);
+      const [deadLetter] = await here.bus.deadLetters('billing', 1);
+      await here.bus.redrive(deadLetter!.deadLetterId);
       expect({ seen, keys }).toEqual({ seen: ['a'], keys: ['ann'] });
     });
 

@@ -153,13 +153,13 @@ export function describeEventBusConformance(name: string, install: () => Promise
       expect([...new Set([...before, ...after])].sort()).toEqual([...ids].sort());
     });
 
-    it('hears at once of events that another process commits', async () => {
-      const heard = signal();
-      collect(here.bus, 'billing', () => heard.resolve());
+    it('is notified at once of events that another process commits', async () => {
+      const received = signal();
+      collect(here.bus, 'billing', () => received.resolve());
       await here.bus.start();
       const other = await installation.instance();
       await publish(other.documents, finished('ann', 'from afar'));
-      await heard.promise;
+      await received.promise;
       await other.end();
     });
 

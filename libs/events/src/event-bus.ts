@@ -33,7 +33,7 @@ export abstract class EventBus {
   abstract subscribe<S extends DescMessage>(schema: S, group: string, handler: EventHandler<S>): void;
   /** Begins delivery. */
   abstract start(): Promise<void>;
-  /** Stops delivery and waits for the handlers in hand. */
+  /** Stops delivery and waits for the handlers that run. */
   abstract stop(): Promise<void>;
   /** Resolves when every group has handled all that was committed before the call; for tests and orderly shutdown. */
   abstract drain(): Promise<void>;

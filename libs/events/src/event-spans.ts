@@ -40,7 +40,7 @@ function measure(events: readonly OutboxEvent[]): void {
 
 /**
  * One attempt of a group's handler, below the span that made or sent the event: an event has one cause, so it is a child and not a link, and a job stays one trace.
- * Exactly in the event's context: the loop that read it was woken by somebody else's commit.
+ * Exactly in the event's context: the loop that read it was woken by another commit.
  */
 export function processed(group: string, event: LoggedEvent, attempt: number, handle: () => Promise<void>): Promise<void> {
   return inTrace(event.traceparent, async () => {

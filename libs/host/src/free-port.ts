@@ -1,6 +1,6 @@
 import { createServer } from 'node:net';
 
-/** A port that is free now. Somebody may take it before it is used; then the start fails and says so. */
+/** A port that is free now. Another process may take it before it is used; then the start fails with a sentence. */
 export const freePort = (host: string): Promise<number> =>
   new Promise((resolve, reject) => {
     const server = createServer();

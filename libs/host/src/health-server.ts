@@ -18,12 +18,12 @@ const json = (status: number, body: unknown): Answer => ({ status, type: 'applic
 export async function serveHealth(port: number, hostName: string, health: HealthChecks): Promise<HealthServer> {
   let phase: 'starting' | 'serving' | 'stopping' = 'starting';
   const answers: Record<string, () => Promise<Answer>> = {
-    // That it answers at all is the answer: the event loop turns.
+    // Any answer proves that the event loop runs.
     '/healthz': async () => json(200, { status: 'ok' }),
     '/readyz': async () => {
       if (phase !== 'serving') return json(503, { status: phase, checks: {} });
       const readiness = await readinessOf(health);
-      return json(readiness.status === 'ok' ? 200 : 503, readiness);
+      return json(readiness.status === 'not_ready' ? 503 : 200, readiness);
     },
     '/metrics': async () => ({ status: 200, type: metricsContentType, body: await metricsText() }),
   };

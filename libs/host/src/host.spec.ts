@@ -1,43 +1,53 @@
-import { createServer, type AddressInfo } from 'node:net';
-import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { configFromEnvironment } from '@tessera/platform/config.js';
-import { startSingleNode } from './single-node.js';
+import { Module } from '@nestjs/common';
+import { parseConfig } from '@tessera/platform/config.js';
+import { host } from './host.js';
+import type { OptionalPort, ServiceDefinition } from './service-definition.js';
 
-const wiring = (dataDir: string, more: Record<string, string> = {}) => configFromEnvironment({}, { dataDir, engine: 'noop', httpPort: '0', grpcPort: '0', logLevel: 'silent', ...more });
+@Module({})
+class EmptyModule {}
 
-describe('a process of services', () => {
-  let dataDir: string;
+const using = (...uses: OptionalPort[]): ServiceDefinition => ({ name: 'empty', module: EmptyModule, contracts: [], uses, calls: [] });
+
+describe('the ports of a process', () => {
+  let folder: string;
   beforeEach(async () => {
-    dataDir = await mkdtemp(path.join(os.tmpdir(), 'tessera-host-'));
+    folder = await mkdtemp(path.join(os.tmpdir(), 'tessera-host-'));
   });
   afterEach(async () => {
-    await rm(dataDir, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true });
+  });
+  const dataDir = () => path.join(folder, 'data');
+  const start = (service: ServiceDefinition, more: object = {}) => host([service], parseConfig({ dataDir: dataDir(), engine: 'noop', logLevel: 'silent', httpPort: 0, grpcPort: 0, ...more }));
+
+  it('are those that its services use: without any it has neither a folder nor a lock nor an open port', async () => {
+    const { ports, url, grpcAddress, close } = await start(using());
+    expect({ ...ports, url, grpcAddress }).toMatchObject({ store: undefined, documents: undefined, bus: undefined, objects: undefined, cache: undefined, engine: undefined, url: '', grpcAddress: undefined });
+    expect(existsSync(dataDir())).toBe(false);
+    await close();
   });
 
-  it('lets go of everything when its start fails, so that the next start on the same folder works', async () => {
-    const stranger = createServer().listen(0, '127.0.0.1');
-    await once(stranger, 'listening');
-    const { port } = stranger.address() as AddressInfo;
-    await expect(startSingleNode(wiring(dataDir, { httpPort: String(port) }))).rejects.toMatchObject({ code: 'EADDRINUSE' });
-    stranger.close();
-    const node = await startSingleNode(wiring(dataDir));
-    expect((await fetch(`${node.url}/readyz`)).status).toBe(200);
-    await node.close();
+  it('are its own alone where they keep data', async () => {
+    const { close } = await start(using('documents'));
+    await expect(start(using('documents'))).rejects.toThrow(/folder/i);
+    await close();
   });
 
-  it('lets go of the ports that are open when another cannot be opened', async () => {
-    await expect(startSingleNode(wiring(dataDir, { engine: 'onnx', modelsDir: path.join(dataDir, 'nowhere') }))).rejects.toThrow('folder of models');
-    const node = await startSingleNode(wiring(dataDir));
-    await node.close();
+  it.each([
+    [using('documents'), {}, 'TESSERA_MONGO_URL'],
+    [using('documents', 'events'), {}, 'TESSERA_MONGO_URL'],
+    [using('cache'), {}, 'TESSERA_REDIS_URL'],
+    [using('objects'), {}, 'TESSERA_S3_BUCKET'],
+  ])('ask for what the cluster profile needs, each for its own', async (service, settings, variable) => {
+    await expect(start(service, { profile: 'cluster', ...settings })).rejects.toThrow(variable);
   });
 
-  it('refuses a folder that another process works on', async () => {
-    const first = await startSingleNode(wiring(dataDir));
-    await expect(startSingleNode(wiring(dataDir))).rejects.toThrow(/folder/i);
-    await first.close();
+  it('ask for nothing in the cluster profile that they do not use', async () => {
+    const { close } = await start(using('engine'), { profile: 'cluster' });
+    await close();
   });
 });

@@ -1,7 +1,7 @@
 import type { LoggerService } from '@nestjs/common';
 import type { Logger } from '@tessera/platform/logger.js';
 
-/** What Nest has to say, as lines of our own log. */
+/** Nest's log, as lines of our own. */
 export class NestLogs implements LoggerService {
   constructor(private readonly logger: Logger) {}
 

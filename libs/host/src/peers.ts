@@ -1,22 +1,12 @@
-import { BillingService } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import { EconomyService } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
-import { GenerationService, WorkerService } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
-import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
-
-/** Which contracts answer behind a peer's address. */
-const contractsByPeer: Record<string, readonly string[]> = {
-  billing: [BillingService.typeName, EconomyService.typeName],
-  generation: [GenerationService.typeName, WorkerService.typeName],
-  storage: [StorageService.typeName],
-};
+import { factsOf, peerNames } from './services.js';
 
 /** `{ billing: 'host:port' }` to full service names. Throws a sentence that names an unknown peer. */
 export function addressesOf(peers: Readonly<Record<string, string>>): Map<string, string> {
   const addresses = new Map<string, string>();
   for (const [peer, address] of Object.entries(peers)) {
-    const contracts = contractsByPeer[peer];
-    if (!contracts) throw new Error(`TESSERA_PEERS names "${peer}"; known are ${Object.keys(contractsByPeer).join(', ')}.`);
-    for (const contract of contracts) addresses.set(contract, address);
+    const name = peerNames.find((known) => known === peer);
+    if (name === undefined) throw new Error(`TESSERA_PEERS names "${peer}"; known are ${peerNames.join(', ')}.`);
+    for (const { typeName } of factsOf(name).contracts) addresses.set(typeName, address);
   }
   return addresses;
 }

@@ -14,7 +14,7 @@ export function addReflectionAndHealth(server: Pick<Server, 'addService'>, servi
   new ReflectionService(describedBy([...services, Health]) as never, { services: [...names, Health.typeName] }).addToServer(server as Server);
 }
 
-/** What proto-loader would say of the contracts, as far as reflection reads it: the files. */
+/** The part of proto-loader's output that reflection reads: the files. */
 function describedBy(services: readonly DescService[]) {
   const fileDescriptorProtos = [...filesOf(services.map((service) => service.file))].map((file) => Buffer.from(toBinary(FileDescriptorProtoSchema, create(FileDescriptorProtoSchema, file.proto))));
   return Object.fromEntries(services.map((service) => [service.typeName, { format: 'Protocol Buffer 3 ServiceDescriptorProto', type: {}, fileDescriptorProtos }]));

@@ -11,7 +11,7 @@ import { createLogger } from '@tessera/platform/logger.js';
 import { redriveWhenAsked } from './redrives.js';
 
 describe('redriving when asked', () => {
-  it('runs the handler of the letter again, and leaves a letter that fails again', async () => {
+  it('runs the handler of the dead letter again, and keeps a dead letter that fails again', async () => {
     const dataDir = await mkdtemp(path.join(tmpdir(), 'redrives-'));
     const logger = createLogger('silent', 'test');
     const store = await openDocuments({ dataDir, logger });
@@ -27,10 +27,10 @@ describe('redriving when asked', () => {
     await bus.start();
     for (const jobId of ['mended', 'hopeless']) await documents.commit([], [outgoingEvent(JobDeletedSchema, jobId, { jobId })]);
     await bus.drain();
-    const letters = await bus.deadLetters(undefined, 10);
-    expect(letters).toHaveLength(2);
+    const deadLetters = await bus.deadLetters(undefined, 10);
+    expect(deadLetters).toHaveLength(2);
     isBroken = false;
-    for (const { deadLetterId } of letters) await documents.commit([], [outgoingEvent(RedriveAskedSchema, deadLetterId, { deadLetterId })]);
+    for (const { deadLetterId } of deadLetters) await documents.commit([], [outgoingEvent(RedriveAskedSchema, deadLetterId, { deadLetterId })]);
     await bus.drain();
     expect(handled).toEqual(['mended']);
     expect(await bus.deadLetters('storage', 10)).toMatchObject([{ key: 'hopeless' }]);

@@ -2,7 +2,7 @@ import { RedriveAskedSchema } from '@tessera/contracts/tessera/operations/v1/eve
 import type { EventBus } from '@tessera/events/event-bus.js';
 import type { Logger } from '@tessera/platform/logger.js';
 
-/** What is no reason to ask again: the letter has gone, another process has its handler, or the handler has failed again, which the letter now says. */
+/** Outcomes after which a repeat is no use: the dead letter is gone, another process has its handler, or the handler has failed again, which the dead letter now notes. */
 const settled: ReadonlySet<string | undefined> = new Set(['unknown_dead_letter', 'no_handler', 'redrive_failed']);
 
 /** A dead letter is delivered again where its handler lives: once for each process's bus. In a group of its own: it waits for a place among the handlers, so it must not take one. */

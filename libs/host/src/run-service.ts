@@ -3,7 +3,7 @@ import { dropBootGarbage } from './boot-garbage.js';
 import { host } from './host.js';
 import type { ServiceDefinition } from './service-definition.js';
 
-/** Runs one service as a process of its own, told by the environment, until SIGTERM or SIGINT. */
+/** Runs one service as a process of its own, configured by the environment, until SIGTERM or SIGINT. */
 export async function runService(service: ServiceDefinition): Promise<void> {
   const config = configFromEnvironment(process.env);
   const hosted = await host([service], config);

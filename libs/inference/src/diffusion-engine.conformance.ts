@@ -1,22 +1,22 @@
 import { describe, expect, it } from '@jest/globals';
 import sharp from 'sharp';
-import type { DiffusionEngine, EncodedImage, PaintBatch, PaintRequest, PaintUpdate } from './diffusion-engine.js';
+import type { DiffusionEngine, EncodedImage, GenerateBatch, GenerateRequest, GenerateUpdate } from './diffusion-engine.js';
 
-const request = (fields: Partial<PaintRequest> = {}): PaintRequest => ({ requestId: 'request-1', prompt: 'a red apple on a table', negativePrompt: '', seed: 7, images: 1, style: 'NONE', ...fields });
+const request = (fields: Partial<GenerateRequest> = {}): GenerateRequest => ({ requestId: 'request-1', prompt: 'a red apple on a table', negativePrompt: '', seed: 7, images: 1, style: 'NONE', ...fields });
 
-async function all(updates: AsyncIterable<PaintUpdate>): Promise<PaintUpdate[]> {
-  const list: PaintUpdate[] = [];
+async function all(updates: AsyncIterable<GenerateUpdate>): Promise<GenerateUpdate[]> {
+  const list: GenerateUpdate[] = [];
   for await (const update of updates) list.push(update);
   return list;
 }
 
-const imagesOf = (updates: readonly PaintUpdate[], requestId = 'request-1') =>
+const imagesOf = (updates: readonly GenerateUpdate[], requestId = 'request-1') =>
   updates.flatMap((update) => (update.type === 'image' && update.requestId === requestId ? [Buffer.from(update.image.bytes).toString('base64')] : []));
 
-/** What every engine promises, whatever paints. */
+/** What every engine guarantees, whichever runtime it uses. */
 export function describeDiffusionEngineConformance(name: string, open: () => Promise<DiffusionEngine>): void {
   describe(`the diffusion engine "${name}"`, () => {
-    const withEngine = async (use: (engine: DiffusionEngine, batch: (fields?: Partial<PaintBatch>) => PaintBatch) => Promise<void>) => {
+    const withEngine = async (use: (engine: DiffusionEngine, batch: (fields?: Partial<GenerateBatch>) => GenerateBatch) => Promise<void>) => {
       const engine = await open();
       try {
         const { models } = await engine.describe();
@@ -37,7 +37,7 @@ export function describeDiffusionEngineConformance(name: string, open: () => Pro
 
     it('counts every step in order, then delivers a decodable picture for each one asked for', () =>
       withEngine(async (engine, batch) => {
-        const updates = await all(engine.paint(batch({ requests: [request({ images: 2 })] }), never));
+        const updates = await all(engine.generate(batch({ requests: [request({ images: 2 })] }), never));
         const steps = updates.flatMap((update) => (update.type === 'step' ? [update.step] : []));
         expect(steps).toEqual([1, 2, 3, 4]);
         const images = updates.filter((update) => update.type === 'image');
@@ -51,16 +51,16 @@ export function describeDiffusionEngineConformance(name: string, open: () => Pro
 
     it('previews as often as asked, and never after the last step', () =>
       withEngine(async (engine, batch) => {
-        const updates = await all(engine.paint(batch({ previewEverySteps: 2 }), never));
+        const updates = await all(engine.generate(batch({ previewEverySteps: 2 }), never));
         const previews = updates.flatMap((update) => (update.type === 'preview' ? [update.step] : []));
         expect(previews).toEqual([2]);
       }));
 
-    it('paints the same bytes for a seed, alone or among batch-mates', () =>
+    it('generates the same bytes for a seed, alone or among batch-mates', () =>
       withEngine(async (engine, batch) => {
-        const alone = imagesOf(await all(engine.paint(batch({ requests: [request({ seed: 8 })] }), never)));
+        const alone = imagesOf(await all(engine.generate(batch({ requests: [request({ seed: 8 })] }), never)));
         const mates = [request({ requestId: 'mate', prompt: 'two dogs in the snow', seed: 99, images: 2 }), request({ images: 2 })];
-        const together = imagesOf(await all(engine.paint(batch({ requests: mates }), never)));
+        const together = imagesOf(await all(engine.generate(batch({ requests: mates }), never)));
         // Picture 1 of seed 7 is picture 0 of seed 8.
         expect(together[1]).toBe(alone[0]);
       }));
@@ -69,35 +69,35 @@ export function describeDiffusionEngineConformance(name: string, open: () => Pro
       withEngine(async (engine, batch) => {
         const controller = new AbortController();
         const seen: string[] = [];
-        const painting = (async () => {
-          for await (const update of engine.paint(batch({ steps: 60 }), controller.signal)) {
+        const running = (async () => {
+          for await (const update of engine.generate(batch({ steps: 60 }), controller.signal)) {
             seen.push(update.type);
             if (update.type === 'step') controller.abort();
           }
         })();
-        await expect(painting).rejects.toMatchObject({ kind: 'Cancelled' });
+        await expect(running).rejects.toMatchObject({ kind: 'Cancelled' });
         expect(seen).not.toContain('image');
       }));
 
     it('refuses to begin when the signal has been aborted before', () =>
       withEngine(async (engine, batch) => {
-        await expect(all(engine.paint(batch(), AbortSignal.abort()))).rejects.toMatchObject({ kind: 'Cancelled' });
+        await expect(all(engine.generate(batch(), AbortSignal.abort()))).rejects.toMatchObject({ kind: 'Cancelled' });
       }));
 
-    it('paints on after a caller has stopped listening', () =>
+    it('generates on after a caller has stopped listening', () =>
       withEngine(async (engine, batch) => {
-        for await (const update of engine.paint(batch({ steps: 60 }), never)) if (update.type === 'step') break;
-        expect(imagesOf(await all(engine.paint(batch(), never)))).toHaveLength(1);
+        for await (const update of engine.generate(batch({ steps: 60 }), never)) if (update.type === 'step') break;
+        expect(imagesOf(await all(engine.generate(batch(), never)))).toHaveLength(1);
       }));
 
     it('refuses a model that it does not have', () =>
       withEngine(async (engine, batch) => {
-        await expect(all(engine.paint(batch({ modelId: 'nobody' }), never))).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'unknown_model' });
+        await expect(all(engine.generate(batch({ modelId: 'nobody' }), never))).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'unknown_model' });
       }));
 
     it.each([0, 31, 100, 1544, 512.5])('refuses a side of %d px', (widthPx) =>
       withEngine(async (engine, batch) => {
-        await expect(all(engine.paint(batch({ widthPx }), never))).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'unsupported_size', param: 'width' });
+        await expect(all(engine.generate(batch({ widthPx }), never))).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'unsupported_size', param: 'width' });
       }),
     );
 
@@ -108,7 +108,7 @@ export function describeDiffusionEngineConformance(name: string, open: () => Pro
     ])('refuses an init image that is %s', (_what, bytes) =>
       withEngine(async (engine, batch) => {
         const requests = [request({ initImage: { bytes, strength: 0.5 } })];
-        await expect(all(engine.paint(batch({ requests }), never))).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'unreadable_init_image' });
+        await expect(all(engine.generate(batch({ requests }), never))).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'unreadable_init_image' });
       }),
     );
 
@@ -122,27 +122,27 @@ export function describeDiffusionEngineConformance(name: string, open: () => Pro
     ])('refuses a mask that %s', (_what, mask, reason) =>
       withEngine(async (engine, batch) => {
         const requests = [request({ initImage: { bytes: await square(128, '#808080'), strength: 0, mask: await mask() } })];
-        await expect(all(engine.paint(batch({ requests }), never))).rejects.toMatchObject({ kind: 'InvalidArgument', reason, param: 'mask' });
+        await expect(all(engine.generate(batch({ requests }), never))).rejects.toMatchObject({ kind: 'InvalidArgument', reason, param: 'mask' });
       }),
     );
 
     it('takes a mask of another size than its picture', () =>
       withEngine(async (engine, batch) => {
         const requests = [request({ initImage: { bytes: await square(128, '#808080'), strength: 0, mask: await square(40, '#ffffff') } })];
-        expect(imagesOf(await all(engine.paint(batch({ requests }), never)))).toHaveLength(1);
+        expect(imagesOf(await all(engine.generate(batch({ requests }), never)))).toHaveLength(1);
       }));
 
     it.each([[64, 64, 65, 64], [-8, 0, 64, 64], [0, 0, 4, 64], [0, 0.5, 64, 64], [0, 0, 128, 136]])('refuses a picture that is placed at %d, %d and measures %d x %d', (leftPx, topPx, widthPx, heightPx) =>
       withEngine(async (engine, batch) => {
         const requests = [request({ initImage: { bytes: await square(128, '#808080'), strength: 0, placement: { leftPx, topPx, widthPx, heightPx } } })];
-        await expect(all(engine.paint(batch({ requests }), never))).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'invalid_placement', param: 'placement' });
+        await expect(all(engine.generate(batch({ requests }), never))).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'invalid_placement', param: 'placement' });
       }),
     );
 
-    it('refuses a picture that is placed over everything, with nothing left to paint', () =>
+    it('refuses a picture that is placed over everything, with nothing left to generate', () =>
       withEngine(async (engine, batch) => {
         const requests = [request({ initImage: { bytes: await square(128, '#808080'), strength: 0, placement: { leftPx: 0, topPx: 0, widthPx: 128, heightPx: 128 } } })];
-        await expect(all(engine.paint(batch({ requests }), never))).rejects.toMatchObject({ reason: 'nothing_to_repaint' });
+        await expect(all(engine.generate(batch({ requests }), never))).rejects.toMatchObject({ reason: 'nothing_to_repaint' });
       }));
 
     it('takes the background away or says that it cannot', () =>
@@ -157,7 +157,7 @@ export function describeDiffusionEngineConformance(name: string, open: () => Pro
       withEngine(async (engine, batch) => {
         await engine.close();
         await engine.close();
-        await expect(all(engine.paint(batch(), never))).rejects.toMatchObject({ kind: 'Unavailable', reason: 'engine_unavailable' });
+        await expect(all(engine.generate(batch(), never))).rejects.toMatchObject({ kind: 'Unavailable', reason: 'engine_unavailable' });
       }));
   });
 }

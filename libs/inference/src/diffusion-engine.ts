@@ -1,30 +1,6 @@
+import type { GuidanceKind } from '@tessera/models/guidance.js';
+import type { ModelInfo } from '@tessera/models/model-info.js';
 import { invalidArgument } from '@tessera/platform/errors.js';
-import type { GuidanceKind } from './guidance.js';
-
-/** What a model can do, as the operator's manifest beside its weights says. */
-export type ModelInfo = {
-  readonly modelId: string;
-  readonly name: string;
-  readonly description: string;
-  /** Changes whenever the same request would give other bytes. */
-  readonly version: string;
-  readonly aliases: readonly string[];
-  /** UUID by which Leonardo's SDKs address it. */
-  readonly leonardoId: string;
-  readonly isDefault: boolean;
-  readonly nativeWidthPx: number;
-  readonly nativeHeightPx: number;
-  readonly minSidePx: number;
-  readonly maxSidePx: number;
-  readonly defaultSteps: number;
-  readonly maxSteps: number;
-  readonly defaultGuidanceScale: number;
-  readonly supportsInitImage: boolean;
-  /** In which ways pictures can guide it; absent: in none. */
-  readonly guidanceKinds?: readonly GuidanceKind[];
-  /** Adapters that the operator has put beside it; absent: it takes none at all. */
-  readonly adapterIds?: readonly string[];
-};
 
 export type EngineDescription = { readonly engine: string; readonly models: readonly ModelInfo[] };
 
@@ -33,9 +9,9 @@ export type InitImageInput = {
   readonly bytes: Uint8Array;
   /** 0 ignores it, 1 keeps it: the share of the noise schedule that is skipped. */
   readonly strength: number;
-  /** An encoded picture of the init image's proportions: white is repainted, black stays to the byte, grey is in between. Absent: all of it is painted. */
+  /** An encoded picture of the init image's proportions: white is inpainted, black stays to the byte, grey is in between. Absent: all of it is generated. */
   readonly mask?: Uint8Array;
-  /** Where the init image lies in the delivered picture; what it does not cover is painted. Absent: it fills the picture. */
+  /** Where the init image lies in the delivered picture; what it does not cover is generated. Absent: it fills the picture. */
   readonly placement?: Placement;
 };
 
@@ -62,12 +38,12 @@ export type AdapterInput = {
   readonly weight: number;
 };
 
-export type PaintRequest = {
+export type GenerateRequest = {
   /** Names the request's updates. */
   readonly requestId: string;
   readonly prompt: string;
   readonly negativePrompt: string;
-  /** Picture `i` of a request is painted from `seed + i`, whatever else is in the batch. */
+  /** Picture `i` of a request is generated from `seed + i`, whatever else is in the batch. */
   readonly seed: number;
   readonly images: number;
   /** Preset style, upper case; "NONE" for none. */
@@ -78,7 +54,7 @@ export type PaintRequest = {
 };
 
 /** Requests that agree on everything the denoiser must agree on. */
-export type PaintBatch = {
+export type GenerateBatch = {
   readonly modelId: string;
   /** Size of the delivered pictures. */
   readonly widthPx: number;
@@ -89,7 +65,7 @@ export type PaintBatch = {
   readonly previewEverySteps: number;
   /** They change the denoiser itself; at most four. */
   readonly adapters?: readonly AdapterInput[];
-  readonly requests: readonly PaintRequest[];
+  readonly requests: readonly GenerateRequest[];
 };
 
 export type EncodedImage = { readonly widthPx: number; readonly heightPx: number; readonly contentType: string; readonly bytes: Uint8Array };
@@ -97,18 +73,18 @@ export type EncodedImage = { readonly widthPx: number; readonly heightPx: number
 /** Something the caller should know that is not an error, for example `unknown_word`. */
 export type EngineNotice = { readonly kind: string; readonly message: string };
 
-/** What painting consists of. An engine tells of those that it has, each when it is over; `load` only where a model was not in memory. */
-export type PaintPhase = 'load' | 'read_prompt' | 'conditioning' | 'denoise' | 'decode' | 'super_resolution' | 'encode';
+/** The phases of a generation. An engine reports those that it has, each when it has ended; `load` only if a model was not in memory. */
+export type GeneratePhase = 'load' | 'read_prompt' | 'conditioning' | 'denoise' | 'decode' | 'super_resolution' | 'encode';
 
-export type PaintUpdate =
-  | { readonly type: 'phase'; readonly phase: PaintPhase; /** Milliseconds since 1970, fractions included. */ readonly startMs: number; readonly endMs: number; /** The picture that it was for; absent: the whole batch. */ readonly requestId?: string; readonly index?: number }
+export type GenerateUpdate =
+  | { readonly type: 'phase'; readonly phase: GeneratePhase; /** Milliseconds since 1970, fractions included. */ readonly startMs: number; readonly endMs: number; /** The picture that it was for; absent: the whole batch. */ readonly requestId?: string; readonly index?: number }
   | { readonly type: 'notice'; readonly requestId: string; readonly notice: EngineNotice }
   | { readonly type: 'step'; readonly step: number; readonly steps: number }
   | { readonly type: 'preview'; readonly requestId: string; readonly index: number; readonly step: number; readonly image: EncodedImage }
   | { readonly type: 'image'; readonly requestId: string; readonly index: number; readonly image: EncodedImage };
 
 /**
- * Paints. Never blocks the event loop of the caller. Deterministic: the same model version, request and seed give the same bytes, alone or in a batch.
+ * Generates pictures. Never blocks the event loop of the caller. Deterministic: the same model version, request and seed give the same bytes, alone or in a batch.
  */
 export abstract class DiffusionEngine {
   abstract describe(): Promise<EngineDescription>;
@@ -118,7 +94,7 @@ export abstract class DiffusionEngine {
    * `nothing_to_repaint` | `invalid_placement` | `unsupported_guidance` and its like (`guidance.ts`) | `unreadable_guidance` | `character_not_cut_out` | `empty_character` | `unknown_subject` |
    * `unsupported_adapters` | `too_many_adapters` | `unknown_adapter` | `invalid_adapter_weight` | `unreadable_adapter` | `foreign_adapter`; Unavailable `engine_unavailable` when the engine has died (it restarts by itself).
    */
-  abstract paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate>;
+  abstract generate(batch: GenerateBatch, signal: AbortSignal): AsyncIterable<GenerateUpdate>;
   /** Loads what a model needs, so that its first picture does not pay for it. */
   abstract warm(modelId: string): Promise<void>;
   abstract close(): Promise<void>;

@@ -1,22 +1,18 @@
-import path from 'node:path';
+import { canRun, type EngineKind } from '@tessera/models/describe-models.js';
+import { bundledModelsDir, isFlow, loadFamilies } from '@tessera/models/families.js';
 import type { Logger } from '@tessera/platform/logger.js';
-import type { AdapterTrainer } from './adapter-trainer.js';
 import type { DiffusionEngine } from './diffusion-engine.js';
-import { isFlow, loadFamilies } from './manifest.js';
 import { NoopEngine } from './noop/noop-engine.js';
 
-/** The weights that come with Tessera. */
-const bundledModelsDir = path.resolve(import.meta.dirname, '../../../models');
-
 export type EngineOptions = {
-  readonly engine: 'onnx' | 'noop' | 'triton';
+  readonly engine: EngineKind;
   readonly modelsDir?: string | undefined;
   readonly threads: number;
   readonly tritonUrl?: string | undefined;
   readonly logger: Logger;
 };
 
-/** Reads the manifests and refuses broken ones with a sentence; weights are loaded when first needed, and a Triton is called when first painted with. */
+/** Reads the manifests and refuses broken ones with a sentence; weights are loaded when first needed, and a Triton is called when first used. */
 export async function openEngine({ engine, modelsDir = bundledModelsDir, threads, tritonUrl, logger }: EngineOptions): Promise<DiffusionEngine> {
   const families = await loadFamilies(modelsDir);
   if (engine === 'noop') return new NoopEngine(families);
@@ -25,14 +21,8 @@ export async function openEngine({ engine, modelsDir = bundledModelsDir, threads
     const { TritonEngine } = await import('./triton/triton-engine.js');
     return new TritonEngine(families, tritonUrl, logger);
   }
-  for (const { folder } of families.filter((family) => !isFlow(family))) logger.warn({ folder }, 'left out: a diffusers pipeline needs TESSERA_ENGINE=triton');
-  // Loaded where it is needed: a process that does not paint is spared the runtime.
+  for (const { folder } of families.filter((family) => !canRun(engine, family))) logger.warn({ folder }, 'left out: a diffusers pipeline needs TESSERA_ENGINE=triton');
+  // Loaded where it is needed: a process that does not generate is spared the runtime.
   const { OnnxEngine } = await import('./onnx/onnx-engine.js');
   return new OnnxEngine(families.filter(isFlow), threads, logger);
-}
-
-/** Trains on the same models; `threads` are taken from those that paint. */
-export async function openTrainer({ modelsDir = bundledModelsDir, threads, logger }: { modelsDir?: string | undefined; threads: number; logger: Logger }): Promise<AdapterTrainer> {
-  const { OnnxTrainer } = await import('./onnx/onnx-trainer.js');
-  return new OnnxTrainer((await loadFamilies(modelsDir)).filter(isFlow), threads, logger);
 }

@@ -19,8 +19,8 @@ describe('a backlog', () => {
   });
 
   it('sums the GPU-seconds of all lanes', async () => {
-    await jobs.submit({ lane: 'relaxed', images: 5 });
-    for (let n = 0; n < 40; n++) await jobs.submit({ lane: 'fast', images: 2 });
+    await jobs.submit({ lane: 'relaxed', units: 5 });
+    for (let n = 0; n < 40; n++) await jobs.submit({ lane: 'fast', units: 2 });
     expect(await measure()).toMatchObject({ queuedGpuSeconds: 85, queuedJobs: { priority: 0, fast: 40, relaxed: 1 } });
     expect(await hasWork(jobs.parts.store, 'pool')).toBe(true);
   });
@@ -34,9 +34,9 @@ describe('a backlog', () => {
   });
 
   it('is close to the truth where a lane is long and its jobs differ', async () => {
-    const images = Array.from({ length: many }, (_, n) => (n % 40 < 10 ? 1 : 1 + (n % 9)));
-    for (const [n, size] of images.entries()) await jobs.submit({ accountId: `account ${n % 7}`, images: size });
-    const truth = images.reduce((total, size) => total + size, 0);
+    const units = Array.from({ length: many }, (_, n) => (n % 40 < 10 ? 1 : 1 + (n % 9)));
+    for (const [n, size] of units.entries()) await jobs.submit({ accountId: `account ${n % 7}`, units: size });
+    const truth = units.reduce((total, size) => total + size, 0);
     const { queuedGpuSeconds } = await measure();
     expect(queuedGpuSeconds).toBeGreaterThan(truth * 0.85);
     expect(queuedGpuSeconds).toBeLessThan(truth * 1.15);
@@ -53,7 +53,7 @@ describe('a backlog', () => {
   });
 
   it('tells for each busy worker what it still has before it', async () => {
-    for (let n = 0; n < 3; n++) await jobs.submit({ images: 4 });
+    for (let n = 0; n < 3; n++) await jobs.submit({ units: 4 });
     await jobs.claim(2, 'first');
     jobs.clock.advance(1_000);
     await jobs.claim(1, 'second');

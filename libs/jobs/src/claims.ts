@@ -8,10 +8,10 @@ import { lanes, type Lane } from './lanes.js';
 import type { Pool } from './pools.js';
 import { claimDuration } from './queue-metrics.js';
 
-/** How long a worker may be silent before its jobs go to others. */
-export const leaseMs = 30_000;
-/** A lease is written anew only when this much of it is gone: heartbeats come far more often than that. */
-const renewAfterMs = leaseMs / 3;
+/** How long a worker may be silent before its jobs go to others, unless their kind says otherwise. */
+export const leaseMsDefault = 30_000;
+/** A lease is written anew only when this part of it is gone: heartbeats come far more often than that. */
+const renewAfter = 1 / 3;
 /** How often a waiting claim looks although nothing woke it: jobs that another process on the same store has queued announce themselves only there. */
 const recheckMs = 1_000;
 /** Heads read for each job that a worker can take: enough to find batch-mates, few enough to cost the same with a million queued. */
@@ -31,31 +31,33 @@ const queuedLife = <P>(job: StoredJob<P>): Queued => {
 
 const candidateOf = <P>(job: StoredJob<P>): Candidate => {
   const { tag, attempt } = queuedLife(job);
-  const { modelId, affinity, images } = job.value.work;
-  return { modelId, affinity, images, tag, attempt };
+  const { kind, modelId, affinity, units } = job.value.work;
+  return { kind, modelId, affinity, units, tag, attempt };
 };
+
+export const leaseMsOf = <P>({ value: { terms } }: StoredJob<P>): number => terms?.leaseMs ?? leaseMsDefault;
 
 const isRaceLost = (error: unknown): boolean => (error as { reason?: string }).reason === 'revision_mismatch';
 
 /** How workers come to their jobs. They pull; a claim that finds nothing waits until something is queued. */
 export class Claims<P extends object> {
   /** Claims that are not answered yet, by worker. */
-  readonly #asked = new Map<string, Set<Promise<unknown>>>();
+  readonly #pending = new Map<string, Set<Promise<unknown>>>();
 
   constructor(private readonly queue: JobQueue<P>) {}
 
   /** Jobs that can run as one batch, leased to the worker in one commit; none when `waitMs` is over or the signal aborts. */
   async claim(request: ClaimRequest, signal: AbortSignal): Promise<StoredJob<P>[]> {
     const { workerId } = request;
-    const asked = this.#asked.get(workerId) ?? new Set();
-    this.#asked.set(workerId, asked);
+    const pending = this.#pending.get(workerId) ?? new Set();
+    this.#pending.set(workerId, pending);
     const claiming = this.#claim(request, signal);
-    asked.add(claiming);
+    pending.add(claiming);
     try {
       return await claiming;
     } finally {
-      asked.delete(claiming);
-      if (asked.size === 0) this.#asked.delete(workerId);
+      pending.delete(claiming);
+      if (pending.size === 0) this.#pending.delete(workerId);
     }
   }
 
@@ -88,8 +90,8 @@ export class Claims<P extends object> {
     for (const { jobId, leaseId } of held) {
       const job = jobs.get(jobId);
       if (job?.value.life.state !== 'running' || job.value.life.lease.leaseId !== leaseId) dropJobIds.push(jobId);
-      else if (job.value.life.lease.expiresMs - clock.now() > leaseMs - renewAfterMs) renewed.push(job);
-      else aging.push({ job, leaseId, expiresMs: clock.now() + leaseMs });
+      else if (job.value.life.lease.expiresMs - clock.now() > leaseMsOf(job) * (1 - renewAfter)) renewed.push(job);
+      else aging.push({ job, leaseId, expiresMs: clock.now() + leaseMsOf(job) });
     }
     // One by one: a job that is being cancelled at this moment must not cost its batch-mates their leases. A lost race is settled by the next heartbeat.
     const outcomes = await Promise.allSettled(aging.map((job) => this.queue.renew([job])));
@@ -97,24 +99,24 @@ export class Claims<P extends object> {
     return { renewed, dropJobIds };
   }
 
-  /** Takes back at once all that a worker held that is known to be gone, instead of waiting for its leases to run out. */
-  takeBackFrom(workerId: string): Promise<number> {
-    return this.#takeBack(workerId, (job) => this.queue.giveUp(job, { reason: 'lease_lost', message: 'The process that painted it ended, every time.' }, { countsAsAttempt: true, attemptsMax: attemptsThroughRestartsMax }));
+  /** Takes back at once all that a worker held that is known to be gone, instead of waiting for its leases to run out. Counts an attempt. */
+  reclaim(workerId: string, pools: readonly string[]): Promise<number> {
+    const failure = { reason: 'lease_lost', message: 'The process that worked on it ended, every time.' };
+    return this.#takeBack(workerId, pools, (job) => this.queue.requeueOrFail(job, failure, { countsAsAttempt: true, attemptsMax: attemptsThroughRestartsMax }));
   }
 
-  /** For a worker that ends in good order and holds nothing: what was leased to it while it hung up returns to the queue, and costs no attempt. */
-  async leave(workerId: string): Promise<number> {
-    await Promise.allSettled(this.#asked.get(workerId) ?? []);
-    return this.#takeBack(workerId, (job) => this.#returnUnseen(job));
+  /** For a worker that ends in good order and holds nothing: what was leased to it while it hung up returns to the queue, and counts no attempt. */
+  async deregister(workerId: string, pools: readonly string[]): Promise<number> {
+    await Promise.allSettled(this.#pending.get(workerId) ?? []);
+    return this.#takeBack(workerId, pools, (job) => this.#returnUnseen(job));
   }
 
-  async #takeBack(workerId: string, giveUp: (job: StoredJob<P>) => Promise<unknown>): Promise<number> {
-    const { store, clock } = this.queue.options;
+  async #takeBack(workerId: string, pools: readonly string[], requeue: (job: StoredJob<P>) => Promise<unknown>): Promise<number> {
     const left: StoredJob<P>[] = [];
-    for await (const job of store.dueUntil(clock.now() + leaseMs)) {
-      if (job.value.life.state === 'running' && job.value.life.lease.workerId === workerId) left.push(job);
+    for (const pool of pools) {
+      for await (const job of this.queue.options.store.allRunning(pool)) if (job.value.life.state === 'running' && job.value.life.lease.workerId === workerId) left.push(job);
     }
-    for (const job of left) await giveUp(job);
+    for (const job of left) await requeue(job);
     return left.length;
   }
 
@@ -155,8 +157,8 @@ export class Claims<P extends object> {
 
   async #lease(pool: Pool, { workerId }: ClaimRequest, batch: readonly StoredJob<P>[]): Promise<StoredJob<P>[]> {
     const startedMs = performance.now();
-    const expiresMs = this.queue.options.clock.now() + leaseMs;
-    const claimed = await this.queue.claim(batch.map((job) => ({ job, lease: { leaseId: newId(), workerId, expiresMs } })));
+    const nowMs = this.queue.options.clock.now();
+    const claimed = await this.queue.claim(batch.map((job) => ({ job, lease: { leaseId: newId(), workerId, expiresMs: nowMs + leaseMsOf(job) } })));
     claimDuration.observe((performance.now() - startedMs) / 1_000, { pool: pool.name });
     for (const job of batch) pool.fair.served(queuedLife(job).lane, queuedLife(job).tag, job.value.work.gpuSecondsEstimated);
     return claimed;
@@ -186,7 +188,7 @@ export class Claims<P extends object> {
     return [];
   }
 
-  /** The worker hung up while its claim was being committed: nobody would ever paint these. */
+  /** The worker hung up while its claim was being committed: nobody would ever work on these. */
   async #unlessGone(claimed: StoredJob<P>[], signal: AbortSignal): Promise<StoredJob<P>[]> {
     if (!signal.aborted) return claimed;
     for (const job of claimed) await this.#returnUnseen(job);
@@ -195,7 +197,7 @@ export class Claims<P extends object> {
 
   async #returnUnseen(job: StoredJob<P>): Promise<void> {
     try {
-      await this.queue.giveUp(job, { reason: 'lease_lost', message: 'The worker hung up.' }, { countsAsAttempt: false });
+      await this.queue.requeueOrFail(job, { reason: 'lease_lost', message: 'The worker hung up.' }, { countsAsAttempt: false });
     } catch (error) {
       // It was cancelled, or taken back already.
       if (!isRaceLost(error)) throw error;

@@ -18,7 +18,7 @@ class Simulation {
 
   offer({ affinity = 'same', ...job }: Offer): void {
     const queue = this.queues.get(job.lane)!;
-    queue.push({ ...job, affinity, modelId: 'model', images: 1, attempt: 1, tag: this.fair.tag(job.lane, job.accountId, job.estimated) });
+    queue.push({ ...job, kind: 'image', affinity, modelId: 'model', units: 1, attempt: 1, tag: this.fair.tag(job.lane, job.accountId, job.estimated) });
     queue.sort((a, b) => a.tag - b.tag);
   }
 
@@ -31,7 +31,7 @@ class Simulation {
     const [lane] = this.fair.order(this.backlogged);
     if (!lane) return [];
     const queue = this.queues.get(lane)!;
-    const batch = pickBatch(queue, (job) => job, { modelIds: ['model'], jobsMax, imagesMax: 64 });
+    const batch = pickBatch(queue, (job) => job, { kinds: ['image'], modelIds: ['model'], jobsMax, unitsMax: 64 });
     this.queues.set(lane, queue.filter((job) => !batch.includes(job)));
     for (const job of batch) {
       this.fair.served(lane, job.tag, job.estimated);
@@ -166,12 +166,12 @@ describe('fair queueing', () => {
 });
 
 describe('a batch', () => {
-  const candidate = (tag: number, more: Partial<Candidate> = {}): Candidate => ({ modelId: 'model', affinity: 'x', images: 1, tag, attempt: 1, ...more });
-  const capacity = { modelIds: ['model'], jobsMax: 4, imagesMax: 8 };
+  const candidate = (tag: number, more: Partial<Candidate> = {}): Candidate => ({ kind: 'image', modelId: 'model', affinity: 'x', units: 1, tag, attempt: 1, ...more });
+  const capacity = { kinds: ['image'], modelIds: ['model'], jobsMax: 4, unitsMax: 8 };
   const pick = (heads: Candidate[]) => pickBatch(heads, (head) => head, capacity);
 
   it('starts with the head, and takes a head with more pictures than the worker asked for', () => {
-    expect(pick([candidate(1, { images: 20 }), candidate(2)]).map(({ tag }) => tag)).toEqual([1]);
+    expect(pick([candidate(1, { units: 20 }), candidate(2)]).map(({ tag }) => tag)).toEqual([1]);
   });
 
   it('passes over models that the worker does not hold', () => {
@@ -184,7 +184,7 @@ describe('a batch', () => {
   });
 
   it('is led by a job whose model is warm, if the head may be overtaken and is near enough', () => {
-    const warm = { modelIds: ['cold', 'warm'], jobsMax: 1, imagesMax: 8, warmModelIds: ['warm'] };
+    const warm = { kinds: ['image'], modelIds: ['cold', 'warm'], jobsMax: 1, unitsMax: 8, warmModelIds: ['warm'] };
     const lead = (mayBeOvertaken: boolean, ...heads: Candidate[]) => pickBatch(heads, (head) => head, warm, () => mayBeOvertaken).map(({ tag }) => tag);
     const cold = candidate(1, { modelId: 'cold' });
     expect(lead(true, cold, candidate(2, { modelId: 'warm' }))).toEqual([2]);
@@ -194,7 +194,7 @@ describe('a batch', () => {
   });
 
   it('holds no more pictures than the worker asked for', () => {
-    expect(pick([candidate(1, { images: 4 }), candidate(2, { images: 5 }), candidate(3, { images: 4 })]).map(({ tag }) => tag)).toEqual([1, 3]);
+    expect(pick([candidate(1, { units: 4 }), candidate(2, { units: 5 }), candidate(3, { units: 4 })]).map(({ tag }) => tag)).toEqual([1, 3]);
   });
 });
 

@@ -1,4 +1,4 @@
-import type { WorkerCapacity } from './batching.js';
+import { canRun, type WorkerCapacity } from './batching.js';
 import type { StoredJob } from './job.store.js';
 import type { Pool } from './pools.js';
 
@@ -47,7 +47,7 @@ export class HandOffs<P extends object> {
   #claimantFor(pool: Pool, { value: { work } }: StoredJob<P>): Claimant<P> | undefined {
     for (const claimant of this.#waiting.get(pool) ?? []) {
       const { capacity, seenCount, offers } = claimant;
-      if (seenCount === pool.arrivalsCount && offers.length < capacity.jobsMax && capacity.modelIds.includes(work.modelId)) return claimant;
+      if (seenCount === pool.arrivalsCount && offers.length < capacity.jobsMax && canRun(capacity, work)) return claimant;
     }
     return undefined;
   }

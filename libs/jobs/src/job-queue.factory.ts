@@ -16,15 +16,15 @@ import type { Lane } from './lanes.js';
 import { JobStore, type StoredJob } from './job.store.js';
 
 export type Payload = { readonly name: string };
-export type Submitted = { accountId?: string; lane?: Lane; concurrentJobsMax?: number; images?: number; affinity?: string; modelId?: string };
+export type Submitted = { accountId?: string; lane?: Lane; concurrentJobsMax?: number; units?: number; kind?: string; affinity?: string; modelId?: string };
 
 /** A queue on a real store in a folder of its own, with a clock that tests move. `restart` forgets what the process kept in memory. */
-export async function openQueue() {
+export async function openQueue({ isShared = false }: { isShared?: boolean } = {}) {
   const dataDir = await fs.mkdtemp(path.join(os.tmpdir(), 'tessera-jobs-'));
   const { documents, eventLog, close } = await openDocuments({ dataDir });
   const clock = new ManualClock();
   const changes: StoredJob<Payload>[] = [];
-  const start = () => openParts(documents, clock, changes);
+  const start = () => openParts(documents, clock, changes, isShared);
   let parts = start();
   return {
     clock, changes,
@@ -32,9 +32,9 @@ export async function openQueue() {
       return parts;
     },
     restart: () => (parts = start()),
-    async accept({ accountId = 'account', images = 1, affinity = 'x', modelId = 'model' }: Submitted = {}): Promise<StoredJob<Payload>> {
-      const work = { pool: 'pool', modelId, affinity, images, workUnits: images, gpuSecondsEstimated: images };
-      return parts.queue.accept(newId(), { accountId, createdMs: clock.now(), work, life: { state: 'accepted', resumeMs: clock.now() + 1_000 }, payload: { name: 'job' } });
+    async accept({ accountId = 'account', units = 1, kind = 'image', affinity = 'x', modelId = 'model' }: Submitted = {}): Promise<StoredJob<Payload>> {
+      const work = { kind, pool: 'pool', modelId, affinity, units, size: units, gpuSecondsEstimated: units };
+      return parts.queue.accept(newId(), { accountId, createdMs: clock.now(), changedMs: clock.now(), work, life: { state: 'accepted', resumeMs: clock.now() + 1_000 }, payload: { name: 'job' } });
     },
     async submit(job: Submitted = {}): Promise<StoredJob<Payload>> {
       return this.enqueue(await this.accept(job), job);
@@ -45,17 +45,17 @@ export async function openQueue() {
     /** A claim that has found nothing and waits for what will be queued. */
     async waitingClaim({ jobsMax = 1, signal = new AbortController().signal }: { jobsMax?: number; signal?: AbortSignal } = {}): Promise<{ claimed: Promise<StoredJob<Payload>[]> }> {
       const pool = await parts.queue.pools.named('pool');
-      const claimed = parts.claims.claim({ workerId: 'worker', pool: 'pool', modelIds: ['model'], jobsMax, imagesMax: 64, waitMs: 60_000 }, signal);
+      const claimed = parts.claims.claim({ workerId: 'worker', pool: 'pool', kinds: ['image'], modelIds: ['model'], jobsMax, unitsMax: 64, waitMs: 60_000 }, signal);
       while (pool.backlogged.size > 0) await nextTurn();
       return { claimed };
     },
     claim(jobsMax = 1, workerId = 'worker'): Promise<StoredJob<Payload>[]> {
-      return parts.claims.claim({ workerId, pool: 'pool', modelIds: ['model'], jobsMax, imagesMax: 64, waitMs: 0 }, new AbortController().signal);
+      return parts.claims.claim({ workerId, pool: 'pool', kinds: ['image'], modelIds: ['model'], jobsMax, unitsMax: 64, waitMs: 0 }, new AbortController().signal);
     },
     async succeed(job: StoredJob<Payload>): Promise<StoredJob<Payload>> {
       if (job.value.life.state !== 'running') throw new Error(`Job ${job.id} does not run`);
       const ended = await parts.queue.succeed(job, job.value.life.lease.leaseId, 1, job.value.payload);
-      await parts.queue.settle();
+      await parts.queue.parking.settle();
       return ended;
     },
     async stateOf(jobId: string): Promise<string | undefined> {
@@ -64,21 +64,22 @@ export async function openQueue() {
     eventCount: async () => (await eventLog.read([EmptySchema.typeName], 0, 1_000)).length,
     async close(): Promise<void> {
       await parts.sweeper.stop();
-      await parts.queue.settle();
+      await parts.queue.parking.settle();
       await close();
       await fs.rm(dataDir, { recursive: true, force: true });
     },
   };
 }
 
-function openParts(documents: Documents, clock: Clock, changes: StoredJob<Payload>[]) {
+function openParts(documents: Documents, clock: Clock, changes: StoredJob<Payload>[], isShared: boolean) {
   const logger = createLogger('silent', 'jobs');
-  const store = new JobStore<Payload>(documents, 'test.jobs');
+  const store = new JobStore<Payload>(documents, { name: 'test.jobs', version: 1 });
   const queue = new JobQueue<Payload>({
     store, clock, logger,
     finishedEvent: (job) => outgoingEvent(EmptySchema, job.value.accountId, {}),
     onChange: (job) => changes.push(job),
     onDue: () => {},
+    isShared,
   });
   const resumed: string[] = [];
   const sweeper = new DueSweeper<Payload>(store, queue, clock, logger, async (job) => {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { leaseMs } from './claims.js';
+import { leaseMsDefault as leaseMs } from './claims.js';
 import { openQueue } from './job-queue.factory.js';
 
 let jobs: Awaited<ReturnType<typeof openQueue>>;
@@ -26,7 +26,7 @@ describe('claims', () => {
     const other = jobs.restart();
     const signal = new AbortController().signal;
     const claims = Array.from({ length: 24 }, (_, index) =>
-      index % 2 === 0 ? jobs.claim(4) : other.claims.claim({ workerId: 'other', pool: 'pool', modelIds: ['model'], jobsMax: 4, imagesMax: 64, waitMs: 0 }, signal),
+      index % 2 === 0 ? jobs.claim(4) : other.claims.claim({ workerId: 'other', pool: 'pool', kinds: ['image'], modelIds: ['model'], jobsMax: 4, unitsMax: 64, waitMs: 0 }, signal),
     );
     const claimed = (await Promise.all(claims)).flat();
     expect(new Set(idsOf(claimed))).toEqual(new Set(idsOf(submitted)));
@@ -34,14 +34,14 @@ describe('claims', () => {
   });
 
   it('wakes a waiting claim when a job is queued', async () => {
-    const waiting = jobs.parts.claims.claim({ workerId: 'w', pool: 'pool', modelIds: ['model'], jobsMax: 1, imagesMax: 8, waitMs: 600_000 }, new AbortController().signal);
+    const waiting = jobs.parts.claims.claim({ workerId: 'w', pool: 'pool', kinds: ['image'], modelIds: ['model'], jobsMax: 1, unitsMax: 8, waitMs: 600_000 }, new AbortController().signal);
     const submitted = await jobs.submit();
     expect(idsOf(await waiting)).toEqual([submitted.id]);
   });
 
   it('returns from a wait when the worker hangs up', async () => {
     const hangUp = new AbortController();
-    const waiting = jobs.parts.claims.claim({ workerId: 'w', pool: 'pool', modelIds: ['model'], jobsMax: 1, imagesMax: 8, waitMs: 600_000 }, hangUp.signal);
+    const waiting = jobs.parts.claims.claim({ workerId: 'w', pool: 'pool', kinds: ['image'], modelIds: ['model'], jobsMax: 1, unitsMax: 8, waitMs: 600_000 }, hangUp.signal);
     hangUp.abort();
     expect(await waiting).toEqual([]);
   });
@@ -101,7 +101,7 @@ describe('leases', () => {
     await jobs.submit();
     const [claimed] = await jobs.claim(1, 'embedded');
     jobs.restart();
-    expect(await jobs.parts.claims.takeBackFrom('embedded')).toBe(1);
+    expect(await jobs.parts.claims.reclaim('embedded', ['pool'])).toBe(1);
     expect(idsOf(await jobs.claim())).toEqual([claimed!.id]);
   });
 
@@ -109,11 +109,11 @@ describe('leases', () => {
     const job = await jobs.submit();
     for (let attempt = 0; attempt < 5; attempt++) {
       const granting = jobs.claim(1, 'leaving');
-      expect(await jobs.parts.claims.leave('leaving')).toBe(1);
+      expect(await jobs.parts.claims.deregister('leaving', ['pool'])).toBe(1);
       await granting;
     }
     expect(await jobs.claim()).toMatchObject([{ id: job.id, value: { life: { attempt: 1 } } }]);
-    expect(await jobs.parts.claims.leave('leaving')).toBe(0);
+    expect(await jobs.parts.claims.deregister('leaving', ['pool'])).toBe(0);
   });
 });
 
@@ -123,7 +123,7 @@ describe('restarts', () => {
     for (let restart = 1; restart <= 5; restart++) {
       expect(idsOf(await jobs.claim(1, 'embedded'))).toEqual([job.id]);
       jobs.restart();
-      await jobs.parts.claims.takeBackFrom('embedded');
+      await jobs.parts.claims.reclaim('embedded', ['pool']);
     }
     expect(await jobs.stateOf(job.id)).toBe('queued');
   });
@@ -156,7 +156,7 @@ describe('limits of an account', () => {
   it('frees the place of a job that is cancelled in the queue', async () => {
     const [first, second] = [await jobs.submit({ concurrentJobsMax: 1 }), await jobs.submit({ concurrentJobsMax: 1 })];
     await jobs.parts.queue.cancel(first);
-    await jobs.parts.queue.settle();
+    await jobs.parts.queue.parking.settle();
     expect(idsOf(await jobs.claim())).toEqual([second.id]);
   });
 
@@ -166,18 +166,18 @@ describe('limits of an account', () => {
     const [claimed] = await jobs.claim();
     expect(claimed?.id).toBe(first.id);
     await queue.succeed(claimed!, leaseOf(claimed!), 1, { name: 'job' });
-    await queue.settle();
+    await queue.parking.settle();
     jobs.restart();
-    await jobs.parts.queue.unparkAll();
+    await jobs.parts.queue.parking.lookAtAll();
     expect(idsOf(await jobs.claim())).toEqual([second.id]);
   });
 
   it('refuses with a time to come back when the queue is full', async () => {
     const limits = { concurrentJobsMax: 1, queuedJobsMax: 2 };
     for (let n = 0; n < 3; n++) {
-      const room = await jobs.parts.queue.admit('account', limits);
+      const ticket = await jobs.parts.queue.admit('account', limits);
       await jobs.submit({ concurrentJobsMax: 1 });
-      room.giveBack();
+      ticket.release();
     }
     await expect(jobs.parts.queue.admit('account', limits)).rejects.toMatchObject({ reason: 'queue_full', retryAfterMs: expect.any(Number) });
   });

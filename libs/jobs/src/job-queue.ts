@@ -1,15 +1,15 @@
-import { retryOnConflict } from '@tessera/documents/documents.js';
 import type { OutgoingEvent } from '@tessera/documents/outgoing-event.js';
 import type { Clock } from '@tessera/platform/clock.js';
 import { resourceExhausted, TesseraError } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
-import { AccountLoads, type AccountLoad } from './account-loads.js';
+import { AccountLoads, type AccountLoad, type LoadCounts, type LoadKey, type LoadSnapshot } from './account-loads.js';
 import { GpuTime } from './gpu-time.js';
 import { HandOffs } from './hand-offs.js';
 import * as life from './job-life.js';
 import type { JobFailure, JobLife } from './job-life.js';
 import type { JobRecord, JobStore, StoredJob } from './job.store.js';
 import type { Lane } from './lanes.js';
+import { Parking } from './parking.js';
 import { Pools, type Pool } from './pools.js';
 import { leasesLost, measureChange } from './queue-metrics.js';
 
@@ -21,8 +21,8 @@ const unparkedAtOnceMax = 16;
 
 export type QueueLimits = { /** 0 is unlimited, in both. */ readonly concurrentJobsMax: number; readonly queuedJobsMax: number };
 
-/** Room for one job among those that its account may have waiting. Giving it back twice is harmless. */
-export type Room = { giveBack(): void };
+/** A place for one job among those that its account may have waiting. Releasing it twice is harmless. */
+export type AdmissionTicket = { release(): void };
 
 export type QueuePlace<P> = { readonly lane: Lane; readonly startDeadlineMs: number; readonly concurrentJobsMax: number; readonly payload: P };
 
@@ -36,10 +36,13 @@ export type JobQueueOptions<P extends object> = {
   readonly onChange: (job: StoredJob<P>) => void;
   /** Called after every commit with the time by which a sweeper must look. */
   readonly onDue: (dueMs: number) => void;
+  /** Other processes write to the same store: what this one remembers is then no ground to decide by. */
+  readonly isShared: boolean;
 };
 
 type Change<P> = { readonly job: StoredJob<P>; readonly next: JobLife; readonly payload?: P; readonly hadNoHold?: boolean; /** The place that it takes is counted already. */ readonly isCounted?: true };
-type LoadKey = keyof AccountLoad;
+/** Counting an account's load further changes no decision: no plan allows as many. */
+const loadCountedMax = 10_000;
 
 /**
  * Everything that may happen to a job between its acceptance and its end, each step one commit. Who wins a race is decided by the document's revision alone;
@@ -49,21 +52,22 @@ export class JobQueue<P extends object> {
   readonly pools: Pools;
   readonly handOffs = new HandOffs<P>();
   readonly gpuTime = new GpuTime();
+  readonly parking: Parking;
   readonly #loads: AccountLoads;
-  readonly #unparking = new Map<string, { isAskedAgain: boolean; done: Promise<void> }>();
 
   constructor(readonly options: JobQueueOptions<P>) {
-    this.pools = new Pools(options.store);
-    this.#loads = new AccountLoads((accountId) => this.#countLoad(accountId));
+    this.pools = new Pools(options.store, options.isShared ? options.clock : undefined);
+    this.#loads = new AccountLoads((accountId) => this.#countLoad(accountId), options.isShared);
+    this.parking = new Parking(options.store, options.logger, (accountId) => this.#unparkSome(accountId));
   }
 
-  loadOf(accountId: string): Promise<AccountLoad> {
-    return this.#loads.of(accountId);
+  async loadOf(accountId: string): Promise<LoadSnapshot> {
+    return (await this.#loads.of(accountId)).snapshot();
   }
 
-  /** Keeps room for one more job of the account, or refuses with ResourceExhausted `queue_full`. The room is used by `enqueue`, or given back. */
-  async admit(accountId: string, { concurrentJobsMax, queuedJobsMax }: QueueLimits): Promise<Room> {
-    const load = await this.#loads.of(accountId);
+  /** Keeps a place for one more job of the account, or refuses with ResourceExhausted `queue_full`. `enqueue` uses the ticket; else it is to be released. */
+  async admit(accountId: string, { concurrentJobsMax, queuedJobsMax }: QueueLimits): Promise<AdmissionTicket> {
+    const load = await (queuedJobsMax > 0 ? this.#loads.of(accountId) : this.#loads.toNote(accountId));
     const queued = load.admitted + load.waiting + load.parked;
     const isFull = concurrentJobsMax === 0 ? queued >= queuedJobsMax : queued + load.running >= concurrentJobsMax + queuedJobsMax;
     if (queuedJobsMax > 0 && isFull) {
@@ -71,11 +75,11 @@ export class JobQueue<P extends object> {
     }
     load.admitted += 1;
     let isKept = true;
-    const giveBack = () => {
+    const release = () => {
       if (isKept) load.admitted -= 1;
       isKept = false;
     };
-    return { giveBack };
+    return { release };
   }
 
   /** Throws Conflict `already_exists` when the job id is taken. */
@@ -88,22 +92,22 @@ export class JobQueue<P extends object> {
   }
 
   /** Queued or parked; or running at once, when a worker waits for just such a job. */
-  async enqueue(job: StoredJob<P>, place: QueuePlace<P>, room?: Room): Promise<StoredJob<P>> {
+  async enqueue(job: StoredJob<P>, place: QueuePlace<P>, ticket?: AdmissionTicket): Promise<StoredJob<P>> {
     const { accountId, work } = job.value;
-    const pool = await this.pools.named(work.pool);
-    const load = await this.#loads.of(accountId);
+    const pool = await this.pools.upToDate(work.pool);
+    const load = await (place.concurrentJobsMax > 0 ? this.#loads.of(accountId) : this.#loads.toNote(accountId));
     const isParked = place.concurrentJobsMax > 0 && load.waiting + load.running >= place.concurrentJobsMax;
     const tag = isParked ? 0 : pool.fair.tag(place.lane, accountId, work.gpuSecondsEstimated);
     const { lane, startDeadlineMs, concurrentJobsMax, payload } = place;
     const next = life.enqueue(job.value.life, { lane, tag, isParked, startDeadlineMs, concurrentJobsMax, enqueuedMs: this.options.clock.now() });
     // Counted at once, before anything else can look: two that decide side by side must not both take the last place.
-    count(load, loadKeyOf(next), +1);
-    room?.giveBack();
+    load.begin(loadKeyOf(next));
+    ticket?.release();
     const handedOff = isParked ? undefined : await this.#handOff(pool, load, { ...job, value: { ...job.value, life: next, payload } });
     if (handedOff) return handedOff;
     const queued = await this.#change({ job, next, payload, isCounted: true });
     // A place may have become free while the parked job was on its way to the store.
-    if (isParked) this.#unparkLater(accountId);
+    if (isParked) this.parking.lookLater(accountId);
     return queued;
   }
 
@@ -129,9 +133,14 @@ export class JobQueue<P extends object> {
     return this.#changeAll(jobs.map(({ job, leaseId, expiresMs }) => ({ job, next: life.renew(job.value.life, leaseId, expiresMs) })));
   }
 
+  /** Keeps something with a running job; its life goes on as it was. */
+  note(job: StoredJob<P>, payload: P): Promise<StoredJob<P>> {
+    return this.#change({ job, next: job.value.life, payload });
+  }
+
   async succeed(job: StoredJob<P>, leaseId: string, gpuSeconds: number, payload: P): Promise<StoredJob<P>> {
     const ended = await this.#change({ job, next: life.succeed(job.value.life, leaseId, this.options.clock.now(), gpuSeconds), payload });
-    this.gpuTime.learn(job.value.work.modelId, job.value.work.workUnits, gpuSeconds);
+    this.gpuTime.learn(job.value.work, gpuSeconds);
     return ended;
   }
 
@@ -140,7 +149,7 @@ export class JobQueue<P extends object> {
   }
 
   /** Back to the front of its lane; after the last attempt it fails with `failure` instead. */
-  giveUp(job: StoredJob<P>, failure: JobFailure, { countsAsAttempt, attemptsMax = life.attemptsMax }: { countsAsAttempt: boolean; attemptsMax?: number }): Promise<StoredJob<P>> {
+  requeueOrFail(job: StoredJob<P>, failure: JobFailure, { countsAsAttempt, attemptsMax = job.value.terms?.attemptsMax ?? life.attemptsMax }: { countsAsAttempt: boolean; attemptsMax?: number }): Promise<StoredJob<P>> {
     const current = job.value.life;
     if (failure.reason === 'lease_lost' && countsAsAttempt) leasesLost.inc({ pool: job.value.work.pool });
     if (current.state === 'running' && countsAsAttempt && !life.hasAttemptsLeft(current, attemptsMax)) return this.fail(job, failure, 0);
@@ -157,25 +166,11 @@ export class JobQueue<P extends object> {
     return this.#change({ job, next: life.cancel(job.value.life, this.options.clock.now()) });
   }
 
-  /** Lets parked jobs take the places that are free: at start, for a crash may have come between an end and the unparking that follows it. */
-  async unparkAll(): Promise<void> {
-    let accountId = await this.options.store.parkedAccountAfter('');
-    while (accountId !== undefined) {
-      await this.#unpark(accountId);
-      accountId = await this.options.store.parkedAccountAfter(accountId);
-    }
-  }
-
-  /** Waits for what was begun in the background. */
-  async settle(): Promise<void> {
-    while (this.#unparking.size > 0) await Promise.all([...this.#unparking.values()].map(({ done }) => done));
-  }
-
   async #handOff(pool: Pool, load: AccountLoad, job: StoredJob<P>): Promise<StoredJob<P> | undefined> {
     try {
       return await this.handOffs.offer(pool, job);
     } catch (error) {
-      count(load, loadKeyOf(job.value.life), -1);
+      load.abandon(loadKeyOf(job.value.life));
       throw error;
     }
   }
@@ -187,32 +182,34 @@ export class JobQueue<P extends object> {
   }
 
   async #changeAll(changes: readonly Change<P>[]): Promise<StoredJob<P>[]> {
-    const { store, finishedEvent } = this.options;
+    const { store, clock, finishedEvent, isShared } = this.options;
     const planned = await Promise.all(
       changes.map(async ({ job, next, payload, hadNoHold, isCounted }) => {
-        const { write, stored } = store.change(job, { ...job.value, life: next, payload: payload ?? job.value.payload });
+        const changedMs = next.state === job.value.life.state ? job.value.changedMs : clock.now();
+        const { write, stored } = store.change(job, { ...job.value, life: next, changedMs, payload: payload ?? job.value.payload });
         const events = life.hasEnded(next) ? [finishedEvent(stored, hadNoHold !== true)] : [];
         const pool = await this.pools.named(job.value.work.pool);
-        return { write, stored, events, pool, isCounted, before: job.value.life, load: await this.#loads.of(job.value.accountId) };
+        return { write, stored, events, pool, isCounted, before: job.value.life, load: await this.#loads.toNote(job.value.accountId) };
       }),
     );
     // What a job takes is counted before the commit and what it leaves after it, so that in between the account seems to have too many jobs, never too few.
-    for (const { load, stored, isCounted } of planned) if (!isCounted) count(load, loadKeyOf(stored.value.life), +1);
+    for (const { load, stored, isCounted } of planned) if (!isCounted) load.begin(loadKeyOf(stored.value.life));
     try {
       await store.commit(planned.map(({ write }) => write), planned.flatMap(({ events }) => events));
     } catch (error) {
-      for (const { load, stored } of planned) count(load, loadKeyOf(stored.value.life), -1);
+      for (const { load, stored } of planned) load.abandon(loadKeyOf(stored.value.life));
       if (!(error instanceof TesseraError && error.kind === 'Conflict')) for (const { stored } of planned) this.#loads.forget(stored.value.accountId);
       throw error;
     }
     for (const { load, before, stored, pool } of planned) {
-      count(load, loadKeyOf(before), -1);
+      load.commit(loadKeyOf(stored.value.life), loadKeyOf(before));
       if (life.hasEnded(stored.value.life)) this.#account(pool, before, stored);
       measureChange(pool.name, before, stored.value.life);
       this.#announce(stored, before);
       const { life: now, accountId } = stored.value;
       if (now.state === 'queued' && !now.isParked) pool.arrived(now.lane);
-      if (life.hasEnded(now) && load.parked > 0) this.#unparkLater(accountId);
+      const mayHaveParked = isShared ? limitOf(before) > 0 : load.parked > 0;
+      if (life.hasEnded(now) && mayHaveParked) this.parking.lookLater(accountId);
     }
     return planned.map(({ stored }) => stored);
   }
@@ -234,32 +231,6 @@ export class JobQueue<P extends object> {
     if (before?.state !== now.state || now.state === 'queued') this.options.onChange(job);
   }
 
-  #unparkLater(accountId: string): void {
-    const known = this.#unparking.get(accountId);
-    if (known) known.isAskedAgain = true;
-    else void this.#unpark(accountId).catch((error: unknown) => this.options.logger.error({ err: error, accountId }, 'a parked job stays parked until the next job of its account ends'));
-  }
-
-  /** One at a time for each account: side by side they would want the same parked jobs. */
-  async #unpark(accountId: string): Promise<void> {
-    const turn = { isAskedAgain: true, done: Promise.resolve() };
-    const run = async () => {
-      try {
-        while (turn.isAskedAgain) {
-          turn.isAskedAgain = false;
-          while (await retryOnConflict(() => this.#unparkSome(accountId)));
-        }
-      } finally {
-        // In the same breath as the last look at `isAskedAgain`, or a question in between would be lost.
-        this.#unparking.delete(accountId);
-      }
-    };
-    this.#unparking.set(accountId, turn);
-    const running = run();
-    turn.done = running.catch(() => undefined);
-    await running;
-  }
-
   /** Fills the free places of an account, in one commit; answers whether there may be more to do. */
   async #unparkSome(accountId: string): Promise<boolean> {
     const load = await this.#loads.of(accountId);
@@ -267,24 +238,25 @@ export class JobQueue<P extends object> {
     const changes: Change<P>[] = [];
     for (const job of parked) {
       const { life: now, work } = job.value;
-      const pool = await this.pools.named(work.pool);
+      const pool = await this.pools.upToDate(work.pool);
       if (now.state !== 'queued' || (now.concurrentJobsMax > 0 && load.waiting + load.running >= now.concurrentJobsMax)) break;
       const next = life.unpark(now, pool.fair.tag(now.lane, accountId, work.gpuSecondsEstimated));
-      count(load, loadKeyOf(next), +1);
+      load.begin(loadKeyOf(next));
       changes.push({ job, next, isCounted: true });
     }
     if (changes.length > 0) await this.#changeAll(changes);
     return changes.length > 0;
   }
 
-  async #countLoad(accountId: string): Promise<AccountLoad> {
-    const { lastWaiting, waiting, running, parked } = await this.options.store.loadOf(accountId);
+  /** The account's newest queued job tells where its next one stands in fair queueing, whichever process queued it. */
+  async #countLoad(accountId: string): Promise<LoadCounts> {
+    const { lastWaiting, waiting, running, parked } = await this.options.store.loadOf(accountId, loadCountedMax);
     if (lastWaiting?.value.life.state === 'queued') {
       const { work, life: last } = lastWaiting.value;
       const pool = await this.pools.named(work.pool);
       pool.fair.resumeAccount(last.lane, accountId, last.tag, work.gpuSecondsEstimated);
     }
-    return { admitted: 0, waiting, running, parked };
+    return { waiting, running, parked };
   }
 }
 
@@ -293,6 +265,4 @@ function loadKeyOf(state: JobLife): LoadKey | undefined {
   return state.state === 'running' ? 'running' : undefined;
 }
 
-function count(load: AccountLoad, key: LoadKey | undefined, by: number): void {
-  if (key !== undefined) load[key] += by;
-}
+const limitOf = (state: JobLife): number => ('concurrentJobsMax' in state ? state.concurrentJobsMax : 0);

@@ -5,20 +5,29 @@ import type { Lane } from './lanes.js';
 
 /** What the queue must know of a job's work; it never changes. */
 export type Work = {
+  readonly kind: string;
   readonly pool: string;
   readonly modelId: string;
+  /** Jobs of one kind and model with the same affinity can run as one batch; with an empty one a job runs alone. */
   readonly affinity: string;
-  readonly images: number;
-  /** Size of the work in a unit in which GPU-seconds grow evenly, for example steps times megapixels times pictures. */
-  readonly workUnits: number;
+  /** What the job delivers and is priced by: pictures, training steps, frames. */
+  readonly units: number;
+  /** Size of the whole work in a measure in which GPU-seconds grow evenly, for example steps times megapixels times pictures. */
+  readonly size: number;
   readonly gpuSecondsEstimated: number;
 };
+
+/** What a kind allows its jobs beyond the defaults of `job-life.ts`. */
+export type Terms = { readonly leaseMs?: number; readonly attemptsMax?: number };
 
 export type JobRecord<P> = {
   readonly accountId: string;
   readonly createdMs: number;
   readonly work: Work;
+  readonly terms?: Terms;
   readonly life: JobLife;
+  /** When `life` last came to another state; a lease that is renewed changes nothing. */
+  readonly changedMs: number;
   readonly traceparent?: string;
   /** What the owning service keeps of it. */
   readonly payload: P;
@@ -44,10 +53,13 @@ export type JobDocument<P> = JobRecord<P> & IndexFields;
 /** Jobs read at most when a lane's head or the due ones are looked at: the cost of a claim does not grow with the queue. */
 const windowMax = 64;
 
-export const jobCollection = (name: string): CollectionSpec => ({
-  name,
+export type JobCollection = Pick<CollectionSpec, 'name' | 'version' | 'migrations'>;
+
+const jobCollection = (collection: JobCollection): CollectionSpec => ({
+  ...collection,
   indexes: [
     { name: 'account', fields: ['accountId', 'createdMs'] },
+    { name: 'changes', fields: ['accountId', 'changedMs'] },
     { name: 'queue', fields: ['queueKey', 'queueTag'] },
     { name: 'slots', fields: ['slotOf', 'slotState', 'queueTag'] },
     { name: 'parked', fields: ['parkedOf', 'parkedMs'] },
@@ -71,8 +83,8 @@ function indexFieldsOf({ accountId, work, life }: JobRecord<unknown>): IndexFiel
   }
 }
 
-const toDocument = <P>({ accountId, createdMs, work, life, traceparent, payload }: JobRecord<P>): JobDocument<P> => {
-  const record: JobRecord<P> = { accountId, createdMs, work, life, payload, ...(traceparent === undefined ? {} : { traceparent }) };
+const toDocument = <P>({ accountId, createdMs, work, terms, life, changedMs, traceparent, payload }: JobRecord<P>): JobDocument<P> => {
+  const record: JobRecord<P> = { accountId, createdMs, work, life, changedMs, payload, ...(terms === undefined ? {} : { terms }), ...(traceparent === undefined ? {} : { traceparent }) };
   return { ...record, ...indexFieldsOf(record) };
 };
 
@@ -86,9 +98,9 @@ export class JobStore<P extends object> {
 
   constructor(
     private readonly documents: Documents,
-    collectionName: string,
+    collection: JobCollection,
   ) {
-    this.#jobs = documents.collection<JobDocument<P>>(jobCollection(collectionName));
+    this.#jobs = documents.collection<JobDocument<P>>(jobCollection(collection));
   }
 
   get(jobId: string): Promise<StoredJob<P> | undefined> {
@@ -138,33 +150,47 @@ export class JobStore<P extends object> {
     return life?.state === 'queued' ? life.tag : undefined;
   }
 
+  /** Of what the workers of a pool hold, that with the highest tags. */
+  async lastRunning(pool: string, limit: number): Promise<readonly StoredJob<P>[]> {
+    const page = await this.#jobs.find({ where: { queueKey: queueKeyOf(pool, 'running') }, sort: [['queueTag', 'desc']], limit });
+    return page.items;
+  }
+
   /** What the workers of a pool hold, at most `limit`. */
   async running(pool: string, limit: number): Promise<readonly StoredJob<P>[]> {
     const page = await this.#jobs.find({ where: { queueKey: queueKeyOf(pool, 'running') }, sort: [['queueTag', 'asc']], limit });
     return page.items;
   }
 
-  countAhead(pool: string, lane: Lane, tag: number): Promise<number> {
-    return this.#jobs.count({ queueKey: queueKeyOf(pool, lane), queueTag: { lt: tag } });
+  /** All that the workers of a pool hold, page by page. */
+  async *allRunning(pool: string): AsyncIterable<StoredJob<P>> {
+    let after: string | undefined;
+    do {
+      const page = await this.#jobs.find({ where: { queueKey: queueKeyOf(pool, 'running') }, sort: [['queueTag', 'asc']], limit: windowMax, ...(after === undefined ? {} : { after }) });
+      yield* page.items;
+      after = page.next;
+    } while (after !== undefined);
   }
 
-  countQueued(queueKeys: readonly string[]): Promise<number> {
-    return this.#jobs.count({ queueKey: { in: queueKeys } });
+  countAhead(pool: string, lane: Lane, tag: number, upTo: number): Promise<number> {
+    return this.#jobs.count({ queueKey: queueKeyOf(pool, lane), queueTag: { lt: tag } }, upTo);
   }
 
-  countParked(): Promise<number> {
-    return this.#jobs.count({ parkedOf: { gte: '' } });
+  /** `running` counts what workers hold. */
+  countInLane(pool: string, lane: Lane | 'running', upTo: number): Promise<number> {
+    return this.#jobs.count({ queueKey: queueKeyOf(pool, lane) }, upTo);
   }
 
-  countHoldingSlots(): Promise<number> {
-    return this.#jobs.count({ slotOf: { gte: '' } });
+  countParked(upTo: number): Promise<number> {
+    return this.#jobs.count({ parkedOf: { gte: '' } }, upTo);
   }
 
-  async loadOf(accountId: string): Promise<Waiting> {
+  /** Each number counted up to `upTo`. */
+  async loadOf(accountId: string, upTo: number): Promise<Waiting> {
     const [waiting, running, parked, last] = await Promise.all([
-      this.#jobs.count({ slotOf: accountId, slotState: 'waiting' }),
-      this.#jobs.count({ slotOf: accountId, slotState: 'running' }),
-      this.#jobs.count({ parkedOf: accountId }),
+      this.#jobs.count({ slotOf: accountId, slotState: 'waiting' }, upTo),
+      this.#jobs.count({ slotOf: accountId, slotState: 'running' }, upTo),
+      this.#jobs.count({ parkedOf: accountId }, upTo),
       this.#jobs.find({ where: { slotOf: accountId, slotState: 'waiting' }, sort: [['queueTag', 'desc']], limit: 1 }),
     ]);
     const [lastWaiting] = last.items;
@@ -208,8 +234,13 @@ export class JobStore<P extends object> {
     return this.#jobs.find({ where: { accountId }, sort: [['createdMs', 'asc']], limit, ...(after === undefined ? {} : { after }) });
   }
 
-  async newestOf(accountId: string, limit: number, offset: number): Promise<readonly StoredJob<P>[]> {
-    const page = await this.#jobs.find({ where: { accountId }, sort: [['createdMs', 'desc']], limit, offset });
-    return page.items;
+  /** Newest first; either so many are skipped, or `after` is the `next` of the page before. */
+  newestOf(accountId: string, limit: number, from: { readonly offset?: number; readonly after?: string } = {}): Promise<Page<JobDocument<P>>> {
+    return this.#jobs.find({ where: { accountId }, sort: [['createdMs', 'desc']], limit, ...from });
+  }
+
+  /** Jobs of an account that came to another state at or after that time, in the order in which they did; `after` is the `next` of the page before. */
+  changedSince(accountId: string, changedMs: number, limit: number, after?: string): Promise<Page<JobDocument<P>>> {
+    return this.#jobs.find({ where: { accountId, changedMs: { gte: changedMs } }, sort: [['changedMs', 'asc']], limit, ...(after === undefined ? {} : { after }) });
   }
 }

@@ -1,4 +1,5 @@
 import { Arrivals } from './arrivals.js';
+import type { Clock } from '@tessera/platform/clock.js';
 import { FairQueue } from './fair-queue.js';
 import type { JobStore } from './job.store.js';
 import { lanes, type Lane } from './lanes.js';
@@ -6,6 +7,8 @@ import { Overtaking } from './overtaking.js';
 
 /** Heads read to find where virtual time stood: requeued jobs (tag 0) say nothing, and there are few of them. */
 const headsToResume = 16;
+/** How far the virtual time of a process may lag behind that of others on the same store. */
+const upToDateMs = 1_000;
 
 /** A set of workers that hold the same models, and the jobs that wait for them. */
 export class Pool {
@@ -43,8 +46,13 @@ export class Pool {
 /** Pools by name, each resumed from the store when it is first asked for. Names come from models, so there are few. */
 export class Pools {
   readonly #pools = new Map<string, Promise<Pool>>();
+  readonly #resumedMs = new Map<string, number>();
 
-  constructor(private readonly store: JobStore<object>) {}
+  constructor(
+    private readonly store: JobStore<object>,
+    /** Given where other processes write to the store, too. */
+    private readonly clock?: Clock,
+  ) {}
 
   named(name: string): Promise<Pool> {
     const known = this.#pools.get(name);
@@ -55,13 +63,28 @@ export class Pools {
     return opening;
   }
 
+  /** To give out tags by: what others have served and queued meanwhile moves virtual time on, else the jobs of this process would stand before theirs. */
+  async upToDate(name: string): Promise<Pool> {
+    const pool = await this.named(name);
+    const nowMs = this.clock?.now();
+    if (nowMs === undefined || nowMs - (this.#resumedMs.get(name) ?? 0) < upToDateMs) return pool;
+    this.#resumedMs.set(name, nowMs);
+    await this.#resume(pool);
+    for (const { value } of await this.store.lastRunning(name, headsToResume)) if (value.life.state === 'running') pool.fair.resume(value.life.lane, value.life.tag);
+    return pool;
+  }
+
   async #open(name: string): Promise<Pool> {
     const pool = new Pool(name);
+    await this.#resume(pool);
+    return pool;
+  }
+
+  async #resume(pool: Pool): Promise<void> {
     for (const lane of lanes) {
-      const heads = await this.store.heads(name, lane, headsToResume);
+      const heads = await this.store.heads(pool.name, lane, headsToResume);
       const first = heads.map(({ value }) => (value.life.state === 'queued' ? value.life.tag : 0)).find((tag) => tag > 0);
       if (first !== undefined) pool.fair.resume(lane, first);
     }
-    return pool;
   }
 }

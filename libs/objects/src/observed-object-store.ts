@@ -7,9 +7,9 @@ type Operation = 'put' | 'get' | 'head' | 'delete' | 'list';
 const duration = distribution({ name: 'tessera_object_operation_duration_seconds', help: 'Time of an operation on the object store; for a get, until its body can be read.', labelNames: ['operation', 'outcome'], buckets: latencyBuckets });
 const bytes = counter({ name: 'tessera_object_bytes_total', help: 'Bytes of the objects that were stored (`put`) and opened (`get`).', labelNames: ['operation'] });
 
-/** Put before the object store of a process: operations are measured and, where spans are recorded, spans. */
+/** Wraps the object store of a process: operations are measured and, where spans are recorded, spans. */
 export class ObservedObjectStore extends ObjectStore {
-  /** `system`: what keeps the bytes. */
+  /** `system`: the kind of store. */
   constructor(
     private readonly objects: ObjectStore,
     private readonly system: 'filesystem' | 's3',

@@ -9,7 +9,7 @@ import type { ObjectStore } from './object-store.js';
 export type FolderOptions = {
   readonly profile?: 'single';
   readonly dataDir: string;
-  /** How clients reach the HTTP face: the start of every link. A function, for the port may be chosen only when the server listens. */
+  /** How clients reach the HTTP routes: the start of every link. A function, for the port may be chosen only when the server listens. */
   readonly publicUrl: () => string;
   readonly clock?: Clock;
 };

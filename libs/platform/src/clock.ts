@@ -1,4 +1,4 @@
-/** Time as an input: use cases ask the clock, tests move it. */
+/** Time as an input: use cases read the clock, tests advance it. */
 export abstract class Clock {
   /** Milliseconds since epoch. */
   abstract now(): number;

@@ -1,8 +1,8 @@
 import { closestMatch } from 'leven';
 
-/** More slips than this make another word. */
+/** Names with more edits between them are different words. */
 const slipEditsMax = 3;
-/** No name is that long; what somebody sent may be. */
+/** No name is that long; input may be. */
 const comparedCharactersMax = 64;
 
 /** The known name that was probably meant, for "Did you mean …?" in a refusal; Levenshtein's distance decides. */

@@ -27,15 +27,9 @@ const s3Schema = s3Fields.superRefine(({ accessKeyId, secretAccessKey }, context
 });
 export type S3Settings = z.infer<typeof s3Schema>;
 
-/** What no service can do without in the cluster profile, and what sets it; the adapters of the other ports ask for theirs. */
-const clusterSettings = {
-  mongoUrl: 'TESSERA_MONGO_URL',
-  kafkaBrokers: 'TESSERA_KAFKA_BROKERS',
-} as const;
-
 /** Everything a process may be told, parsed once at start. Nothing below reads `process.env`. */
 const schema = z.object({
-  /** `single`: everything embedded in this process. `cluster`: on MongoDB, Kafka, Redis and S3, which must then be named below. */
+  /** `single`: everything embedded in this process. `cluster`: on MongoDB, Kafka, Redis and S3; each adapter asks for its own settings below when it is opened. */
   profile: z.enum(['single', 'cluster']).default('single'),
   dataDir: z.string().min(1),
   httpHost: z.string().default('127.0.0.1'),
@@ -70,7 +64,7 @@ const schema = z.object({
   consoleDir: z.string().optional(),
   /** A replica set, for commits of several documents are transactions: `mongodb://host:27017/tessera?replicaSet=rs0`. */
   mongoUrl: connectionString('mongodb:', 'mongodb+srv:').optional(),
-  /** `host:port` of some brokers; they tell about the others. */
+  /** `host:port` of some brokers; the client learns the others from them. */
   kafkaBrokers: z.array(z.string().regex(/^\S+:\d+$/, 'a broker is host:port')).min(1).optional(),
   /** TLS and SASL; absent: neither. */
   kafka: kafkaSettings.optional(),
@@ -78,26 +72,18 @@ const schema = z.object({
   s3: s3Schema.optional(),
   /** Serves `/healthz`, `/readyz` and `/metrics` apart from everything else; 0: not at all. */
   healthPort: z.coerce.number().int().min(0).max(65535).default(0),
-  /** How often an idle worker paints a tiny picture, to see whether its engine still can; 0: never. Default: every minute in `cluster`, never in `single`. */
+  /** How often an idle worker of its own generates a tiny picture, to check whether its engine still can; 0: never. Default: 60. */
   canarySeconds: z.coerce.number().min(0).max(86_400).optional(),
-  /** Whether the generation service paints itself; else workers of their own must. Default: in `single` it does, in `cluster` it does not. */
+  /** Whether a process of all services runs jobs itself; else workers of their own must. Default: in `single` it does, in `cluster` it does not. */
   embeddedWorker: z.stringbool().or(z.boolean()).optional(),
   /** How a worker is called in leases; absent: by its machine and process. */
   workerId: z.string().regex(/^[\w.-]{1,128}$/, 'letters, digits, dots and dashes').optional(),
   /** The pool that a worker takes jobs from. */
   pool: z.string().regex(/^[\w.-]{1,64}$/, 'letters, digits, dots and dashes').default('default'),
-  /** How long a worker that is told to stop may finish what it holds before it hands it back. */
+  /** How long a worker that is asked to stop may finish what it holds before it hands it back. */
   drainSeconds: z.coerce.number().min(0).max(86_400).default(60),
   /** Where traces and metrics are exported to; absent: nowhere. */
   telemetry: telemetrySettings.optional(),
-});
-
-const settings = schema.superRefine((config, context) => {
-  if (config.profile === 'single') return;
-  for (const [key, name] of Object.entries(clusterSettings)) {
-    if (config[key as keyof typeof clusterSettings] !== undefined) continue;
-    context.addIssue({ code: 'custom', path: [key], message: `the cluster profile needs it; set ${name}` });
-  }
 });
 
 export type Config = z.infer<typeof schema>;
@@ -108,7 +94,7 @@ export const Config = Symbol('Config');
 
 /** Throws a sentence that names the offending setting. */
 export function parseConfig(input: Partial<Record<keyof ConfigInput, unknown>>): Config {
-  const parsed = settings.safeParse(input);
+  const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new Error(`Setting ${issue?.path.join('.') ?? '?'}: ${issue?.message ?? 'invalid'}`);

@@ -22,7 +22,7 @@ describe('TesseraError', () => {
   });
 
   it('says by its kind whether to try again, unless told otherwise', () => {
-    expect(resourceExhausted('busy', 'Later.').retryable).toBe(true);
-    expect(resourceExhausted('quota', 'Never.', { retryable: false }).retryable).toBe(false);
+    expect(resourceExhausted('queue_full', 'Later.').retryable).toBe(true);
+    expect(resourceExhausted('queue_full', 'Never.', { retryable: false }).retryable).toBe(false);
   });
 });

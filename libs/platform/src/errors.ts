@@ -1,26 +1,12 @@
+import type { ErrorKind } from './errors/kinds.js';
+import { factsOf, isReason, type Reason, type ReasonOf } from './errors/reasons.js';
+
 /**
  * The one taxonomy of refusals. Services throw these; nothing else crosses a boundary.
  * `reason` is stable and for machines, `message` is one sentence for a person, `retryable` says whether the very same call may succeed later.
- * The kinds are the canonical gRPC codes (https://grpc.io/docs/guides/status-codes/); `http` follows google.rpc.Code's mapping.
  */
-export const errorKinds = {
-  InvalidArgument: { grpc: 3, http: 400, retryable: false },
-  Unauthenticated: { grpc: 16, http: 401, retryable: false },
-  PermissionDenied: { grpc: 7, http: 403, retryable: false },
-  NotFound: { grpc: 5, http: 404, retryable: false },
-  /** The thing exists already, or was changed by somebody else meanwhile. */
-  Conflict: { grpc: 10, http: 409, retryable: true },
-  /** A limit; `retryAfterMs` says when to come back. */
-  ResourceExhausted: { grpc: 8, http: 429, retryable: true },
-  /** Payment, plan or state does not allow it; repeating does not help until that changes. */
-  FailedPrecondition: { grpc: 9, http: 402, retryable: false },
-  Unavailable: { grpc: 14, http: 503, retryable: true },
-  DeadlineExceeded: { grpc: 4, http: 504, retryable: true },
-  Cancelled: { grpc: 1, http: 499, retryable: false },
-  Internal: { grpc: 13, http: 500, retryable: false },
-} as const satisfies Record<string, { grpc: number; http: number; retryable: boolean }>;
-
-export type ErrorKind = keyof typeof errorKinds;
+export { errorKinds, kindOfGrpcStatus, type ErrorKind } from './errors/kinds.js';
+export { isReason, type Reason, type ReasonOf } from './errors/reasons.js';
 
 export type ErrorDetails = {
   /** Path of the offending input, for example `width` or `controlnets[0].weight`. */
@@ -37,7 +23,7 @@ export class TesseraError extends Error {
 
   constructor(
     readonly kind: ErrorKind,
-    readonly reason: string,
+    readonly reason: Reason,
     message: string,
     { param, retryAfterMs, retryable, cause }: ErrorDetails = {},
   ) {
@@ -45,19 +31,22 @@ export class TesseraError extends Error {
     this.name = 'TesseraError';
     this.param = param;
     this.retryAfterMs = retryAfterMs;
-    this.retryable = retryable ?? errorKinds[kind].retryable;
+    this.retryable = retryable ?? factsOf(reason, kind).retryable;
   }
 
   get grpcStatus(): number {
-    return errorKinds[this.kind].grpc;
+    return factsOf(this.reason, this.kind).grpc;
   }
 
   get httpStatus(): number {
-    return errorKinds[this.kind].http;
+    return factsOf(this.reason, this.kind).http;
   }
 }
 
-const maker = (kind: ErrorKind) => (reason: string, message: string, details?: ErrorDetails) => new TesseraError(kind, reason, message, details);
+const maker =
+  <Kind extends ErrorKind>(kind: Kind) =>
+  (reason: ReasonOf<Kind>, message: string, details?: ErrorDetails) =>
+    new TesseraError(kind, reason, message, details);
 
 export const invalidArgument = maker('InvalidArgument');
 export const unauthenticated = maker('Unauthenticated');
@@ -71,13 +60,18 @@ export const deadlineExceeded = maker('DeadlineExceeded');
 export const cancelled = maker('Cancelled');
 export const internal = maker('Internal');
 
-const kindByGrpcStatus = new Map<number, ErrorKind>(Object.entries(errorKinds).map(([kind, { grpc }]) => [grpc, kind as ErrorKind]));
+/** Of any kind: the registry knows it. */
+export const refusal = (reason: Reason, message: string, details?: ErrorDetails): TesseraError => new TesseraError(factsOf(reason).kind, reason, message, details);
 
-/** ALREADY_EXISTS (6), ABORTED (10) and OUT_OF_RANGE (11) fold into the nearest kind; unknown codes are Internal. */
-export function kindOfGrpcStatus(status: number): ErrorKind {
-  if (status === 6) return 'Conflict';
-  if (status === 11) return 'InvalidArgument';
-  return kindByGrpcStatus.get(status) ?? 'Internal';
+/** A refusal that was stored or sent as text, perhaps by another release: its reason stays, and counts as `kind` where this release does not know it. */
+export const receivedRefusal = (kind: ErrorKind, reason: string, message: string, details?: ErrorDetails): TesseraError =>
+  new TesseraError(isReason(reason) ? factsOf(reason).kind : kind, reason as Reason, message, details);
+
+/** The same refusal under the name that the field has one level up; what names no field stays as it is. */
+export function renamed<E>(error: E, param: string | undefined): E | TesseraError {
+  if (!(error instanceof TesseraError) || error.param === undefined) return error;
+  const { kind, reason, message, retryAfterMs, retryable, cause } = error;
+  return new TesseraError(kind, reason, message, { retryable, cause, ...(param === undefined ? {} : { param }), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
 }
 
 /** What an unexpected exception becomes at a boundary: an id that is also in the log, and nothing of its own text. */

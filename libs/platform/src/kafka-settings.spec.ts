@@ -1,12 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
 import { configFromEnvironment } from './config.js';
 
-/** What is said of Kafka, by the ends of the variables' names. */
-const kafkaOf = (said: Record<string, string>) => configFromEnvironment(Object.fromEntries(Object.entries(said).map(([name, value]) => [`TESSERA_KAFKA_${name}`, value]))).kafka;
+/** Settings of Kafka, by the ends of the variables' names. */
+const kafkaOf = (variables: Record<string, string>) => configFromEnvironment(Object.fromEntries(Object.entries(variables).map(([name, value]) => [`TESSERA_KAFKA_${name}`, value]))).kafka;
 const user = { USERNAME: 'tessera', PASSWORD: 'hidden' };
 
 describe('how brokers are spoken to', () => {
-  it('is in the open and as nobody, unless something else is said', () => {
+  it('is in the open and as nobody, unless something else is set', () => {
     expect(configFromEnvironment({}).kafka).toBeUndefined();
     expect(kafkaOf({ TLS: 'false' })).toEqual({});
   });
@@ -33,8 +33,8 @@ describe('how brokers are spoken to', () => {
     ['a CA where TLS is turned off', { TLS: 'false', CA_FILE: '/ca.crt' }, /tls: TESSERA_KAFKA_CA_FILE is for TLS/],
     ['a TLS that is neither on nor off', { TLS: 'perhaps' }, /tls: set TESSERA_KAFKA_TLS to true or false$/],
   ];
-  it.each(refused)('is refused with a sentence that says what to do: %s', (_, said, sentence) => {
-    expect(() => kafkaOf(said)).toThrow(sentence);
-    expect(() => kafkaOf(said)).not.toThrow(/hidden/);
+  it.each(refused)('is refused with advice: %s', (_, variables, sentence) => {
+    expect(() => kafkaOf(variables)).toThrow(sentence);
+    expect(() => kafkaOf(variables)).not.toThrow(/hidden/);
   });
 });

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { pooledRandomBytes } from './random-pool.js';
 
-/** The W3C trace context (https://www.w3.org/TR/trace-context/) of the work in hand; it travels in rpc metadata, events and job documents. */
+/** The W3C trace context (https://www.w3.org/TR/trace-context/) of the current work; it travels in rpc metadata, events and job documents. */
 const storage = new AsyncLocalStorage<string | undefined>();
 
 const pattern = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
@@ -19,7 +19,7 @@ export function withTraceparent<T>(traceparent: string | undefined, run: () => T
   return isTraceparent(traceparent) ? storage.run(traceparent, run) : run();
 }
 
-/** Exactly this context, none included: for loops and timers that would otherwise carry on with the context of whoever woke them. */
+/** Exactly this context, none included: for loops and timers that would otherwise go on in the context of their last caller. */
 export const inTrace = <T>(traceparent: string | undefined, run: () => T): T => storage.run(isTraceparent(traceparent) ? traceparent : undefined, run);
 
 const traceIdAt = 3;

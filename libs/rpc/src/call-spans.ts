@@ -8,12 +8,12 @@ export const callAttributes = (service: string, method: string): Attributes => (
 
 const nameOf = ({ parent, name }: DescMethod): [string, string] => [parent.typeName, name];
 
-/** The caller's side of a call. Nothing is recorded for calls that nobody's request has caused, as a worker's waiting for jobs. */
+/** The client's span of a call. Nothing is recorded for calls that no request has caused, such as a worker's wait for jobs. */
 export function unarySpan<T>(method: DescMethod, call: () => Promise<T>): Promise<T> {
   return inSpan(callName(...nameOf(method)), callAttributes(...nameOf(method)), call, { kind: 'client' });
 }
 
-/** From the first to the last message. Every step of the stream runs in the span's context: what an async generator does belongs to whoever asks for its next item. */
+/** From the first to the last message. Every step of the stream runs in the span's context: an async generator runs in the context of the caller of its `next`. */
 export async function* streamSpan<T>(method: DescMethod, call: () => AsyncIterable<T>): AsyncGenerator<T> {
   const span = startSpan(callName(...nameOf(method)), { kind: 'client', attributes: callAttributes(...nameOf(method)) });
   const inside = <R>(run: () => R): R => withTraceparent(span.traceparent, run);

@@ -1,7 +1,7 @@
 import { Metadata, status } from '@grpc/grpc-js';
-import { kindOfGrpcStatus, TesseraError } from '@tessera/platform/errors.js';
+import { kindOfGrpcStatus, receivedRefusal, TesseraError, type Reason } from '@tessera/platform/errors.js';
 
-/** How a TesseraError looks on the wire: status code and sentence as gRPC has them, the rest as trailing metadata. */
+/** A TesseraError as gRPC sends it: status code and message, the rest as trailing metadata. */
 export type WireStatus = { code: number; details: string; message: string; metadata: Metadata };
 
 const reasonKey = 'tessera-reason';
@@ -31,14 +31,14 @@ export function fromWireStatus(error: unknown): TesseraError {
   if (reason === undefined) return new TesseraError(kind, transportReason(error.code), error.details ?? error.message ?? 'The call failed.', { cause: error });
   const param = first(paramKey);
   const retryAfter = first(retryAfterKey);
-  return new TesseraError(kind, reason, error.details ?? error.message ?? reason, {
+  return receivedRefusal(kind, reason, error.details ?? error.message ?? reason, {
     retryable: first(retryableKey) === 'true',
     ...(param === undefined ? {} : { param: decodeURIComponent(param) }),
     ...(retryAfter === undefined ? {} : { retryAfterMs: Number(retryAfter) }),
   });
 }
 
-function transportReason(code: number): string {
+function transportReason(code: number): Reason {
   if (code === status.DEADLINE_EXCEEDED) return 'deadline_exceeded';
   if (code === status.CANCELLED) return 'cancelled';
   if (code === status.UNAVAILABLE) return 'service_unavailable';

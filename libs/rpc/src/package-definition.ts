@@ -1,8 +1,9 @@
 import { create, fromBinary, toBinary, type DescMessage, type DescMethod, type DescService, type MessageInitShape } from '@bufbuild/protobuf';
+import { noteEmpty } from './end-mark.js';
 
 const codec = (schema: DescMessage) => ({
   serialize: (init: MessageInitShape<DescMessage>) => Buffer.from(toBinary(schema, create(schema, init))),
-  deserialize: (wire: Uint8Array) => fromBinary(schema, wire),
+  deserialize: (wire: Uint8Array) => noteEmpty(fromBinary(schema, wire), wire),
 });
 
 const methodDefinition = (service: DescService, method: DescMethod) => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { BillingService } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import { TesseraError } from '@tessera/platform/errors.js';
-import { newTraceparent, withTraceparent } from '@tessera/platform/trace.js';
+import { newTraceparent, traceIdOf, withTraceparent } from '@tessera/platform/trace.js';
 import { seen } from './fixtures/echo.controller.js';
 import type { Rpc, RpcClient } from './rpc.js';
 
@@ -35,16 +35,22 @@ export function describeRpcConformance(name: string, open: () => Promise<{ rpc: 
 
     it('brings a refusal back with its kind, reason, sentence, parameter and retry time', async () => {
       const error = await failure(billing.getAccount({ accountId: 'refused' }));
-      expect(error).toMatchObject({ kind: 'ResourceExhausted', reason: 'too_busy', message: 'Come back später.', param: 'größe', retryAfterMs: 1500, retryable: true });
+      expect(error).toMatchObject({ kind: 'ResourceExhausted', reason: 'engine_busy', message: 'Come back später.', param: 'größe', retryAfterMs: 1500, retryable: true });
     });
 
-    it('hides what an unexpected exception says', async () => {
+    it('hides the message of an unexpected exception', async () => {
       const error = await failure(billing.getAccount({ accountId: 'broken' }));
       expect(error).toMatchObject({ kind: 'Internal', reason: 'internal' });
       expect(error.message).not.toContain('secret');
     });
 
-    it('fails a call that outlives its deadline, and tells the handler', async () => {
+    it('names an unexpected failure by the trace of the call', async () => {
+      const traceparent = newTraceparent();
+      const error = await failure(withTraceparent(traceparent, () => billing.getAccount({ accountId: 'broken' })));
+      expect(error.message).toContain(traceIdOf(traceparent));
+    });
+
+    it('fails a call that outlives its deadline, and notifies the handler', async () => {
       const error = await failure(billing.getAccount({ accountId: 'slow' }, { deadlineMs: 60 }));
       expect(error).toMatchObject({ kind: 'DeadlineExceeded', retryable: true });
       await seen.cancelled;
@@ -74,10 +80,10 @@ export function describeRpcConformance(name: string, open: () => Promise<{ rpc: 
         for await (const message of billing.audit({ accountId: 'refused' })) received.push(message);
       })());
       expect(received).toHaveLength(2);
-      expect(error).toMatchObject({ kind: 'FailedPrecondition', reason: 'enough' });
+      expect(error).toMatchObject({ kind: 'FailedPrecondition', reason: 'job_ended' });
     });
 
-    it('tells the handler when the reader of a stream goes away', async () => {
+    it('notifies the handler when the reader of a stream goes away', async () => {
       expect(await collect(billing.audit({ accountId: 'endless' }), 3)).toHaveLength(3);
       await seen.cancelled;
     });

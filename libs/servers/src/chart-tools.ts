@@ -22,7 +22,7 @@ export function presentChartTools(): ChartTools | undefined {
   return existsSync(helm) && existsSync(validator) ? { helm, validator } : undefined;
 }
 
-/** Fetches what is missing: Helm is compiled by Go in two minutes, the schemas come from PyPI. Says why when it cannot. */
+/** Fetches what is missing: Helm is compiled by Go in two minutes, the schemas come from PyPI. Throws with the reason when it cannot. */
 export async function installChartTools(): Promise<ChartTools | { readonly skipped: string }> {
   const present = presentChartTools();
   if (present) return present;

@@ -12,7 +12,7 @@ export type ServerName = (typeof serverNames)[number];
 
 export type ClusterServers = {
   readonly servers: Readonly<Record<ServerName, RunningServer>>;
-  /** What tells a service where they are. */
+  /** The settings with which a service finds them. */
   readonly env: Readonly<Record<string, string>>;
   /** This S3 keeps objects as files below their bucket, so that a test can look for leftovers. */
   readonly objectsDir: string;

@@ -1,10 +1,12 @@
+import { peerNames, serviceNames as allServices } from '@tessera/host/services.js';
 import { startClusterServers, type ClusterServers } from './cluster-servers.js';
 import { freeLoopbackPort } from './loopback.js';
 import { ServiceProcess } from './service-process.js';
 
-/** In the order in which they are stopped: who takes requests goes first. */
-export const serviceNames = ['gateway', 'generation', 'storage', 'billing'] as const;
-export type ServiceName = (typeof serviceNames)[number];
+export type ServiceName = Exclude<(typeof allServices)[number], 'worker'>;
+
+/** In the order in which they are stopped, which is the reverse of that in which they start: who takes requests goes first. */
+export const serviceNames = allServices.filter((name): name is ServiceName => name !== 'worker').reverse();
 
 export type ClusterOptions = {
   /** Of Tessera's checkout or installation. */
@@ -16,8 +18,8 @@ export type ClusterOptions = {
   readonly grpcPort?: number;
   /** The environment of every process; what it needs to find the others comes on top. */
   readonly env: NodeJS.ProcessEnv;
-  /** Told when a process has died, which is then started again; absent: it stays dead. */
-  readonly onDeath?: (words: string) => void;
+  /** Called when a process has died, which is then started again; absent: it is not. */
+  readonly onDeath?: (message: string) => void;
 };
 
 export type Services = {
@@ -32,23 +34,23 @@ export type Services = {
   kill(): Promise<void>;
 };
 
-/** What the Helm chart gives a service: bounds of V8's heap, without which garbage lies about that nobody has a reason to collect. Whoever sets NODE_OPTIONS decides himself. */
+/** What the Helm chart gives a service: bounds of V8's heap, without which garbage is collected late. NODE_OPTIONS of the environment win. */
 const serviceNodeOptions = '--max-semi-space-size=4 --max-old-space-size=192';
 
 /** Every service as a process of its own on loopback ports, and workers that pull from them. */
 export async function startServices({ repository, dataDir, engine, workers: workerCount, httpPort, grpcPort, env, onDeath }: ClusterOptions): Promise<Services> {
   const ports = await portsFor(httpPort, grpcPort);
-  const peers = serviceNames.filter((name) => name !== 'gateway').map((name) => `${name}=127.0.0.1:${ports[name].grpc}`).join(',');
+  const peers = serviceNames.filter((name) => peerNames.includes(name)).map((name) => `${name}=127.0.0.1:${ports[name].grpc}`).join(',');
   const url = `http://127.0.0.1:${ports.gateway.http}`;
   const shared = { ...env, TESSERA_DATA: dataDir, TESSERA_ENGINE: engine, TESSERA_PEERS: peers, TESSERA_PUBLIC_URL: url };
   const process = (name: string, entry: string, own: Record<string, string>) => new ServiceProcess({ name, args: [entry], cwd: repository, env: { ...shared, ...own }, readyWords: '"ready"', ...(onDeath ? { onDeath } : {}) });
   const nodeOptions = env['NODE_OPTIONS'] ?? serviceNodeOptions;
   const service = (name: ServiceName) => process(name, `services/${name}/dist/main.js`, { NODE_OPTIONS: nodeOptions, TESSERA_HTTP_PORT: `${ports[name].http}`, TESSERA_GRPC_PORT: `${ports[name].grpc}` });
-  const services = { gateway: service('gateway'), generation: service('generation'), storage: service('storage'), billing: service('billing') };
+  const services = Object.fromEntries(serviceNames.map((name) => [name, service(name)])) as Record<ServiceName, ServiceProcess>;
   const workers = Array.from({ length: workerCount }, (_, index) => process(`worker-${index + 1}`, 'services/worker/dist/main.js', { TESSERA_WORKER_ID: `worker-${index + 1}` }));
   const all = [...serviceNames.map((name) => services[name]), ...workers];
   const stop = async () => {
-    // Workers hand back or finish what they hold, which needs the services; the gateway closes its doors before those behind it.
+    // Workers hand back or finish what they hold, which needs the services; the gateway stops before those that it calls.
     await Promise.all(workers.map((worker) => worker.stop()));
     for (const name of serviceNames) await services[name].stop();
   };
@@ -64,13 +66,9 @@ export async function startServices({ repository, dataDir, engine, workers: work
 type Ports = { readonly http: number; readonly grpc: number };
 
 async function portsFor(httpPort: number | undefined, grpcPort: number | undefined): Promise<Record<ServiceName, Ports>> {
-  const pair = async (): Promise<Ports> => ({ http: await freeLoopbackPort(), grpc: await freeLoopbackPort() });
-  return {
-    gateway: { http: httpPort || (await freeLoopbackPort()), grpc: grpcPort || (await freeLoopbackPort()) },
-    generation: await pair(),
-    storage: await pair(),
-    billing: await pair(),
-  };
+  const ports: [ServiceName, Ports][] = [];
+  for (const name of serviceNames) ports.push([name, { http: (name === 'gateway' && httpPort) || (await freeLoopbackPort()), grpc: (name === 'gateway' && grpcPort) || (await freeLoopbackPort()) }]);
+  return Object.fromEntries(ports) as Record<ServiceName, Ports>;
 }
 
 export type Cluster = Services & { readonly servers: ClusterServers };

@@ -5,7 +5,7 @@ import { until } from './loopback.js';
 import type { Engine } from './native-server.js';
 import type { Launch, ServerRecipe } from './running-server.js';
 
-/** A recipe that says how it runs in a container. */
+/** A recipe that can run in a container. */
 export type DockerRecipe = ServerRecipe & { readonly docker: NonNullable<ServerRecipe['docker']> };
 
 export const hasImage = (recipe: ServerRecipe): recipe is DockerRecipe => recipe.docker !== undefined;
@@ -74,7 +74,7 @@ export class DockerServer implements Engine {
     this.container = undefined;
   }
 
-  /** The port is the same inside and outside, so that a server that tells clients its address (a broker, a replica set) tells the truth. testcontainers' reaper removes it should we die. */
+  /** The port is the same inside and outside, so that the address that a server gives its clients (a broker, a replica set) is the right one. testcontainers' reaper removes it should we die. */
   private create(): Promise<StartedTestContainer> {
     const { docker } = this.recipe;
     const { port, dataDir } = this.launch;

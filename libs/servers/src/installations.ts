@@ -67,7 +67,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Runs a tool of the machine to its end; a failure ends with what it said last. */
+/** Runs a tool of the machine to its end; a failure ends with its last output. */
 export async function runProgram(program: string, args: readonly string[], { cwd, env = {} }: { cwd?: string; env?: Record<string, string> } = {}): Promise<string> {
   const child = spawn(program, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], timeout: installWithinMs });
   let output = '';

@@ -77,7 +77,7 @@ async function format(installation: Installation, properties: string, users: rea
 type Reached = {
   /** Clients are sent there, to a proxy, once they have asked the broker where it is; absent: to itself. */
   readonly advertisedPort?: number | undefined;
-  /** TLS and users at the broker's port, certificates of clients at this one; absent: anybody may come in the open. */
+  /** TLS and users at the broker's port, certificates of clients at this one; absent: plain text, without authentication. */
   readonly mutualPort?: number | undefined;
 };
 
@@ -129,11 +129,11 @@ export function startKafka({ advertisedPort, ...options }: ServerOptions & { rea
   return advertisedPort === undefined ? startServer(kafkaRecipe, options) : startServer(native({ advertisedPort }), options);
 }
 
-/** Lets nobody in without TLS, and at `url` only the users of `kafkaUsers`. Native only: the image cannot be given the certificate, for its files are those of its own machine. */
+/** Accepts no connection without TLS, and at `url` only the users of `kafkaUsers`. Native only: the image cannot be given the certificate, for its files are those of its own machine. */
 export async function startGuardedKafka(): Promise<RunningServer & { readonly mutualUrl: string }> {
   const mutualPort = await freeLoopbackPort();
   const recipe = native({ mutualPort });
-  // What is asked before anybody says who they are goes through TLS as well.
+  // Requests before authentication go through TLS as well.
   const server = await startServer({ ...recipe, isReady: (port) => answers(port, apiVersions.question, apiVersions.answer, loopbackCertificate) });
   return { ...server, mutualUrl: kafkaRecipe.url(mutualPort) };
 }

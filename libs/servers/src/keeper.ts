@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
 
 /**
- * A shell that reads process ids from a pipe of ours. However this process ends, kill -9 included, the pipe closes, and the keeper kills the server that it was told of last, with all that this one has started (each leads a group of its own),
+ * A shell that reads process ids from a pipe of ours. However this process ends, kill -9 included, the pipe closes, and the keeper kills the server whose process id it has read last, with all that this one has started (each leads a group of its own),
  * and removes the temporary folder. Works on every system with a shell, unlike a parent-death signal.
  */
 export class Keeper {

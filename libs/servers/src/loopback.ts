@@ -39,11 +39,11 @@ export function answers(port: number, question: string, expected: string, ca?: s
       socket.destroy();
       resolve(isAnswered);
     };
-    let heard = '';
+    let received = '';
     socket.setTimeout(answerWithinMs, () => finish(false));
     socket.on('data', (chunk) => {
-      heard += chunk.toString('latin1');
-      if (heard.includes(expected)) finish(true);
+      received += chunk.toString('latin1');
+      if (received.includes(expected)) finish(true);
     });
     socket.once('error', () => finish(false));
     socket.once('close', () => resolve(false));
@@ -52,7 +52,7 @@ export function answers(port: number, question: string, expected: string, ca?: s
 
 const askEveryMs = 20;
 
-/** Asks until the answer is yes, the time is over, or there is no hope any more; says which of the two it was. */
+/** Asks until the answer is yes, the time is over, or it cannot become yes any more; resolves with whether it was yes. */
 export async function until(question: () => Promise<boolean>, { withinMs, isHopeless = () => false }: { withinMs: number; isHopeless?: () => boolean }): Promise<boolean> {
   const deadlineMs = Date.now() + withinMs;
   while (!(await question())) {

@@ -76,8 +76,8 @@ export class NativeServer implements Engine {
   private async waitUntilReady(child: ChildProcess, log: string): Promise<void> {
     const isReady = await until(() => this.recipe.isReady(this.launch.port), { withinMs: readyWithinMs, isHopeless: () => hasEnded(child) });
     if (isReady) return;
-    const words = lastLine(await fs.readFile(log, 'utf8').catch(() => ''));
-    throw new Error(`${this.recipe.name} ${hasEnded(child) ? 'ended' : 'did not answer in time'} instead of starting: ${words || 'it said nothing'}`);
+    const output = lastLine(await fs.readFile(log, 'utf8').catch(() => ''));
+    throw new Error(`${this.recipe.name} ${hasEnded(child) ? 'ended' : 'did not answer in time'} instead of starting: ${output || 'it printed nothing'}`);
   }
 }
 

@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { createClient } from '@redis/client';
+import { createClient } from 'redis';
 import { answers, until } from './loopback.js';
 import { startRedis } from './redis.js';
 import type { RunningServer } from './running-server.js';

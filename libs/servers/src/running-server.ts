@@ -26,7 +26,7 @@ export type Command = { readonly program: string; readonly args: readonly string
 /** The machine's own program, or the folder that `install` has filled. */
 export type Installation = { readonly program: string } | { readonly folder: string };
 
-/** How one kind of server comes onto the machine and is started. `startServer` runs it; nothing else needs to know Docker from a process. */
+/** How one kind of server comes onto the machine and is started. `startServer` runs it; nothing else distinguishes Docker from a process. */
 export type ServerRecipe = {
   /** For people and for the names of folders: `redis`. */
   readonly name: string;

@@ -6,7 +6,7 @@ import { Keeper } from './keeper.js';
 
 /** A start includes loading all modules on a busy machine. */
 const readyWithinMs = 60_000;
-const wordsKept = 10_000;
+const outputCharsKept = 10_000;
 /** First pause before a process that died is started again; doubled with every further death in a row, as Kubernetes does. */
 const firstRestartMs = 500;
 const longestRestartMs = 30_000;
@@ -14,15 +14,15 @@ const longestRestartMs = 30_000;
 export type ServiceProcessOptions = {
   /** For people: `billing`, `worker-2`. */
   readonly name: string;
-  /** The program that runs it, for Node, and what it is told. */
+  /** Its program and arguments, for Node. */
   readonly args: readonly string[];
   readonly cwd: string;
   /** All of it: nothing is inherited. */
   readonly env: NodeJS.ProcessEnv;
   /** What it prints once it is ready. */
   readonly readyWords: string;
-  /** Told in words when a process that should run has died, and when it runs again. Absent: it is not started again. */
-  readonly onDeath?: (words: string) => void;
+  /** Called with a message when a process that should run has died, and when it runs again. Absent: it is not started again. */
+  readonly onDeath?: (message: string) => void;
 };
 
 /** One of Tessera's own processes on this machine: the same settings and ports after every restart. */
@@ -37,31 +37,31 @@ export class ServiceProcess {
     this.name = options.name;
   }
 
-  /** Resolves when it says that it is ready; rejects with its last words when it ends or stays silent. */
+  /** Resolves once it has printed `readyWords`; rejects with its last output when it ends or is not ready in time. */
   async start(): Promise<void> {
     this.#isWanted = true;
     const { args, cwd, env, readyWords } = this.options;
-    // A group of its own: Ctrl-C in the terminal is for who started it, which then stops it in good order.
+    // A process group of its own: Ctrl-C in the terminal reaches only the parent, which then stops it in good order.
     const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
     this.#child = child;
     this.#keeper ??= new Keeper();
     this.#keeper.watchOver(child.pid);
-    const words = await untilReady(child, this.name, readyWords);
+    const lastLine = await untilReady(child, this.name, readyWords);
     this.#deathsInARow = 0;
-    child.once('exit', () => void this.#onExit(words()));
+    child.once('exit', () => void this.#onExit(lastLine()));
   }
 
   get pid(): number | undefined {
     return this.#child?.pid;
   }
 
-  /** Memory in RAM; 0 when it does not run, or the system does not tell. */
+  /** Memory in RAM; 0 when it does not run, or where the system does not report it. */
   async residentBytes(): Promise<number> {
     const status = await fs.readFile(`/proc/${this.pid}/status`, 'utf8').catch(() => '');
     return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) * 1024;
   }
 
-  /** Time on a processor since its start, all threads; 0 when the system does not tell. */
+  /** Time on a processor since its start, all threads; 0 where the system does not report it. */
   async cpuSeconds(): Promise<number> {
     const stat = await fs.readFile(`/proc/${this.pid}/stat`, 'utf8').catch(() => '');
     // utime and stime, the 14th and 15th field of proc(5), in hundredths; the second field may hold spaces.
@@ -69,7 +69,7 @@ export class ServiceProcess {
     return (user + system) / 100;
   }
 
-  /** SIGKILL, nothing is told; nobody starts it again but `start`. */
+  /** SIGKILL, without a warning; only `start` starts it again. */
   kill(): Promise<void> {
     return this.#end('SIGKILL');
   }
@@ -91,11 +91,11 @@ export class ServiceProcess {
     this.#keeper = undefined;
   }
 
-  async #onExit(lastWords: string): Promise<void> {
+  async #onExit(lastOutput: string): Promise<void> {
     const { onDeath } = this.options;
     if (!this.#isWanted || onDeath === undefined) return;
     const pauseMs = Math.min(longestRestartMs, firstRestartMs * 2 ** this.#deathsInARow);
-    onDeath(`${this.name} has ended and starts again in ${pauseMs} ms${lastWords ? `: ${lastWords}` : ''}`);
+    onDeath(`${this.name} has ended and starts again in ${pauseMs} ms${lastOutput ? `: ${lastOutput}` : ''}`);
     await delay(pauseMs);
     if (!this.#isWanted) return;
     const deaths = this.#deathsInARow + 1;
@@ -109,23 +109,23 @@ export class ServiceProcess {
   }
 }
 
-/** Answers with a function that tells the last line of what it has said since. */
+/** Resolves with a function that returns the last line of its output so far. */
 function untilReady(child: ChildProcess, name: string, readyWords: string): Promise<() => string> {
   return new Promise((resolve, reject) => {
-    let said = '';
-    const timer = setTimeout(() => reject(new Error(`${name} was not ready after ${readyWithinMs / 1000} s:\n${said}`)), readyWithinMs);
+    let output = '';
+    const timer = setTimeout(() => reject(new Error(`${name} was not ready after ${readyWithinMs / 1000} s:\n${output}`)), readyWithinMs);
     const listen = (chunk: Buffer) => {
-      said = (said + chunk.toString()).slice(-wordsKept);
-      if (!said.includes(readyWords)) return;
+      output = (output + chunk.toString()).slice(-outputCharsKept);
+      if (!output.includes(readyWords)) return;
       clearTimeout(timer);
-      resolve(() => said.trimEnd().split('\n').at(-1) ?? '');
+      resolve(() => output.trimEnd().split('\n').at(-1) ?? '');
     };
     child.stdout?.on('data', listen);
-    child.stderr?.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-wordsKept)));
+    child.stderr?.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-outputCharsKept)));
     child.once('error', reject);
     child.once('exit', (code, signal) => {
       clearTimeout(timer);
-      reject(new Error(`${name} ended with ${signal ?? code} before it was ready:\n${said}`));
+      reject(new Error(`${name} ended with ${signal ?? code} before it was ready:\n${output}`));
     });
   });
 }

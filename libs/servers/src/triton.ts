@@ -62,7 +62,7 @@ async function install(folder: string): Promise<void> {
 const optionsOf = (launch: Launch, repository: string, backends: string | undefined): string[] => [
   `--model-repository=${repository}`,
   ...(backends === undefined ? [] : [`--backend-directory=${backends}`]),
-  // Guessing what a model's configuration leaves out takes seconds; ours says everything.
+  // Completing a model's configuration takes Triton seconds; ours is complete.
   '--disable-auto-complete-config',
   '--exit-timeout-secs=5',
   '--allow-http=false',

@@ -24,7 +24,7 @@ const started = performance.now();
 for (const prompt of readFileSync(0, 'utf8').split('\n').filter(Boolean)) {
   const requests = [{ requestId: 'sheet', prompt, negativePrompt: '', seed, images, style: 'NONE' }];
   const batch = { modelId: values.model, widthPx: side, heightPx: side, steps, guidanceScale: 7, previewEverySteps: 0, requests };
-  for await (const update of engine.paint(batch, new AbortController().signal)) {
+  for await (const update of engine.generate(batch, new AbortController().signal)) {
     if (update.type === 'notice') console.log(`${prompt}: ${update.notice.message}`);
     if (update.type === 'image') tiles.push(update.image.bytes);
   }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { audited, hourMs, openBilling, twoPictures, type TestBilling } from './billing.fixture.js';
-import { canonical } from './hash.js';
-import { tokensMax } from './granting.js';
+import { canonical } from './ledger/hash.js';
+import { tokensMax } from './ledger/granting.js';
 
 /** What nobody may ask, wallet by wallet: each time a refusal with a stable reason, and an account that is what it was, entry by entry. */
 describe.each(['plan', 'credits'] as const)('the wallet of %s', (wallet) => {
@@ -32,7 +32,7 @@ describe.each(['plan', 'credits'] as const)('the wallet of %s', (wallet) => {
     () => billing.accounts.topUp('acme', 'another-order', tokens, wallet),
     'invalid_amount',
   ]);
-  const pictures = [-1, 0.5, Number.NaN, 101, 2 ** 53].map((images): [string, () => Promise<unknown>, string] => [`a settlement of ${images} pictures`, () => billing.reservations.settle('acme', 'open', images), 'invalid_field']);
+  const pictures = [-1, 0.5, Number.NaN, 1_000_001, 2 ** 53].map((units): [string, () => Promise<unknown>, string] => [`a settlement of ${units} units`, () => billing.reservations.settle('acme', 'open', units), 'invalid_field']);
   const sizes = [-512, 0, 0.5, Number.NaN, 1e9].map((widthPx): [string, () => Promise<unknown>, string] => [
     `a job ${widthPx} pixels wide`,
     () => billing.reservations.reserve('acme', 'new', { ...twoPictures, widthPx }, deadlineMs(), {}, wallet),

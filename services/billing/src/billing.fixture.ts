@@ -6,32 +6,35 @@ import type { EventBus } from '@tessera/events/event-bus.js';
 import { openEventBus } from '@tessera/events/open-event-bus.js';
 import { ManualClock } from '@tessera/platform/clock.js';
 import { createLogger } from '@tessera/platform/logger.js';
-import { AcceptedPictures } from './accepted-pictures.js';
-import { AccountIds } from './account-ids.js';
-import { AccountDocuments } from './account.documents.js';
-import { AccountStore } from './account.store.js';
-import { Accounts } from './accounts.js';
-import { Audit, type AuditResult, type AuditSummary, type Finding } from './audit.js';
-import { BillingController } from './billing.controller.js';
-import { Books } from './books.js';
-import { PriceList } from './catalogue.js';
-import { DeletedJobs } from './deleted-jobs.js';
-import { DueWork } from './due-work.js';
-import { EconomyController } from './economy.controller.js';
-import { History } from './history.js';
-import { JobWallets } from './job-wallets.js';
-import { Payments } from './payments.js';
+import { AcceptedPictures } from './reports/accepted-pictures.js';
+import { AccountIds } from './accounts/account-ids.js';
+import { AccountDocuments } from './ledger/store/account.documents.js';
+import { AccountStore } from './ledger/store/account.store.js';
+import { Accounts } from './accounts/accounts.js';
+import { Audit, type AuditResult, type AuditSummary, type Finding } from './audit/audit.js';
+import { BillingController } from './holds/billing.controller.js';
+import { LedgerReports } from './reports/ledger-reports.js';
+import { PriceList } from './catalogue/catalogue.js';
+import { DeletedJobs } from './audit/deleted-jobs.js';
+import { DueWork } from './accounts/due-work.js';
+import { AccountsController } from './accounts/accounts.controller.js';
+import { AuditController } from './audit/audit.controller.js';
+import { CatalogueController } from './catalogue/catalogue.controller.js';
+import { ReportsController } from './reports/reports.controller.js';
+import { History } from './reports/history.js';
+import { JobWallets } from './holds/job-wallets.js';
+import { Payments } from './payments/payments.js';
 import { PaymentDocuments } from './payments/payment.documents.js';
 import { StripePayments } from './payments/stripe.js';
-import { PlanList } from './plan-list.js';
-import type { ComputeSpec } from './quote.js';
-import { Reconciliation } from './reconciliation.js';
-import { Reservations } from './reservations.js';
+import { PlanList } from './catalogue/plan-list.js';
+import type { ImageCompute } from './catalogue/quote.js';
+import { Reconciliation } from './audit/reconciliation.js';
+import { Reservations } from './holds/reservations.js';
 import { SmallGeneration } from './generation.fixture.js';
-import { Settlement } from './settlement.js';
-import { Simulation } from './simulation.js';
-import { Statements } from './statements.js';
-import { UsageReports } from './usage-reports.js';
+import { Settlement } from './holds/settlement.js';
+import { Simulation } from './catalogue/simulation.js';
+import { Statements } from './holds/statements.js';
+import { UsageReports } from './reports/usage-reports.js';
 
 /** Billing as the module wires it, on a folder of its own and with a clock that tests move. */
 export type TestBilling = {
@@ -44,7 +47,7 @@ export type TestBilling = {
   readonly accounts: Accounts;
   readonly reservations: Reservations;
   readonly statements: Statements;
-  readonly books: Books;
+  readonly ledgerReports: LedgerReports;
   readonly usage: UsageReports;
   readonly acceptedPictures: AcceptedPictures;
   readonly audit: Audit;
@@ -57,7 +60,10 @@ export type TestBilling = {
   readonly settlement: Settlement;
   readonly dueWork: DueWork;
   readonly controller: BillingController;
-  readonly economy: EconomyController;
+  readonly accountsController: AccountsController;
+  readonly reportsController: ReportsController;
+  readonly catalogueController: CatalogueController;
+  readonly auditController: AuditController;
   /** Ends it and leaves the folder. */
   stop(): Promise<void>;
   close(): Promise<void>;
@@ -69,20 +75,19 @@ export const stripeSecret = 'whsec_of_this_very_test';
 
 export const newDataDir = (): Promise<string> => fs.mkdtemp(path.join(os.tmpdir(), 'tessera-billing-'));
 
-export async function openBilling(dataDir?: string, clock = new ManualClock()): Promise<TestBilling> {
+export async function openBilling(dataDir?: string, clock = new ManualClock(), prices = PriceList.bundled()): Promise<TestBilling> {
   const folder = dataDir ?? (await newDataDir());
   const installation = await openDocuments({ dataDir: folder });
   const logger = createLogger('silent', 'billing');
   const bus = openEventBus({ eventLog: installation.eventLog, documents: installation.documents, logger });
   const documents = new AccountDocuments(installation.documents);
   const store = new AccountStore(documents);
-  const prices = PriceList.bundled();
   const wallets = new JobWallets(store, prices, clock);
   const accounts = new Accounts(store, prices, clock, wallets);
   const reservations = new Reservations(store, prices, clock, wallets);
   const statements = new Statements(store, documents, wallets);
   const history = new History(store, documents, clock);
-  const books = new Books(history, clock);
+  const ledgerReports = new LedgerReports(history, clock);
   const accountIds = new AccountIds(documents);
   const audit = new Audit(store, documents, accountIds);
   const generation = new SmallGeneration();
@@ -92,10 +97,13 @@ export async function openBilling(dataDir?: string, clock = new ManualClock()): 
   const reconciliation = new Reconciliation(accountIds, history, documents, deletedJobs, clock, generation);
   const settlement = new Settlement(reservations, bus, logger);
   const dueWork = new DueWork(documents, store, bus, clock, logger);
-  const controller = new BillingController(accounts, reservations, statements, audit);
-  const economy = new EconomyController(accounts, books, usage, new PlanList(prices, clock), reconciliation);
+  const controller = new BillingController(accounts, reservations, statements);
+  const accountsController = new AccountsController(accounts);
+  const reportsController = new ReportsController(ledgerReports, usage);
+  const auditController = new AuditController(audit, reconciliation);
   const payments = new Payments(accounts, new PaymentDocuments(installation.documents), prices, clock, [new StripePayments([stripeSecret, 'whsec_of_the_day_before'])]);
   const simulation = new Simulation(accountIds, history, prices, clock);
+  const catalogueController = new CatalogueController(prices, new PlanList(prices, clock), simulation);
   const stop = async () => {
     await dueWork.onModuleDestroy();
     statements.onModuleDestroy();
@@ -108,13 +116,13 @@ export async function openBilling(dataDir?: string, clock = new ManualClock()): 
   };
   const reopened = async () => {
     await stop();
-    return openBilling(folder, clock);
+    return openBilling(folder, clock, prices);
   };
-  return { dataDir: folder, installation, clock, bus, documents, store, accounts, reservations, statements, books, usage, acceptedPictures, audit, generation, deletedJobs, reconciliation, simulation, payments, settlement, dueWork, controller, economy, stop, close, reopened };
+  return { dataDir: folder, installation, clock, bus, documents, store, accounts, reservations, statements, ledgerReports, usage, acceptedPictures, audit, generation, deletedJobs, reconciliation, simulation, payments, settlement, dueWork, controller, accountsController, reportsController, catalogueController, auditController, stop, close, reopened };
 }
 
 /** Costs 8 tokens: 6 for the compute, 2 for the super-resolution. */
-export const twoPictures: ComputeSpec = { modelId: 'mosaic-3d', widthPx: 512, heightPx: 512, steps: 20, images: 2, superResolution: true, surcharges: [] };
+export const twoPictures: ImageCompute = { modelId: 'mosaic-3d', widthPx: 512, heightPx: 512, steps: 20, images: 2, superResolution: true, surcharges: [] };
 
 export const hourMs = 3_600_000;
 

@@ -1,41 +1,42 @@
 import { Module } from '@nestjs/common';
-import { BillingService } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import { EconomyService } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
 import type { ServiceDefinition } from '@tessera/host/service-definition.js';
+import { services } from '@tessera/host/services.js';
 import { Config } from '@tessera/platform/config.js';
-import { AcceptedPictures } from './accepted-pictures.js';
-import { AccountIds } from './account-ids.js';
-import { AccountDocuments } from './account.documents.js';
-import { AccountStore } from './account.store.js';
-import { Accounts } from './accounts.js';
-import { Audit } from './audit.js';
-import { BillingController } from './billing.controller.js';
-import { Books } from './books.js';
-import { CatalogueController } from './catalogue.controller.js';
-import { PriceList } from './catalogue.js';
-import { DeletedJobs } from './deleted-jobs.js';
-import { DueWork } from './due-work.js';
-import { EconomyController } from './economy.controller.js';
-import { History } from './history.js';
-import { JobWallets } from './job-wallets.js';
-import { PaymentsController } from './payments.controller.js';
-import { PAYMENT_PROVIDERS, Payments } from './payments.js';
+import { AcceptedPictures } from './reports/accepted-pictures.js';
+import { AccountIds } from './accounts/account-ids.js';
+import { AccountDocuments } from './ledger/store/account.documents.js';
+import { AccountStore } from './ledger/store/account.store.js';
+import { Accounts } from './accounts/accounts.js';
+import { Audit } from './audit/audit.js';
+import { BillingController } from './holds/billing.controller.js';
+import { LedgerReports } from './reports/ledger-reports.js';
+import { CatalogueController } from './catalogue/catalogue.controller.js';
+import { PriceList } from './catalogue/catalogue.js';
+import { DeletedJobs } from './audit/deleted-jobs.js';
+import { DueWork } from './accounts/due-work.js';
+import { AccountsController } from './accounts/accounts.controller.js';
+import { AuditController } from './audit/audit.controller.js';
+import { ReportsController } from './reports/reports.controller.js';
+import { History } from './reports/history.js';
+import { JobWallets } from './holds/job-wallets.js';
+import { PaymentsController } from './payments/payments.controller.js';
+import { PAYMENT_PROVIDERS, Payments } from './payments/payments.js';
 import { PaymentDocuments } from './payments/payment.documents.js';
 import type { PaymentProvider } from './payments/payment-provider.js';
 import { StripePayments } from './payments/stripe.js';
-import { PlanList } from './plan-list.js';
-import { Reconciliation } from './reconciliation.js';
-import { Reservations } from './reservations.js';
-import { Settlement } from './settlement.js';
-import { Simulation } from './simulation.js';
-import { Statements } from './statements.js';
-import { UsageReports } from './usage-reports.js';
+import { PlanList } from './catalogue/plan-list.js';
+import { Reconciliation } from './audit/reconciliation.js';
+import { Reservations } from './holds/reservations.js';
+import { Settlement } from './holds/settlement.js';
+import { Simulation } from './catalogue/simulation.js';
+import { Statements } from './holds/statements.js';
+import { UsageReports } from './reports/usage-reports.js';
 
 /** Only what is configured is connected: a webhook without a secret would believe everybody. */
 const providersOf = ({ stripeWebhookSecrets }: Config): PaymentProvider[] => (stripeWebhookSecrets.length === 0 ? [] : [new StripePayments(stripeWebhookSecrets)]);
 
 @Module({
-  controllers: [BillingController, EconomyController, PaymentsController, CatalogueController],
+  controllers: [BillingController, AccountsController, ReportsController, CatalogueController, PaymentsController, AuditController],
   providers: [
     { provide: PriceList, inject: [Config], useFactory: ({ catalogueFile }: Config) => PriceList.open(catalogueFile) },
     AccountDocuments,
@@ -45,7 +46,7 @@ const providersOf = ({ stripeWebhookSecrets }: Config): PaymentProvider[] => (st
     Reservations,
     Statements,
     History,
-    Books,
+    LedgerReports,
     AcceptedPictures,
     UsageReports,
     PlanList,
@@ -63,4 +64,4 @@ const providersOf = ({ stripeWebhookSecrets }: Config): PaymentProvider[] => (st
 })
 export class BillingModule {}
 
-export const billing: ServiceDefinition = { name: 'billing', module: BillingModule, contracts: [BillingService, EconomyService], uses: [] };
+export const billing: ServiceDefinition = { ...services.billing, module: BillingModule };

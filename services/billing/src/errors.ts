@@ -3,13 +3,13 @@ import { conflict, failedPrecondition, invalidArgument, notFound, resourceExhaus
 const tokenCount = (tokens: number): string => `${tokens.toLocaleString('en-US')} ${tokens === 1 ? 'token' : 'tokens'}`;
 
 /** Billing's refusals. None of them leaves a trace in an account. */
-export const unknownAccount = (accountId: string) => notFound('unknown_account', `There is no account ${accountId}.`);
+export const unknownAccount = () => notFound('unknown_account', 'There is no such account, or it has no such wallet.', { param: 'account_id' });
 export const unknownPlan = (plan: string) => invalidArgument('unknown_plan', `There is no plan "${plan}".`, { param: 'plan' });
 export const unknownPack = (pack: string) => invalidArgument('unknown_pack', `There is no token pack "${pack}".`, { param: 'pack' });
 export const brokenCatalogue = (where: string) => invalidArgument('broken_catalogue', `The price list makes no sense at ${where}`, { param: 'catalogue' });
 export const unknownProvider = (provider: string) => notFound('unknown_payment_provider', `No payment provider "${provider}" is connected to this server.`);
-export const tooManyPayments = () => resourceExhausted('too_many_payments', 'Too much news of payments at once.', { retryAfterMs: 1_000 });
-export const unknownBill = (jobId: string) => notFound('unknown_bill', `Job ${jobId} has never held tokens of this account.`);
+export const tooManyPayments = () => resourceExhausted('too_many_payments', 'Too many updates of payments at once.', { retryAfterMs: 1_000 });
+export const unknownBill = () => notFound('unknown_bill', 'There is no bill for a job with this id.', { param: 'job_id' });
 export const unknownCatalogue = (version: string) =>
   failedPrecondition('unknown_catalogue_version', `Catalogue ${version}, at which this job was quoted, is no longer part of the price list.`);
 
@@ -34,9 +34,8 @@ export const holdReleased = (jobId: string) => failedPrecondition('hold_released
 export const holdExpired = (jobId: string) => failedPrecondition('hold_expired', `The hold of job ${jobId} was past its deadline.`);
 export const settleExceedsHold = (jobId: string, what: string) => failedPrecondition('settle_exceeds_hold', `Job ${jobId} cannot be charged for more than it holds: ${what}.`);
 export const jobClosed = (jobId: string) => failedPrecondition('job_closed', `Job ${jobId} has ended; it cannot hold tokens any more.`);
-export const jobIdReused = (jobId: string) => conflict('job_id_reused', `Job ${jobId} holds tokens for a different computation.`, { param: 'job_id', retryable: false });
-export const operationIdReused = (operationId: string) =>
-  conflict('operation_id_reused', `Operation ${operationId} has been carried out with a different amount.`, { param: 'operation_id', retryable: false });
+export const jobIdReused = (jobId: string) => conflict('job_id_reused', `Job ${jobId} holds tokens for a different computation.`, { param: 'job_id' });
+export const operationIdReused = () => conflict('operation_id_reused', 'This key was used before for something else. Use a new key for a new operation.', { param: 'operation_id' });
 
 export const accountBusy = () => resourceExhausted('account_busy', 'Too many operations wait for this account.', { retryAfterMs: 200 });
 export const tooManyHolds = () => resourceExhausted('too_many_holds', 'The account has too many open holds; some jobs must end first.', { retryAfterMs: 1_000 });

@@ -19,7 +19,7 @@ const say = (...words: (string | number)[]): void => void process.stdout.write(`
 
 type Step = () => Promise<void>;
 
-/** Each is idempotent, so whatever comes twice, late or in the wrong order is only news of the same. */
+/** Each is idempotent, so whatever comes twice, late or in the wrong order changes nothing more. */
 function stepOf(random: ReturnType<typeof randomOf>): Step {
   const account = random.pick(accountIds);
   const job = `job-${random.below(jobCount)}`;

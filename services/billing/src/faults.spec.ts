@@ -6,11 +6,11 @@ import readline from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
 import { ManualClock } from '@tessera/platform/clock.js';
-import { emptyAccount } from './account.js';
-import { imageOf } from './account.documents.js';
+import { emptyAccount } from './ledger/account.js';
+import { imageOf } from './ledger/store/account.documents.js';
 import { audited, newDataDir, openBilling, type TestBilling } from './billing.fixture.js';
-import { evolve } from './evolve.js';
-import { canonical } from './hash.js';
+import { evolve } from './ledger/evolve.js';
+import { canonical } from './ledger/hash.js';
 import { randomOf } from './random.fixture.js';
 
 const worker = fileURLToPath(new URL('./fault-worker.fixture.js', import.meta.url));

@@ -1,14 +1,14 @@
 import { create, type DescMessage, type DescMethodUnary, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
-import { JobOutcomeSchema, JobState, type JobOutcome } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { JobOutcomeSchema, JobState, type JobOutcome } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { Rpc } from '@tessera/rpc/rpc.js';
 
-/** The generation service as far as reconciliation asks it, two jobs to a page. */
+/** The jobs service as far as reconciliation asks it, two jobs to a page. */
 export class SmallGeneration extends Rpc {
   readonly outcomes = new Map<string, JobOutcome>();
 
   /** A job that ended, or one that runs when `finishedMs` is 0. */
-  add(jobId: string, imagesDelivered: number, finishedMs: number, change: { accountId?: string; state?: JobState; imageIds?: string[] } = {}): void {
-    this.outcomes.set(jobId, create(JobOutcomeSchema, { jobId, accountId: 'acme', state: finishedMs === 0 ? JobState.RUNNING : JobState.SUCCEEDED, imagesDelivered, finishedMs: BigInt(finishedMs), ...change }));
+  add(jobId: string, unitsDelivered: number, finishedMs: number, change: { accountId?: string; state?: JobState; assetIds?: string[] } = {}): void {
+    this.outcomes.set(jobId, create(JobOutcomeSchema, { jobId, accountId: 'acme', state: finishedMs === 0 ? JobState.RUNNING : JobState.SUCCEEDED, unitsDelivered, finishedMs: BigInt(finishedMs), ...change }));
   }
 
   async unary<I extends DescMessage, O extends DescMessage>(method: DescMethodUnary<I, O>, request: MessageInitShape<I>): Promise<MessageShape<O>> {
@@ -17,6 +17,10 @@ export class SmallGeneration extends Rpc {
   }
 
   async *stream(): AsyncGenerator<never> {}
+
+  clientStream(): Promise<never> {
+    throw new Error('nobody streams to it');
+  }
 
   async close(): Promise<void> {}
 

@@ -3,7 +3,7 @@ import { BillingService, type Account, type AuditResponse, type Bill, type ListE
 import { internal } from '@tessera/platform/errors.js';
 import { derivedId, isUuid, newId } from '@tessera/platform/ids.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
-import { unknownGeneration } from './errors.js';
+import { unknownBill } from './errors.js';
 import type { Caller } from './keys.js';
 
 const waitMarginMs = 10_000;
@@ -29,10 +29,10 @@ export class Accounts {
 
   /** Waits up to `waitMs` for the hold to be closed. */
   async bill(caller: Caller, jobId: string, { waitMs, signal }: { waitMs: number; signal?: AbortSignal }): Promise<{ bill: Bill; balanceTokens: number }> {
-    if (!isUuid(jobId)) throw unknownGeneration();
+    if (!isUuid(jobId)) throw unknownBill();
     const options = { deadlineMs: waitMs + waitMarginMs, ...(signal ? { signal } : {}) };
     const { bill, balanceTokens } = await this.#billing.getBill({ accountId: caller.accountId, jobId, waitMs }, options);
-    if (!bill) throw unknownGeneration();
+    if (!bill) throw unknownBill();
     return { bill, balanceTokens: Number(balanceTokens) };
   }
 

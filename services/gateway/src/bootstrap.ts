@@ -37,7 +37,7 @@ export class Bootstrap implements OnApplicationBootstrap {
     @Inject(Config) private readonly config: Config,
     private readonly installation: Installation,
   ) {
-    this.#records = documents.collection<InstallationRecord>({ name: 'gateway.installation', indexes: [] });
+    this.#records = documents.collection<InstallationRecord>({ name: 'gateway.installation', version: 1, indexes: [] });
   }
 
   async onApplicationBootstrap(): Promise<void> {

@@ -1,38 +1,36 @@
 import { Injectable } from '@nestjs/common';
 import { Cache } from '@tessera/cache/cache.js';
-import { BillingService } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
+import { openCache } from '@tessera/cache/open-cache.js';
 import { Clock } from '@tessera/platform/clock.js';
+import { TesseraError } from '@tessera/platform/errors.js';
 import { isUuid } from '@tessera/platform/ids.js';
-import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
-import { invalidField, memberKey, missingKey, ownerOnly, readOnlyKey, tooManyRequests } from './errors.js';
+import { AccountPlans } from '@tessera/plans/account-plans.js';
+import { requireAllowed } from '@tessera/plans/gate.js';
+import { memberKey, missingKey, ownerOnly, readOnlyKey, tooManyRequests, unknownAccount } from './errors.js';
 import { Installation } from './installation.js';
 import { Keys, type Caller } from './keys.js';
 
 /** What is left of the caller's minute. */
 export type Allowance = { readonly limit: number; readonly remaining: number; readonly resetMs: number };
 
-/** A changed plan is felt after this long. */
-const limitsKeptMs = 10_000;
-/** Accounts that call within the same ten seconds; beyond it the oldest is asked for again. */
-const limitsKeptMax = 10_000;
 const windowMs = 60_000;
 /** Longer than any key: what is longer is not hashed. */
 const authorizationCharsMax = 512;
 
-/** Lets a request in, or says why not: key, then the plan's requests per minute. */
+/** Lets a request in, or says why not: key, then whether the plan includes the API, then its requests per minute. */
 @Injectable()
 export class Callers {
-  readonly #billing: RpcClient<typeof BillingService>;
-  readonly #limits = new Map<string, { perMinute: number; untilMs: number }>();
+  /** Counts while the shared cache is away. */
+  readonly #ownCache: Promise<Cache>;
 
   constructor(
     private readonly keys: Keys,
     private readonly cache: Cache,
-    private readonly clock: Clock,
     private readonly installation: Installation,
-    rpc: Rpc,
+    private readonly plans: AccountPlans,
+    clock: Clock,
   ) {
-    this.#billing = rpc.client(BillingService);
+    this.#ownCache = openCache({ clock });
   }
 
   /** `Bearer <key>` in any case, or the bare key as some clients send it. */
@@ -42,11 +40,13 @@ export class Callers {
     return this.keys.verify(key);
   }
 
-  /** Counts one request; absent when the plan has no limit. */
+  /** Counts one request; absent when the plan has no limit. FailedPrecondition `plan_forbids_api`. */
   async admit(caller: Caller): Promise<Allowance | undefined> {
-    const limit = await this.#requestsPerMinute(caller.accountId);
+    const allowances = await this.plans.of(caller.accountId);
+    requireAllowed(allowances, 'api', { isOwner: caller.isOperator === true || caller.accountId === this.installation.ownerAccountId });
+    const limit = allowances.requestsPerMinute;
     if (limit === 0) return undefined;
-    const { value, expiresInMs } = await this.cache.increment(`gateway:requests:${caller.accountId}`, 1, windowMs);
+    const { value, expiresInMs } = await this.#count(`gateway:requests:${caller.accountId}`);
     return { limit, remaining: limit - value, resetMs: expiresInMs };
   }
 
@@ -69,23 +69,18 @@ export class Callers {
   actingFor(caller: Caller, accountId: string): Caller {
     if (accountId === '' || accountId === caller.accountId) return caller;
     this.demandOwner(caller);
-    if (!isUuid(accountId)) throw invalidField('An account id is a UUID.', 'accountId');
+    if (!isUuid(accountId)) throw unknownAccount();
     return { ...caller, accountId, isOperator: true };
   }
 
-  async #requestsPerMinute(accountId: string): Promise<number> {
-    const nowMs = this.clock.now();
-    const known = this.#limits.get(accountId);
-    if (known && known.untilMs > nowMs) return known.perMinute;
-    const { account } = await this.#billing.getAccount({ accountId });
-    const perMinute = account?.limits?.requestsPerMinute ?? 0;
-    this.#limits.delete(accountId);
-    if (this.#limits.size >= limitsKeptMax) {
-      const [oldest] = this.#limits.keys();
-      if (oldest !== undefined) this.#limits.delete(oldest);
+  /** Without the shared cache each process counts what it sees itself: a limit that is too generous for a while, rather than nobody let in. */
+  async #count(key: string): Promise<{ value: number; expiresInMs: number }> {
+    try {
+      return await this.cache.increment(key, 1, windowMs);
+    } catch (error) {
+      if (!(error instanceof TesseraError) || error.kind !== 'Unavailable') throw error;
+      return (await this.#ownCache).increment(key, 1, windowMs);
     }
-    this.#limits.set(accountId, { perMinute, untilMs: nowMs + limitsKeptMs });
-    return perMinute;
   }
 }
 

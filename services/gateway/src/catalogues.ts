@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { EconomyService, type LintFinding, type SimulateCatalogueResponse } from '@tessera/contracts/tessera/billing/v1/economy_pb.js';
+import { CatalogueService, type LintFinding, type SimulateCatalogueResponse } from '@tessera/contracts/tessera/billing/v1/catalogue_pb.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { Callers } from './callers.js';
 import type { Caller } from './keys.js';
@@ -14,28 +14,28 @@ export type SimulatedUsage = {
 /** The price list, for the installation's owner: read it, have a changed one judged, see who would pay what. */
 @Injectable()
 export class Catalogues {
-  readonly #economy: RpcClient<typeof EconomyService>;
+  readonly #catalogue: RpcClient<typeof CatalogueService>;
 
   constructor(
     private readonly callers: Callers,
     rpc: Rpc,
   ) {
-    this.#economy = rpc.client(EconomyService);
+    this.#catalogue = rpc.client(CatalogueService);
   }
 
   async get(caller: Caller): Promise<unknown> {
     this.callers.demandOwner(caller);
-    return JSON.parse((await this.#economy.getCatalogue({})).catalogueJson) as unknown;
+    return JSON.parse((await this.#catalogue.getCatalogue({})).catalogueJson) as unknown;
   }
 
   async lint(caller: Caller, priceList: unknown): Promise<readonly LintFinding[]> {
     this.callers.demandOwner(caller);
-    return (await this.#economy.lintCatalogue({ catalogueJson: JSON.stringify(priceList) })).findings;
+    return (await this.#catalogue.lintCatalogue({ catalogueJson: JSON.stringify(priceList) })).findings;
   }
 
   /** Of one account or, when `accountId` is empty, of all. */
   simulate(caller: Caller, priceList: unknown, { accountId, to, synthetic }: SimulatedUsage, signal: AbortSignal): AsyncIterable<SimulateCatalogueResponse> {
     this.callers.demandOwner(caller);
-    return this.#economy.simulateCatalogue({ catalogueJson: JSON.stringify(priceList), accountId, toMs: BigInt(to ?? 0), ...(synthetic ? { synthetic } : {}) }, { signal });
+    return this.#catalogue.simulateCatalogue({ catalogueJson: JSON.stringify(priceList), accountId, toMs: BigInt(to ?? 0), ...(synthetic ? { synthetic } : {}) }, { signal });
   }
 }

@@ -1,4 +1,4 @@
-import { deadlineExceeded, failedPrecondition, invalidArgument, notFound, permissionDenied, resourceExhausted, unauthenticated, unavailable, type TesseraError } from '@tessera/platform/errors.js';
+import { deadlineExceeded, failedPrecondition, internal, invalidArgument, notFound, permissionDenied, receivedRefusal, resourceExhausted, unauthenticated, unavailable, type TesseraError } from '@tessera/platform/errors.js';
 
 export const missingKey = (): TesseraError => unauthenticated('missing_key', 'Send your API key as "Authorization: Bearer <key>".');
 
@@ -14,9 +14,13 @@ export const tooManyRequests = (perMinute: number, retryAfterMs: number): Tesser
   resourceExhausted('rate_limited', `Your plan allows ${perMinute} requests a minute.`, { retryAfterMs });
 
 /** Also for ids that are no ids, and for other people's: the answer must not tell which. */
-export const unknownGeneration = (): TesseraError => notFound('unknown_generation', 'There is no generation with this id.', { param: 'id' });
+export const unknownJob = (): TesseraError => notFound('unknown_job', 'There is no such job.', { param: 'id' });
 
-export const unknownPicture = (): TesseraError => notFound('unknown_picture', 'There is no picture with this id.', { param: 'id' });
+export const unknownPicture = (): TesseraError => notFound('unknown_asset', 'There is no such picture.', { param: 'id' });
+
+export const unknownBill = (): TesseraError => notFound('unknown_bill', 'There is no bill for a job with this id.', { param: 'id' });
+
+export const unknownAccount = (): TesseraError => notFound('unknown_account', 'There is no such account.', { param: 'account_id' });
 
 export const unknownInitImage = (): TesseraError => notFound('unknown_init_image', 'There is no init image with this id.', { param: 'id' });
 
@@ -42,9 +46,20 @@ export const invalidField = (message: string, param: string): TesseraError => in
 export const unsupportedFeature = (param: string, sentence = `"${param}" is not supported by this server yet; leave it out or switch it off.`): TesseraError =>
   invalidArgument('unsupported_feature', sentence, { param });
 
+/** Where the rest of a job is to be had that a call cannot wait for any longer. */
+const readIt = (jobId: string): string => `Read it as /api/rest/v1/generations/${jobId}`;
+
 export const stillPainting = (jobId: string, waitedMs: number): TesseraError =>
-  deadlineExceeded('still_painting', `The pictures were not finished within ${Math.round(waitedMs / 1000)} s. The job goes on: read it as generation ${jobId}.`);
+  deadlineExceeded('still_painting', `The pictures were not finished within ${Math.round(waitedMs / 1000)} s. The job ${jobId} goes on. ${readIt(jobId)}; a repeat would be another job.`);
 
-export const jobFailed = (reason: string, message: string): TesseraError => unavailable(reason, message);
+/** Something between us and the job fails, and the job does not know. */
+export const lostSight = (jobId: string, cause: unknown): TesseraError =>
+  unavailable('result_unavailable', `The job ${jobId} was taken, and its result cannot be told just now. ${readIt(jobId)}; a repeat would be another job.`, { cause });
 
-export const jobEnded = (state: string): TesseraError => failedPrecondition('job_ended', `The job was ${state} before it had pictures.`);
+/** What the request itself was to blame for keeps its reason; all else is a failure of ours. Either way the job has ended. */
+export const jobFailed = (jobId: string, reason: string, message: string): TesseraError => {
+  const refused = receivedRefusal('Internal', reason, message, { retryable: false });
+  return refused.kind === 'InvalidArgument' ? refused : internal('job_failed', `The job ${jobId} failed: ${message}`);
+};
+
+export const jobEnded = (jobId: string, state: string): TesseraError => failedPrecondition('job_ended', `The job ${jobId} was ${state} before it had pictures.`);

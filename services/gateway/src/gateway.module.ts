@@ -1,21 +1,21 @@
 import { Module } from '@nestjs/common';
-import { EconomyService } from '@tessera/contracts/tessera/gateway/v1/economy_pb.js';
-import { TesseraService } from '@tessera/contracts/tessera/gateway/v1/gateway_pb.js';
-import { WebhookService } from '@tessera/contracts/tessera/gateway/v1/webhooks_pb.js';
 import type { ServiceDefinition } from '@tessera/host/service-definition.js';
+import { services } from '@tessera/host/services.js';
+import { AccountPlans } from '@tessera/plans/account-plans.js';
 import { Accounts } from './account.js';
 import { Bootstrap } from './bootstrap.js';
 import { Callers } from './callers.js';
 import { Catalogues } from './catalogues.js';
 import { DeadLetterBox } from './dead-letters.js';
-import { EconomyGrpcController } from './economy.grpc.controller.js';
-import { Economy } from './economy.js';
+import { BillingGrpcController } from './billing.grpc.controller.js';
+import { Billing } from './billing.js';
 import { Generations } from './generations.js';
+import { paramInGrpc } from './grpc-params.js';
 import { AccountController } from './http/account.controller.js';
 import { CatalogueController } from './http/catalogue.controller.js';
 import { configureHttp } from './http/configure-http.js';
 import { DeadLettersController } from './http/dead-letters.controller.js';
-import { EconomyController } from './http/economy.controller.js';
+import { BillingController } from './http/billing.controller.js';
 import { EventsController } from './http/events.controller.js';
 import { GenerationsController } from './http/generations.controller.js';
 import { HttpErrors } from './http/http-errors.js';
@@ -52,7 +52,7 @@ import { WebhooksGrpcController } from './webhooks.grpc.controller.js';
     CatalogueController,
     AccountController,
     DeadLettersController,
-    EconomyController,
+    BillingController,
     KeysController,
     OpenAiController,
     OperationsController,
@@ -61,12 +61,12 @@ import { WebhooksGrpcController } from './webhooks.grpc.controller.js';
     PicturesController,
     PriceListController,
     PublicGrpcController,
-    EconomyGrpcController,
+    BillingGrpcController,
     WebhooksController,
     WebhooksGrpcController,
   ],
-  providers: [Bootstrap, Installation, KeyStore, Keys, Callers, Generations, Uploads, OpenAiImages, Accounts, Economy, Catalogues, DeadLetterBox, Models, Readiness, HttpErrors, SecretBox, WebhookStore, DeliveryWorker, Subscriptions, WebhookEvents, Webhooks],
+  providers: [AccountPlans, Bootstrap, Installation, KeyStore, Keys, Callers, Generations, Uploads, OpenAiImages, Accounts, Billing, Catalogues, DeadLetterBox, Models, Readiness, HttpErrors, SecretBox, WebhookStore, DeliveryWorker, Subscriptions, WebhookEvents, Webhooks],
 })
 export class GatewayModule {}
 
-export const gateway: ServiceDefinition = { name: 'gateway', module: GatewayModule, contracts: [], publicContracts: [TesseraService, EconomyService, WebhookService], uses: ['cache'], configureHttp };
+export const gateway: ServiceDefinition = { ...services.gateway, module: GatewayModule, publicParam: paramInGrpc, configureHttp };

@@ -1,4 +1,4 @@
-import { JobState } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { JobState } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 
 const names = {
   [JobState.UNSPECIFIED]: 'unknown',

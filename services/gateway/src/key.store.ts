@@ -30,6 +30,7 @@ export class KeyStore {
   constructor(private readonly documents: Documents) {
     this.#keys = documents.collection<KeyRecord>({
       name: 'gateway.keys',
+      version: 1,
       indexes: [
         { name: 'by_hash', fields: ['keyHash'], isUnique: true },
         { name: 'by_account', fields: ['accountId', 'createdMs'] },

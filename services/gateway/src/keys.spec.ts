@@ -1,6 +1,9 @@
-import { readFile, stat } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { Cache } from '@tessera/cache/cache.js';
+import { unavailable } from '@tessera/platform/errors.js';
 import { openGateway, type OpenGateway } from './gateway.fixture.js';
 import { SmallServices } from './services.fixture.js';
 
@@ -76,17 +79,48 @@ describe("the plan's request limit", () => {
   });
 });
 
+describe('while the cache is away', () => {
+  it('stays ready, says what is missing, and counts requests by itself', async () => {
+    const services = new SmallServices();
+    services.requestsPerMinute = 2;
+    const gateway = await openGateway({ services, cache: new AbsentCache() });
+    const ready = await fetch(`${gateway.url}/readyz`);
+    expect([ready.status, await ready.json()]).toEqual([200, { status: 'degraded', checks: expect.objectContaining({ documents: 'ok', billing: 'ok', cache: 'failed' }) }]);
+    const answers = [await gateway.fetch(me), await gateway.fetch(me), await gateway.fetch(me)];
+    expect(answers.map(({ status }) => status)).toEqual([200, 200, 429]);
+    await gateway.close();
+  });
+});
+
+/** As a Redis that cannot be reached. */
+class AbsentCache extends Cache {
+  readonly #refuse = () => Promise.reject(unavailable('cache_unavailable', 'The cache does not answer.'));
+  get = this.#refuse;
+  set = this.#refuse;
+  delete = this.#refuse;
+  increment = this.#refuse;
+  publish = this.#refuse;
+  subscribe = this.#refuse;
+  close = () => {};
+}
+
 describe('the first start', () => {
+  let dataDir: string;
+  beforeEach(async () => {
+    dataDir = await mkdtemp(path.join(os.tmpdir(), 'tessera-keys-'));
+  });
+  afterEach(() => rm(dataDir, { recursive: true, force: true }));
+
   it('mints the owner a key, keeps it in a file only the owner can read, and stays with it', async () => {
-    const first = await openGateway();
+    const first = await openGateway({ dataDir });
     const file = path.join(first.dataDir, 'owner-key');
     expect((await readFile(file, 'utf8')).trim()).toBe(first.installation.mintedKey);
     expect((await stat(file)).mode & 0o777).toBe(0o600);
-    const second = await openGateway({ dataDir: first.dataDir, services: first.services });
+    await first.close();
+    const second = await openGateway({ dataDir, services: first.services });
     expect(second.installation).toMatchObject({ ownerAccountId: first.installation.ownerAccountId });
     expect(second.installation.mintedKey).toBeUndefined();
     await second.close();
-    await first.close();
   });
 
   it('takes the key that it is given', async () => {
@@ -97,14 +131,10 @@ describe('the first start', () => {
   });
 
   it('agrees with another one at the same time', async () => {
-    const idle = await openGateway();
     const services = new SmallServices();
-    const other = await openGateway({ services });
-    const [a, b] = await Promise.all([openGateway({ dataDir: path.join(idle.dataDir, 'shared'), services }), openGateway({ dataDir: path.join(idle.dataDir, 'shared'), services })]);
+    const [a, b] = await Promise.all([openGateway({ dataDir, services }), openGateway({ dataDir, services, name: 'gateway of another process' })]);
     expect(a.installation.ownerAccountId).toBe(b.installation.ownerAccountId);
     expect([a.installation.mintedKey, b.installation.mintedKey].filter(Boolean)).toHaveLength(1);
     await Promise.all([a.close(), b.close()]);
-    await other.close();
-    await idle.close();
   });
 });

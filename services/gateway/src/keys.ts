@@ -1,6 +1,7 @@
 import { hash, randomUUID } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '@tessera/platform/clock.js';
+import { ExpiringMap } from '@tessera/platform/expiring-map.js';
 import { newId } from '@tessera/platform/ids.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { LOGGER } from '@tessera/platform/tokens.js';
@@ -46,26 +47,27 @@ export const prefixOfKey = (key: string): string => `${key.slice(0, 4)}…`;
 
 @Injectable()
 export class Keys {
-  readonly #verified = new Map<string, { caller: Caller; untilMs: number }>();
+  readonly #verified: ExpiringMap<string, Caller>;
 
   constructor(
     private readonly store: KeyStore,
     private readonly clock: Clock,
     @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
+  ) {
+    this.#verified = new ExpiringMap({ clock, ttlMs: verifiedForMs, entriesMax: verifiedMax });
+  }
 
   /** Unauthenticated `wrong_key` for an unknown or revoked key. The look-up is by hash: its duration tells nothing about the key. */
   async verify(key: string): Promise<Caller> {
     const keyHash = hashOfKey(key);
-    const nowMs = this.clock.now();
     const known = this.#verified.get(keyHash);
-    if (known && known.untilMs > nowMs) return known.caller;
-    this.#verified.delete(keyHash);
+    if (known) return known;
+    const nowMs = this.clock.now();
     const found = await this.store.findByHash(keyHash);
     if (!found || found.value.revokedMs !== undefined) throw wrongKey();
     const { accountId, scopes, memberId, project, wallet } = found.value;
     const caller = { keyId: found.id, accountId, scopes, ...given({ memberId, project, wallet }) };
-    this.#remember(keyHash, caller, nowMs);
+    this.#verified.set(keyHash, caller);
     if (nowMs - (found.value.lastUsedMs ?? 0) >= lastUsedEveryMs) this.#touch(found.id, nowMs);
     return caller;
   }
@@ -93,14 +95,6 @@ export class Keys {
     const revoked = await this.store.change(keyId, (record) => ({ ...record, revokedMs: record.revokedMs ?? nowMs }));
     this.#verified.delete(current.value.keyHash);
     return describe(keyId, revoked?.value ?? current.value);
-  }
-
-  #remember(keyHash: string, caller: Caller, nowMs: number): void {
-    if (this.#verified.size >= verifiedMax) {
-      const [oldest] = this.#verified.keys();
-      if (oldest !== undefined) this.#verified.delete(oldest);
-    }
-    this.#verified.set(keyHash, { caller, untilMs: nowMs + verifiedForMs });
   }
 
   #touch(keyId: string, nowMs: number): void {

@@ -3,6 +3,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { Controller } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
 import {
+  GenerationState,
   TesseraService,
   type CancelGenerationRequest,
   type CancelGenerationResponseSchema,
@@ -26,6 +27,7 @@ import {
   type WatchGenerationRequest,
   type WatchGenerationResponseSchema,
 } from '@tessera/contracts/tessera/gateway/v1/gateway_pb.js';
+import { JobState } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { callSignal, streamOf, type RpcCall } from '@tessera/rpc/streams.js';
 import type { Observable } from 'rxjs';
 import { Accounts } from './account.js';
@@ -51,8 +53,8 @@ export class PublicGrpcController {
   async createGeneration({ request, dryRun }: CreateGenerationRequest, metadata: Metadata): Promise<MessageInitShape<typeof CreateGenerationResponseSchema>> {
     const caller = await this.#admit(metadata, 'write');
     if (dryRun) return { quote: (await this.generations.preview(caller, request ?? {})).quote };
-    const { job } = await this.generations.submit(caller, request ?? {}, metadataValue(metadata, 'idempotency-key') ?? '');
-    return { generation: { job }, ...(job.quote ? { quote: job.quote } : {}) };
+    const { job } = await this.generations.submit(caller, request ?? {}, { idempotencyKey: metadataValue(metadata, 'idempotency-key') ?? '' });
+    return { generation: generationMessage({ job, links: new Map() }), ...(job.quote ? { quote: job.quote } : {}) };
   }
 
   @GrpcMethod(TesseraService.typeName)
@@ -124,12 +126,38 @@ export class PublicGrpcController {
 const metadataValue = (metadata: Metadata, name: string): string | undefined => metadata.get(name)[0]?.toString();
 
 const generationMessage = ({ job, links }: Generation): MessageInitShape<typeof GenerationSchema> => ({
-  job,
-  pictures: job.images.flatMap(({ imageId }) => {
-    const link = links.get(imageId);
-    return link === undefined ? [] : [{ imageId, ...link }];
-  }),
+  jobId: job.jobId,
+  accountId: job.accountId,
+  state: states[job.state],
+  request: job.request,
+  pictures: job.images.map((image) => ({ ...image, url: '', isAccepted: false, ...links.get(image.imageId) })),
+  notices: job.notices.map(({ kind, message }) => ({ kind, message })),
+  ...(job.failure ? { failure: { reason: job.failure.reason, message: job.failure.message } } : {}),
+  ...(job.quote ? { quote: job.quote } : {}),
+  chargedTokens: job.chargedTokens,
+  lane: job.lane,
+  attempt: job.attempt,
+  createdMs: job.createdMs,
+  startedMs: job.startedMs,
+  finishedMs: job.finishedMs,
+  queuedForMs: job.timings?.queuedMs ?? 0n,
+  computeMs: job.timings?.computeMs ?? 0n,
+  storingMs: job.timings?.storingMs ?? 0n,
+  modelVersion: job.modelVersion,
+  queuePosition: job.queuePosition,
 });
+
+const states = {
+  [JobState.UNSPECIFIED]: GenerationState.UNSPECIFIED,
+  [JobState.ACCEPTED]: GenerationState.ACCEPTED,
+  [JobState.QUEUED]: GenerationState.QUEUED,
+  [JobState.RUNNING]: GenerationState.RUNNING,
+  [JobState.SUCCEEDED]: GenerationState.SUCCEEDED,
+  [JobState.FAILED]: GenerationState.FAILED,
+  [JobState.CANCELLED]: GenerationState.CANCELLED,
+  [JobState.EXPIRED]: GenerationState.EXPIRED,
+  [JobState.REJECTED]: GenerationState.REJECTED,
+} as const satisfies Record<JobState, GenerationState>;
 
 function eventMessage(event: GenerationEvent): MessageInitShape<typeof WatchGenerationResponseSchema> {
   const { sequence } = event;
@@ -137,8 +165,8 @@ function eventMessage(event: GenerationEvent): MessageInitShape<typeof WatchGene
     case 'state':
       return { sequence, event: { case: 'generation', value: generationMessage(event.generation) } };
     case 'progress':
-      return { sequence, event: { case: 'progress', value: event.progress } };
+      return { sequence, event: { case: 'progress', value: { step: event.progress.step, steps: event.progress.steps } } };
     case 'preview':
-      return { sequence, event: { case: 'preview', value: event.preview } };
+      return { sequence, event: { case: 'preview', value: { index: event.preview.index, step: event.preview.step, contentType: event.preview.contentType, data: event.preview.data } } };
   }
 }

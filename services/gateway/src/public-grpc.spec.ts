@@ -2,7 +2,6 @@ import { credentials, makeGenericClientConstructor, Metadata, status, type Servi
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { TesseraService, type CreateGenerationResponse, type WatchGenerationResponse } from '@tessera/contracts/tessera/gateway/v1/gateway_pb.js';
 import { packageDefinition } from '@tessera/rpc/package-definition.js';
-import { freePort } from './free-port.fixture.js';
 import { openGateway, type OpenGateway } from './gateway.fixture.js';
 
 type Call = (request: object, metadata: Metadata, done: (error: ServiceError | null, reply: never) => void) => void;
@@ -11,10 +10,9 @@ describe('the public gRPC API', () => {
   let gateway: OpenGateway;
   let client: InstanceType<ReturnType<typeof makeGenericClientConstructor>>;
   beforeAll(async () => {
-    const grpcPort = await freePort();
-    gateway = await openGateway({ grpcPort });
+    gateway = await openGateway();
     const Client = makeGenericClientConstructor(packageDefinition([TesseraService])[TesseraService.typeName] as never, 'Tessera');
-    client = new Client(`127.0.0.1:${grpcPort}`, credentials.createInsecure());
+    client = new Client(gateway.grpcAddress, credentials.createInsecure());
   });
   afterAll(async () => {
     client.close();
@@ -35,17 +33,17 @@ describe('the public gRPC API', () => {
   it('creates a generation, with an idempotency key from the metadata', async () => {
     const [first, second] = [await create({ 'idempotency-key': 'g' }), await create({ 'idempotency-key': 'g' })];
     expect(first.quote?.totalTokens).toBe(8n);
-    expect(second.generation?.job?.jobId).toBe(first.generation?.job?.jobId);
+    expect(second.generation?.jobId).toBe(first.generation?.jobId);
   });
 
   it('links the pictures of a finished one', async () => {
     const { generation } = await create();
-    expect(await call('GetGeneration', { jobId: generation?.job?.jobId ?? '' })).toMatchObject({ generation: { pictures: [{ url: expect.stringMatching(/^http:/) }] } });
+    expect(await call('GetGeneration', { jobId: generation?.jobId ?? '' })).toMatchObject({ generation: { pictures: [{ url: expect.stringMatching(/^http:/) }] } });
   });
 
   it('watches one to its end', async () => {
     const { generation } = await create();
-    const stream = (client['WatchGeneration'] as unknown as (request: object, metadata: Metadata) => AsyncIterable<WatchGenerationResponse>).call(client, { jobId: generation?.job?.jobId ?? '' }, withKey());
+    const stream = (client['WatchGeneration'] as unknown as (request: object, metadata: Metadata) => AsyncIterable<WatchGenerationResponse>).call(client, { jobId: generation?.jobId ?? '' }, withKey());
     const cases: (string | undefined)[] = [];
     for await (const { event } of stream) cases.push(event.case);
     expect(cases).toEqual(['generation', 'progress', 'preview', 'generation']);
@@ -61,6 +59,6 @@ describe('the public gRPC API', () => {
     expect(await call('GetAccount', {})).toMatchObject({ account: { plan: 'owner' } });
     expect(await call('ListModels', {})).toMatchObject({ models: [{ modelId: 'mosaic-3d' }] });
     expect(await call('ListGenerations', {})).toMatchObject({ generations: expect.arrayContaining([expect.anything()]) });
-    expect(await call('GetBill', { jobId: generation?.job?.jobId ?? '' })).toMatchObject({ bill: { chargedTokens: 8n } });
+    expect(await call('GetBill', { jobId: generation?.jobId ?? '' })).toMatchObject({ bill: { chargedTokens: 8n } });
   });
 });

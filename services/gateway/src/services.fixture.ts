@@ -1,11 +1,13 @@
 import { create, type DescMessage, type DescMethodServerStreaming, type DescMethodUnary, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
 import { AccountSchema, BillState, QuoteSchema, type Account } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import { ImageRequestSchema, JobSchema, JobState, WatchJobResponseSchema, type ImageRequest, type Job, type WatchJobResponse } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { anyPack, anyUnpack } from '@bufbuild/protobuf/wkt';
+import { ImageRequestSchema, type ImageRequest } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { JobSchema, JobState, WatchResponseSchema, type Job, type WatchResponse } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { AssetKind } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
 import { invalidArgument, notFound, type TesseraError } from '@tessera/platform/errors.js';
 import { derivedId, newId } from '@tessera/platform/ids.js';
 import { Rpc, type CallOptions } from '@tessera/rpc/rpc.js';
-import { economyHandlers, type EconomyCall } from './economy.fixture.js';
+import { billingHandlers, type BillingCall } from './billing.fixture.js';
 
 export const leonardoLightning = 'b24e16ff-06e3-43eb-8d33-4416c2d75876';
 export const picture = Buffer.from('a picture');
@@ -21,7 +23,7 @@ export class SmallServices extends Rpc {
   readonly accepted = new Set<string>();
   /** What simulations were asked for. */
   readonly simulations: object[] = [];
-  readonly economyCalls: EconomyCall[] = [];
+  readonly billingCalls: BillingCall[] = [];
   requestsPerMinute = 0;
   /** Jobs end as soon as they are submitted. */
   endsAtOnce = true;
@@ -30,7 +32,7 @@ export class SmallServices extends Rpc {
   readonly #ended = new Map<string, (() => void)[]>();
 
   readonly #handlers: Record<string, Handler> = {
-    ...economyHandlers(this.economyCalls, (accountId) => this.#account(accountId)),
+    ...billingHandlers(this.billingCalls, (accountId) => this.#account(accountId)),
     OpenAccount: ({ accountId, plan }: { accountId: string; plan: string }) => {
       if (!this.accounts.has(accountId)) this.accounts.set(accountId, create(AccountSchema, { accountId, plan, balanceTokens: 1_000_000n, grantedTokens: 1_000_000n, createdMs: 1n }));
       return { account: this.#account(accountId) };
@@ -49,23 +51,24 @@ export class SmallServices extends Rpc {
     ListEntries: () => ({ entries: [{ sequence: 1n, operationId: 'open', kind: 'grant', postings: [{ ledgerAccount: 'bucket:fast', tokens: 5n }], createdMs: 1n, hash: 'ab', balanceAfterTokens: 5n }] }),
     Submit: (submit: { accountId: string; idempotencyKey: string; request: ImageRequest; memberId: string; project: string; wallet: string }) => this.#submit(submit),
     Preview: ({ request }: { request: ImageRequest }) => ({ request: filled(request), quote: quote() }),
-    GetJob: async ({ accountId, jobId, waitMs }: { accountId: string; jobId: string; waitMs: number }, { signal }: CallOptions) => {
+    Get: async ({ accountId, jobId, waitMs }: { accountId: string; jobId: string; waitMs: number }, { signal }: CallOptions) => {
       const job = this.#job(accountId, jobId);
       if (waitMs > 0 && job.state === JobState.QUEUED) await this.#untilEnded(jobId, signal);
       return { job: this.#job(accountId, jobId) };
     },
-    ListJobs: ({ accountId, limit, offset }: { accountId: string; limit: number; offset: number }) => ({ jobs: [...this.jobs.values()].filter((job) => job.accountId === accountId).reverse().slice(offset, offset + limit) }),
-    CancelJob: ({ accountId, jobId }: { accountId: string; jobId: string }) => {
+    List: ({ accountId, limit, offset }: { accountId: string; limit: number; offset: number }) => ({ jobs: [...this.jobs.values()].filter((job) => job.accountId === accountId).reverse().slice(offset, offset + limit) }),
+    Cancel: ({ accountId, jobId }: { accountId: string; jobId: string }) => {
       const job = this.#job(accountId, jobId);
       if (job.state === JobState.QUEUED) job.state = JobState.CANCELLED;
       return { job };
     },
-    DeleteJob: ({ accountId, jobId }: { accountId: string; jobId: string }) => {
+    Delete: ({ accountId, jobId }: { accountId: string; jobId: string }) => {
       this.#job(accountId, jobId);
       this.jobs.delete(jobId);
       return {};
     },
     ListModels: () => ({ models: [{ modelId: 'mosaic-3d', name: 'Mosaic 3D', description: 'Emoji scenes', leonardoId: leonardoLightning, isDefault: true, maxImages: 8 }] }),
+    GetOutcomes: () => ({ outcomes: [] }),
     DescribeQueue: () => ({ queuedJobs: this.jobs.size }),
     SignUrls: ({ assetIds }: { assetIds: string[] }) => ({ urls: assetIds.map((assetId) => ({ assetId, url: `http://pictures.test/${assetId}.png`, isAccepted: this.accepted.has(assetId) })) }),
     MarkAsset: ({ assetId, isAccepted }: { assetId: string; isAccepted: boolean }) => {
@@ -99,12 +102,16 @@ export class SmallServices extends Rpc {
   async *stream<I extends DescMessage, O extends DescMessage>(method: DescMethodServerStreaming<I, O>, init: MessageInitShape<I>): AsyncGenerator<MessageShape<O>> {
     const request = create(method.input, init) as unknown as { jobId: string; accountId: string; afterSequence: string };
     if (method.name === 'SimulateCatalogue') this.simulations.push(request);
-    if (method.name === 'WatchJob') yield* this.#events(request) as AsyncGenerator<MessageShape<O>>;
+    if (method.name === 'Watch') yield* this.#events(request) as AsyncGenerator<MessageShape<O>>;
     else if (method.name === 'ReadAsset') yield create(method.output, { part: { case: 'data', value: new Uint8Array(picture) } } as unknown as MessageInitShape<O>);
     else if (method.name === 'ExportEntries') yield create(method.output, { csv: 'sequence\r\n1\r\n' } as unknown as MessageInitShape<O>);
     else if (method.name === 'SimulateCatalogue') yield create(method.output, { accountId: 'one', plan: 'artisan', real: { spentTokens: 8n }, simulated: { spentTokens: 16n } } as unknown as MessageInitShape<O>);
     else if (method.name === 'Reconcile') yield create(method.output, { result: { case: 'summary', value: { jobs: 3n } } } as unknown as MessageInitShape<O>);
     else if (method.name === 'Audit') yield create(method.output, { result: { case: 'summary', value: { accounts: 1n } } } as unknown as MessageInitShape<O>);
+  }
+
+  clientStream(): Promise<never> {
+    throw new Error('nobody streams to it');
   }
 
   async close(): Promise<void> {}
@@ -115,17 +122,18 @@ export class SmallServices extends Rpc {
     if (!job) throw new Error(`No job ${jobId}`);
     job.state = JobState.SUCCEEDED;
     job.chargedTokens = 8n;
-    job.images = create(JobSchema, { images: Array.from({ length: job.request?.images ?? 1 }, (_, index) => ({ imageId: derivedId(jobId, String(index)), index, widthPx: 512, heightPx: 512, contentType: 'image/png', sizeBytes: 9n })) }).images;
+    const images = (job.payload && anyUnpack(job.payload, ImageRequestSchema)?.images) || 1;
+    job.outputs = create(JobSchema, { outputs: Array.from({ length: images }, (_, index) => ({ assetId: derivedId(jobId, String(index)), index, widthPx: 512, heightPx: 512, contentType: 'image/png', sizeBytes: 9n })) }).outputs;
     for (const wake of this.#ended.get(jobId)?.splice(0) ?? []) wake();
   }
 
-  async *#events({ jobId, accountId, afterSequence }: { jobId: string; accountId: string; afterSequence: string }): AsyncGenerator<WatchJobResponse> {
+  async *#events({ jobId, accountId, afterSequence }: { jobId: string; accountId: string; afterSequence: string }): AsyncGenerator<WatchResponse> {
     const job = this.#job(accountId, jobId);
-    const events: WatchJobResponse[] = [
-      create(WatchJobResponseSchema, { sequence: '1.0', event: { case: 'job', value: { ...job, state: JobState.RUNNING, images: [] } } }),
-      create(WatchJobResponseSchema, { sequence: '1.1', event: { case: 'progress', value: { step: 1, steps: 2 } } }),
-      create(WatchJobResponseSchema, { sequence: '1.2', event: { case: 'preview', value: { index: 0, step: 1, contentType: 'image/webp', data: new Uint8Array([1, 2, 3]) } } }),
-      create(WatchJobResponseSchema, { sequence: '2.0', event: { case: 'job', value: job } }),
+    const events: WatchResponse[] = [
+      create(WatchResponseSchema, { sequence: '1.0', event: { case: 'job', value: { ...job, state: JobState.RUNNING, outputs: [] } } }),
+      create(WatchResponseSchema, { sequence: '1.1', event: { case: 'progress', value: { step: 1, steps: 2 } } }),
+      create(WatchResponseSchema, { sequence: '1.2', event: { case: 'preview', value: { index: 0, step: 1, contentType: 'image/webp', data: new Uint8Array([1, 2, 3]) } } }),
+      create(WatchResponseSchema, { sequence: '2.0', event: { case: 'job', value: job } }),
     ];
     yield* events.filter(({ sequence }) => sequence > afterSequence);
   }
@@ -136,7 +144,7 @@ export class SmallServices extends Rpc {
     this.submissions.push({ idempotencyKey, request, memberId, project, wallet });
     const jobId = idempotencyKey ? derivedId(accountId, idempotencyKey) : newId();
     const isReplay = this.jobs.has(jobId);
-    if (!isReplay) this.jobs.set(jobId, create(JobSchema, { jobId, accountId, state: JobState.QUEUED, request: filled(request), quote: quote(), createdMs: 1_700_000_000_000n, lane: 'fast' }));
+    if (!isReplay) this.jobs.set(jobId, create(JobSchema, { jobId, kind: 'image', accountId, state: JobState.QUEUED, payload: anyPack(ImageRequestSchema, filled(request)), quote: quote(), createdMs: 1_700_000_000_000n, lane: 'fast' }));
     if (this.endsAtOnce) this.finish(jobId);
     return { job: this.jobs.get(jobId), isReplay, ...(isReplay ? {} : { balanceTokens: 999_992n }) };
   }

@@ -1,14 +1,13 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from '@jest/globals';
 import { ImageRequestSchema } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
-import { GpuTime } from '@tessera/jobs/gpu-time.js';
 import { computeSpecOf, workOf } from './compute.js';
-import { model } from './generation.factory.js';
+import { model } from './model.fixture.js';
 import { fullImageRequest } from './image-request.js';
 
 const assetId = model.leonardoId;
 const full = (asked: Parameters<typeof create<typeof ImageRequestSchema>>[1]) => fullImageRequest(create(ImageRequestSchema, { prompt: 'x', ...asked }), model, () => 1);
-const affinity = (asked: Parameters<typeof full>[0]) => workOf(full(asked), 'default', new GpuTime()).affinity;
+const affinity = (asked: Parameters<typeof full>[0]) => workOf(full(asked), 'default').affinity;
 
 describe('what can run as one batch', () => {
   it('are jobs whose prompts, masks and guides differ', () => {
@@ -31,6 +30,6 @@ describe('what a job costs more', () => {
     [{ guidance: [{ kind: 'edges', assetId, strength: 0.5 }] }, []],
     [{ guidance: [1, 2].map(() => ({ kind: 'character', assetId, strength: 1 })) }, ['character_reference']],
   ])('with %j is %j', (asked, surcharges) => {
-    expect(computeSpecOf(full(asked), model).surcharges).toEqual(surcharges);
+    expect(computeSpecOf(full(asked), model).spec).toMatchObject({ case: 'image', value: { surcharges } });
   });
 });

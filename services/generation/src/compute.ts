@@ -1,34 +1,27 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { ComputeSpecSchema } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import type { ModelInfo } from '@tessera/inference/diffusion-engine.js';
-import type { GpuTime } from '@tessera/jobs/gpu-time.js';
-import type { Work } from '@tessera/jobs/job.store.js';
+import type { WorkSchema } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
+import type { ModelInfo } from '@tessera/models/model-info.js';
 import type { FullImageRequest } from './image-request.js';
 
 /** What billing must know to price a request. */
 export function computeSpecOf(request: FullImageRequest, model: ModelInfo): MessageInitShape<typeof ComputeSpecSchema> {
-  return {
-    modelId: request.modelId,
-    widthPx: request.widthPx,
-    heightPx: request.heightPx,
-    steps: request.steps,
-    images: request.images,
-    superResolution: request.widthPx > model.nativeWidthPx || request.heightPx > model.nativeHeightPx,
-    surcharges: [...(request.initImage ? ['init_image'] : []), ...(request.guidance?.some(({ kind }) => kind === 'character') ? ['character_reference'] : [])],
-  };
+  const { modelId, widthPx, heightPx, steps, images } = request;
+  const superResolution = widthPx > model.nativeWidthPx || heightPx > model.nativeHeightPx;
+  const surcharges = [...(request.initImage ? ['init_image'] : []), ...(request.guidance?.some(({ kind }) => kind === 'character') ? ['character_reference'] : [])];
+  return { spec: { case: 'image', value: { modelId, widthPx, heightPx, steps, images, superResolution, surcharges } } };
 }
 
 /** What the queue must know to order, batch and estimate it. */
-export function workOf(request: FullImageRequest, pool: string, gpuTime: GpuTime): Work {
+export function workOf(request: FullImageRequest, pool: string): MessageInitShape<typeof WorkSchema> {
   const { modelId, widthPx, heightPx, steps, guidanceScale, images, initImage, adapters = [] } = request;
-  const workUnits = ((widthPx * heightPx) / 1_000_000) * steps * images;
   return {
     pool,
     modelId,
     // A batch must agree on the noise schedule, and the strength of an init image cuts into it; adapters change the model itself.
     affinity: [modelId, widthPx, heightPx, steps, guidanceScale, initImage ? `init ${initImage.strength}` : 'text', ...adapters.map(({ adapterId, weight }) => `${adapterId} ${weight}`)].join('/'),
-    images,
-    workUnits,
-    gpuSecondsEstimated: gpuTime.estimate(modelId, workUnits),
+    units: images,
+    // GPU-seconds grow with steps times megapixels times pictures.
+    size: ((widthPx * heightPx) / 1_000_000) * steps * images,
   };
 }

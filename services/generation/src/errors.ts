@@ -1,26 +1,7 @@
-import { conflict, failedPrecondition, invalidArgument, notFound, unavailable, type TesseraError } from '@tessera/platform/errors.js';
-
-export const jobNotFound = (): TesseraError => notFound('job_not_found', 'There is no such job.');
-
-export const keyReused = (): TesseraError =>
-  conflict('idempotency_key_reused', 'This idempotency key was used before with another request. Use a new key for a new request.', { param: 'idempotency_key', retryable: false });
-
-export const keyTooLong = (charactersMax: number): TesseraError =>
-  invalidArgument('idempotency_key_too_long', `An idempotency key has at most ${charactersMax} characters.`, { param: 'idempotency_key' });
-
-export const unknownModel = (modelId: string, closest: string | undefined): TesseraError =>
-  invalidArgument('unknown_model', `There is no model "${modelId.slice(0, 80)}".${closest ? ` Did you mean "${closest}"?` : ''}`, { param: 'model_id' });
-
-export const noModels = (): TesseraError => unavailable('no_models', 'No model is loaded, so nothing can be painted.');
+import { invalidArgument, type TesseraError } from '@tessera/platform/errors.js';
 
 export const invalidInitImage = (message: string): TesseraError => invalidArgument('invalid_init_image', message, { param: 'init_image_id' });
 
 export const invalidMask = (message: string): TesseraError => invalidArgument('invalid_mask', message, { param: 'init_mask_id' });
 
 export const invalidGuidance = (message: string): TesseraError => invalidArgument('invalid_guidance', message, { param: 'guidance' });
-
-/** The refusal of an earlier submission with the same key. */
-export const refusedBefore = (reason: string, message: string): TesseraError => failedPrecondition(reason, message);
-
-export const holdUnknown = (cause: unknown): TesseraError =>
-  unavailable('billing_unavailable', 'The tokens for this job could not be held just now. Nothing was charged; try again.', { cause, retryAfterMs: 1_000 });

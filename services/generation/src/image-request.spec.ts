@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { ImageRequestSchema } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import fc from 'fast-check';
-import { model } from './generation.factory.js';
+import { model } from './model.fixture.js';
 import { fullImageRequest, promptCharactersMax, seedMax, styles } from './image-request.js';
 
 type Asked = Parameters<typeof create<typeof ImageRequestSchema>>[1];

@@ -1,7 +1,9 @@
-import type { ModelInfo, Placement } from '@tessera/inference/diffusion-engine.js';
-import type { ImageRequest } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
-import { refuseUnadaptable } from '@tessera/inference/adapters/adapter-use.js';
-import { refuseUnguidable } from '@tessera/inference/guidance.js';
+import type { ModelInfo } from '@tessera/models/model-info.js';
+import type { Placement } from '@tessera/inference/diffusion-engine.js';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { ImageRequest, ImageRequestSchema } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { refuseUnadaptable } from '@tessera/models/adapter-use.js';
+import { refuseUnguidable } from '@tessera/models/guidance.js';
 import { invalidArgument } from '@tessera/platform/errors.js';
 import { isUuid } from '@tessera/platform/ids.js';
 import { invalidGuidance, invalidInitImage, invalidMask } from './errors.js';
@@ -149,8 +151,8 @@ function initImageOf({ initImage }: ImageRequest, model: ModelInfo, canvasWidthP
   if (!initImage) return undefined;
   if (!model.supportsInitImage) throw invalidInitImage(`${model.modelId} cannot start from a picture.`);
   const { assetId, strength, maskAssetId, placement } = initImage;
-  if (!isUuid(assetId)) throw invalidInitImage('The id of the init image is not an id.');
-  if (maskAssetId !== '' && !isUuid(maskAssetId)) throw invalidMask('The id of the mask is not an id.');
+  if (!isUuid(assetId)) throw invalidInitImage('There is no such picture to start from.');
+  if (maskAssetId !== '' && !isUuid(maskAssetId)) throw invalidMask('There is no such picture to use as a mask.');
   if (!(strength >= 0 && strength <= 1)) throw invalidArgument('invalid_init_strength', 'The strength of an init image is from 0 to 1.', { param: 'init_strength' });
   return {
     assetId: assetId.toLowerCase(),
@@ -163,7 +165,7 @@ function initImageOf({ initImage }: ImageRequest, model: ModelInfo, canvasWidthP
 function guidesOf({ guidance }: ImageRequest, model: ModelInfo): GuidanceUse[] {
   refuseUnguidable(guidance, model.guidanceKinds ?? [], model.modelId);
   return guidance.map(({ kind, assetId, strength, subject }) => {
-    if (!isUuid(assetId)) throw invalidGuidance('The id of a picture that guides is not an id.');
+    if (!isUuid(assetId)) throw invalidGuidance('There is no such picture to be guided by.');
     const word = printable(subject);
     if (word.length > subjectCharactersMax) throw invalidGuidance(`The word for a character has at most ${subjectCharactersMax} letters.`);
     return { kind, assetId: assetId.toLowerCase(), strength, subject: word };
@@ -180,3 +182,11 @@ function placementOf({ leftPx, topPx, widthPx, heightPx }: Placement, canvasWidt
   if (isWithin) return { leftPx, topPx, widthPx, heightPx };
   throw invalidArgument('invalid_placement', `The init image must lie within the picture of ${canvasWidthPx} x ${canvasHeightPx} pixels and be at least ${sideStepPx} pixels long on each side.`, { param: 'init_placement' });
 }
+
+export const requestMessage = ({ seed, initImage, guidance, adapters, ...rest }: FullImageRequest): MessageInitShape<typeof ImageRequestSchema> => ({
+  ...rest,
+  seed: BigInt(seed),
+  ...(initImage ? { initImage: { ...initImage } } : {}),
+  ...(adapters ? { adapters: adapters.map((each) => ({ ...each })) } : {}),
+  ...(guidance ? { guidance: guidance.map((each) => ({ ...each })) } : {}),
+});

@@ -4,13 +4,13 @@ import { Injectable } from '@nestjs/common';
 import { ImageRequestSchema, type ImageRequest } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import { BillingService, type Quote } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
-import type { ModelInfo } from '@tessera/inference/diffusion-engine.js';
-import { invalidArgument, TesseraError } from '@tessera/platform/errors.js';
+import type { ModelInfo } from '@tessera/models/model-info.js';
+import { ModelRegistry } from '@tessera/models/model-registry.js';
+import { invalidArgument, renamed, TesseraError } from '@tessera/platform/errors.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { computeSpecOf } from './compute.js';
 import { invalidGuidance, invalidInitImage, invalidMask } from './errors.js';
 import { fullImageRequest, seedMax, type FullImageRequest } from './image-request.js';
-import { Models } from './models.js';
 
 export type CheckedRequest = { readonly request: FullImageRequest; readonly model: ModelInfo };
 
@@ -21,7 +21,7 @@ export class Requests {
   readonly #storage: RpcClient<typeof StorageService>;
 
   constructor(
-    private readonly models: Models,
+    private readonly models: ModelRegistry,
     rpc: Rpc,
   ) {
     this.#billing = rpc.client(BillingService);
@@ -30,12 +30,12 @@ export class Requests {
 
   async check(accountId: string, asked: ImageRequest | undefined): Promise<CheckedRequest> {
     if (!asked) throw invalidArgument('prompt_empty', 'A request says at least what to paint.', { param: 'prompt' });
-    const model = await this.models.named(asked.modelId);
+    const model = this.models.named(asked.modelId);
     const request = fullImageRequest(asked, model, () => randomInt(seedMax + 1));
     const { initImage } = request;
-    if (initImage) await this.#demandPicture(accountId, initImage.assetId, invalidInitImage('There is no such picture to start from.'));
-    if (initImage?.maskAssetId !== undefined) await this.#demandPicture(accountId, initImage.maskAssetId, invalidMask('There is no such picture to use as a mask.'));
-    for (const { assetId } of request.guidance ?? []) await this.#demandPicture(accountId, assetId, invalidGuidance('There is no such picture to be guided by.'));
+    if (initImage) await this.#requirePicture(accountId, initImage.assetId, invalidInitImage('There is no such picture to start from.'));
+    if (initImage?.maskAssetId !== undefined) await this.#requirePicture(accountId, initImage.maskAssetId, invalidMask('There is no such picture to use as a mask.'));
+    for (const { assetId } of request.guidance ?? []) await this.#requirePicture(accountId, assetId, invalidGuidance('There is no such picture to be guided by.'));
     return { request, model };
   }
 
@@ -46,15 +46,15 @@ export class Requests {
     return { request, quote };
   }
 
-  async #demandPicture(accountId: string, assetId: string, refusal: TesseraError): Promise<void> {
+  async #requirePicture(accountId: string, assetId: string, refusal: TesseraError): Promise<void> {
     try {
       await this.#storage.getAsset({ accountId, assetId });
     } catch (error) {
       if (error instanceof TesseraError && error.kind === 'NotFound') throw refusal;
-      throw error;
+      throw renamed(error, refusal.param);
     }
   }
 }
 
 /** Equal for equal requests as they came, whatever is drawn for them later. */
-export const fingerprintOf = (asked: ImageRequest): string => createHash('sha256').update(toBinary(ImageRequestSchema, asked)).digest('hex');
+export const digestOf = (asked: ImageRequest): string => createHash('sha256').update(toBinary(ImageRequestSchema, asked)).digest('hex');

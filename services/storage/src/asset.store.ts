@@ -19,13 +19,14 @@ export class AssetStore {
   constructor(private readonly documents: Documents) {
     this.assets = documents.collection({
       name: 'storage.assets',
+      version: 1,
       indexes: [
         { name: 'job', fields: ['jobId'] },
-        // Only uploads that wait have the field, so painted pictures cost this index nothing.
+        // Only uploads that wait have the field, so outputs cost this index nothing.
         { name: 'awaiting', fields: ['awaitingSinceMs'] },
       ],
     });
-    this.endedJobs = documents.collection({ name: 'storage.ended_jobs', indexes: [{ name: 'ended', fields: ['endedMs'] }] });
+    this.endedJobs = documents.collection({ name: 'storage.ended_jobs', version: 1, indexes: [{ name: 'ended', fields: ['endedMs'] }] });
   }
 
   get(assetId: string): Promise<Stored<Asset> | undefined> {
@@ -96,7 +97,7 @@ export class AssetStore {
     return (await this.assets.find({ where: { awaitingSinceMs: { lt: sinceMs } }, sort: [['awaitingSinceMs', 'asc']], limit: pageMax })).items.slice();
   }
 
-  /** From now on the job keeps no pictures, whoever still brings some. */
+  /** From now on the job keeps no outputs, whoever still brings some. */
   async markEnded(jobId: string, endedMs: number): Promise<void> {
     try {
       await this.documents.commit([this.endedJobs.insert(jobId, { endedMs })]);

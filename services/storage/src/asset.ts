@@ -1,4 +1,5 @@
-import { invalidId, invalidExtension, unsupportedContentType, type UploadRefusal } from './errors.js';
+import { contentTypeOf } from './content-types.js';
+import { invalidId, invalidExtension, type UploadRefusal } from './errors.js';
 
 type Identity = {
   readonly accountId: string;
@@ -14,6 +15,7 @@ type Identity = {
 export type ReadyAsset = Identity & {
   readonly state: 'ready';
   readonly contentType: string;
+  /** 0 for what is no picture and no clip. */
   readonly widthPx: number;
   readonly heightPx: number;
   readonly sizeBytes: number;
@@ -30,7 +32,6 @@ export type RefusedAsset = Identity & { readonly state: 'refused'; readonly refu
 
 export type Asset = ReadyAsset | AwaitingAsset | RefusedAsset;
 
-const extensions: Readonly<Record<string, string>> = { 'image/png': 'png', 'image/jpeg': 'jpg', 'image/webp': 'webp' };
 const uploadTypes: Readonly<Record<string, string>> = { png: 'image/png', jpg: 'image/jpeg', jpeg: 'image/jpeg', webp: 'image/webp' };
 
 /** Ids become parts of keys: one that could hold a `/` would reach into another account's folder. */
@@ -42,11 +43,14 @@ export function assertId(param: string, id: string): void {
 
 export const jobPrefix = (accountId: string, jobId: string): string => `accounts/${accountId}/jobs/${jobId}/`;
 
-export function pictureKey(accountId: string, jobId: string, index: number, contentType: string): string {
-  const extension = Object.hasOwn(extensions, contentType) ? extensions[contentType] : undefined;
-  if (extension === undefined) throw unsupportedContentType(contentType);
-  return `${jobPrefix(accountId, jobId)}${index}.${extension}`;
-}
+export const outputKey = (accountId: string, jobId: string, index: number, contentType: string): string =>
+  `${jobPrefix(accountId, jobId)}${index}.${contentTypeOf(contentType).extension}`;
+
+export const checkpointPrefix = (accountId: string, jobId: string): string => `${jobPrefix(accountId, jobId)}checkpoints/`;
+
+export const checkpointKey = (accountId: string, jobId: string, step: number): string => `${checkpointPrefix(accountId, jobId)}${step}`;
+
+export const stepOfKey = (key: string): number => Number(key.slice(key.lastIndexOf('/') + 1));
 
 export function uploadTarget(accountId: string, assetId: string, extension: string): { key: string; contentType: string } {
   const contentType = Object.hasOwn(uploadTypes, extension) ? uploadTypes[extension] : undefined;
@@ -55,9 +59,15 @@ export function uploadTarget(accountId: string, assetId: string, extension: stri
 }
 
 /** What a key says about its object; `undefined` for keys that this service did not make. */
-export function ownerOfKey(key: string): { jobId: string } | { uploadId: string } | undefined {
-  const match = /^accounts\/[\w-]+\/(?:jobs\/([\w-]+)\/\d+|uploads\/([\w-]+))\.[a-z]+$/.exec(key);
-  const [, jobId, uploadId] = match ?? [];
-  if (jobId !== undefined) return { jobId };
-  return uploadId === undefined ? undefined : { uploadId };
+export function ownerOfKey(key: string): KeyOwner | undefined {
+  const match = /^accounts\/([\w-]+)\/(?:jobs\/([\w-]+)\/(?:\d+\.[a-z0-9]+|(checkpoints\/\d+))|uploads\/([\w-]+)\.[a-z]+)$/.exec(key);
+  if (match === null) return undefined;
+  const [, accountId = '', jobId, checkpoint, uploadId = ''] = match;
+  if (jobId === undefined) return { kind: 'upload', uploadId };
+  return checkpoint === undefined ? { kind: 'output', jobId } : { kind: 'checkpoint', accountId, jobId };
 }
+
+export type KeyOwner =
+  | { readonly kind: 'upload'; readonly uploadId: string }
+  | { readonly kind: 'output'; readonly jobId: string }
+  | { readonly kind: 'checkpoint'; readonly accountId: string; readonly jobId: string };

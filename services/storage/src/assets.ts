@@ -5,20 +5,13 @@ import { outgoingEvent } from '@tessera/documents/outgoing-event.js';
 import { ObjectStore } from '@tessera/objects/object-store.js';
 import { Clock } from '@tessera/platform/clock.js';
 import { TesseraError } from '@tessera/platform/errors.js';
-import { assertId, pictureKey, type Asset, type ReadyAsset } from './asset.js';
+import type { Asset, ReadyAsset } from './asset.js';
 import { AssetStore } from './asset.store.js';
-import { beingReplaced, isRefusal, jobEnded, notPainted, repeatedAsset, tooMany, unknownAsset } from './errors.js';
-import { JobFiles } from './job-files.js';
+import { piecesOf } from './byte-streams.js';
+import { beingReplaced, isRefusal, notAnOutput, tooMany, unknownAsset } from './errors.js';
 import { Uploads } from './uploads.js';
 
-export type Picture = { readonly assetId: string; readonly index: number; readonly contentType: string; readonly widthPx: number; readonly heightPx: number; readonly data: Uint8Array };
-
 export type SignedAsset = { readonly assetId: string; readonly url: string; readonly isAccepted: boolean };
-
-export type AssetWithId = { readonly assetId: string; readonly asset: ReadyAsset };
-
-/** Far more than any job paints; it bounds the files that are written side by side. */
-const picturesMax = 64;
 
 /** As many as the document store reads at once. */
 const signedIdsMax = 1000;
@@ -28,45 +21,20 @@ const linkLifeDefaultMs = 3_600_000;
 /** As S3: a signed link that lives longer is not to be had there. */
 const linkLifeMaxMs = 7 * 24 * 3_600_000;
 
-/** Links that live an hour or more end on a multiple of this, so that who asks again soon gets the same link, and a browser its cached picture. */
+/** Links that live an hour or more end on a multiple of this, so that who asks again soon gets the same link, and a browser its cached file. */
 const linkRoundingMs = 10 * 60_000;
 
 /** Attempts to read an upload that is being replaced through its form at the same time. */
 const readAttemptsMax = 3;
-
-const pieceBytesMax = 256 * 1024;
 
 @Injectable()
 export class Assets {
   constructor(
     private readonly assets: AssetStore,
     private readonly uploads: Uploads,
-    private readonly jobFiles: JobFiles,
     private readonly objects: ObjectStore,
     private readonly clock: Clock,
   ) {}
-
-  /** Files first, then one commit: a document never speaks of bytes that are not there. FailedPrecondition `job_ended` when nobody wants them any more. */
-  async put({ accountId, jobId, pictures }: { accountId: string; jobId: string; pictures: readonly Picture[] }): Promise<AssetWithId[]> {
-    assertPutting(accountId, jobId, pictures);
-    const stored = await Promise.all(pictures.map(async (picture) => [picture.assetId, await this.store(accountId, jobId, picture)] as const));
-    const assets = new Map(stored);
-    const replaced = await this.assets.putAll(assets);
-    if (await this.assets.hasEnded(jobId)) {
-      await this.jobFiles.purge(accountId, jobId);
-      throw jobEnded();
-    }
-    const keys = new Set(stored.map(([, asset]) => asset.key));
-    // An earlier attempt may have painted the same picture in another format.
-    for (const { key } of replaced) if (!keys.has(key)) await this.objects.delete(key);
-    return stored.map(([assetId, asset]) => ({ assetId, asset }));
-  }
-
-  private async store(accountId: string, jobId: string, { index, contentType, widthPx, heightPx, data }: Picture): Promise<ReadyAsset> {
-    const key = pictureKey(accountId, jobId, index, contentType);
-    const { sizeBytes, sha256 } = await this.objects.put(key, data, { contentType });
-    return { accountId, jobId, index, kind: 'generated', state: 'ready', key, contentType, widthPx, heightPx, sizeBytes, sha256, createdMs: this.clock.now() };
-  }
 
   async get(accountId: string, assetId: string): Promise<ReadyAsset> {
     return this.uploads.ready(await this.owned(accountId, assetId));
@@ -82,7 +50,7 @@ export class Assets {
     try {
       yield { asset };
       for await (const chunk of body) {
-        for (let at = 0; at < chunk.length; at += pieceBytesMax) yield { data: chunk.subarray(at, at + pieceBytesMax) };
+        for (const data of piecesOf(chunk)) yield { data };
       }
     } finally {
       // A reader who goes away after the description has not touched the body, which may hold a file open.
@@ -124,12 +92,12 @@ export class Assets {
     return life < linkLifeDefaultMs ? expiresMs : Math.ceil(expiresMs / linkRoundingMs) * linkRoundingMs;
   }
 
-  /** Somebody takes a painted picture, or does not any more: noted with the picture and told to the world in one commit. A repeat changes nothing. */
+  /** Somebody takes an output of a job, or does not any more: noted with the asset and told to the world in one commit. A repeat changes nothing. */
   mark(accountId: string, assetId: string, isAccepted: boolean): Promise<ReadyAsset> {
     return retryOnConflict(async () => {
       const current = await this.owned(accountId, assetId);
       const { value } = current;
-      if (value.state !== 'ready' || value.kind !== 'generated' || value.jobId === undefined) throw notPainted();
+      if (value.state !== 'ready' || value.kind !== 'generated' || value.jobId === undefined) throw notAnOutput();
       if ((value.isAccepted ?? false) === isAccepted) return value;
       const marked = { ...value, isAccepted };
       const told = outgoingEvent(AssetMarkedSchema, assetId, { assetId, accountId, jobId: value.jobId, isAccepted, markedMs: BigInt(this.clock.now()) });
@@ -149,18 +117,6 @@ export class Assets {
     if (!stored || stored.value.accountId !== accountId) throw unknownAsset();
     return stored;
   }
-}
-
-function assertPutting(accountId: string, jobId: string, pictures: readonly Picture[]): void {
-  assertId('account_id', accountId);
-  assertId('job_id', jobId);
-  if (pictures.length > picturesMax) throw tooMany('assets', picturesMax);
-  for (const { assetId, index, contentType } of pictures) {
-    assertId('asset_id', assetId);
-    pictureKey(accountId, jobId, index, contentType);
-  }
-  const isRepeated = new Set(pictures.map(({ assetId }) => assetId)).size < pictures.length || new Set(pictures.map(({ index }) => index)).size < pictures.length;
-  if (isRepeated) throw repeatedAsset();
 }
 
 function unlessRefused(error: unknown): undefined {

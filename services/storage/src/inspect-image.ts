@@ -18,7 +18,7 @@ export const imageTypeOf = (bytes: Buffer): string | undefined => signatures.fin
 export async function inspectImage(bytes: Buffer): Promise<Inspection> {
   const contentType = imageTypeOf(bytes);
   if (contentType === undefined) return { refusal: 'not_an_image' };
-  // Loaded where it is needed: painted pictures need no inspection, and the codec takes its memory.
+  // Loaded where it is needed: outputs of jobs need no inspection, and the codec takes its memory.
   const { default: sharp } = await import('sharp');
   try {
     const { width: widthPx, height: heightPx } = await sharp(bytes, { limitInputPixels: false }).metadata();

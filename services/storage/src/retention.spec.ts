@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { JobDeletedSchema, JobFinishedSchema } from '@tessera/contracts/tessera/generation/v1/events_pb.js';
-import { JobState } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { JobDeletedSchema, JobFinishedSchema, JobState } from '@tessera/contracts/tessera/generation/v1/events_pb.js';
+import { JobFinishedSchema as NewJobFinishedSchema } from '@tessera/contracts/tessera/jobs/v1/events_pb.js';
+import { JobState as NewJobState } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { outgoingEvent } from '@tessera/documents/outgoing-event.js';
 import { accountId, newAsset, paint, runStorage, type RunningStorage } from './storage.fixture.js';
 import { Sweep } from './sweep.js';
@@ -40,6 +41,13 @@ describe('what is kept and what is not', () => {
     expect([await isKnown('a'), await filesOf('job-1')]).toEqual([false, []]);
   });
 
+  it.each([NewJobState.FAILED, NewJobState.CANCELLED, NewJobState.EXPIRED, NewJobState.REJECTED])('forgets the same when the jobs service tells of state %i, and again', async (state) => {
+    const told = () => outgoingEvent(NewJobFinishedSchema, 'job-1', { jobId: 'job-1', accountId, state });
+    await put('job-1', ['a']);
+    await handled(told(), told(), finished('job-1', JobState.FAILED));
+    expect([await isKnown('a'), await filesOf('job-1')]).toEqual([false, []]);
+  });
+
   it('keeps the pictures of a job that has succeeded', async () => {
     await put('job-1', ['a']);
     await handled(finished('job-1', JobState.SUCCEEDED));
@@ -71,22 +79,22 @@ describe('what is kept and what is not', () => {
     await running.objects.put(unused.key, await paint('png'), { contentType: 'image/png' });
     running.clock.advance(25 * hourMs);
     const fresh = await create();
-    expect(await running.app.get(Sweep).run()).toEqual({ uploads: 1, objects: 0 });
+    expect(await running.app.get(Sweep).run()).toEqual({ uploads: 1, objects: 0, checkpoints: 0 });
     await expect(running.storage.getAsset({ accountId, assetId: missing.assetId })).rejects.toMatchObject({ reason: 'unknown_asset' });
     await expect(running.storage.getAsset({ accountId, assetId: fresh.assetId })).rejects.toMatchObject({ reason: 'upload_missing' });
     expect(await isKnown(unused.assetId)).toBe(true);
-    expect(await running.app.get(Sweep).run()).toEqual({ uploads: 0, objects: 0 });
+    expect(await running.app.get(Sweep).run()).toEqual({ uploads: 0, objects: 0, checkpoints: 0 });
   });
 
   it('sweeps files that have had no document for a day, and no file of somebody else', async () => {
     await put('job-1', ['a']);
     const lost = [`accounts/${accountId}/jobs/job-1/7.png`, `accounts/${accountId}/jobs/job-lost/0.png`, `accounts/${accountId}/uploads/lost.png`];
     for (const key of [...lost, 'models/weights.bin']) await running.objects.put(key, randomBytes(10), { contentType: 'image/png' });
-    expect(await running.app.get(Sweep).run()).toEqual({ uploads: 0, objects: 0 });
+    expect(await running.app.get(Sweep).run()).toEqual({ uploads: 0, objects: 0, checkpoints: 0 });
     running.clock.advance(25 * hourMs);
     const young = `accounts/${accountId}/jobs/job-young/0.png`;
     await running.objects.put(young, randomBytes(10), { contentType: 'image/png' });
-    expect(await running.app.get(Sweep).run()).toEqual({ uploads: 0, objects: 3 });
+    expect(await running.app.get(Sweep).run()).toEqual({ uploads: 0, objects: 3, checkpoints: 0 });
     expect(await running.objects.list('', 100)).toEqual([`accounts/${accountId}/jobs/job-1/0.png`, young, 'models/weights.bin']);
   });
 });

@@ -1,4 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { Metadata } from '@grpc/grpc-js';
 import { Controller } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
 import {
@@ -15,30 +16,67 @@ import {
   type MarkAssetResponseSchema,
   type PutAssetsRequest,
   type PutAssetsResponseSchema,
+  type PutCheckpointRequest,
+  type PutCheckpointResponseSchema,
+  type PutOutputRequest,
+  type PutOutputResponseSchema,
   type PutUploadRequest,
   type PutUploadResponseSchema,
   type ReadAssetRequest,
   type ReadAssetResponseSchema,
+  type ReadCheckpointRequest,
+  type ReadCheckpointResponseSchema,
   type SignUrlsRequest,
   type SignUrlsResponseSchema,
 } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
-import { streamOf } from '@tessera/rpc/streams.js';
+import { GrpcClientStream } from '@tessera/rpc/client-stream.js';
+import { streamOf, type RpcCall } from '@tessera/rpc/streams.js';
 import type { Observable } from 'rxjs';
 import type { ReadyAsset } from './asset.js';
 import { Assets } from './assets.js';
+import { Checkpoints } from './checkpoints.js';
+import { opened, piecesOf } from './byte-streams.js';
+import { Outputs } from './outputs.js';
 import { Uploads } from './uploads.js';
 
 @Controller()
 export class StorageController {
   constructor(
     private readonly assets: Assets,
+    private readonly outputs: Outputs,
+    private readonly checkpoints: Checkpoints,
     private readonly uploads: Uploads,
   ) {}
 
   @GrpcMethod(StorageService.typeName)
   async putAssets({ accountId, jobId, assets }: PutAssetsRequest): Promise<MessageInitShape<typeof PutAssetsResponseSchema>> {
-    const stored = await this.assets.put({ accountId, jobId, pictures: assets });
+    const stored = await this.outputs.putAll({ accountId, jobId }, assets);
     return { assets: stored.map(({ assetId, asset }) => assetMessage(assetId, asset)) };
+  }
+
+  @GrpcClientStream(StorageService.typeName)
+  async putOutput(messages: AsyncIterable<PutOutputRequest>): Promise<MessageInitShape<typeof PutOutputResponseSchema>> {
+    const { header, bytes } = await opened(messages);
+    const { assetId, asset } = await this.outputs.put(header, header, header.sha256, bytes);
+    const { index, contentType, sizeBytes, sha256, widthPx, heightPx } = asset;
+    return { output: { assetId, index, contentType, sizeBytes: BigInt(sizeBytes), sha256, widthPx, heightPx } };
+  }
+
+  @GrpcClientStream(StorageService.typeName)
+  async putCheckpoint(messages: AsyncIterable<PutCheckpointRequest>): Promise<MessageInitShape<typeof PutCheckpointResponseSchema>> {
+    const { header, bytes } = await opened(messages);
+    return { checkpoint: { ...(await this.checkpoints.put(header, header.step, header.sha256, bytes)), units: header.units } };
+  }
+
+  @GrpcMethod(StorageService.typeName)
+  readCheckpoint(request: ReadCheckpointRequest, _metadata: Metadata, call: RpcCall): Observable<MessageInitShape<typeof ReadCheckpointResponseSchema>> {
+    return streamOf(() => this.checkpointMessages(request), call);
+  }
+
+  private async *checkpointMessages({ accountId, jobId, step, digest }: ReadCheckpointRequest): AsyncGenerator<MessageInitShape<typeof ReadCheckpointResponseSchema>> {
+    for await (const chunk of this.checkpoints.read({ accountId, jobId }, step, digest)) {
+      for (const data of piecesOf(chunk)) yield { data };
+    }
   }
 
   @GrpcMethod(StorageService.typeName)
@@ -47,8 +85,8 @@ export class StorageController {
   }
 
   @GrpcMethod(StorageService.typeName)
-  readAsset(request: ReadAssetRequest): Observable<MessageInitShape<typeof ReadAssetResponseSchema>> {
-    return streamOf(() => this.readMessages(request));
+  readAsset(request: ReadAssetRequest, _metadata: Metadata, call: RpcCall): Observable<MessageInitShape<typeof ReadAssetResponseSchema>> {
+    return streamOf(() => this.readMessages(request), call);
   }
 
   private async *readMessages({ accountId, assetId }: ReadAssetRequest): AsyncGenerator<MessageInitShape<typeof ReadAssetResponseSchema>> {

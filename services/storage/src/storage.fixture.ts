@@ -1,77 +1,24 @@
-import fs from 'node:fs/promises';
-import os from 'node:os';
-import path from 'node:path';
-import 'reflect-metadata';
-import multipart from '@fastify/multipart';
-import { Global, Module, type DynamicModule } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import type { MicroserviceOptions } from '@nestjs/microservices';
-import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Documents } from '@tessera/documents/documents.js';
+import { EventBus } from '@tessera/events/event-bus.js';
 import { AssetMarkedSchema, type AssetMarked } from '@tessera/contracts/tessera/storage/v1/events_pb.js';
 import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
-import { Documents } from '@tessera/documents/documents.js';
-import { openDocuments } from '@tessera/documents/open-documents.js';
-import { EventBus } from '@tessera/events/event-bus.js';
-import { openEventBus } from '@tessera/events/open-event-bus.js';
-import { ObjectLinksModule } from '@tessera/objects/filesystem/object-links.module.js';
-import { ObjectStore } from '@tessera/objects/object-store.js';
-import { openObjectStore } from '@tessera/objects/open-object-store.js';
-import { Clock, ManualClock } from '@tessera/platform/clock.js';
-import { createLogger } from '@tessera/platform/logger.js';
-import { LOGGER } from '@tessera/platform/tokens.js';
-import { openRpc } from '@tessera/rpc/open-rpc.js';
-import { RpcErrorFilter } from '@tessera/rpc/rpc-error.filter.js';
+import { listenerTo } from '@tessera/host/testing/event-listener.js';
+import { objectLinksHttp } from '@tessera/host/testing/object-links-http.js';
+import { startTestHost } from '@tessera/host/testing/test-host.js';
+import { ManualClock } from '@tessera/platform/clock.js';
 import sharp from 'sharp';
 import { storage } from './storage.module.js';
 
-@Global()
-@Module({})
-class PortsModule {
-  static of(ports: ReadonlyMap<unknown, unknown>): DynamicModule {
-    const providers = [...ports].map(([provide, useValue]) => ({ provide: provide as symbol, useValue }));
-    return { module: PortsModule, providers, exports: providers.map(({ provide }) => provide) };
-  }
-}
-
-@Module({})
-class HostModule {}
-
 export type RunningStorage = Awaited<ReturnType<typeof runStorage>>;
 
-/** The service with its real ports on a temporary folder, reached as other services reach it. */
+/** The service as its host runs it, reached as other services reach it, with a clock that tests move and a listener to its marks. */
 export async function runStorage() {
-  const dataDir = await fs.mkdtemp(path.join(os.tmpdir(), 'tessera-storage-'));
-  const logger = createLogger('silent', 'storage');
   const clock = new ManualClock();
-  const opened = await openDocuments({ dataDir });
-  const bus = openEventBus({ eventLog: opened.eventLog, documents: opened.documents, logger });
-  let url = '';
-  const objects = await openObjectStore({ dataDir, publicUrl: () => url, clock });
-  const { rpc, strategy } = openRpc(new Map());
-  const ports = new Map<unknown, unknown>([[Documents, opened.documents], [EventBus, bus], [ObjectStore, objects], [Clock, clock], [LOGGER, logger]]);
-  const root = { module: HostModule, imports: [PortsModule.of(ports), storage.module, ObjectLinksModule.for(objects)] };
-  const app = await NestFactory.create<NestFastifyApplication>(root, new FastifyAdapter({ forceCloseConnections: true }), { logger: ['error'], abortOnError: false });
-  await app.register(multipart);
-  app.useGlobalFilters(new RpcErrorFilter(logger));
-  app.connectMicroservice<MicroserviceOptions>({ strategy }, { inheritAppConfig: true });
-  await app.startAllMicroservices();
-  await app.listen(0, '127.0.0.1');
-  url = `http://127.0.0.1:${(app.getHttpServer().address() as { port: number }).port}`;
   const marked: AssetMarked[] = [];
-  bus.subscribe(AssetMarkedSchema, 'spec', async (event) => void marked.push(event));
-  await bus.start();
-  return {
-    marked, app, bus, clock, objects, documents: opened.documents,
-    storage: rpc.client(StorageService),
-    async close(): Promise<void> {
-      await app.close();
-      await bus.stop();
-      await rpc.close();
-      await objects.close();
-      await opened.close();
-      await fs.rm(dataDir, { recursive: true, force: true });
-    },
-  };
+  const hosted = await startTestHost([storage, objectLinksHttp, listenerTo(AssetMarkedSchema, marked)], { replace: { clock } });
+  const { bareObjects: objects } = hosted.ports;
+  if (!objects) throw new Error('Storage uses objects.');
+  return { marked, clock, bus: hosted.get(EventBus), objects, documents: hosted.get(Documents), app: hosted.app, storage: hosted.client(StorageService), close: () => hosted.close() };
 }
 
 export const accountId = 'account-1';

@@ -3,12 +3,15 @@ import { ObjectStore } from '@tessera/objects/object-store.js';
 import { Clock } from '@tessera/platform/clock.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { LOGGER } from '@tessera/platform/tokens.js';
-import { ownerOfKey } from './asset.js';
+import { ownerOfKey, type KeyOwner } from './asset.js';
 import { AssetStore } from './asset.store.js';
+import { CheckpointStore } from './checkpoint.store.js';
+import { Checkpoints } from './checkpoints.js';
 import { isRefusal } from './errors.js';
 import { Uploads } from './uploads.js';
 
-const dayMs = 24 * 3_600_000;
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
 
 /** No job is in flight for so long, so a file of that age without a document is nobody's. */
 const orphanAgeMs = dayMs;
@@ -18,18 +21,20 @@ const endedMarkLifeMs = dayMs;
 
 const pageMax = 1000;
 
-export type Swept = { readonly uploads: number; readonly objects: number };
+export type Swept = { readonly uploads: number; readonly objects: number; /** Jobs whose checkpoints were removed. */ readonly checkpoints: number };
 
-/** Removes what nothing else would: uploads that never came, and files that a crash left without a document. At the start, and every day. */
+/** Removes what nothing else would: uploads that never came, checkpoints whose time is over, and files that a crash left without a document. At the start, and every day; checkpoints every hour. */
 @Injectable()
 export class Sweep implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly stopping = new AbortController();
-  private timer: NodeJS.Timeout | undefined;
+  private timers: NodeJS.Timeout[] = [];
   private current: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly assets: AssetStore,
     private readonly uploads: Uploads,
+    private readonly checkpoints: Checkpoints,
+    private readonly checkpointStore: CheckpointStore,
     private readonly objects: ObjectStore,
     private readonly clock: Clock,
     @Inject(LOGGER) private readonly logger: Logger,
@@ -37,22 +42,24 @@ export class Sweep implements OnApplicationBootstrap, OnModuleDestroy {
 
   onApplicationBootstrap(): void {
     const begin = () => {
-      this.current = this.current.then(() => this.runLogged());
+      this.current = this.current.then(() => this.logged(() => this.run()));
     };
     begin();
-    this.timer = setInterval(begin, dayMs).unref();
+    const removeDue = () => {
+      this.current = this.current.then(() => this.logged(async () => ({ checkpoints: await this.checkpoints.removeDue(this.stopping.signal) })));
+    };
+    this.timers = [setInterval(begin, dayMs).unref(), setInterval(removeDue, hourMs).unref()];
   }
 
   async onModuleDestroy(): Promise<void> {
-    clearInterval(this.timer);
+    this.timers.forEach((timer) => clearInterval(timer));
     this.stopping.abort();
     await this.current;
   }
 
-  private async runLogged(): Promise<void> {
+  private async logged(run: () => Promise<Partial<Swept>>): Promise<void> {
     try {
-      const swept = await this.run();
-      this.logger.info(swept, 'storage swept');
+      this.logger.info(await run(), 'storage swept');
     } catch (error) {
       this.logger.warn({ err: error }, 'the sweep of the storage broke off; the next one is in a day');
     }
@@ -60,9 +67,10 @@ export class Sweep implements OnApplicationBootstrap, OnModuleDestroy {
 
   async run(): Promise<Swept> {
     const uploads = await this.sweepUploads();
+    const checkpoints = await this.checkpoints.removeDue(this.stopping.signal);
     const objects = await this.sweepObjects();
     await this.assets.forgetEndedBefore(this.clock.now() - endedMarkLifeMs);
-    return { uploads, objects };
+    return { uploads, objects, checkpoints };
   }
 
   private async sweepUploads(): Promise<number> {
@@ -97,12 +105,16 @@ export class Sweep implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async withoutDocument(keys: readonly string[]): Promise<string[]> {
     const owners = keys.map((key) => ownerOfKey(key));
-    const jobIds = [...new Set(owners.flatMap((owner) => (owner && 'jobId' in owner ? [owner.jobId] : [])))];
-    const uploadIds = owners.flatMap((owner) => (owner && 'uploadId' in owner ? [owner.uploadId] : []));
+    const ownersOf = <K extends KeyOwner['kind']>(kind: K) => owners.filter((owner): owner is Extract<KeyOwner, { kind: K }> => owner?.kind === kind);
     const known = new Set<string>();
+    const jobIds = [...new Set(ownersOf('output').map(({ jobId }) => jobId))];
     if (jobIds.length > 0) for await (const { value } of this.assets.ofJobs(jobIds)) known.add(value.key);
-    for (const { value } of await this.assets.getMany(uploadIds)) if (value.state !== 'refused') known.add(value.key);
-    return keys.filter((key, at) => owners[at] && !known.has(key));
+    for (const { value } of await this.assets.getMany(ownersOf('upload').map(({ uploadId }) => uploadId))) if (value.state !== 'refused') known.add(value.key);
+    const checkpointed = await this.checkpointStore.known(ownersOf('checkpoint'));
+    return keys.filter((key, at) => {
+      const owner = owners[at];
+      return owner && !(owner.kind === 'checkpoint' ? checkpointed.has(owner) : known.has(key));
+    });
   }
 }
 

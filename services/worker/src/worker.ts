@@ -1,88 +1,94 @@
-import os from 'node:os';
-import { WorkerService } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
-import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
-import { serveHealth } from '@tessera/host/health-server.js';
-import { addressesOf } from '@tessera/host/peers.js';
-import { observeProcess } from '@tessera/host/port-metrics.js';
-import type { DiffusionEngine, ModelInfo, PaintBatch } from '@tessera/inference/diffusion-engine.js';
-import { openEngine } from '@tessera/inference/open-engine.js';
-import { capacityOf } from '@tessera/jobs/engine-capacity.js';
-import { WorkerLoop } from '@tessera/jobs/worker-loop.js';
-import type { Config } from '@tessera/platform/config.js';
-import { HealthChecks } from '@tessera/platform/health.js';
-import { createLogger, type Logger } from '@tessera/platform/logger.js';
-import { startTelemetry } from '@tessera/platform/telemetry/start-telemetry.js';
-import { openRemoteRpc } from '@tessera/rpc/open-remote-rpc.js';
-import { Canary } from './canary.js';
-import { podAccess, PodDeletionCost } from './pod.js';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { WorkerService } from '@tessera/contracts/tessera/jobs/v1/workers_pb.js';
+import { Config } from '@tessera/platform/config.js';
+import type { Logger } from '@tessera/platform/logger.js';
+import { LOGGER } from '@tessera/platform/tokens.js';
+import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
+import { Device } from './loop/device.js';
+import { JobFiles } from './loop/job-files.js';
+import { WorkerLoop } from './loop/worker-loop.js';
+import { PodDeletionCost } from './pod-deletion-cost.js';
+import type { HeldModel, Runner } from './runner.js';
+import { WorkerProcess } from './worker-process.js';
 
-const canarySecondsDefault = 60;
+/** Injection token of the runners, one for each family of kinds. */
+export const RUNNERS = Symbol('Runners');
 
-export type Worker = { readonly workerId: string; readonly healthUrl: string | undefined; close(): Promise<void> };
+/** Runs a loop for each runner and pool: alone for its own pool, in the single process for all pools of its models. */
+@Injectable()
+export class Worker implements OnApplicationBootstrap, OnModuleDestroy {
+  readonly #loops: WorkerLoop[] = [];
+  readonly #queue: RpcClient<typeof WorkerService>;
+  #leasedJobs = 0;
 
-/** A process that pulls jobs from the generation service and paints them. It has no contract of its own, no store and no secret. */
-export async function startWorker(config: Config): Promise<Worker> {
-  const closers: (() => Promise<void> | void)[] = [];
-  const close = async () => {
-    for (const step of closers.splice(0).reverse()) await step();
-  };
-  const workerId = config.workerId ?? `${os.hostname()}-${process.pid}`;
-  const logger = createLogger(config.logLevel, workerId);
-  try {
-    const telemetry = await startTelemetry(config.telemetry, 'tessera-worker', logger);
-    closers.push(() => telemetry.close());
-    const addresses = addressesOf(config.peers);
-    for (const contract of [WorkerService, StorageService]) if (!addresses.has(contract.typeName)) throw new Error('A worker needs the generation and the storage service: set TESSERA_PEERS, for example to generation=127.0.0.1:9003,storage=127.0.0.1:9002.');
-    const engine = await openEngine({ engine: config.engine, modelsDir: config.modelsDir, threads: config.engineThreads, tritonUrl: config.tritonUrl, logger });
-    closers.push(() => engine.close());
-    const models = modelsOf(config, (await engine.describe()).models);
-    const first = models.find(({ isDefault }) => isDefault) ?? models[0];
-    if (!first) throw new Error(`There is no model to paint with in the pool "${config.pool}": see TESSERA_MODELS, TESSERA_POOL and TESSERA_MODEL_POOLS.`);
-    await engine.warm(first.modelId);
-    const rpc = openRemoteRpc(addresses);
-    closers.push(() => rpc.close());
-    const parts = await openParts(config, engine, models, first, logger, closers);
-    const loop = new WorkerLoop(rpc.client(WorkerService), rpc.client(StorageService), engine, logger, { workerId, ...parts.options });
-    loop.start();
-    closers.push(() => loop.stop());
-    closers.push(() => parts.stopping());
-    return { workerId, healthUrl: parts.healthUrl, close };
-  } catch (error) {
-    await close();
-    throw error;
+  constructor(
+    @Inject(Config) private readonly config: Config,
+    @Inject(LOGGER) private readonly logger: Logger,
+    @Inject(RUNNERS) private readonly runners: readonly Runner[],
+    private readonly process: WorkerProcess,
+    private readonly deletionCost: PodDeletionCost,
+    private readonly files: JobFiles,
+    rpc: Rpc,
+  ) {
+    this.#queue = rpc.client(WorkerService);
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    if (!this.process.isEmbedded) this.#requirePeers();
+    const held = await Promise.all(this.runners.map(async (runner) => ({ runner, models: this.#ownOf(await runner.describe()) })));
+    if (!this.process.isEmbedded && held.every(({ models }) => models.length === 0)) throw new Error(`There is no model for the pool "${this.config.pool}": see TESSERA_MODELS, TESSERA_POOL and TESSERA_MODEL_POOLS.`);
+    if (this.process.isEmbedded) await this.#reclaim();
+    for (const { runner, models } of held) if (models.length > 0) await this.#start(runner, models);
+    this.deletionCost.holds(0);
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await Promise.all(this.#loops.map((loop) => loop.stop()));
+    if (this.#loops.length > 0) await this.#deregister();
+    await Promise.all(this.runners.map((runner) => runner.close()));
+    await this.deletionCost.close();
+  }
+
+  #requirePeers(): void {
+    const { jobs, storage } = this.config.peers;
+    if (jobs === undefined || storage === undefined) throw new Error('A worker needs the jobs and the storage service: set TESSERA_PEERS, for example to jobs=127.0.0.1:9003,storage=127.0.0.1:9002.');
+  }
+
+  /** Alone, those of its pool; where nothing is said of pools, all that it holds. */
+  #ownOf(held: readonly HeldModel[]): readonly HeldModel[] {
+    const { pool, modelPools } = this.config;
+    if (this.process.isEmbedded) return held;
+    return Object.keys(modelPools).length === 0 ? held.map((model) => ({ ...model, pool })) : held.filter((model) => model.pool === pool);
+  }
+
+  async #reclaim(): Promise<void> {
+    const { returned } = await this.#queue.reclaim({ workerId: this.process.workerId });
+    if (returned > 0) this.logger.warn({ jobs: returned }, 'jobs that were running when the process ended return to the queue');
+  }
+
+  async #start(runner: Runner, models: readonly HeldModel[]): Promise<void> {
+    await runner.prepare(models.map(({ modelId }) => modelId));
+    const device = new Device(runner.capacity.computingMax);
+    const { workerId } = this.process;
+    for (const pool of new Set(models.map((model) => model.pool))) {
+      const options = { workerId, pool, models: models.filter((model) => model.pool === pool), runner, device, worker: this.#queue, files: this.files, logger: this.logger, onLeased: (jobs: number) => this.#leased(jobs) };
+      const loop = new WorkerLoop(options);
+      this.#loops.push(loop);
+      loop.start();
+    }
+  }
+
+  #leased(jobs: number): void {
+    this.#leasedJobs += jobs;
+    this.deletionCost.holds(this.#leasedJobs);
+  }
+
+  /** A claim that was cut off may have been granted: its answer is lost, and nobody would run those jobs before their leases end. */
+  async #deregister(): Promise<void> {
+    try {
+      await this.#queue.deregister({ workerId: this.process.workerId });
+    } catch (error) {
+      this.logger.warn({ err: error }, 'deregistering failed; what is still leased to this worker returns when its lease ends');
+    }
   }
 }
-
-/** Those of its pool; where nothing is said of pools, all that it holds. */
-function modelsOf({ pool, modelPools }: Config, held: readonly ModelInfo[]): readonly ModelInfo[] {
-  return Object.keys(modelPools).length === 0 ? held : held.filter(({ modelId }) => (modelPools[modelId] ?? 'default') === pool);
-}
-
-async function openParts(config: Config, engine: DiffusionEngine, models: readonly ModelInfo[], first: ModelInfo, logger: Logger, closers: (() => Promise<void> | void)[]) {
-  let heldJobs = 0;
-  const everyMs = (config.canarySeconds ?? canarySecondsDefault) * 1_000;
-  const canary = new Canary({ engine, logger, batch: tinyBatch(first), everyMs, isIdle: () => heldJobs === 0 });
-  canary.start();
-  closers.push(() => canary.stop());
-  const access = await podAccess();
-  const deletionCost = access && new PodDeletionCost(access, logger);
-  if (deletionCost) closers.push(() => deletionCost.close());
-  const health = new HealthChecks({ engine: async () => canary.demandFit() });
-  observeProcess(health);
-  const healthServer = config.healthPort > 0 ? await serveHealth(config.healthPort, config.httpHost, health) : undefined;
-  healthServer?.started();
-  closers.push(() => healthServer?.close());
-  const onHeld = (jobs: number) => {
-    heldJobs = jobs;
-    deletionCost?.holds(jobs);
-  };
-  deletionCost?.holds(0);
-  const modelVersions = new Map(models.map(({ modelId, version }) => [modelId, version]));
-  const options = { pool: config.pool, modelVersions, drainMs: config.drainSeconds * 1_000, warmModelsMax: 1, health: canary, onHeld, ...capacityOf[config.engine] };
-  return { options, stopping: () => healthServer?.stopping(), healthUrl: healthServer && `http://${config.httpHost}:${config.healthPort}` };
-}
-
-const tinyBatch = ({ modelId, minSidePx, defaultGuidanceScale }: ModelInfo): PaintBatch => ({
-  modelId, widthPx: minSidePx, heightPx: minSidePx, steps: 1, guidanceScale: defaultGuidanceScale, previewEverySteps: 0,
-  requests: [{ requestId: 'canary', prompt: 'an apple', negativePrompt: '', seed: 1, images: 1, style: 'NONE' }],
-});

@@ -32,13 +32,15 @@
 
 {{/* The stores that a service uses: what it does not use it has neither a way to nor a secret of. */}}
 {{- define "tessera.storesOf" -}}
-{{- if eq . "storage" }}mongodb kafka s3{{ else if eq . "billing" }}mongodb kafka{{ else }}mongodb kafka redis{{ end -}}
+{{- if eq . "storage" }}mongodb kafka s3{{ else if eq . "billing" }}mongodb kafka{{ else if ne . "generation" }}mongodb kafka redis{{ end -}}
 {{- end -}}
 
 {{/* And of those that stand in the stores. */}}
 {{- define "tessera.storeEnv" -}}
 {{- $stores := splitList " " (include "tessera.storesOf" .component) -}}
+{{- if has "mongodb" $stores }}
 {{ include "tessera.fromSecret" (dict "root" .root "secret" "mongodb" "key" .root.Values.secrets.mongodb.key "devKey" "mongodb-url" "variable" "TESSERA_MONGO_URL") }}
+{{- end }}
 {{- if has "redis" $stores }}
 {{ include "tessera.fromSecret" (dict "root" .root "secret" "redis" "key" .root.Values.secrets.redis.key "devKey" "redis-url" "variable" "TESSERA_REDIS_URL") }}
 {{- end }}
@@ -47,7 +49,7 @@
 {{ include "tessera.fromSecret" (dict "root" .root "secret" "s3" "key" .root.Values.secrets.s3.secretAccessKeyKey "devKey" "s3-secret-access-key" "variable" "TESSERA_S3_SECRET_ACCESS_KEY") }}
 {{- end }}
 {{- with .root.Values.kafka.sasl }}
-{{- if .mechanism }}
+{{- if and .mechanism (has "kafka" $stores) }}
 - name: TESSERA_KAFKA_USERNAME
   {{- if .username }}
   value: {{ .username | quote }}

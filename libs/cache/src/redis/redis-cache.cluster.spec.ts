@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startRedis } from '@tessera/servers/redis.js';
 import { until } from '@tessera/servers/loopback.js';
 import type { RunningServer } from '@tessera/servers/running-server.js';
-import { createClient } from '@redis/client';
+import { createClient } from 'redis';
 import { describeCacheConformance } from '../cache.conformance.js';
 import { openCache } from '../open-cache.js';
 
@@ -44,11 +44,11 @@ describe('redis: several processes', () => {
     expect(await other.get('shared')).toBe('by all');
     await Promise.all(Array.from({ length: 100 }, (_, at) => (at % 2 ? one : other).increment('both', 1, 60_000)));
     expect(await one.get('both')).toBe('100');
-    let hear: (text: string) => void = () => undefined;
-    const heard = new Promise<string>((resolve) => (hear = resolve));
-    await other.subscribe('news', (message) => hear(new TextDecoder().decode(message)));
-    await one.publish('news', bytes('heard'));
-    expect(await heard).toBe('heard');
+    let receive: (text: string) => void = () => undefined;
+    const received = new Promise<string>((resolve) => (receive = resolve));
+    await other.subscribe('messages', (message) => receive(new TextDecoder().decode(message)));
+    await one.publish('messages', bytes('a message'));
+    expect(await received).toBe('a message');
     one.close();
     other.close();
   });
@@ -70,11 +70,11 @@ describe('redis: trouble', () => {
     const server = await startRedis();
     const cache = await open(server.url);
     const messages: string[] = [];
-    let heard: () => void = () => undefined;
-    const arrived = new Promise<void>((resolve) => (heard = resolve));
+    let received: () => void = () => undefined;
+    const arrived = new Promise<void>((resolve) => (received = resolve));
     await cache.subscribe('progress', (message) => {
       messages.push(new TextDecoder().decode(message));
-      heard();
+      received();
     });
     await server.kill();
     const refusal = { kind: 'Unavailable', reason: 'cache_unavailable', retryable: true };
@@ -94,17 +94,17 @@ describe('redis: trouble', () => {
   it('gives up a connection that has fallen silent, and listens on a new one', async () => {
     const network = await openNetwork(Number(new URL(redis.url).port));
     const cache = await open(network.url);
-    const heard: string[] = [];
-    await cache.subscribe('progress', (message) => void heard.push(new TextDecoder().decode(message)));
+    const received: string[] = [];
+    await cache.subscribe('progress', (message) => void received.push(new TextDecoder().decode(message)));
     network.swallow();
     await expect(cache.get('any')).rejects.toMatchObject({ kind: 'Unavailable' });
     network.mend();
     expect(await recovery(cache)).toBe(true);
     const speaker = await open();
-    // The new connection subscribes by itself; until it has, nobody is there to hear.
+    // The new connection subscribes by itself; until it has, messages are lost.
     const isHeard = until(async () => {
       await speaker.publish('progress', bytes('again'));
-      return heard.includes('again');
+      return received.includes('again');
     }, { withinMs: 30_000 });
     expect(await isHeard).toBe(true);
     cache.close();
@@ -112,7 +112,7 @@ describe('redis: trouble', () => {
     await network.close();
   });
 
-  it('says what to do when nobody answers, or when the password is wrong', async () => {
+  it('gives advice when nobody answers, or when the password is wrong', async () => {
     await expect(open('redis://someone:secret-word@127.0.0.1:1')).rejects.toMatchObject({ reason: 'cache_unreachable', message: expect.stringMatching(/^No Redis answers at 127\.0\.0\.1:1: start it/) });
     await expect(open('redis://someone:secret-word@127.0.0.1:1')).rejects.not.toMatchObject({ message: expect.stringContaining('secret-word') });
     await expect(open(redis.url.replace('redis://', 'redis://someone:secret-word@'))).rejects.toMatchObject({ reason: 'cache_refused', message: expect.stringContaining('TESSERA_REDIS_URL') });

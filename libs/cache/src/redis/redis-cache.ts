@@ -1,4 +1,4 @@
-import { ErrorReply } from '@redis/client';
+import { ErrorReply } from 'redis';
 import type { Logger } from '@tessera/platform/logger.js';
 import { Cache } from '../cache.js';
 import { assertRoomToListen, assertStep, assertTtl, assertValue, deliver, notACounter } from '../cache-rules.js';
@@ -26,7 +26,7 @@ return {value, left}`;
 
 type Listener = (message: Uint8Array) => void;
 
-/** Everyone of this process who listens to a channel shares one subscription at the server. */
+/** All listeners of a channel in this process share one subscription at the server. */
 class Channel {
   readonly listeners = new Set<{ readonly listener: Listener }>();
   subscribed: Promise<void> = Promise.resolve();
@@ -110,7 +110,7 @@ export class RedisCache extends Cache {
     return channel;
   }
 
-  /** Not waited for: whoever stops listening has stopped, and a connection that is broken has forgotten the subscription anyway. */
+  /** Not awaited: the listener is removed already, and a broken connection has no subscription any more. */
   private closeChannel(name: string, channel: Channel): void {
     if (this.channels.get(name) === channel) this.channels.delete(name);
     void this.link.send((client) => client.unsubscribe(prefix + name, channel.onMessage, true)).catch(() => undefined);

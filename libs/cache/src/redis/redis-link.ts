@@ -1,4 +1,4 @@
-import { createClient, ErrorReply } from '@redis/client';
+import { createClient, ErrorReply } from 'redis';
 import { failedPrecondition, TesseraError, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 

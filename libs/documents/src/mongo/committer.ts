@@ -6,7 +6,7 @@ import { alreadyExists, documentKey, planGroup, refusalOf, type GroupPlan, type 
 import { isDuplicateKey, storeError } from './mongo-errors.js';
 import { outboxCollection, type OutboxRow } from './outbox-row.js';
 
-/** Transactions that other processes keep pushing aside, or that a server under restart does not take, are tried again, with jitter, for so long. */
+/** Transactions that conflict with those of other processes, or that a restarting server refuses, are tried again, with jitter, for so long. */
 const transactionMsMax = 15_000;
 
 export type Outcome = TesseraError | null;
@@ -59,7 +59,7 @@ export class Committer {
     }
   }
 
-  /** The driver runs the callback again, with growing and random pauses, after write conflicts and lost connections; an unknown outcome it finds out. */
+  /** The driver runs the callback again, with growing and random pauses, after write conflicts and lost connections; it resolves unknown outcomes. */
   private async transact(commits: readonly PackedCommit[], look: (session: mongoose.ClientSession) => Promise<Revisions | undefined>): Promise<readonly Outcome[]> {
     const session = this.connection.getClient().startSession();
     const deadlineMs = performance.now() + transactionMsMax;

@@ -2,7 +2,7 @@ import { unavailable } from '@tessera/platform/errors.js';
 import type { Committer } from './committer.js';
 import { documentKey, type PackedCommit } from './group-plan.js';
 
-/** About ten seconds of work; who comes later is better off with a clear refusal than with a longer wait. */
+/** About ten seconds of work; later commits are refused at once instead of waiting longer. */
 const commitsQueuedMax = 20_000;
 const bytesQueuedMax = 128 * 1024 * 1024;
 /** Bounds how long a transaction runs, which costs others conflicts and the server memory. */
@@ -53,7 +53,7 @@ export class GroupCommit {
     });
   }
 
-  /** Takes no more commits, and waits for those in hand. */
+  /** Takes no more commits, and waits for those in flight. */
   async close(): Promise<void> {
     this.isClosing = true;
     if (this.isScheduled || this.groupsInFlight > 0) await new Promise<void>((resolve) => (this.whenIdle = resolve));
@@ -62,7 +62,7 @@ export class GroupCommit {
   private schedule(): void {
     if (this.isScheduled || this.groupsInFlight >= groupsInFlightMax) return;
     this.isScheduled = true;
-    // A macrotask later, when those who were answered together have asked again.
+    // A macrotask later, when the callers that were answered together have committed again.
     setImmediate(() => void this.flush());
   }
 

@@ -24,7 +24,7 @@ export class MongoCollection<T extends object> extends Collection<T> {
   async get(id: string): Promise<Stored<T> | undefined> {
     checkId(id);
     const document = await this.read(() => this.driver.findOne({ _id: id }));
-    return document === null ? undefined : stored<T>(document);
+    return document === null ? undefined : stored<T>(this.spec, document);
   }
 
   async getMany(ids: readonly string[]): Promise<Stored<T>[]> {
@@ -34,7 +34,7 @@ export class MongoCollection<T extends object> extends Collection<T> {
     const found = new Map(documents.map((document) => [document._id, document]));
     return ids.flatMap((id) => {
       const document = found.get(id);
-      return document === undefined ? [] : [stored<T>(document)];
+      return document === undefined ? [] : [stored<T>(this.spec, document)];
     });
   }
 
@@ -46,7 +46,7 @@ export class MongoCollection<T extends object> extends Collection<T> {
     // One more than the page holds, to know whether there is another page.
     const page = { sort: sortOrder(sort), limit: query.limit + 1, skip: query.offset ?? 0, batchSize: query.limit + 2 };
     const documents = await this.read(() => this.driver.find(findFilter(conditions, sort, keys), page).toArray());
-    return pageOf(this.name, query, sort, documents, stored<T>);
+    return pageOf(this.name, query, sort, documents, (document) => stored<T>(this.spec, document));
   }
 
   async count(where?: Query['where'], upTo?: number): Promise<number> {

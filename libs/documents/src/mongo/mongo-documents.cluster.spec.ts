@@ -6,6 +6,7 @@ import { startServer } from '@tessera/servers/start-server.js';
 import mongoose from 'mongoose';
 import { describeDocumentsConformance } from '../documents.conformance.js';
 import { retryOnConflict } from '../documents.js';
+import { describeMigrationConformance } from '../migrations.conformance.js';
 import { openDocuments, type OpenClusterDocuments } from '../open-documents.js';
 import { freshDatabase } from './fresh-database.fixture.js';
 
@@ -18,6 +19,10 @@ afterAll(() => server.stop());
 const open = (mongoUrl = freshDatabase(server.url)): Promise<OpenClusterDocuments> => openDocuments({ profile: 'cluster', mongoUrl });
 
 describeDocumentsConformance('MongoDB', open);
+describeMigrationConformance('MongoDB', async () => {
+  const mongoUrl = freshDatabase(server.url);
+  return { open: () => open(mongoUrl), place: ['cluster', mongoUrl] as const, remove: () => Promise.resolve() };
+});
 
 async function rowsOf(mongoUrl: string): Promise<Record<string, unknown>[]> {
   const connection = await mongoose.createConnection(mongoUrl).asPromise();
@@ -34,7 +39,7 @@ describe('MongoDB: commits with events', () => {
   it('writes the outbox rows of what was committed, and none of what was refused, in the order of the commits', async () => {
     const mongoUrl = freshDatabase(server.url);
     const store = await open(mongoUrl);
-    const accounts = store.documents.collection<{ n: number }>({ name: 'spec.accounts', indexes: [] });
+    const accounts = store.documents.collection<{ n: number }>({ name: 'spec.accounts', version: 1, indexes: [] });
     const commits = Array.from({ length: 60 }, (_, i) => store.documents.commit([accounts.insert(i % 3 === 0 ? 'taken' : newId(), { n: i })], [event(`k${i}`)]));
     const results = await Promise.allSettled(commits);
     await store.close();
@@ -49,9 +54,9 @@ describe('MongoDB: commits with events', () => {
     await store.close();
   });
 
-  it('tells a unique value that is taken from the commits that share its transaction', async () => {
+  it('refuses a unique value that is taken, and not the commits that share its transaction', async () => {
     const store = await open();
-    const people = store.documents.collection<{ email: string }>({ name: 'spec.people', indexes: [{ name: 'byEmail', fields: ['email'], isUnique: true }] });
+    const people = store.documents.collection<{ email: string }>({ name: 'spec.people', version: 1, indexes: [{ name: 'byEmail', fields: ['email'], isUnique: true }] });
     const results = await Promise.allSettled(Array.from({ length: 12 }, (_, i) => store.documents.commit([people.insert(newId(), { email: i % 4 === 0 ? 'same' : `mail ${i}` })], [event('k')])));
     expect(results.map(({ status }) => status === 'fulfilled')).toEqual(Array.from({ length: 12 }, (_, i) => i === 0 || i % 4 !== 0));
     await store.close();
@@ -62,7 +67,7 @@ describe('MongoDB: several processes', () => {
   it('loses no update of one hot document, however many write it', async () => {
     const mongoUrl = freshDatabase(server.url);
     const stores = await Promise.all(Array.from({ length: 3 }, () => open(mongoUrl)));
-    const collections = stores.map(({ documents }) => documents.collection<{ n: number }>({ name: 'spec.hot', indexes: [] }));
+    const collections = stores.map(({ documents }) => documents.collection<{ n: number }>({ name: 'spec.hot', version: 1, indexes: [] }));
     await stores[0]!.documents.commit([collections[0]!.insert('hot', { n: 0 })]);
     const increment = (at: number) =>
       retryOnConflict(async () => {
@@ -73,6 +78,36 @@ describe('MongoDB: several processes', () => {
     expect(await collections[1]!.get('hot')).toMatchObject({ revision: 61, value: { n: 60 } });
     await Promise.all(stores.map((store) => store.close()));
     expect(await rowsOf(mongoUrl)).toHaveLength(60);
+  });
+});
+
+describe('MongoDB: processes of two releases', () => {
+  const before = { name: 'spec.notes', version: 1, indexes: [] };
+  const after = { ...before, version: 2, migrations: [{ from: 1, migrate: ({ n }: Readonly<Record<string, unknown>>) => ({ count: n }) }] };
+
+  it('takes data without versions for the first one', async () => {
+    const mongoUrl = freshDatabase(server.url);
+    const connection = await mongoose.createConnection(mongoUrl).asPromise();
+    await connection.collection<{ _id: string }>('spec.notes').insertOne({ _id: 'a', revision: 4, value: { n: 1 } } as { _id: string });
+    await connection.close();
+    const store = await open(mongoUrl);
+    expect(await store.documents.collection(after).get('a')).toEqual({ id: 'a', revision: 4, value: { count: 1 } });
+    await store.close();
+  });
+
+  it('migrates on the way what the earlier one still writes, and lets that one read nothing of the newer', async () => {
+    const mongoUrl = freshDatabase(server.url);
+    const [earlier, later] = [await open(mongoUrl), await open(mongoUrl)];
+    const earlierNotes = earlier.documents.collection<{ n: number }>(before);
+    await earlier.documents.commit([earlierNotes.insert('a', { n: 1 })]);
+    const laterNotes = later.documents.collection<{ count: number }>(after);
+    await later.ready();
+    await earlier.documents.commit([earlierNotes.insert('b', { n: 2 })]);
+    expect((await laterNotes.find({ limit: 10 })).items.map(({ value }) => value)).toEqual([{ count: 1 }, { count: 2 }]);
+    await expect(earlierNotes.get('a')).rejects.toMatchObject({ kind: 'FailedPrecondition', reason: 'newer_schema' });
+    await later.documents.commit([laterNotes.replace({ id: 'b', revision: 1 }, { count: 3 })]);
+    await expect(earlier.documents.commit([earlierNotes.replace({ id: 'b', revision: 1 }, { n: 9 })])).rejects.toMatchObject({ reason: 'revision_mismatch' });
+    await Promise.all([earlier.close(), later.close()]);
   });
 });
 
@@ -94,7 +129,7 @@ describe('MongoDB: bad days', () => {
 
   it('goes on by itself when the server comes back, and has lost nothing that was acknowledged', async () => {
     const store = await open();
-    const notes = store.documents.collection<{ n: number }>({ name: 'spec.notes', indexes: [] });
+    const notes = store.documents.collection<{ n: number }>({ name: 'spec.notes', version: 1, indexes: [] });
     const acknowledged: string[] = [];
     const over = new AbortController();
     const writers = Array.from({ length: 8 }, async () => {
@@ -119,7 +154,7 @@ describe('MongoDB: bad days', () => {
 
   it('answers Unavailable once it is closed', async () => {
     const store = await open();
-    const notes = store.documents.collection<{ n: number }>({ name: 'spec.notes', indexes: [] });
+    const notes = store.documents.collection<{ n: number }>({ name: 'spec.notes', version: 1, indexes: [] });
     await store.close();
     await store.close();
     await expect(store.documents.commit([notes.insert('a', { n: 1 })])).rejects.toMatchObject({ kind: 'Unavailable', reason: 'store_closed' });

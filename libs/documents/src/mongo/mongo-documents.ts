@@ -5,13 +5,14 @@ import { Documents, type Collection, type CollectionSpec, type Write } from '../
 import { mergedSpec } from '../merged-spec.js';
 import type { OutgoingEvent } from '../outgoing-event.js';
 import { checkId, checkSpec } from '../query-rules.js';
-import { declareCollection, driverCollection } from './collection-model.js';
+import { driverCollection } from './collection-model.js';
 import type { GroupCommit } from './group-commit.js';
 import type { PackedWrite } from './group-plan.js';
+import { declareAndMigrate } from './migrate-collection.js';
 import { MongoCollection } from './mongo-collection.js';
 import { documentBody } from './stored-document.js';
 
-/** More is a batch job, and is split by its caller: a commit holds up everybody behind it. */
+/** More is a batch job, and is split by its caller: a commit delays all commits behind it. */
 const writesPerCommitMax = 1000;
 /** Brokers take messages of up to 1 MiB by default; one that is refused there would hold up all behind it for ever. */
 const eventBytesMax = 512 * 1024;
@@ -39,6 +40,16 @@ export class MongoDocuments extends Documents {
     return new MongoCollection<T>(merged, driverCollection(this.connection, spec.name), declared.done);
   }
 
+  /** Resolves once no commit waits for a declaration any more. */
+  async settled(): Promise<void> {
+    await Promise.allSettled([...this.declared.values()].map(({ done }) => done));
+  }
+
+  /** Resolves once everything that was declared so far can be used; rejects with the first refusal. */
+  async ready(): Promise<void> {
+    await Promise.all([...this.declared.values()].map(({ done }) => done));
+  }
+
   async commit(writes: readonly Write[], events: readonly OutgoingEvent[] = []): Promise<void> {
     if (writes.length + events.length === 0) return;
     if (writes.length + events.length > writesPerCommitMax) throw invalidArgument('commit_too_large', `A commit may have at most ${writesPerCommitMax} writes and events.`);
@@ -56,13 +67,14 @@ export class MongoDocuments extends Documents {
 
   private pack(write: Write): PackedWrite {
     const { collection, id } = write;
-    if (!this.declared.has(collection)) throw invalidArgument('unknown_collection', `The collection ${collection} was not declared.`);
+    const version = this.declared.get(collection)?.spec.version;
+    if (version === undefined) throw invalidArgument('unknown_collection', `The collection ${collection} was not declared.`);
     checkId(id);
     switch (write.kind) {
       case 'insert':
-        return { kind: 'insert', collection, id, revision: 0, ...documentBody(write.value) };
+        return { kind: 'insert', collection, id, revision: 0, ...documentBody(write.value, version) };
       case 'replace':
-        return { kind: 'replace', collection, id, revision: write.revision, ...documentBody(write.value) };
+        return { kind: 'replace', collection, id, revision: write.revision, ...documentBody(write.value, version) };
       case 'remove':
         return { kind: 'remove', collection, id, revision: write.revision };
     }
@@ -70,11 +82,11 @@ export class MongoDocuments extends Documents {
 
   /** One after the other: the server refuses two at once on the same collection. */
   private declare(spec: CollectionSpec, before: Promise<void> | undefined): Declared {
-    const done = (before ?? Promise.resolve()).then(() => declareCollection(this.connection, spec));
+    const done = (before ?? Promise.resolve()).then(() => declareAndMigrate(this.connection, spec, this.logger));
     const declared: Declared = { spec, done, isDone: false };
     done.then(
       () => (declared.isDone = true),
-      // Whoever reads or commits gets the refusal as well; this keeps it from going unseen when nobody does.
+      // Reads and commits get the refusal as well; the log has it where nothing reads or commits.
       (error: unknown) => this.logger?.error({ err: error, collection: spec.name }, 'a collection could not be declared'),
     );
     return declared;

@@ -1,7 +1,7 @@
 import { failedPrecondition, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import mongoose from 'mongoose';
-import type { OpenClusterDocuments } from '../open-documents.js';
+import type { OpenClusterDocuments } from '../opened-documents.js';
 import { Committer } from './committer.js';
 import { GroupCommit } from './group-commit.js';
 import { MongoDocuments } from './mongo-documents.js';
@@ -9,6 +9,7 @@ import { storeError } from './mongo-errors.js';
 import { MongoOutbox } from './mongo-outbox.js';
 import { relayName } from './outbox-relay.js';
 import { outboxName } from './outbox-row.js';
+import { schemaVersionsName } from './schema-row.js';
 
 /** Calls that find no server wait this long for one, which covers an election and a quick restart. */
 const selectionMsMax = 10_000;
@@ -45,10 +46,10 @@ async function checkReplicaSet(connection: mongoose.Connection, mongoUrl: string
   throw failedPrecondition('no_replica_set', `MongoDB at ${placeOf(mongoUrl)} is no replica set, which commits with events need; start it with --replSet rs0 and run rs.initiate() once.`);
 }
 
-/** Outside of transactions, where two processes that start together would push each other aside. */
+/** Outside of transactions, where two processes that start together would conflict. */
 async function createOwnCollections(connection: mongoose.Connection): Promise<void> {
   const existing = new Set((await connection.listCollections()).map(({ name }) => name));
-  for (const name of [outboxName, relayName]) {
+  for (const name of [outboxName, relayName, schemaVersionsName]) {
     if (existing.has(name)) continue;
     await connection.createCollection(name).catch((error: { code?: number }) => {
       if (error.code !== namespaceExists) throw error;
@@ -68,14 +69,17 @@ export async function openMongo({ mongoUrl, logger }: { mongoUrl: string; logger
   }
   const commits = new GroupCommit(new Committer(connection));
   const outbox = new MongoOutbox(connection, logger);
+  const documents = new MongoDocuments(connection, commits, logger);
   const close = async () => {
+    await documents.settled();
     await commits.close();
     await outbox.close();
     await connection.close(true);
   };
   let closing: Promise<void> | undefined;
   return {
-    documents: new MongoDocuments(connection, commits, logger),
+    documents,
+    ready: () => documents.ready(),
     outbox,
     fsyncs: () => commits.groups,
     ping: async () => {

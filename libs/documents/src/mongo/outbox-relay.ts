@@ -1,4 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import { InTurn } from '@tessera/platform/concurrency/in-turn.js';
+import { pause } from '@tessera/platform/concurrency/pause.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import type mongoose from 'mongoose';
 import type { Deliver } from '../outbox.js';
@@ -21,14 +22,14 @@ export const relayName = 'events.relay';
 type Appended = { readonly _id: unknown; readonly fullDocument: OutboxRow };
 
 /**
- * Follows the outbox through a change stream, which tells rows in the order of their commits across all processes, and wakes us without polling.
+ * Follows the outbox through a change stream, which gives rows in the order of their commits across all processes, without polling.
  * Hand on, delete, note the place: a crash in between repeats the last batch, and never passes over a row.
  */
 export class OutboxRelay {
   private readonly lease: RelayLease;
   private readonly stopping = new AbortController();
   private cursor: mongoose.mongo.AggregationCursor<Appended> | undefined;
-  private turn: Promise<unknown> = Promise.resolve();
+  private readonly turns = new InTurn();
 
   constructor(
     private readonly connection: mongoose.Connection,
@@ -64,9 +65,7 @@ export class OutboxRelay {
 
   /** One after the other with our own steps. */
   async whileStill<T>(look: () => Promise<T>): Promise<T> {
-    const looking = this.turn.then(look);
-    this.turn = looking.catch(() => undefined);
-    return looking;
+    return this.turns.run('outbox', look);
   }
 
   private async relayFrom({ resumeToken }: RelayRow): Promise<void> {
@@ -80,7 +79,7 @@ export class OutboxRelay {
     }
   }
 
-  /** All that lies there, in the order of ids, then the stream from just before we looked: what both tell is told twice, and is asked for again. */
+  /** All that lies there, in the order of ids, then the stream from just before we looked: what is in both is looked up again before it is handed on. */
   private async relayLeftovers(): Promise<void> {
     const { operationTime } = await this.connection.getClient().db('admin').command({ hello: 1 });
     const rows = outboxCollection(this.connection);
@@ -133,8 +132,8 @@ export class OutboxRelay {
     return batch.filter(({ _id }) => ids.has(_id));
   }
 
-  private async rest(ms: number): Promise<void> {
-    await pause(ms, undefined, { signal: this.stopping.signal }).catch(() => undefined);
+  private rest(ms: number): Promise<void> {
+    return pause(ms, this.stopping.signal);
   }
 }
 

@@ -3,7 +3,7 @@ import { openDocuments } from '../open-documents.js';
 /** The process that the crash spec kills: commits documents, each with an event, and prints the ids that were acknowledged. */
 const [dataDir = '', count = 'Infinity'] = process.argv.slice(2);
 const { documents, close } = await openDocuments({ dataDir });
-const collection = documents.collection<{ n: number }>({ name: 'spec.killed', indexes: [] });
+const collection = documents.collection<{ n: number }>({ name: 'spec.killed', version: 1, indexes: [] });
 let next = 0;
 
 async function commitInTurn(): Promise<void> {

@@ -2,20 +2,20 @@ import { unavailable } from '@tessera/platform/errors.js';
 import type { GroupAnswer, PackedCommit, WriterRequest } from './protocol.js';
 import { errorOf, type WorkerCalls } from './worker-calls.js';
 
-/** About a second of work; who comes later is better off with a clear refusal than with a longer wait. */
+/** About a second of work; later commits are refused at once instead of waiting longer. */
 const commitsQueuedMax = 20_000;
 const charsQueuedMax = 128 * 1024 * 1024;
 /** Bounds how long a group holds the file against other processes, and the memory of one message. */
 const groupCommitsMax = 512;
 const groupCharsMax = 8 * 1024 * 1024;
-/** While one group is on its way back the writer has the next: with one alone, the writer and this thread would take turns at being idle. */
+/** While the answer to one group travels back, the writer has the next: with one alone, the writer and this thread would be idle in turn. */
 const groupsInFlightMax = 2;
 
 type Queued = { readonly commit: PackedCommit; readonly chars: number; readonly resolve: () => void; readonly reject: (error: unknown) => void };
 
 /**
  * Gathers commits that arrive together, or while groups are on their way to the disk, into one transaction: the fsync, which costs more than all else, is shared.
- * A group is taken a macrotask after its first commit arrived, when those who were answered together have asked again.
+ * A group is taken a macrotask after its first commit arrived, when the callers that were answered together have committed again.
  */
 export class GroupCommit {
   private queue: Queued[] = [];
@@ -47,7 +47,7 @@ export class GroupCommit {
     });
   }
 
-  /** Takes no more commits, and waits for those in hand. */
+  /** Takes no more commits, and waits for those in flight. */
   async close(): Promise<void> {
     this.isClosing = true;
     if (this.isScheduled || this.groupsInFlight > 0) await new Promise<void>((resolve) => (this.whenIdle = resolve));

@@ -81,7 +81,7 @@ function access(index: string | undefined, fields: readonly string[], where: Rea
   return { index, fieldsUsed, isSorted };
 }
 
-/** The index to read through, or none for the order of ids. We choose, because SQLite without statistics prefers any equality to the right order. */
+/** The index to read through, or none for the order of ids. Chosen here, because SQLite without statistics prefers any equality to the right order. */
 function chooseAccess(spec: CollectionSpec, conditions: Conditions, sort: readonly SortField[]): Access {
   const where = new Map(conditions);
   const value = ({ fieldsUsed, isSorted }: Access) => fieldsUsed * 2 + (isSorted ? (fieldsUsed === where.size ? 3 : 1) : 0);

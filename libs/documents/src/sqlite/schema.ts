@@ -1,13 +1,12 @@
 import { DatabaseSync } from 'node:sqlite';
 import { failedPrecondition } from '@tessera/platform/errors.js';
-import type { CollectionSpec } from '../documents.js';
-import type { TableDefinition } from './protocol.js';
-import { fieldExpression } from './query.js';
 import { primaryCode } from './serve-calls.js';
 
 /** Version of what lies in the file; grows with every change that an older Tessera would misread. */
-const schemaVersion = 1;
-/** "TESS": tells our files from those of other programs. */
+const schemaVersion = 2;
+/** A file whose documents all have their first version can still be opened by releases that know no versions of collections. */
+const firstSchemaVersion = 1;
+/** "TESS": distinguishes our files from those of other programs. */
 const applicationId = 0x54455353;
 /** How long a commit waits for another process on the same file; groups take milliseconds, so this long means that the other one hangs. */
 const writeBusyTimeoutMs = 10_000;
@@ -21,6 +20,9 @@ const walRetryMs = 25;
 const eventLogSql = `CREATE TABLE event_log(
   "offset" INTEGER PRIMARY KEY AUTOINCREMENT,
   id TEXT NOT NULL, type TEXT NOT NULL, key TEXT NOT NULL, occurred_ms INTEGER NOT NULL, traceparent TEXT, data BLOB NOT NULL)`;
+
+/** How far each collection is (see `SchemaState`); a collection that was renamed keeps a row under its former name, so that an older release does not begin it anew. */
+const schemaVersionsSql = 'CREATE TABLE IF NOT EXISTS schema_versions(collection TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL, release TEXT NOT NULL, after TEXT, renamed_to TEXT)';
 
 function pragma(database: DatabaseSync, name: string): number {
   return Number(Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
@@ -46,7 +48,7 @@ export function openForWriting(file: string): DatabaseSync {
     enableWal(database);
     // FULL: a commit that was acknowledged survives a power cut; NORMAL would only survive the end of the process.
     database.exec(`PRAGMA synchronous=FULL; PRAGMA journal_size_limit=${walBytesMax}; PRAGMA cache_size=-16000;`);
-    createLog(database);
+    createOwnTables(database);
     return database;
   } catch (error) {
     database.close();
@@ -67,41 +69,16 @@ function checkOwner(database: DatabaseSync): void {
   }
 }
 
-function createLog(database: DatabaseSync): void {
-  if (pragma(database, 'user_version') === schemaVersion) return;
+function createOwnTables(database: DatabaseSync): void {
+  if (pragma(database, 'user_version') >= firstSchemaVersion && database.prepare("SELECT 1 FROM sqlite_schema WHERE name='schema_versions'").get() !== undefined) return;
   database.exec('BEGIN IMMEDIATE');
   // Asked again under the lock: another process may have been first.
-  if (pragma(database, 'user_version') === 0) database.exec(`${eventLogSql}; PRAGMA application_id=${applicationId}; PRAGMA user_version=${schemaVersion};`);
+  if (pragma(database, 'user_version') === 0) database.exec(`${eventLogSql}; PRAGMA application_id=${applicationId}; PRAGMA user_version=${firstSchemaVersion};`);
+  database.exec(schemaVersionsSql);
   database.exec('COMMIT');
 }
 
-/** An index ends with the id, so that ties are in order already. Not so a unique one: there the id would make every entry unique. */
-export function tableDefinition({ name, indexes }: CollectionSpec): TableDefinition {
-  return {
-    name,
-    indexes: indexes.map(({ name: index, fields, isUnique = false }) => {
-      const expressions = [...fields, ...(isUnique ? [] : ['id'])].map(fieldExpression).join(',');
-      return { name: `${name}:${index}`, sql: `CREATE ${isUnique ? 'UNIQUE ' : ''}INDEX "${name}:${index}" ON "${name}"(${expressions})` };
-    }),
-  };
-}
-
-/** Brings the file to the definition: a missing table or index is made, an index that was defined otherwise is made anew. Cheap when nothing is missing. */
-export function declareTable(database: DatabaseSync, { name, indexes }: TableDefinition): void {
-  const existing = new Map(database.prepare('SELECT name, sql FROM sqlite_schema WHERE tbl_name=?').all(name).map((row) => [row['name'], row['sql']]));
-  if (existing.has(name) && indexes.every((index) => existing.get(index.name) === index.sql)) return;
-  database.exec('BEGIN IMMEDIATE');
-  try {
-    database.exec(`CREATE TABLE IF NOT EXISTS "${name}"(id TEXT NOT NULL PRIMARY KEY, revision INTEGER NOT NULL, body TEXT NOT NULL)`);
-    for (const index of indexes) {
-      const current = database.prepare('SELECT sql FROM sqlite_schema WHERE name=?').get(index.name);
-      if (current?.['sql'] === index.sql) continue;
-      database.exec(`DROP INDEX IF EXISTS "${index.name}"; ${index.sql}`);
-    }
-    database.exec('COMMIT');
-  } catch (error) {
-    database.exec('ROLLBACK');
-    if (primaryCode(error) === 19) throw failedPrecondition('index_violated', `Documents of ${name} break a unique index that is being declared.`);
-    throw error;
-  }
+/** From here on releases that know no versions of collections refuse the file. Part of the transaction that makes it so. */
+export function closeToFirstReleases(database: DatabaseSync): void {
+  if (pragma(database, 'user_version') < schemaVersion) database.exec(`PRAGMA user_version=${schemaVersion}`);
 }

@@ -3,7 +3,7 @@ import { TesseraError } from '@tessera/platform/errors.js';
 import type { Refusal, WorkerAnswer, WorkerCall } from './protocol.js';
 
 /** Result codes of SQLite (https://sqlite.org/rescode.html) that an operator can do something about. */
-const refusals: Readonly<Record<number, readonly [kind: Refusal[0], reason: string, sentence: string]>> = {
+const refusals: Readonly<Record<number, readonly [kind: Refusal[0], reason: Refusal[1], sentence: string]>> = {
   5: ['Unavailable', 'store_busy', 'Another process has held the database for too long'],
   8: ['FailedPrecondition', 'data_folder_unusable', 'The database cannot be written'],
   10: ['Unavailable', 'store_unavailable', 'Reading or writing the disk failed'],

@@ -12,7 +12,7 @@ export class SqliteCollection<T extends object> extends Collection<T> {
   readonly name: string;
   private isDeclared = false;
 
-  /** `declared` settles when table and indexes exist in the file; reads wait for it, commits come behind it in the writer's queue. */
+  /** `declared` settles when table and indexes exist in the file; reads wait for it. */
   constructor(
     private readonly spec: CollectionSpec,
     private readonly reader: Reader,

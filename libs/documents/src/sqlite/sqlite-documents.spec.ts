@@ -10,6 +10,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { describeDocumentsConformance } from '../documents.conformance.js';
 import type { CollectionSpec, Query } from '../documents.js';
 import { describeEventLogConformance } from '../event-log.conformance.js';
+import { describeMigrationConformance } from '../migrations.conformance.js';
 import { openDocuments, type OpenDocuments } from '../open-documents.js';
 import { checkWhere, fullSort } from '../query-rules.js';
 import { findStatement } from './query.js';
@@ -46,9 +47,14 @@ async function openForConformance() {
 
 describeDocumentsConformance('SQLite', openForConformance);
 describeEventLogConformance('SQLite', openForConformance);
+describeMigrationConformance('SQLite', async () => {
+  const dataDir = await fs.mkdtemp(path.join(os.tmpdir(), 'tessera-documents-'));
+  return { open: () => openDocuments({ dataDir }), place: ['single', dataDir] as const, remove: () => fs.rm(dataDir, { recursive: true }) };
+});
 
 const jobs: CollectionSpec = {
   name: 'spec.jobs',
+  version: 1,
   indexes: [
     { name: 'byState', fields: ['state', 'createdMs'] },
     { name: 'byLane', fields: ['lane', 'state'] },
@@ -75,7 +81,7 @@ describe('SQLite: the file', () => {
     await expect(store.ping()).rejects.toMatchObject({ kind: 'Unavailable' });
   });
 
-  it('finishes the commits in hand before it closes', async () => {
+  it('finishes the commits in flight before it closes', async () => {
     const dataDir = await temporaryFolder();
     const store = await openDocuments({ dataDir });
     const collection = store.documents.collection(jobs);
@@ -85,7 +91,7 @@ describe('SQLite: the file', () => {
     expect(await (await open(dataDir)).documents.collection(jobs).count()).toBe(2000);
   });
 
-  it('says so when the folder cannot be a data folder', async () => {
+  it('refuses a folder that cannot be a data folder', async () => {
     const file = path.join(await temporaryFolder(), 'file');
     await fs.writeFile(file, '');
     await expect(openDocuments({ dataDir: path.join(file, 'below') })).rejects.toMatchObject({ kind: 'FailedPrecondition', reason: 'data_folder_unusable' });
@@ -112,6 +118,31 @@ describe('SQLite: the file', () => {
     database.exec('PRAGMA user_version=99');
     database.close();
     await expect(openDocuments({ dataDir })).rejects.toMatchObject({ kind: 'FailedPrecondition', reason: 'newer_schema' });
+  });
+
+  it('takes data without versions for the first one, and keeps the file open to the release that wrote it until something is migrated', async () => {
+    const dataDir = await temporaryFolder();
+    const first = await openDocuments({ dataDir });
+    await first.documents.commit([first.documents.collection(jobs).insert('a', { state: 'queued' })]);
+    await first.close();
+    const look = <T>(ask: (database: DatabaseSync) => T): T => {
+      const database = new DatabaseSync(path.join(dataDir, 'tessera.db'));
+      try {
+        return ask(database);
+      } finally {
+        database.close();
+      }
+    };
+    const fileVersion = () => look((database) => database.prepare('PRAGMA user_version').get()?.['user_version']);
+    look((database) => database.exec('DROP TABLE schema_versions'));
+    const second = await openDocuments({ dataDir });
+    expect((await second.documents.collection(jobs).get('a'))?.value).toEqual({ state: 'queued' });
+    await second.close();
+    expect(fileVersion()).toBe(1);
+    const third = await open(dataDir);
+    const migrated = third.documents.collection({ ...jobs, version: 2, migrations: [{ from: 1, migrate: ({ state }) => ({ state: `old ${String(state)}` }) }] });
+    expect((await migrated.get('a'))?.value).toEqual({ state: 'old queued' });
+    expect(fileVersion()).toBe(2);
   });
 
   it('does not touch the schema when everything is declared already, and rebuilds an index whose fields have changed', async () => {
@@ -208,7 +239,7 @@ describe('SQLite: several processes', () => {
       if (acknowledged.length === 500) child.kill('SIGKILL');
     }
     const store = await open(dataDir);
-    const collection = store.documents.collection({ name: 'spec.killed', indexes: [] });
+    const collection = store.documents.collection({ name: 'spec.killed', version: 1, indexes: [] });
     const logged = new Set<string>();
     for (let offset = 0, page = await store.eventLog.read(['t.Killed'], 0, 1000); page.length > 0; page = await store.eventLog.read(['t.Killed'], offset, 1000)) {
       for (const { key } of page) logged.add(key);
@@ -229,7 +260,7 @@ describe('SQLite: several processes', () => {
   it('wakes listeners for events of another process, and both may write at once', async () => {
     const dataDir = await temporaryFolder();
     const store = await open(dataDir);
-    const collection = store.documents.collection({ name: 'spec.killed', indexes: [] });
+    const collection = store.documents.collection({ name: 'spec.killed', version: 1, indexes: [] });
     const woken = new Promise<void>((resolve) => store.eventLog.onAppended(resolve));
     const child = spawn(process.execPath, [committer, dataDir, '300'], { stdio: ['ignore', 'ignore', 'inherit'] });
     const exited = once(child, 'exit');

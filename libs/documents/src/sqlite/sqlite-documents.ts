@@ -6,16 +6,17 @@ import { mergedSpec } from '../merged-spec.js';
 import type { OutgoingEvent } from '../outgoing-event.js';
 import { checkId, checkSpec } from '../query-rules.js';
 import type { GroupCommit } from './group-commit.js';
+import { declareAndMigrate } from './migrate-collection.js';
 import { writeKinds, type PackedEvent, type PackedWrite, type WriterRequest } from './protocol.js';
 import type { Reader } from './reader.js';
-import { tableDefinition } from './schema.js';
 import { SqliteCollection } from './sqlite-collection.js';
 import type { WorkerCalls } from './worker-calls.js';
 
-/** More is a batch job, and is split by its caller: a commit holds up everybody behind it. */
+/** More is a batch job, and is split by its caller: a commit delays all commits behind it. */
 const writesPerCommitMax = 1000;
 
-type Declared = { readonly spec: CollectionSpec; readonly done: Promise<void> };
+/** `isOpen`: the documents have the version of the spec, from the first declaration on; `done` settles with the indexes as well. */
+type Declared = { readonly spec: CollectionSpec; readonly done: Promise<void>; readonly opened: Promise<void>; isOpen: boolean };
 
 export class SqliteDocuments extends Documents {
   private readonly declared = new Map<string, Declared>();
@@ -34,9 +35,19 @@ export class SqliteDocuments extends Documents {
     const known = this.declared.get(spec.name);
     const merged = known === undefined ? spec : mergedSpec(known.spec, spec);
     const isNew = known === undefined || merged.indexes.length > known.spec.indexes.length;
-    const done = isNew ? this.declare(merged) : known.done;
-    this.declared.set(spec.name, { spec: merged, done });
-    return new SqliteCollection<T>(merged, this.reader, done);
+    const declared = isNew ? this.declare(merged, known) : known;
+    this.declared.set(spec.name, declared);
+    return new SqliteCollection<T>(merged, this.reader, declared.done);
+  }
+
+  /** Resolves once no commit waits for a declaration any more. */
+  async settled(): Promise<void> {
+    await Promise.allSettled([...this.declared.values()].map(({ opened }) => opened));
+  }
+
+  /** Resolves once everything that was declared so far can be used; rejects with the first refusal. */
+  async ready(): Promise<void> {
+    await Promise.all([...this.declared.values()].map(({ done }) => done));
   }
 
   async commit(writes: readonly Write[], events: readonly OutgoingEvent[] = []): Promise<void> {
@@ -49,6 +60,7 @@ export class SqliteDocuments extends Documents {
       return one;
     });
     for (const { data } of events) chars += data.byteLength;
+    for (const { collection } of writes) if (this.declared.get(collection)?.isOpen !== true) await this.declared.get(collection)?.opened;
     await this.commits.commit([packed, events.map(packEvent)], chars);
   }
 
@@ -59,11 +71,17 @@ export class SqliteDocuments extends Documents {
     return [writeKinds[write.kind], write.collection, write.id, revision, write.kind === 'remove' ? '' : toJson(write.value)];
   }
 
-  private async declare(spec: CollectionSpec): Promise<void> {
-    const declaring = this.writer.call({ kind: 'declare', table: tableDefinition(spec) }).then(() => undefined);
-    // Whoever reads gets the refusal as well; this keeps it from going unseen when nobody reads.
-    declaring.catch((error: unknown) => this.logger?.error({ err: error, collection: spec.name }, 'a collection could not be declared'));
-    return declaring;
+  /** One after the other. An index that is refused later leaves those who declared the collection before with what they had. */
+  private declare(spec: CollectionSpec, before: Declared | undefined): Declared {
+    const done = (before?.opened ?? Promise.resolve()).then(() => declareAndMigrate(this.writer, spec, this.logger));
+    const declared: Declared = { spec, done, opened: before?.opened ?? done, isOpen: before?.isOpen ?? false };
+    declared.opened.then(
+      () => (declared.isOpen = true),
+      () => undefined,
+    );
+    // Reads and commits get the refusal as well; the log has it where nothing reads or commits.
+    done.catch((error: unknown) => this.logger?.error({ err: error, collection: spec.name }, 'a collection could not be declared'));
+    return declared;
   }
 }
 

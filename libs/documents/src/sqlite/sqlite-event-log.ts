@@ -10,7 +10,7 @@ const readEventsMax = 1000;
 /** Deleting more at once would hold the file for too long. */
 const trimEventsMax = 5000;
 /**
- * Other processes are heard by a file watcher. Watchers may miss (a network file system, an exhausted inotify quota), so the newest offset, one lookup of
+ * Commits of other processes are noticed by a file watcher. Watchers may miss events (a network file system, an exhausted inotify quota), so the newest offset, one lookup of
  * microseconds, is compared this often; it bounds the delay where watching does not work at all.
  */
 const safetyCheckMs = 5_000;
@@ -88,9 +88,9 @@ export class SqliteEventLog extends EventLog {
     this.safetyTimer = setInterval(compare, safetyCheckMs).unref();
     try {
       this.watcher = fs.watch(this.signalFile, { persistent: false }, compare);
-      this.watcher.on('error', (error) => this.logger?.warn({ err: error }, 'watching the event log failed; other processes are heard late'));
+      this.watcher.on('error', (error) => this.logger?.warn({ err: error }, 'watching the event log failed; events of other processes arrive late'));
     } catch (error) {
-      this.logger?.warn({ err: error }, 'the event log cannot be watched; other processes are heard late');
+      this.logger?.warn({ err: error }, 'the event log cannot be watched; events of other processes arrive late');
     }
   }
 }

@@ -1,7 +1,9 @@
 import fs from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
-import { writeKinds, type GroupAnswer, type PackedCommit, type PackedEvent, type PackedWrite, type Refusal, type WriterRequest } from './protocol.js';
-import { declareTable, openForWriting } from './schema.js';
+import { writeKinds, type GroupAnswer, type PackedCommit, type PackedEvent, type PackedWrite, type Refusal, type SchemaState, type UnmigratedRows, type WriterRequest } from './protocol.js';
+import { declareTable } from './declare-table.js';
+import { migrateRows, readUnmigrated } from './migrate-rows.js';
+import { openForWriting } from './schema.js';
 import { primaryCode, serveCalls } from './serve-calls.js';
 import { Statements } from './statements.js';
 
@@ -11,7 +13,7 @@ const sqliteConstraint = 19;
 class Writer {
   private readonly statements: Statements;
 
-  /** `signalFile` is touched after commits with events: that is how other processes on the same folder hear of them. */
+  /** `signalFile` is touched after commits with events: that notifies other processes on the same folder. */
   constructor(
     private readonly database: DatabaseSync,
     private readonly signalFile: number,
@@ -40,8 +42,16 @@ class Writer {
     return { outcomes, lastOffset };
   }
 
-  declare(request: Extract<WriterRequest, { kind: 'declare' }>): void {
-    declareTable(this.database, request.table);
+  declare(request: Extract<WriterRequest, { kind: 'declare' }>): SchemaState {
+    return declareTable(this.database, request.table);
+  }
+
+  readUnmigrated({ collection, after }: Extract<WriterRequest, { kind: 'readUnmigrated' }>): UnmigratedRows {
+    return readUnmigrated(this.database, collection, after);
+  }
+
+  migrate(request: Extract<WriterRequest, { kind: 'migrate' }>): void {
+    migrateRows(this.database, request);
   }
 
   /** Deletes the oldest events, a bounded number at once; answers how many. */
@@ -115,6 +125,10 @@ serveCalls<WriterRequest>((request) => {
       return undefined;
     case 'declare':
       return opened().declare(request);
+    case 'readUnmigrated':
+      return opened().readUnmigrated(request);
+    case 'migrate':
+      return opened().migrate(request);
     case 'group':
       return opened().commitGroup(request.commits);
     case 'trim':

@@ -61,7 +61,7 @@ export class ConsumerGroup {
     await this.deliveries.halt();
   }
 
-  /** After `halt`: keeps how far it came, and lets go of those who wait. */
+  /** After `halt`: keeps how far it came, and releases the waiters. */
   async stop(): Promise<void> {
     for (const { reject } of this.waiters.splice(0)) reject(cancelled('bus_stopped', 'The event bus was stopped.'));
     await this.cursor.close();

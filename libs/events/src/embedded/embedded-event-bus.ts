@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { DescMessage, Message, MessageShape } from '@bufbuild/protobuf';
 import type { Collection, Documents } from '@tessera/documents/documents.js';
 import type { EventLog } from '@tessera/documents/event-log.js';
-import { failedPrecondition, internal } from '@tessera/platform/errors.js';
+import { cancelled, internal } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { DeadLetters } from '../dead-letters.js';
 import { Deliveries, type Handle, type Retry } from '../deliveries.js';
@@ -21,7 +21,7 @@ const groupsMax = 1000;
 export class EmbeddedEventBus extends EventBus {
   private readonly groups = new Map<string, ConsumerGroup>();
   private readonly cursors: Collection<CursorDocument>;
-  private readonly letters: DeadLetters;
+  private readonly deadLetterStore: DeadLetters;
   private state: 'new' | 'started' | 'stopped' = 'new';
   private stopListening: (() => void) | undefined;
   private trimTimer: NodeJS.Timeout | undefined;
@@ -37,8 +37,8 @@ export class EmbeddedEventBus extends EventBus {
     private readonly retry: Retry,
   ) {
     super();
-    this.cursors = documents.collection<CursorDocument>({ name: 'events.cursors', indexes: [] });
-    this.letters = new DeadLetters(documents);
+    this.cursors = documents.collection<CursorDocument>({ name: 'events.cursors', version: 1, indexes: [] });
+    this.deadLetterStore = new DeadLetters(documents);
   }
 
   subscribe<S extends DescMessage>(schema: S, group: string, handler: EventHandler<S>): void {
@@ -79,12 +79,12 @@ export class EmbeddedEventBus extends EventBus {
   }
 
   async deadLetters(group: string | undefined, limit: number): Promise<DeadLetter[]> {
-    return this.letters.list(group, limit);
+    return this.deadLetterStore.list(group, limit);
   }
 
   async redrive(deadLetterId: string): Promise<void> {
     this.checkStarted();
-    await this.letters.redrive(deadLetterId, (group) => this.groups.get(group)?.deliveries);
+    await this.deadLetterStore.redrive(deadLetterId, (group) => this.groups.get(group)?.deliveries);
   }
 
   async lag(): Promise<Record<string, number>> {
@@ -97,14 +97,14 @@ export class EmbeddedEventBus extends EventBus {
   }
 
   private checkStarted(): void {
-    if (this.state !== 'started') throw failedPrecondition('bus_stopped', 'The event bus does not run.');
+    if (this.state !== 'started') throw cancelled('bus_stopped', 'The event bus does not run.');
   }
 
   private groupOf(name: string): ConsumerGroup {
     const known = this.groups.get(name);
     if (known !== undefined) return known;
     const cursor = new Cursor(name, this.cursors, this.documents, this.logger);
-    const group = new ConsumerGroup(new Deliveries(name, this.letters, this.retry, this.logger), cursor, () => this.wake());
+    const group = new ConsumerGroup(new Deliveries(name, this.deadLetterStore, this.retry, this.logger), cursor, () => this.wake());
     this.groups.set(name, group);
     return group;
   }

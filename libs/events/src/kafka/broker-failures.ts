@@ -35,7 +35,7 @@ export function connectionFailure(error: unknown, brokers: readonly string[]): T
     if (failures.some(applies)) return failedPrecondition('broker_refused', `${where} ${advice}.`, { cause: error });
   }
   const what = error instanceof Error ? error.message : String(error);
-  // A broker that is told nothing of TLS or of a user where it wants to be hangs up without a word.
+  // A broker that requires TLS or a user closes the connection without a reason where there is none.
   const isHungUp = failures.some(({ name, code }) => name === 'KafkaJSConnectionClosedError' || code === 'ECONNRESET');
   const hint = isHungUp ? '; if this port has TLS or SASL, or has not, TESSERA_KAFKA_TLS and TESSERA_KAFKA_SASL_MECHANISM must say so' : '';
   return unavailable('broker_unavailable', `${where} cannot be reached (${what}): check TESSERA_KAFKA_BROKERS and that the broker runs${hint}.`, { cause: error });

@@ -10,16 +10,16 @@ const requestMsMax = 15_000;
 /** Pauses double from the first to the last; some ten seconds in all, which covers the election of a partition's leader. Longer outages are the callers' loops. */
 const retry = { initialRetryTime: 100, maxRetryTime: 2_000, retries: 8 };
 
-/** A member that says nothing for so long is taken for dead, and its partitions go to others. */
+/** A member without a heartbeat for so long is removed from its group, and its partitions go to others. */
 const sessionMs = 10_000;
 const heartbeatEveryMs = 1_000;
-/** A fetch that finds nothing waits so long in the broker; heartbeats, and with them word of a rebalance, come in between. */
+/** A fetch that finds nothing waits so long in the broker; heartbeats, and with them notice of a rebalance, come in between. */
 const fetchWaitMs = 500;
 const fetchBytesMax = 4 * 1024 * 1024;
 /** Of one partition at once, so that a busy one leaves room to others. */
 const partitionBytesMax = 512 * 1024;
 
-/** The client's own lines are for whoever debugs it: what an operator can act on, the bus logs itself. */
+/** The client's own lines are for debugging: the bus itself logs what an operator can act on. */
 const logCreator = (logger: Logger) => () => (entry: kafkajs.LogEntry) => logger.debug({ kafka: entry.log, namespace: entry.namespace }, 'kafkajs');
 
 export function kafkaClient(brokers: readonly string[], { ssl, sasl }: KafkaSecurity, clientId: string, logger: Logger): kafkajs.Kafka {

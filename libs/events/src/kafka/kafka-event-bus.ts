@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { DescMessage, Message, MessageShape } from '@bufbuild/protobuf';
 import type { Documents } from '@tessera/documents/documents.js';
 import type { Outbox } from '@tessera/documents/outbox.js';
-import { failedPrecondition, internal } from '@tessera/platform/errors.js';
+import { cancelled, internal } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import type { Admin, Kafka } from 'kafkajs';
 import { DeadLetters } from '../dead-letters.js';
@@ -21,7 +21,7 @@ const lookEveryMs = 10;
 export class KafkaEventBus extends EventBus {
   private readonly deliveries = new Map<string, Deliveries>();
   private readonly groups: KafkaGroup[] = [];
-  private readonly letters: DeadLetters;
+  private readonly deadLetterStore: DeadLetters;
   private readonly admin: Admin;
   private readonly writer: RecordWriter;
   private readonly stopping = new AbortController();
@@ -38,14 +38,14 @@ export class KafkaEventBus extends EventBus {
     private readonly retry: Retry,
   ) {
     super();
-    this.letters = new DeadLetters(documents);
+    this.deadLetterStore = new DeadLetters(documents);
     this.admin = kafka.admin();
     this.writer = new RecordWriter(kafka, this.admin, outbox.installation);
   }
 
   subscribe<S extends DescMessage>(schema: S, group: string, handler: EventHandler<S>): void {
     if (this.state !== 'new') throw internal('subscribed_too_late', `${group} subscribes to ${schema.typeName} after the event bus was started.`);
-    const deliveries = this.deliveries.get(group) ?? new Deliveries(group, this.letters, this.retry, this.logger);
+    const deliveries = this.deliveries.get(group) ?? new Deliveries(group, this.deadLetterStore, this.retry, this.logger);
     this.deliveries.set(group, deliveries);
     if (deliveries.subscriptions.has(schema.typeName)) throw internal('subscribed_twice', `${group} has a handler of ${schema.typeName} already.`);
     const handle: Handle = async (message: Message, envelope) => handler(message as MessageShape<S>, envelope);
@@ -89,12 +89,12 @@ export class KafkaEventBus extends EventBus {
   }
 
   async deadLetters(group: string | undefined, limit: number): Promise<DeadLetter[]> {
-    return this.letters.list(group, limit);
+    return this.deadLetterStore.list(group, limit);
   }
 
   async redrive(deadLetterId: string): Promise<void> {
     this.checkStarted();
-    await this.letters.redrive(deadLetterId, (group) => this.deliveries.get(group));
+    await this.deadLetterStore.redrive(deadLetterId, (group) => this.deliveries.get(group));
   }
 
   /** What waits in the outbox, and what lies in the topics behind each group's position. */
@@ -127,7 +127,7 @@ export class KafkaEventBus extends EventBus {
   }
 
   private checkStarted(): void {
-    if (this.state !== 'started') throw failedPrecondition('bus_stopped', 'The event bus does not run.');
+    if (this.state !== 'started') throw cancelled('bus_stopped', 'The event bus does not run.');
   }
 
   private connect(): Promise<void> {
@@ -138,7 +138,7 @@ export class KafkaEventBus extends EventBus {
     return this.connected;
   }
 
-  /** A connection alone says little: a broker that wants a user accepts it, and hangs up at the first question. */
+  /** A connection alone proves little: a broker that requires a user accepts it, and closes it at the first request. */
   private async askIn(): Promise<void> {
     await this.admin.connect();
     await this.admin.describeCluster();

@@ -8,7 +8,7 @@ import { topicOf } from './topics.js';
 
 /** Taken but not handled; bounds memory while the handlers are slower than the log. */
 const eventsInHandMax = 1024;
-/** While there is no room the member still says that it lives, and hears of rebalances. */
+/** While there is no room the member still sends heartbeats and takes part in rebalances. */
 const heartbeatEveryMs = 500;
 /** Handled events are committed this late: a crash repeats at most those of this time. */
 const commitDelayMs = 100;
@@ -23,7 +23,7 @@ const keyOf = ({ topic, partition }: TopicPartition): string => `${topic}/${part
 
 /**
  * One group in this process. A batch is taken, not awaited: its events go to the lanes, and offsets are committed behind unbroken runs of handled events. So a
- * failing event holds up neither its partition nor the fetches, and what is in hand is bounded.
+ * failing event holds up neither its partition nor the fetches, and what is in flight is bounded.
  */
 export class KafkaGroup {
   private readonly consumer: Consumer;
@@ -181,7 +181,7 @@ export class KafkaGroup {
       await this.consumer.commitOffsets(moved.map(({ progress: { topic, partition }, position }) => ({ topic, partition, offset: String(position) })));
       for (const { progress, position } of moved) progress.committed = position;
     } catch (error) {
-      // Nothing is lost: the next commit says the same and more, or the events are delivered again.
+      // Nothing is lost: the next commit covers the same and more, or the events are delivered again.
       this.logger.debug({ err: error, group: this.deliveries.group }, 'offsets could not be committed');
       if (!this.isHalted) this.scheduleCommit(commitRetryMs);
     }

@@ -30,7 +30,7 @@ export class RecordWriter {
     try {
       await this.producer.sendBatch({ acks: -1, topicMessages: [...byTopic].map(([topic, messages]) => ({ topic, messages })) });
     } catch (error) {
-      // After a failure nobody knows which numbers the broker has seen: a new producer starts to count anew, and the batch is repeated.
+      // After a failure it is unknown which sequence numbers the broker has seen: a new producer starts anew, and the batch is repeated.
       await this.close();
       throw error;
     }

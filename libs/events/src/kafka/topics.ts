@@ -12,7 +12,7 @@ const brokerDefault = -1;
 /** A busy broker takes its time to host a new topic: half a minute, as a start may take that long elsewhere. */
 const attemptsMax = 100;
 const attemptEveryMs = 300;
-/** Letters that a topic's name may have; the rest of it is a protobuf type. */
+/** Characters that a topic's name may have; the rest of it is a protobuf type. */
 const installationName = /^[a-zA-Z0-9_-]{1,64}$/;
 
 export const topicOf = (installation: string, type: string): string => `${installation}.${type}`;
@@ -36,9 +36,9 @@ export async function ensureTopics(admin: kafkajs.Admin, topics: readonly string
   }
 }
 
-/** Services that start together make the same topics, and a broker tells of a new one a little late: so it is asked again before it counts as a refusal. */
+/** Services that start together create the same topics, and a broker lists a new one a little late: so it is asked again before it counts as a refusal. */
 async function createMissing(admin: kafkajs.Admin, topics: readonly string[]): Promise<void> {
-  let refusal = 'the broker does not say why';
+  let refusal = 'the broker gives no reason';
   for (let attempt = 1; ; attempt++) {
     const there = new Set(await admin.listTopics());
     const missing = topics.filter((topic) => !there.has(topic));

@@ -1,11 +1,12 @@
+import { describeModels } from '@tessera/models/describe-models.js';
+import type { Family } from '@tessera/models/families.js';
 import { cancelled, unavailable } from '@tessera/platform/errors.js';
-import { DiffusionEngine, type EncodedImage, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
-import type { Family } from '../manifest.js';
-import { describeModels, refuseUnpaintable } from '../models.js';
+import { DiffusionEngine, type EncodedImage, type EngineDescription, type GenerateBatch, type GenerateUpdate } from '../diffusion-engine.js';
+import { refuseUnsupportedBatch } from '../supported-batch.js';
 
 /** A grey 8 x 8 picture, precomputed: encoding one would be most of what this engine does. */
 const tinyPng = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAMAAADz0U65AAAAA1BMVEWwtLwgWlfRAAAACXBIWXMAAAPoAAAD6AG1e1JrAAAADElEQVQImWNgoA4AAABIAAF7pRHIAAAAAElFTkSuQmCC', 'base64');
-const TINY_SIDE_PX = 8;
+const tinySidePx = 8;
 
 /** Answers at once with a tiny picture, whatever was asked: for tests of everything around the engine, and of its load. */
 export class NoopEngine extends DiffusionEngine {
@@ -16,18 +17,18 @@ export class NoopEngine extends DiffusionEngine {
   }
 
   override async describe(): Promise<EngineDescription> {
-    return describeModels('noop', this.manifests);
+    return { engine: 'noop', models: describeModels('noop', this.manifests) };
   }
 
-  override async *paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate> {
+  override async *generate(batch: GenerateBatch, signal: AbortSignal): AsyncIterable<GenerateUpdate> {
     if (this.#isClosed) throw unavailable('engine_unavailable', 'The engine has been closed.');
-    refuseUnpaintable(this.manifests, batch);
+    refuseUnsupportedBatch(this.manifests, batch);
     const refuseIfCancelled = () => {
       if (signal.aborted) throw cancelled('painting_cancelled', 'The painting was cancelled.');
     };
     refuseIfCancelled();
     if (batch.requests.some(({ initImage, guidance = [] }) => initImage || guidance.length > 0)) {
-      // Loaded where it is needed: the codec of pictures takes its memory, and whoever only asks what can be painted needs none.
+      // Loaded where it is needed: the codec of pictures takes its memory, and whoever only asks what can be generated needs none.
       const { refuseUnreadable } = await import('./refuse-unreadable.js');
       await refuseUnreadable(batch);
     }
@@ -47,8 +48,8 @@ export class NoopEngine extends DiffusionEngine {
   }
 }
 
-function* pictures(batch: PaintBatch, update: (requestId: string, index: number, image: EncodedImage) => PaintUpdate): Iterable<PaintUpdate> {
+function* pictures(batch: GenerateBatch, update: (requestId: string, index: number, image: EncodedImage) => GenerateUpdate): Iterable<GenerateUpdate> {
   for (const { requestId, images } of batch.requests) {
-    for (let index = 0; index < images; index += 1) yield update(requestId, index, { widthPx: TINY_SIDE_PX, heightPx: TINY_SIDE_PX, contentType: 'image/png', bytes: new Uint8Array(tinyPng) });
+    for (let index = 0; index < images; index += 1) yield update(requestId, index, { widthPx: tinySidePx, heightPx: tinySidePx, contentType: 'image/png', bytes: new Uint8Array(tinyPng) });
   }
 }

@@ -1,23 +1,24 @@
 import { Worker } from 'node:worker_threads';
+import { describeModels } from '@tessera/models/describe-models.js';
+import type { Manifest } from '@tessera/models/manifest.js';
 import { cancelled, internal, resourceExhausted, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
-import { DiffusionEngine, type EncodedImage, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
-import type { Manifest } from '../manifest.js';
-import { describeModels, refuseUnpaintable } from '../models.js';
+import { DiffusionEngine, type EncodedImage, type EngineDescription, type GenerateBatch, type GenerateUpdate } from '../diffusion-engine.js';
+import { refuseUnsupportedBatch } from '../supported-batch.js';
 import { fromFields } from './worker-errors.js';
 import type { FromWorker, ToWorker, WorkerSetup } from './worker-protocol.js';
 
-/** Callers queue jobs themselves; more than this many waiting here means that one of them does not. */
-const MAX_OPEN_CALLS = 64;
+/** Callers queue jobs themselves; more calls than this mean that one of them does not. */
+const openCallsMax = 64;
 /** A worker that is stuck in native code is left to die with the process after this long. */
-const CLOSE_DEADLINE_MS = 10_000;
+const closeDeadlineMs = 10_000;
 /** Below this the worker's own code would not fit beside a large picture. */
-const WORKER_HEAP_MB = 512;
+const workerHeapMb = 512;
 
-type Call = { readonly push: (update: PaintUpdate) => void; readonly settle: (error: Error | undefined) => void };
+type Call = { readonly push: (update: GenerateUpdate) => void; readonly settle: (error: Error | undefined) => void };
 
-/** Paints in one worker thread with onnxruntime; restarts it when it has died. */
+/** Generates in one worker thread with onnxruntime; restarts it when it has died. */
 export class OnnxEngine extends DiffusionEngine {
   readonly #calls = new Map<number, Call>();
   #worker: Worker | undefined;
@@ -34,12 +35,12 @@ export class OnnxEngine extends DiffusionEngine {
   }
 
   override async describe(): Promise<EngineDescription> {
-    return describeModels('onnx', this.manifests);
+    return { engine: 'onnx', models: describeModels('onnx', this.manifests) };
   }
 
-  override async *paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate> {
-    refuseUnpaintable(this.manifests, batch);
-    yield* this.#updates((callId, cancelFlag) => ({ type: 'paint', callId, askedMs: spanTimeMs(), batch, cancelFlag }), signal);
+  override async *generate(batch: GenerateBatch, signal: AbortSignal): AsyncIterable<GenerateUpdate> {
+    refuseUnsupportedBatch(this.manifests, batch);
+    yield* this.#updates((callId, cancelFlag) => ({ type: 'generate', callId, askedMs: spanTimeMs(), batch, cancelFlag }), signal);
   }
 
   override async removeBackground(modelId: string, picture: Uint8Array, signal: AbortSignal): Promise<EncodedImage> {
@@ -47,13 +48,13 @@ export class OnnxEngine extends DiffusionEngine {
     throw internal('painting_failed', 'The picture could not be cut out.');
   }
 
-  async *#updates(messageOf: (callId: number, cancelFlag: SharedArrayBuffer) => ToWorker, signal: AbortSignal): AsyncIterable<PaintUpdate> {
+  async *#updates(messageOf: (callId: number, cancelFlag: SharedArrayBuffer) => ToWorker, signal: AbortSignal): AsyncIterable<GenerateUpdate> {
     const stopped = () => cancelled('painting_cancelled', 'The painting was cancelled.');
     if (signal.aborted) throw stopped();
     const cancelFlag = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     const stop = () => void Atomics.store(new Int32Array(cancelFlag), 0, 1);
     // Bounded by the call itself: steps, and pictures with their previews.
-    const updates: PaintUpdate[] = [];
+    const updates: GenerateUpdate[] = [];
     let wake = () => {};
     let end: { error: Error | undefined } | undefined;
     const callId = this.#open({
@@ -108,7 +109,7 @@ export class OnnxEngine extends DiffusionEngine {
     if (!worker) return;
     this.#worker = undefined;
     const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
-    const deadline = setTimeout(() => void worker.terminate(), CLOSE_DEADLINE_MS);
+    const deadline = setTimeout(() => void worker.terminate(), closeDeadlineMs);
     const message: ToWorker = { type: 'close' };
     worker.ref();
     worker.postMessage(message);
@@ -118,7 +119,7 @@ export class OnnxEngine extends DiffusionEngine {
 
   #open(call: Call): number {
     if (this.#isClosed) throw unavailable('engine_unavailable', 'The engine has been closed.');
-    if (this.#calls.size >= MAX_OPEN_CALLS) throw resourceExhausted('engine_busy', 'The engine has too many pictures waiting.', { retryAfterMs: 1000 });
+    if (this.#calls.size >= openCallsMax) throw resourceExhausted('engine_busy', 'The engine has too many pictures waiting.', { retryAfterMs: 1000 });
     const callId = this.#nextCallId++;
     this.#calls.set(callId, call);
     return callId;
@@ -126,7 +127,7 @@ export class OnnxEngine extends DiffusionEngine {
 
   #post(message: ToWorker): void {
     this.#worker ??= this.#start();
-    // An idle worker does not keep a process alive; one that paints does.
+    // An idle worker must not keep the process alive; a busy one must.
     this.#worker.ref();
     this.#worker.postMessage(message);
   }
@@ -138,7 +139,7 @@ export class OnnxEngine extends DiffusionEngine {
 
   #start(): Worker {
     const workerData: WorkerSetup = { manifests: this.manifests, threads: this.threads };
-    const worker = new Worker(this.workerUrl, { workerData, resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB } });
+    const worker = new Worker(this.workerUrl, { workerData, resourceLimits: { maxOldGenerationSizeMb: workerHeapMb } });
     worker.on('message', (message: FromWorker) => this.#receive(message));
     worker.on('error', (error) => this.#lose(worker, error));
     worker.on('exit', (code) => this.#lose(worker, new Error(`The inference thread ended with code ${code}`)));
@@ -147,7 +148,7 @@ export class OnnxEngine extends DiffusionEngine {
 
   #receive(message: FromWorker): void {
     const call = this.#calls.get(message.callId);
-    if (message.type === 'failed' && message.detail !== undefined) this.logger.error({ detail: message.detail }, 'painting failed');
+    if (message.type === 'failed' && message.detail !== undefined) this.logger.error({ detail: message.detail }, 'generation failed');
     if (message.type === 'update') call?.push(message.update);
     else call?.settle(message.type === 'failed' ? fromFields(message.error) : undefined);
   }

@@ -1,15 +1,17 @@
-/** The one thread that paints. Calls queue up here and run one after the other: two would only share the same cores. */
+/** The thread of the engine in process. Calls run one after the other: two at once would share the same cores. */
 import { parentPort, workerData } from 'node:worker_threads';
 import sharp from 'sharp';
-import type { PaintUpdate } from '../diffusion-engine.js';
-import { Painter } from './painter.js';
+import type { GenerateUpdate } from '../diffusion-engine.js';
+import { Pipeline } from '../flow/pipeline.js';
+import { LocalSessions } from './local-sessions.js';
 import { describeError } from './worker-errors.js';
 import type { FromWorker, ToWorker, WorkerSetup } from './worker-protocol.js';
 
 if (!parentPort) throw new Error('onnx.worker runs as a worker thread only');
 const port = parentPort;
 const { manifests, threads }: WorkerSetup = workerData;
-const painter = new Painter(manifests, threads);
+const sessions = new LocalSessions(threads);
+const pipeline = new Pipeline(manifests, sessions);
 sharp.concurrency(1);
 sharp.cache(false);
 
@@ -21,17 +23,17 @@ port.on('message', (message: ToWorker) => {
 
 async function handle(message: ToWorker): Promise<void> {
   if (message.type === 'close') {
-    await painter.release();
+    await sessions.release();
     port.close();
     return;
   }
   const { callId } = message;
   try {
-    if (message.type === 'warm') await painter.warm(message.modelId);
-    else if (message.type === 'cutOut') sendUpdate(callId, await painter.cutOut(message.modelId, message.picture));
+    if (message.type === 'warm') await Promise.all((await pipeline.graphFiles(message.modelId)).map((file) => sessions.load(file)));
+    else if (message.type === 'cutOut') sendUpdate(callId, await pipeline.cutOut(message.modelId, message.picture));
     else {
       const flag = new Int32Array(message.cancelFlag);
-      await painter.paint({ batch: message.batch, askedMs: message.askedMs, emit: (update) => sendUpdate(callId, update), isCancelled: () => Atomics.load(flag, 0) !== 0 });
+      await pipeline.generate({ batch: message.batch, askedMs: message.askedMs, emit: (update) => sendUpdate(callId, update), isCancelled: () => Atomics.load(flag, 0) !== 0 });
     }
     send({ type: 'done', callId });
   } catch (error) {
@@ -39,7 +41,7 @@ async function handle(message: ToWorker): Promise<void> {
   }
 }
 
-function sendUpdate(callId: number, update: PaintUpdate): void {
+function sendUpdate(callId: number, update: GenerateUpdate): void {
   const message: FromWorker = { type: 'update', callId, update };
   port.postMessage(message, 'image' in update && update.image.bytes.buffer instanceof ArrayBuffer ? [update.image.bytes.buffer] : []);
 }

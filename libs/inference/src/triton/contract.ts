@@ -4,7 +4,7 @@ import { z } from 'zod';
 export const contractVersion = 1;
 
 export type Placed = { readonly family: string; readonly version: string };
-export type PaintTask = Placed & {
+export type GenerateTask = Placed & {
   readonly task: 'paint';
   readonly steps: number;
   readonly previewEverySteps: number;
@@ -18,8 +18,8 @@ export type PaintTask = Placed & {
 export type Task =
   | { readonly task: 'describe' }
   | (Placed & { readonly task: 'run'; readonly graph: string })
-  | (Placed & { readonly task: 'warm'; readonly adapters: PaintTask['adapters'] })
-  | PaintTask;
+  | (Placed & { readonly task: 'warm'; readonly adapters: GenerateTask['adapters'] })
+  | GenerateTask;
 
 const size = { widthPx: z.int().positive(), heightPx: z.int().positive() };
 const picture = z.int().nonnegative();

@@ -7,17 +7,17 @@ import sharp from 'sharp';
 import { withTinyPipelines } from '@tessera/servers/diffusers-packages.js';
 import type { RunningServer } from '@tessera/servers/running-server.js';
 import { startTriton } from '@tessera/servers/triton.js';
-import type { DiffusionEngine, PaintBatch, PaintUpdate } from '../diffusion-engine.js';
+import type { DiffusionEngine, GenerateBatch, GenerateUpdate } from '../diffusion-engine.js';
 import { openEngine } from '../open-engine.js';
 
 const never = new AbortController().signal;
 const request = { requestId: 'a', prompt: 'a red fox', negativePrompt: 'blue', seed: 7, images: 2, style: 'NONE' };
-const batch = (modelId: string, fields: Partial<PaintBatch> = {}): PaintBatch => ({ modelId, widthPx: 128, heightPx: 96, steps: 4, guidanceScale: 7, previewEverySteps: 2, requests: [request], ...fields });
+const batch = (modelId: string, fields: Partial<GenerateBatch> = {}): GenerateBatch => ({ modelId, widthPx: 128, heightPx: 96, steps: 4, guidanceScale: 7, previewEverySteps: 2, requests: [request], ...fields });
 
 /** Loading torch for the first time takes minutes on a busy machine. */
 const startsWithinMs = 10 * 60_000;
 /** One pipeline stays loaded, so a test may load another first. */
-const paintedWithinMs = 5 * 60_000;
+const generatedWithinMs = 5 * 60_000;
 
 describe('diffusers pipelines of random weights in Triton', () => {
   let modelsDir: string;
@@ -35,48 +35,48 @@ describe('diffusers pipelines of random weights in Triton', () => {
     await fs.rm(modelsDir, { recursive: true, force: true });
   });
 
-  async function paint(painted: PaintBatch, signal = never): Promise<PaintUpdate[]> {
-    const updates: PaintUpdate[] = [];
-    for await (const update of engine.paint(painted, signal)) updates.push(update);
+  async function generate(asked: GenerateBatch, signal = never): Promise<GenerateUpdate[]> {
+    const updates: GenerateUpdate[] = [];
+    for await (const update of engine.generate(asked, signal)) updates.push(update);
     return updates;
   }
-  const imagesOf = (updates: readonly PaintUpdate[]) => updates.flatMap((update) => (update.type === 'image' ? [Buffer.from(update.image.bytes).toString('base64')] : []));
+  const imagesOf = (updates: readonly GenerateUpdate[]) => updates.flatMap((update) => (update.type === 'image' ? [Buffer.from(update.image.bytes).toString('base64')] : []));
 
   describe.each(['flux-tiny', 'sdxl-tiny'])('%s', (modelId) => {
     it('counts its steps, previews and delivers pictures of the size that was asked for', async () => {
-      const updates = await paint(batch(modelId));
+      const updates = await generate(batch(modelId));
       expect(updates.flatMap((update) => (update.type === 'step' ? [update.step] : []))).toEqual([1, 2, 3, 4]);
       expect(updates.flatMap((update) => (update.type === 'preview' ? [[update.index, update.step]] : []))).toEqual([[0, 2], [1, 2]]);
       const images = updates.filter((update) => update.type === 'image');
       for (const { image } of images) expect(await sharp(image.bytes).metadata()).toMatchObject({ format: 'png', width: 128, height: 96 });
       expect(new Set(imagesOf(updates)).size).toBe(2);
-    }, paintedWithinMs);
+    }, generatedWithinMs);
 
-    it('paints with a LoRA when its variant names one, and without it again afterwards', async () => {
-      const [before, loud, after] = [imagesOf(await paint(batch(modelId))), imagesOf(await paint(batch(`${modelId}-loud`))), imagesOf(await paint(batch(modelId)))];
+    it('generates with a LoRA when its variant names one, and without it again afterwards', async () => {
+      const [before, loud, after] = [imagesOf(await generate(batch(modelId))), imagesOf(await generate(batch(`${modelId}-loud`))), imagesOf(await generate(batch(modelId)))];
       expect(loud).toHaveLength(2);
       expect(loud[0]).not.toBe(before[0]);
       expect(after).toEqual(before);
-    }, paintedWithinMs);
+    }, generatedWithinMs);
   });
 
-  it('paints the same bytes for a seed, alone or among batch-mates', async () => {
-    const alone = imagesOf(await paint(batch('sdxl-tiny', { requests: [{ ...request, seed: 8, images: 1 }] })));
-    const together = imagesOf(await paint(batch('sdxl-tiny', { requests: [{ ...request, requestId: 'mate', prompt: 'two dogs' }, request] })));
+  it('generates the same bytes for a seed, alone or among batch-mates', async () => {
+    const alone = imagesOf(await generate(batch('sdxl-tiny', { requests: [{ ...request, seed: 8, images: 1 }] })));
+    const together = imagesOf(await generate(batch('sdxl-tiny', { requests: [{ ...request, requestId: 'mate', prompt: 'two dogs' }, request] })));
     expect(together[3]).toBe(alone[0]);
-  }, paintedWithinMs);
+  }, generatedWithinMs);
 
-  it('stops at the next step when the signal is aborted, and paints on', async () => {
+  it('stops at the next step when the signal is aborted, and generates on', async () => {
     const controller = new AbortController();
     const cancelled = (async () => {
-      for await (const update of engine.paint(batch('flux-tiny', { steps: 60 }), controller.signal)) if (update.type === 'step') controller.abort();
+      for await (const update of engine.generate(batch('flux-tiny', { steps: 60 }), controller.signal)) if (update.type === 'step') controller.abort();
     })();
     await expect(cancelled).rejects.toMatchObject({ kind: 'Cancelled' });
-    expect(imagesOf(await paint(batch('flux-tiny')))).toHaveLength(2);
-  }, paintedWithinMs);
+    expect(imagesOf(await generate(batch('flux-tiny')))).toHaveLength(2);
+  }, generatedWithinMs);
 
   it('refuses a LoRA file that is not there, and says which', async () => {
     await fs.rm(path.join(modelsDir, 'sdxl-tiny', 'adapters', 'loud.safetensors'));
-    await expect(paint(batch('sdxl-tiny-loud'))).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'unknown_adapter', message: expect.stringContaining('loud.safetensors') });
-  }, paintedWithinMs);
+    await expect(generate(batch('sdxl-tiny-loud'))).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'unknown_adapter', message: expect.stringContaining('loud.safetensors') });
+  }, generatedWithinMs);
 });

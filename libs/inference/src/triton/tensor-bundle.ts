@@ -5,7 +5,7 @@ type Elements = Float32Array | BigInt64Array | Uint8Array;
 export type BundledTensor = { readonly dims: readonly number[]; readonly data: Elements };
 export type Bundle = ReadonlyMap<string, BundledTensor>;
 
-const HEADER_LENGTH_BYTES = 8;
+const headerLengthBytes = 8;
 const kinds = { F32: Float32Array, I64: BigInt64Array, U8: Uint8Array } as const;
 const entry = z.object({ dtype: z.enum(['F32', 'I64', 'U8']), shape: z.array(z.int().nonnegative()), data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]) });
 
@@ -19,10 +19,10 @@ export function packTensors(tensors: Bundle): Uint8Array {
     at += data.byteLength;
   }
   const text = Buffer.from(JSON.stringify(header));
-  const block = Buffer.alloc(HEADER_LENGTH_BYTES + text.length + at);
+  const block = Buffer.alloc(headerLengthBytes + text.length + at);
   block.writeBigUInt64LE(BigInt(text.length));
-  text.copy(block, HEADER_LENGTH_BYTES);
-  let end = HEADER_LENGTH_BYTES + text.length;
+  text.copy(block, headerLengthBytes);
+  let end = headerLengthBytes + text.length;
   for (const { data } of tensors.values()) {
     block.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), end);
     end += data.byteLength;
@@ -33,8 +33,8 @@ export function packTensors(tensors: Bundle): Uint8Array {
 /** Throws when the block is not what it says. */
 export function unpackTensors(block: Uint8Array): Bundle {
   const view = new DataView(block.buffer, block.byteOffset, block.byteLength);
-  const start = HEADER_LENGTH_BYTES + Number(view.getBigUint64(0, true));
-  const header = z.record(z.string(), entry).parse(JSON.parse(Buffer.from(block.subarray(HEADER_LENGTH_BYTES, start)).toString()));
+  const start = headerLengthBytes + Number(view.getBigUint64(0, true));
+  const header = z.record(z.string(), entry).parse(JSON.parse(Buffer.from(block.subarray(headerLengthBytes, start)).toString()));
   return new Map(
     Object.entries(header).map(([name, { dtype, shape, data_offsets: [first, last] }]) => {
       // Copied: a tensor may begin anywhere in the block, and a typed array only at a multiple of its element's size.

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { GRPCInferenceService } from '@tessera/contracts/inference/grpc_service_pb.js';
 import { unavailable } from '@tessera/platform/errors.js';
-import type { Family } from '../manifest.js';
+import type { Family } from '@tessera/models/families.js';
 import { contractVersion } from './contract.js';
 import { modelName, type TritonClient } from './triton-client.js';
 
@@ -12,7 +12,7 @@ const askAgainMs = 200;
 
 const refuse = (sentence: string, cause?: unknown) => unavailable('engine_unavailable', sentence, { cause });
 
-/** Throws Unavailable with a sentence that says what to do, unless Triton can paint with all of these families. */
+/** Throws Unavailable with a sentence that says what to do, unless Triton can generate with all of these families. */
 export async function checkTriton(client: TritonClient, families: readonly Family[], startsWithinMs: number): Promise<void> {
   const { url } = client;
   await client.reachable(startsWithinMs).catch((cause: unknown) => {

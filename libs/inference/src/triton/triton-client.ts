@@ -1,7 +1,8 @@
 import { create, fromBinary, toBinary, type DescMessage, type DescMethodUnary, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
 import { Client, credentials, Metadata, status, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
 import { GRPCInferenceService, ModelInferRequestSchema, ModelStreamInferResponseSchema, type ModelInferResponse, type ModelInferRequest, type ModelStreamInferResponse } from '@tessera/contracts/inference/grpc_service_pb.js';
-import { cancelled, internal, TesseraError, unavailable, type ErrorKind } from '@tessera/platform/errors.js';
+import { cancelled, internal, receivedRefusal, TesseraError, unavailable, type ErrorKind } from '@tessera/platform/errors.js';
+import { traceHeaders } from '@tessera/platform/telemetry/propagation.js';
 import { startSpan } from '@tessera/platform/telemetry/span.js';
 import { currentTraceparent } from '@tessera/platform/trace.js';
 import { engineEvent, type EngineEvent, type Task } from './contract.js';
@@ -11,7 +12,7 @@ import { packTensors, type Bundle } from './tensor-bundle.js';
 export const modelName = 'diffusion';
 /** Room for eight pictures of 1536 px, or their tensors, in one message. */
 const messageBytesMax = 64 * 1024 * 1024;
-/** The model says every five seconds that it lives; a Triton that is silent for so long has lost the request, whatever its health says. */
+/** The model sends `alive` every five seconds; after a silence of this length the request is lost, even if Triton reports healthy. */
 const silenceMsMax = 60_000;
 const answerWithinMs = 5_000;
 
@@ -70,7 +71,7 @@ export class TritonClient {
       for await (const response of stream as AsyncIterable<ModelStreamInferResponse>) {
         silence.broken();
         if (signal.aborted) throw stopped();
-        if (response.errorMessage !== '') throw toldError(response.errorMessage);
+        if (response.errorMessage !== '') throw errorFromModel(response.errorMessage);
         if (!response.inferResponse) continue;
         const answer = answerOf(response.inferResponse);
         if (answer && answer.event.type !== 'alive') yield answer;
@@ -124,7 +125,7 @@ class Silence {
 /** Triton's own spans (`--trace-config mode=opentelemetry`) continue the job's trace. */
 function traced(traceparent: string | undefined): Metadata {
   const metadata = new Metadata();
-  if (traceparent) metadata.set('traceparent', traceparent);
+  for (const [name, value] of Object.entries(traceHeaders(traceparent))) metadata.set(name, value);
   return metadata;
 }
 
@@ -152,12 +153,12 @@ function answerOf({ outputs, rawOutputContents }: ModelInferResponse): Answer | 
   return { event: engineEvent.parse(JSON.parse(Buffer.from(event.subarray(4)).toString())), payload: of('payload') ?? new Uint8Array() };
 }
 
-const kindsTold: readonly ErrorKind[] = ['InvalidArgument', 'Unavailable', 'Cancelled', 'Internal'];
+const reportedKinds: readonly ErrorKind[] = ['InvalidArgument', 'Unavailable', 'Cancelled', 'Internal'];
 
 /** Our model says `Kind/reason: sentence`; anything else is Triton's own, when the process of the model has died. */
-function toldError(message: string): TesseraError {
-  const [, kindTold, reason = '', sentence = ''] = /(\w+)\/([a-z_]+): (.*)$/s.exec(message) ?? [];
-  const kind = kindsTold.find((known) => known === kindTold);
-  if (kind) return new TesseraError(kind, reason, sentence);
+function errorFromModel(message: string): TesseraError {
+  const [, reportedKind, reason = '', sentence = ''] = /(\w+)\/([a-z_]+): (.*)$/s.exec(message) ?? [];
+  const kind = reportedKinds.find((known) => known === reportedKind);
+  if (kind) return receivedRefusal(kind, reason, sentence);
   return unavailable('engine_unavailable', 'The process of the model has died in Triton, which starts another.', { cause: new Error(message) });
 }

@@ -7,29 +7,29 @@ import sharp from 'sharp';
 import type { RunningServer } from '@tessera/servers/running-server.js';
 import { startTriton } from '@tessera/servers/triton.js';
 import { describeDiffusionEngineConformance } from '../diffusion-engine.conformance.js';
-import type { DiffusionEngine, PaintBatch, PaintUpdate } from '../diffusion-engine.js';
-import { loadFamilies } from '../manifest.js';
+import type { DiffusionEngine, GenerateBatch, GenerateUpdate } from '../diffusion-engine.js';
+import { loadFamilies } from '@tessera/models/families.js';
 import { openEngine } from '../open-engine.js';
 import { TritonEngine } from './triton-engine.js';
 
 const logger = pino({ level: 'silent' });
 const never = new AbortController().signal;
-const batch = (fields: Partial<PaintBatch> = {}): PaintBatch => ({
+const batch = (fields: Partial<GenerateBatch> = {}): GenerateBatch => ({
   modelId: 'mosaic-3d', widthPx: 512, heightPx: 320, steps: 8, guidanceScale: 7, previewEverySteps: 3,
   requests: [{ requestId: 'a', prompt: 'a blue cat on top of a chair in the snow', negativePrompt: 'dark', seed: 11, images: 2, style: 'VIBRANT' }],
   ...fields,
 });
 
-async function all(updates: AsyncIterable<PaintUpdate>): Promise<PaintUpdate[]> {
-  const list: PaintUpdate[] = [];
+async function all(updates: AsyncIterable<GenerateUpdate>): Promise<GenerateUpdate[]> {
+  const list: GenerateUpdate[] = [];
   for await (const update of updates) list.push(update);
   return list;
 }
 
 /** Without the phases, which the two tell of in their own ways. */
-const shown = async (updates: AsyncIterable<PaintUpdate>) => (await all(updates)).filter(({ type }) => type !== 'phase');
+const shown = async (updates: AsyncIterable<GenerateUpdate>) => (await all(updates)).filter(({ type }) => type !== 'phase');
 
-async function pixelsOf(update: PaintUpdate | undefined): Promise<Buffer> {
+async function pixelsOf(update: GenerateUpdate | undefined): Promise<Buffer> {
   if (!update || !('image' in update)) throw new Error('no picture');
   return sharp(update.image.bytes).raw().toBuffer();
 }
@@ -49,7 +49,7 @@ describe('Triton as an engine', () => {
 
   describeDiffusionEngineConformance('triton', open);
 
-  const painted = async () => (await sharp({ create: { width: 160, height: 100, channels: 3, background: '#c63' } }).png().toBuffer());
+  const generated = async () => (await sharp({ create: { width: 160, height: 100, channels: 3, background: '#c63' } }).png().toBuffer());
   const cutOut = async () => {
     const disc = Buffer.from('<svg width="90" height="90"><circle cx="45" cy="45" r="36" fill="#2a7"/></svg>');
     return sharp(disc).png().toBuffer();
@@ -61,15 +61,15 @@ describe('Triton as an engine', () => {
 
   it.each([
     ['from a prompt', async () => ({})],
-    ['from another picture', async () => ({ initImage: { bytes: await painted(), strength: 0.4 } })],
-    ['into a part of another picture', async () => ({ initImage: { bytes: await painted(), strength: 0.2, mask: await half() } })],
-    ['steered by the arrangement and the style of pictures', async () => ({ guidance: [{ kind: 'content' as const, bytes: await half(), strength: 0.7 }, { kind: 'style' as const, bytes: await painted(), strength: 0.8 }] })],
+    ['from another picture', async () => ({ initImage: { bytes: await generated(), strength: 0.4 } })],
+    ['into a part of another picture', async () => ({ initImage: { bytes: await generated(), strength: 0.2, mask: await half() } })],
+    ['guided by the arrangement and the style of pictures', async () => ({ guidance: [{ kind: 'content' as const, bytes: await half(), strength: 0.7 }, { kind: 'style' as const, bytes: await generated(), strength: 0.8 }] })],
     ['with a character, followed in part only', async () => ({ guidance: [{ kind: 'character' as const, bytes: await cutOut(), strength: 0.6, subject: 'cat' }] })],
-  ])('paints the pictures that the engine in process paints: %s', async (_what, more) => {
+  ])('generates the pictures that the engine in process generates: %s', async (_what, more) => {
     const inProcess = await openEngine({ engine: 'onnx', threads: 2, logger });
     try {
       const asked = batch({ requests: [{ ...batch().requests[0]!, ...(await more()) }] });
-      const [ours, theirs] = [await shown(inProcess.paint(asked, never)), await shown(engine.paint(asked, never))];
+      const [ours, theirs] = [await shown(inProcess.generate(asked, never)), await shown(engine.generate(asked, never))];
       expect(theirs.map(({ type }) => type)).toEqual(ours.map(({ type }) => type));
       for (const [index, update] of ours.entries()) {
         if (!('image' in update)) continue;
@@ -88,19 +88,19 @@ describe('Triton as an engine', () => {
     const guided = batch({ previewEverySteps: 0, requests: [{ ...batch().requests[0]!, images: 1, guidance: [{ kind, bytes, strength: 0.7 }] }] });
     const inProcess = await openEngine({ engine: 'onnx', threads: 2, logger });
     try {
-      const [ours, theirs, plain] = [await shown(inProcess.paint(guided, never)), await shown(engine.paint(guided, never)), await shown(engine.paint(batch({ previewEverySteps: 0, requests: [{ ...batch().requests[0]!, images: 1 }] }), never))];
-      const [here, there, unguided] = [await pixelsOf(ours.at(-1)), await pixelsOf(theirs.at(-1)), await pixelsOf(plain.at(-1))];
+      const [ours, theirs, plain] = [await shown(inProcess.generate(guided, never)), await shown(engine.generate(guided, never)), await shown(engine.generate(batch({ previewEverySteps: 0, requests: [{ ...batch().requests[0]!, images: 1 }] }), never))];
+      const [here, there, unconditional] = [await pixelsOf(ours.at(-1)), await pixelsOf(theirs.at(-1)), await pixelsOf(plain.at(-1))];
       const distance = (a: Buffer, b: Buffer) => a.reduce((sum, value, at) => sum + Math.abs(value - b[at]!), 0) / a.length;
       expect(distance(here, there)).toBeLessThan(0.5);
-      expect(distance(here, unguided)).toBeGreaterThan(3);
+      expect(distance(here, unconditional)).toBeGreaterThan(3);
     } finally {
       await inProcess.close();
     }
   });
 
-  it('paints several batches side by side over one connection', async () => {
-    const painted = await Promise.all([1, 2, 3].map((seed) => all(engine.paint(batch({ requests: [{ ...batch().requests[0]!, seed, images: 1 }] }), never))));
-    expect(painted.map((updates) => updates.filter(({ type }) => type === 'image').length)).toEqual([1, 1, 1]);
+  it('generates several batches side by side over one connection', async () => {
+    const generated = await Promise.all([1, 2, 3].map((seed) => all(engine.generate(batch({ requests: [{ ...batch().requests[0]!, seed, images: 1 }] }), never))));
+    expect(generated.map((updates) => updates.filter(({ type }) => type === 'image').length)).toEqual([1, 1, 1]);
   });
 
   describe('says what to do', () => {
@@ -130,14 +130,14 @@ describe('Triton as an engine', () => {
     });
   });
 
-  it('fails what is in flight when Triton is killed, and paints again when it is back', async () => {
-    const painting = (async () => {
-      for await (const update of engine.paint(batch({ steps: 60 }), never)) if (update.type === 'step' && update.step === 2) await triton.kill();
+  it('fails what is in flight when Triton is killed, and generates again when it is back', async () => {
+    const running = (async () => {
+      for await (const update of engine.generate(batch({ steps: 60 }), never)) if (update.type === 'step' && update.step === 2) await triton.kill();
     })();
-    await expect(painting).rejects.toMatchObject({ kind: 'Unavailable', reason: 'engine_unavailable' });
-    await expect(all(engine.paint(batch(), never))).rejects.toMatchObject({ kind: 'Unavailable', reason: 'engine_unavailable' });
+    await expect(running).rejects.toMatchObject({ kind: 'Unavailable', reason: 'engine_unavailable' });
+    await expect(all(engine.generate(batch(), never))).rejects.toMatchObject({ kind: 'Unavailable', reason: 'engine_unavailable' });
     await triton.restart();
     await engine.warm('mosaic-3d');
-    expect((await all(engine.paint(batch(), never))).filter(({ type }) => type === 'image')).toHaveLength(2);
+    expect((await all(engine.generate(batch(), never))).filter(({ type }) => type === 'image')).toHaveLength(2);
   }, 120_000);
 });

@@ -1,19 +1,20 @@
 import { Counter, register } from 'prom-client';
+import { describeModels } from '@tessera/models/describe-models.js';
+import { type Family, familyOf, isFlow } from '@tessera/models/families.js';
 import { cancelled, internal, resourceExhausted, TesseraError, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
-import { DiffusionEngine, type EncodedImage, type EngineDescription, type PaintBatch, type PaintUpdate } from '../diffusion-engine.js';
-import { type Family, isFlow } from '../manifest.js';
-import { describeModels, familyOf, refuseUnpaintable } from '../models.js';
-import { withoutBackground } from '../onnx/matting.js';
-import { LoadedModels } from '../onnx/model.js';
-import { encodePngPixels, encodePreviewPixels } from '../onnx/pictures.js';
+import { DiffusionEngine, type EncodedImage, type EngineDescription, type GenerateBatch, type GenerateUpdate } from '../diffusion-engine.js';
+import { refuseUnsupportedBatch } from '../supported-batch.js';
+import { withoutBackground } from '../flow/subjects/matting.js';
+import { LoadedModels } from '../flow/model.js';
+import { encodePngPixels, encodePreviewPixels } from '../flow/pictures/pictures.js';
 import { adaptersOf, composeForDiffusers, composeForFlow, placeOf, type Composition } from './composition.js';
 import { RemoteSessions } from './remote-sessions.js';
 import { type Answer, TritonClient } from './triton-client.js';
 import { checkTriton, startsWithinMsDefault } from './triton-check.js';
 
-/** Callers queue jobs themselves; more than this many waiting here means that one of them does not. */
+/** Callers queue jobs themselves; more calls than this mean that one of them does not. */
 const openCallsMax = 64;
 /** Loading the weights of a large pipeline from a network disk. */
 const warmWithinMs = 15 * 60_000;
@@ -22,7 +23,7 @@ const warmWithinMs = 15 * 60_000;
 const cancellations = () =>
   (register.getSingleMetric('tessera_triton_cancellations_total') as Counter | undefined) ?? new Counter({ name: 'tessera_triton_cancellations_total', help: 'Batches that were cancelled while Triton painted them.' });
 
-/** Composes pictures here and has them painted by a Triton Inference Server, several batches side by side over one connection. */
+/** Composes pictures in this process and has a Triton Inference Server run the graphs, several batches in parallel over one connection. */
 export class TritonEngine extends DiffusionEngine {
   readonly #client: TritonClient;
   readonly #models: LoadedModels;
@@ -43,11 +44,11 @@ export class TritonEngine extends DiffusionEngine {
 
   /** Needs no Triton: the services that only offer models read the same manifests. */
   override async describe(): Promise<EngineDescription> {
-    return describeModels('triton', this.families);
+    return { engine: 'triton', models: describeModels('triton', this.families) };
   }
 
-  override async *paint(batch: PaintBatch, signal: AbortSignal): AsyncIterable<PaintUpdate> {
-    refuseUnpaintable(this.families, batch);
+  override async *generate(batch: GenerateBatch, signal: AbortSignal): AsyncIterable<GenerateUpdate> {
+    refuseUnsupportedBatch(this.families, batch);
     if (signal.aborted) throw cancelled('painting_cancelled', 'The painting was cancelled.');
     this.#refuseIfClosed();
     if (this.#openCalls >= openCallsMax) throw resourceExhausted('engine_busy', 'The engine has too many pictures waiting.', { retryAfterMs: 1000 });
@@ -66,7 +67,7 @@ export class TritonEngine extends DiffusionEngine {
         if (update) yield update;
       }
     } catch (error) {
-      throw this.#told(error, signal);
+      throw this.#reported(error, signal);
     } finally {
       this.#openCalls -= 1;
     }
@@ -80,7 +81,7 @@ export class TritonEngine extends DiffusionEngine {
     try {
       return await withoutBackground(picture, modelId, family, new RemoteSessions(this.#client, family, placeOf(family), stop));
     } catch (error) {
-      throw this.#told(error, signal);
+      throw this.#reported(error, signal);
     }
   }
 
@@ -100,7 +101,7 @@ export class TritonEngine extends DiffusionEngine {
     this.#client.close();
   }
 
-  #compose(batch: PaintBatch, signal: AbortSignal): Promise<Composition> | Composition {
+  #compose(batch: GenerateBatch, signal: AbortSignal): Promise<Composition> | Composition {
     const family = this.#family(batch.modelId);
     return isFlow(family) ? composeForFlow(this.#client, this.#models, batch, signal) : composeForDiffusers(family, batch);
   }
@@ -115,7 +116,7 @@ export class TritonEngine extends DiffusionEngine {
     if (this.#closing.signal.aborted) throw unavailable('engine_unavailable', 'The engine has been closed.');
   }
 
-  #told(error: unknown, signal: AbortSignal): unknown {
+  #reported(error: unknown, signal: AbortSignal): unknown {
     if (signal.aborted) cancellations().inc();
     else if (this.#closing.signal.aborted) return unavailable('engine_unavailable', 'The engine has been closed.');
     if (error instanceof TesseraError && error.kind === 'Unavailable') this.logger.warn({ err: error, triton: this.#client.url }, 'Triton is not available');
@@ -123,13 +124,13 @@ export class TritonEngine extends DiffusionEngine {
   }
 }
 
-/** What can be told of the phases in Triton from when its answers come: steps until the last one, then decoding (and enlarging) until the first picture. */
+/** Phases in Triton, measured by the arrival of its answers: steps until the last one, then decoding (and enlarging) until the first picture. */
 class AnswerPhases {
   readonly #sentMs = spanTimeMs();
   #lastMs = this.#sentMs;
   #hasPicture = false;
 
-  *arrived({ event }: Answer): Iterable<PaintUpdate> {
+  *arrived({ event }: Answer): Iterable<GenerateUpdate> {
     const nowMs = spanTimeMs();
     if (event.type === 'image' && !this.#hasPicture) {
       this.#hasPicture = true;
@@ -140,13 +141,13 @@ class AnswerPhases {
   }
 
   /** Of a picture that has just become a file. */
-  encoded({ requestId, index }: { requestId: string; index: number }): PaintUpdate {
+  encoded({ requestId, index }: { requestId: string; index: number }): GenerateUpdate {
     return { type: 'phase', phase: 'encode', startMs: this.#lastMs, endMs: spanTimeMs(), requestId, index };
   }
 }
 
-/** Triton answers pixels as they are painted; what they become as files is decided here, as for the engine in process. */
-async function updateOf({ event, payload }: Answer, { pictures }: Composition, { widthPx, heightPx }: PaintBatch): Promise<PaintUpdate | undefined> {
+/** Triton answers pixels as they are generated; what they become as files is decided here, as for the engine in process. */
+async function updateOf({ event, payload }: Answer, { pictures }: Composition, { widthPx, heightPx }: GenerateBatch): Promise<GenerateUpdate | undefined> {
   if (event.type === 'step') return { type: 'step', step: event.step, steps: event.steps };
   if (event.type !== 'preview' && event.type !== 'image') return undefined;
   const picture = pictures[event.picture];
@@ -154,5 +155,5 @@ async function updateOf({ event, payload }: Answer, { pictures }: Composition, {
   const pixels = { widthPx: event.widthPx, heightPx: event.heightPx, data: payload };
   const named = { requestId: picture.request.requestId, index: picture.index };
   if (event.type === 'preview') return { type: 'preview', ...named, step: event.step, image: await encodePreviewPixels(pixels) };
-  return { type: 'image', ...named, image: await encodePngPixels(pixels, { widthPx, heightPx }, picture.repaint) };
+  return { type: 'image', ...named, image: await encodePngPixels(pixels, { widthPx, heightPx }, picture.inpaint) };
 }

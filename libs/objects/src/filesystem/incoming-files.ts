@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs/promises';
 import path from 'node:path';
 
-/** Names this process and this run of it: a process id alone comes back after a restart, always so in a container. */
+/** Names this process and this run of it: a process id alone is used again after a restart, always so in a container. */
 const processTag = `${process.pid}-${randomBytes(6).toString('hex')}`;
 let made = 0;
 
@@ -35,7 +35,7 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // EPERM: it lives and belongs to somebody else.
+    // EPERM: it runs and belongs to another user.
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

@@ -4,7 +4,7 @@ import type { Clock } from '@tessera/platform/clock.js';
 import { z } from 'zod';
 import type { ObjectKey, UploadForm, UploadPolicy } from '../object-store.js';
 
-/** No upload form allows more, whatever its policy asks for: the HTTP face must know a limit before it has read the policy. */
+/** No upload form allows more, whatever its policy asks for: the HTTP routes must know a limit before they have read the policy. */
 export const uploadBytesMax = 64 * 1024 * 1024;
 
 /** The shape of an S3 POST policy (https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html). */
@@ -17,7 +17,7 @@ const policySchema = z.object({
   ]),
 });
 
-const tampered = () => permissionDenied('invalid_signature', 'The signature does not belong to this request.', { param: 'signature' });
+const tampered = () => permissionDenied('invalid_link_signature', 'The signature does not belong to this request.', { param: 'signature' });
 const expired = () => permissionDenied('link_expired', 'The link has expired; ask for a new one.', { param: 'expires' });
 
 /** Signs and checks links with HMAC-SHA-256. What is signed begins with the method, so that a download can never pass for an upload. */

@@ -51,7 +51,7 @@ export class ObjectLinksController {
   async upload(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     if (!request.isMultipart()) throw invalidArgument('malformed_form', 'Send a form of the type multipart/form-data.');
     if (Number(request.headers['content-length'] ?? 0) > formBytesMax) {
-      // Nobody is going to read all that; the connection cannot be used again.
+      // The rest is not read, so the connection cannot be used again.
       reply.header('connection', 'close');
       throw invalidArgument('object_too_large', `A form has at most ${formBytesMax} bytes.`, { param: 'file' });
     }
@@ -74,7 +74,7 @@ export class ObjectLinksController {
         }
       }
     } catch (error) {
-      // What follows a refused file may break off, too; the first reason is the one to tell.
+      // What follows a refused file may break off, too; the first reason is reported.
       refusal ??= error;
     }
     if (refusal) throw refusal;

@@ -1,5 +1,6 @@
 import { Catch, Inject, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import { invalidArgument, toTesseraError, type ErrorKind, type TesseraError } from '@tessera/platform/errors.js';
+import { pageOf } from '@tessera/platform/errors/reasons.js';
 import { newId } from '@tessera/platform/ids.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { LOGGER } from '@tessera/platform/tokens.js';
@@ -8,21 +9,21 @@ import type { FastifyReply } from 'fastify';
 /** The slugs that clients of the REST API know. */
 const codes: Partial<Record<ErrorKind, string>> = { InvalidArgument: 'bad-request', PermissionDenied: 'access-denied', NotFound: 'not-found' };
 
-/** Refusals of the HTTP face in the shape of the REST API: `error`, `path` and `code`, with the stable `type` and `param` beside them. */
+/** Refusals of the HTTP routes in the shape of the REST API: `error`, `path` and `code`, with the stable `type` and `param` beside them. */
 @Catch()
 export class ObjectLinksFilter implements ExceptionFilter {
   constructor(@Inject(LOGGER) private readonly logger: Logger) {}
 
   catch(thrown: unknown, host: ArgumentsHost): void {
     const reply = host.switchToHttp().getResponse<FastifyReply>();
-    // The client left, or bytes are on their way already: the connection's end tells it.
+    // The client has left, or the body has begun: only closing the connection can show the failure.
     if (reply.sent) return;
     const error = toTesseraError(refusalOfForm(thrown) ?? thrown, (incidentId, cause) => this.logger.error({ incidentId, err: cause }, 'object link failed'), newId);
     void reply
       .status(error.httpStatus)
       .header('content-type', 'application/json; charset=utf-8')
       .header('cache-control', 'no-store')
-      .send({ error: error.message, path: '$', code: codes[error.kind] ?? 'unexpected', type: error.reason, ...(error.param === undefined ? {} : { param: error.param }) });
+      .send({ error: error.message, path: '$', code: codes[error.kind] ?? 'unexpected', type: error.reason, ...(error.param === undefined ? {} : { param: error.param }), doc: pageOf(error.reason) });
   }
 }
 

@@ -3,7 +3,7 @@ import type { ObjectStore } from '../object-store.js';
 import { FilesystemObjectStore } from './filesystem-object-store.js';
 import { ObjectLinksController } from './object-links.controller.js';
 
-/** The HTTP face of the folder; empty for a store that answers its links itself. Needs `@fastify/multipart` registered on the server, and Clock and LOGGER from a global module. */
+/** The HTTP routes of the folder; empty for a store that serves its links itself. Needs `@fastify/multipart` registered on the server, and Clock and LOGGER from a global module. */
 @Module({})
 export class ObjectLinksModule {
   static for(store: ObjectStore): DynamicModule {

@@ -69,9 +69,9 @@ describe('links to a folder over HTTP', () => {
   it('tells why a link does not work, in the shape of the REST API', async () => {
     const { url } = await stored('h/why.png', 'image/png');
     const tampered = await fetch(url.replace(/signature=./, 'signature=~'));
-    expect([tampered.status, await tampered.json()]).toEqual([403, expect.objectContaining({ path: '$', code: 'access-denied', type: 'invalid_signature', param: 'signature' })]);
+    expect([tampered.status, await tampered.json()]).toEqual([403, expect.objectContaining({ path: '$', code: 'access-denied', type: 'invalid_link_signature', param: 'signature' })]);
     const twice = await fetch(`${url}&signature=again`);
-    expect([twice.status, await twice.json()]).toEqual([403, expect.objectContaining({ type: 'invalid_signature' })]);
+    expect([twice.status, await twice.json()]).toEqual([403, expect.objectContaining({ type: 'invalid_link_signature' })]);
     const expired = await fetch(await served.store.signDownload('h/why.png', served.clock.now() - 1));
     expect([expired.status, await expired.json()]).toEqual([403, expect.objectContaining({ type: 'link_expired' })]);
     const gone = await fetch(await linkTo('h/gone.png'));
@@ -101,9 +101,9 @@ describe('links to a folder over HTTP', () => {
     ['of another type', {}, { bytes: randomBytes(10), type: 'text/html' }, 400, 'unacceptable_content_type'],
     ['late', { expiresMs: 1 }, { bytes: randomBytes(10), type: 'image/png' }, 403, 'link_expired'],
     ['without a signature', { fields: { signature: undefined } }, { bytes: randomBytes(10), type: 'image/png' }, 400, 'missing_field'],
-    ['with a wrong signature', { fields: { signature: 'x'.repeat(43) } }, { bytes: randomBytes(10), type: 'image/png' }, 403, 'invalid_signature'],
-    ['for another key', { fields: { key: 'h/elsewhere.png' } }, { bytes: randomBytes(5_000_000), type: 'image/png' }, 403, 'invalid_signature'],
-    ['with another policy', { fields: { policy: Buffer.from('{}').toString('base64') } }, { bytes: randomBytes(10), type: 'image/png' }, 403, 'invalid_signature'],
+    ['with a wrong signature', { fields: { signature: 'x'.repeat(43) } }, { bytes: randomBytes(10), type: 'image/png' }, 403, 'invalid_link_signature'],
+    ['for another key', { fields: { key: 'h/elsewhere.png' } }, { bytes: randomBytes(5_000_000), type: 'image/png' }, 403, 'invalid_link_signature'],
+    ['with another policy', { fields: { policy: Buffer.from('{}').toString('base64') } }, { bytes: randomBytes(10), type: 'image/png' }, 403, 'invalid_link_signature'],
   ] as const)('refuses an upload that is %s', async (_, { fields = {}, ...policy }: { fields?: Record<string, string | undefined>; expiresMs?: number }, file, status, type) => {
     const form = await formFor('h/refused.png', policy);
     const changed = Object.fromEntries(Object.entries({ ...form.fields, ...fields }).filter((entry): entry is [string, string] => entry[1] !== undefined));

@@ -5,7 +5,7 @@ import type { SmallPut, SmallPutOutcome } from './small-files.protocol.js';
 /** A group is one message to the thread: more would make its first file wait for its last. */
 const groupPutsMax = 64;
 const groupBytesMax = 8 * 1024 * 1024;
-/** What may wait in memory; a caller beyond it is better off with a clear refusal. */
+/** Bytes that may wait in memory; beyond it a put is refused at once. */
 const waitingBytesMax = 256 * 1024 * 1024;
 
 type Waiting = { readonly put: SmallPut; readonly resolve: (outcome: SmallPutOutcome) => void; readonly reject: (error: unknown) => void };
@@ -75,7 +75,7 @@ export class SmallFiles {
     else this.worker?.unref();
   }
 
-  /** Whoever waits is told; the next put starts a new thread. */
+  /** Waiting puts are rejected; the next put starts a new thread. */
   private fail(worker: Worker, cause: unknown): void {
     if (this.worker === worker) this.worker = undefined;
     const lost = [...this.inFlight, ...this.waiting];

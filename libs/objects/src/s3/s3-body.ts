@@ -1,12 +1,12 @@
 import type { Readable } from 'node:stream';
 import { translated } from './s3-errors.js';
 
-/** A generator would not let go of the connection when it is given up before its first step; this does. Read it to the end or call `return`. */
+/** A generator that is given up before its first step would not release the connection; this does. Read it to the end or call `return`. */
 export class S3Body implements AsyncIterableIterator<Uint8Array> {
   private readonly chunks: AsyncIterator<Uint8Array>;
 
   constructor(private readonly response: Readable) {
-    // Until somebody reads, a broken connection would be an error that nobody hears.
+    // Until somebody reads, a broken connection would be an unhandled error.
     response.on('error', () => undefined);
     this.chunks = response[Symbol.asyncIterator]();
   }

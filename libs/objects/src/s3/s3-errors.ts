@@ -5,7 +5,7 @@ import { folderOfAnotherKey } from '../object-rules.js';
 
 /** What servers that count their space answer; Amazon's has no end. */
 const fullCodes: ReadonlySet<string> = new Set(['InsufficientStorage', 'QuotaExceeded', 'XMinioStorageFull', 'EntityTooLargeForQuota', 'StorageFull']);
-/** Servers that keep objects as files: one of the two keys would have to be a folder. Also what such a server says to a put while a delete removes the folder. */
+/** Servers that keep objects as files: one of the two keys would have to be a folder. Also what such a server answers to a put while a delete removes the folder. */
 const folderCodes: ReadonlySet<string> = new Set(['ExistingObjectIsDirectory', 'ObjectParentIsFile', 'XMinioParentIsObject', 'XMinioObjectExistsAsDirectory']);
 const passingCodes: ReadonlySet<string> = new Set(['SlowDown', 'RequestTimeout', 'InternalError', 'ServiceUnavailable', 'OperationAborted', 'ThrottlingException', 'TooManyRequests', 'ExpiredToken']);
 
@@ -41,13 +41,13 @@ const advice: Readonly<Record<string, (settings: S3Settings) => string>> = {
   RequestTimeTooSkewed: () => 'finds our clock wrong: set this machine’s time',
 };
 
-/** A sentence that says what to do; credentials are never in it. */
+/** A sentence with advice; credentials are never in it. */
 export function startFailure(error: unknown, settings: S3Settings): TesseraError {
   const server = settings.endpoint === undefined ? 'Amazon S3' : `The S3 server at ${new URL(settings.endpoint).host}`;
   if (error instanceof S3ServiceException) {
-    const said = advice[error.name]?.(settings);
-    if (said === undefined) return unavailable('object_store_unreachable', `${server} answers ${error.name}: ${error.message}`, { cause: error });
-    return failedPrecondition('object_store_refused', `${server} ${said}.`, { cause: error });
+    const refusal = advice[error.name]?.(settings);
+    if (refusal === undefined) return unavailable('object_store_unreachable', `${server} answers ${error.name}: ${error.message}`, { cause: error });
+    return failedPrecondition('object_store_refused', `${server} ${refusal}.`, { cause: error });
   }
   const what = error instanceof Error ? error.message : String(error);
   if (hasNoCredentials(error)) return failedPrecondition('object_store_refused', `${server} wants credentials, and there are none: set TESSERA_S3_ACCESS_KEY_ID and TESSERA_S3_SECRET_ACCESS_KEY, or give this process a role. (${what})`, { cause: error });

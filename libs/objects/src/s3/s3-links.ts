@@ -5,7 +5,7 @@ import type { Clock } from '@tessera/platform/clock.js';
 import type { ObjectKey, UploadForm, UploadPolicy } from '../object-store.js';
 import { cacheSecondsMax, dispositionOf } from '../object-rules.js';
 
-/** S3 refuses a link that claims a longer life (https://docs.aws.amazon.com/AmazonS3/latest/userguide/ShareObjectPreSignedURL.html). */
+/** S3 refuses a link with a longer lifetime (https://docs.aws.amazon.com/AmazonS3/latest/userguide/ShareObjectPreSignedURL.html). */
 const linkSecondsMax = 7 * 24 * 3600;
 
 /** Links to one object that are made within this time and end together are the same, so that browsers find what they have loaded. */

@@ -83,7 +83,7 @@ describe('a bucket as an object store', () => {
     expect(await unfinishedUploads()).toEqual([]);
   });
 
-  it('tells the digest of what came by a form, and of what replaced it', async () => {
+  it('gives the digest of what came by a form, and of what replaced it', async () => {
     for (const bytes of [randomBytes(5_000), randomBytes(6_000)]) {
       const form = await store.signUpload({ key: 'forms/one', contentTypePrefix: 'image/png', sizeBytesMax: 10_000, expiresMs: Date.now() + hourMs });
       expect((await postForm(form, { bytes, type: 'image/png' })).status).toBe(204);
@@ -170,13 +170,13 @@ describe('a bucket: trouble', () => {
     ['an unknown key', { accessKeyId: 'stranger' }, 'object_store_refused', /TESSERA_S3_ACCESS_KEY_ID/],
     ['a wrong secret', { secretAccessKey: 'guessed-wrong' }, 'object_store_refused', /TESSERA_S3_SECRET_ACCESS_KEY/],
     ['another region', { region: 'eu-north-7' }, 'object_store_refused', /TESSERA_S3_REGION/],
-  ])('says at the start what to do about %s, and no secret', async (_, wrong, reason, sentence) => {
+  ])('fails the start with advice about %s, and without a secret', async (_, wrong, reason, sentence) => {
     const failure: unknown = await open(wrong).then(() => undefined, (error: unknown) => error);
     expect(failure).toMatchObject({ reason, message: expect.stringMatching(sentence) });
     expect(String(failure)).not.toContain('guessed-wrong');
   });
 
-  it('finds a key in the environment where it is told of none, and signs links with it', async () => {
+  it('finds a key in the environment where none is configured, and signs links with it', async () => {
     const before = { ...process.env };
     const withoutKey = { accessKeyId: undefined, secretAccessKey: undefined };
     try {
@@ -185,7 +185,7 @@ describe('a bucket: trouble', () => {
       await roaming.put('roaming/one', Buffer.from('x'), octets);
       expect((await fetch(await roaming.signDownload('roaming/one', Date.now() + hourMs))).status).toBe(200);
       await roaming.close();
-      // This server hands out no sessions, so it knows none: that it refuses ours shows that it is told of it.
+      // This server hands out no sessions, so it knows none: that it refuses ours shows that ours was sent.
       process.env['AWS_SESSION_TOKEN'] = 'a-session';
       await expect(open(withoutKey)).rejects.toMatchObject({ reason: 'object_store_refused', message: expect.stringMatching(/temporary credentials expired or unknown/) });
     } finally {
@@ -193,7 +193,7 @@ describe('a bucket: trouble', () => {
     }
   });
 
-  it('needs to be told its bucket', async () => {
+  it('needs the name of its bucket', async () => {
     await expect(openObjectStore({ profile: 'cluster', dataDir: 'unused', publicUrl: () => 'unused' })).rejects.toMatchObject({ reason: 'object_store_not_configured' });
   });
 });

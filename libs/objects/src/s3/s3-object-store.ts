@@ -17,7 +17,7 @@ import { S3Uploads } from './s3-uploads.js';
 const connectWithinMs = 3_000;
 /** Until the answer begins, once a part has been sent over a slow line, or between two pieces of a body. */
 const answerWithinMs = 30_000;
-/** The same for a question without a body: the SDK asks three times before a silent server is `Unavailable`, and a request in hand waits for it. */
+/** The same for a question without a body: the SDK asks three times before a silent server is `Unavailable`, and a request in flight waits for it. */
 const shortly = { requestTimeout: 5_000 } as const;
 /** More would be more downloads and uploads at once than one process can serve. */
 const socketsMax = 128;

@@ -81,7 +81,7 @@ describe('a bucket by a role', () => {
     assumeRole();
     const store = await open(more);
     const { link, fields, conditions } = await linkAndForm(store);
-    expect(amazon.assumed.map((said) => [said.get('RoleArn'), said.get('WebIdentityToken')])).toEqual([['arn:aws:iam::123456789012:role/tessera', 'from-the-cluster']]);
+    expect(amazon.assumed.map((parameters) => [parameters.get('RoleArn'), parameters.get('WebIdentityToken')])).toEqual([['arn:aws:iam::123456789012:role/tessera', 'from-the-cluster']]);
     expect(new Set(amazon.sessions)).toEqual(new Set(['session-1']));
     expect(link.searchParams.get('X-Amz-Security-Token')).toBe('session-1');
     expect(link.searchParams.get('X-Amz-Credential')).toMatch(/^of-role\//);
@@ -123,7 +123,7 @@ describe('a bucket by a role', () => {
     ['a session that has ended', () => (assumeRole(), (amazon.refusal = { of: 'bucket', code: 'ExpiredToken' })), /temporary credentials expired or unknown/],
     ['a role that may not read the bucket', () => (assumeRole(), (amazon.refusal = { of: 'bucket', code: 'AccessDenied' })), /let the access key or role list, read, write and delete/],
   ];
-  it.each(failures)('says at the start what to do about %s, and no secret', async (_, arrange, sentence) => {
+  it.each(failures)('fails the start with advice about %s, and without a secret', async (_, arrange, sentence) => {
     arrange();
     const failure: unknown = await open().then(() => undefined, (error: unknown) => error);
     expect(failure).toMatchObject({ reason: 'object_store_refused', message: expect.stringMatching(sentence) });

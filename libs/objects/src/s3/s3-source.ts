@@ -59,7 +59,7 @@ const inFile = (file: FileHandle, sizeBytes: number, sha256: string): Source => 
   close: () => file.close(),
 });
 
-/** It loses its name at once, so that nothing is left of it however this process ends. */
+/** Unlinked at once, so that nothing is left of it however this process ends. */
 async function namelessFile(): Promise<FileHandle> {
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'tessera-put-'));
   try {

@@ -15,7 +15,7 @@ const partsAtOnce = 3;
 /** A delete that empties a folder of the server may remove it just before a put into it; losing that race this often in a row means that the folder is a real one. */
 const placeAttemptsMax = 8;
 
-/** No upload takes a day: whoever began it is gone. */
+/** No upload takes a day: its process is gone. */
 const abandonedAfterMs = 24 * 3_600_000;
 const abandonedAtOnceMax = 1000;
 
@@ -58,7 +58,7 @@ export class S3Uploads {
     }
   }
 
-  /** What a process began to send in parts and did not live to end: invisible, but it takes space. */
+  /** Uploads in parts that a dead process has left: invisible, but they take space. */
   async abortAbandoned(): Promise<void> {
     const { Uploads = [] } = await this.client.send(new ListMultipartUploadsCommand({ Bucket: this.bucket, MaxUploads: abandonedAtOnceMax }));
     const oldestMs = this.clock.now() - abandonedAfterMs;

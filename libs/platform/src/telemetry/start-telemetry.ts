@@ -3,7 +3,7 @@ import type { TelemetrySettings } from './settings.js';
 
 export type Telemetry = { /** Sends what waits. */ close(): Promise<void> };
 
-/** Begins to export traces and metrics; without settings nothing is loaded and nothing is recorded. `serviceName` yields to `OTEL_SERVICE_NAME`. */
+/** Begins to export what the settings name; without settings nothing is loaded and nothing is recorded. `serviceName` yields to `OTEL_SERVICE_NAME`. */
 export async function startTelemetry(settings: TelemetrySettings | undefined, serviceName: string, logger: Logger): Promise<Telemetry> {
   if (settings === undefined) return { close: async () => {} };
   const { exportTelemetry } = await import('./otel/export-telemetry.js');

@@ -2,7 +2,7 @@
 export const messageBytesMax = 64 * 1024 * 1024;
 
 /**
- * Both sides keep a connection alive through idle routers. A server asks its callers to come anew after a while, calls in hand undisturbed: they look the name up again
+ * Both sides keep a connection alive through idle routers. A server makes its clients reconnect after a while, without disturbing calls in flight: they resolve the name again
  * and find the processes that were added since.
  */
 const connectionAgeMaxMs = 10 * 60_000;

@@ -1,12 +1,14 @@
-import { create, fromBinary, toBinary, type DescMessage, type DescMethod, type DescMethodServerStreaming, type DescMethodUnary, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
-import { Client, credentials, Metadata, type CallOptions as GrpcCallOptions } from '@grpc/grpc-js';
+import { create, fromBinary, toBinary, type DescMessage, type DescMethod, type DescMethodClientStreaming, type DescMethodServerStreaming, type DescMethodUnary, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
+import { Client, credentials, Metadata, type CallOptions as GrpcCallOptions, type ClientWritableStream } from '@grpc/grpc-js';
 import { cancelled } from '@tessera/platform/errors.js';
 import { currentTraceparent } from '@tessera/platform/trace.js';
+import { CallerMessages } from '../caller-messages.js';
+import { endMark } from '../end-mark.js';
 import { fromWireStatus } from '../error-metadata.js';
 import { deadlineMsDefault, Rpc, type CallOptions } from '../rpc.js';
 import { grpcClientOptions } from './grpc-options.js';
 
-/** Calls over the wire. A peer that is not up yet is waited for until the call's deadline. */
+/** Calls over the network. A call waits for a peer that is not up yet, until its deadline. */
 export class GrpcRpc extends Rpc {
   readonly #channels = new Map<string, Client>();
 
@@ -56,6 +58,32 @@ export class GrpcRpc extends Rpc {
     }
   }
 
+  async clientStream<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodClientStreaming<I, O>,
+    messages: AsyncIterable<MessageInitShape<I>>,
+    { deadlineMs, signal }: CallOptions = {},
+  ): Promise<MessageShape<O>> {
+    if (signal?.aborted) throw cancelled('cancelled', 'The caller cancelled the call.');
+    const options: GrpcCallOptions = deadlineMs === undefined ? {} : { deadline: Date.now() + deadlineMs };
+    const outgoing = new CallerMessages(messages, serialize(method));
+    const { promise: reply, resolve, reject } = Promise.withResolvers<MessageShape<O>>();
+    const call = this.#channel(method).makeClientStreamRequest(path(method), (wire: Buffer) => wire, deserialize(method), metadata(), options, (error, answer) => {
+      outgoing.stop();
+      if (error) reject(fromWireStatus(error));
+      else if (answer) resolve(answer);
+    });
+    const onAbort = () => call.cancel();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      const [answer] = await Promise.all([reply, send(outgoing, call)]);
+      return answer;
+    } catch (error) {
+      throw outgoing.failure ? outgoing.failure.error : error;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
   async close(): Promise<void> {
     for (const channel of this.#channels.values()) channel.close();
   }
@@ -80,6 +108,16 @@ const deserialize =
   <O extends DescMessage>(method: { output: O }) =>
   (wire: Uint8Array) =>
     fromBinary(method.output, wire);
+
+/** The next message is asked for once HTTP/2 has taken the one before, which it does at the pace of its reader. */
+async function send<T>(outgoing: CallerMessages<T, Buffer>, call: ClientWritableStream<Buffer>): Promise<void> {
+  for (let message = await outgoing.next(); message !== undefined; message = await outgoing.next()) {
+    const taken = message;
+    await outgoing.unlessStopped(new Promise((resolve) => call.write(taken, resolve)));
+  }
+  if (outgoing.hasEnded) call.end(endMark);
+  else call.cancel();
+}
 
 function metadata(): Metadata {
   const made = new Metadata({ waitForReady: true });

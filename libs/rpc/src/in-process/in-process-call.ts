@@ -5,10 +5,13 @@ import type { RpcCall } from '../streams.js';
 /** One call's life: ends by itself, by its deadline or by the caller. Handlers see it as the call object that gRPC would give them. */
 export class InProcessCall implements RpcCall {
   cancelled = false;
+  /** As of a stream's writable side: its reader is behind. */
+  writableNeedDrain = false;
   readonly #listeners: (() => void)[] = [];
+  readonly #drained: (() => void)[] = [];
   readonly #timer: NodeJS.Timeout | undefined;
   readonly #signal: AbortSignal | undefined;
-  readonly #onAbort = () => this.#end(cancelled('cancelled', 'The caller cancelled the call.'));
+  readonly #onAbort = () => this.cancel();
   #failure: TesseraError | undefined;
   #onFailure: ((error: TesseraError) => void) | undefined;
 
@@ -21,9 +24,24 @@ export class InProcessCall implements RpcCall {
     else signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
-  once(_event: 'cancelled', listener: () => void): void {
-    if (this.cancelled) listener();
+  once(event: 'cancelled' | 'drain', listener: () => void): void {
+    if (event === 'drain') this.#drained.push(listener);
+    else if (this.cancelled) listener();
     else this.#listeners.push(listener);
+  }
+
+  fallBehind(): void {
+    this.writableNeedDrain = true;
+  }
+
+  catchUp(): void {
+    if (!this.writableNeedDrain) return;
+    this.writableNeedDrain = false;
+    for (const listener of this.#drained.splice(0)) listener();
+  }
+
+  cancel(): void {
+    this.#end(cancelled('cancelled', 'The caller cancelled the call.'));
   }
 
   /** Calls back when the call is cut short, at once if it has been. */

@@ -1,6 +1,7 @@
-import { create, fromBinary, toBinary, type DescMessage, type DescMethodServerStreaming, type DescMethodUnary, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
-import { resourceExhausted } from '@tessera/platform/errors.js';
+import { create, fromBinary, toBinary, type DescMessage, type DescMethodClientStreaming, type DescMethodServerStreaming, type DescMethodUnary, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
+import { cancelled, resourceExhausted } from '@tessera/platform/errors.js';
 import { firstValueFrom } from 'rxjs';
+import { CallerMessages } from '../caller-messages.js';
 import { fromWireStatus } from '../error-metadata.js';
 import { deadlineMsDefault, Rpc, type CallOptions } from '../rpc.js';
 import { InProcessCall } from './in-process-call.js';
@@ -8,6 +9,9 @@ import type { InProcessStrategy } from './in-process-strategy.js';
 
 /** Messages that a stream may run ahead of its reader; gRPC would stop the writer at its window, in process there is no window. */
 const streamBacklogMax = 10_000;
+
+/** A handler that heeds its call waits from here on, until its reader has taken them all; as many as a gRPC stream of Node keeps. */
+const streamAheadMax = 16;
 
 /** The bytes are made and read again, so that a mutated request or a reply that is no message fails here as it would on the wire. */
 const sent = <M extends DescMessage>(schema: M, init: MessageInitShape<M>): MessageShape<M> => fromBinary(schema, toBinary(schema, create(schema, init)));
@@ -55,6 +59,7 @@ export class InProcessRpc extends Rpc {
         next: (reply) => {
           if (backlog.length >= streamBacklogMax) return end(resourceExhausted('slow_consumer', `The reader of ${method.name} fell ${streamBacklogMax} messages behind.`));
           backlog.push(sent(method.output, reply as MessageInitShape<O>));
+          if (backlog.length >= streamAheadMax) call.fallBehind();
           wake();
         },
         error: end,
@@ -62,6 +67,7 @@ export class InProcessRpc extends Rpc {
       });
       for (;;) {
         yield* backlog.splice(0);
+        call.catchUp();
         if (backlog.length > 0) continue;
         if (ended) break;
         await new Promise<void>((resolve) => (wake = resolve));
@@ -75,5 +81,44 @@ export class InProcessRpc extends Rpc {
     }
   }
 
+  async clientStream<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodClientStreaming<I, O>,
+    messages: AsyncIterable<MessageInitShape<I>>,
+    options: CallOptions = {},
+  ): Promise<MessageShape<O>> {
+    if (options.signal?.aborted) throw callerCancelled();
+    const call = new InProcessCall(method.name, options);
+    const outgoing = new CallerMessages(messages, (message) => sent(method.input, message));
+    try {
+      const cut = new Promise<never>((_, reject) => {
+        call.onFailure((error) => {
+          outgoing.stop();
+          reject(error);
+        });
+      });
+      const reply = await Promise.race([cut, this.strategy.invoke(method, received(outgoing, call), call).then((replies) => firstValueFrom(replies))]);
+      return sent(method.output, reply as MessageInitShape<O>);
+    } catch (error) {
+      throw outgoing.failure ? outgoing.failure.error : fromWireStatus(error);
+    } finally {
+      call.done();
+      outgoing.stop();
+    }
+  }
+
   async close(): Promise<void> {}
+}
+
+const callerCancelled = () => cancelled('cancelled', 'The caller cancelled the call.');
+
+/** What the handler asks for, one message at a time. */
+async function* received<T, Encoded>(outgoing: CallerMessages<T, Encoded>, call: InProcessCall): AsyncGenerator<Encoded> {
+  try {
+    for (let message = await outgoing.next(); message !== undefined; message = await outgoing.next()) yield message;
+    if (outgoing.hasEnded) return;
+    call.cancel();
+    throw callerCancelled();
+  } finally {
+    outgoing.stop();
+  }
 }

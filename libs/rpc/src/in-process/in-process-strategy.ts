@@ -41,7 +41,8 @@ export class InProcessStrategy extends ServerGrpc {
   #find(method: DescMethod): Handler | undefined {
     const known = this.#handlers.get(method);
     if (known) return known;
-    const pattern = this.createPattern(method.parent.typeName, method.name, GrpcMethodStreamingType.NO_STREAMING);
+    const streaming = method.methodKind === 'client_streaming' ? GrpcMethodStreamingType.RX_STREAMING : GrpcMethodStreamingType.NO_STREAMING;
+    const pattern = this.createPattern(method.parent.typeName, method.name, streaming);
     const found = this.messageHandlers.get(pattern) as Handler | undefined;
     if (found) this.#handlers.set(method, found);
     return found;

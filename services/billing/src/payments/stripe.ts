@@ -1,9 +1,9 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { invalidArgument, unauthenticated } from '@tessera/platform/errors.js';
 import { z } from 'zod';
-import type { PaymentNews, PaymentProvider } from './payment-provider.js';
+import type { PaymentUpdate, PaymentProvider } from './payment-provider.js';
 
-/** As Stripe's own libraries have it: older news is a replay, or a clock is wrong. */
+/** As Stripe's own libraries have it: an older update is a replay, or a clock is wrong. */
 const toleranceMs = 300_000;
 
 const id = z.string().min(1).max(100);
@@ -40,17 +40,17 @@ export class StripePayments implements PaymentProvider {
   constructor(private readonly secrets: readonly string[]) {}
 
   /** Webhook signatures: https://docs.stripe.com/webhooks#verify-manually */
-  read(payload: Uint8Array, signature: string, nowMs: number): PaymentNews | undefined {
-    this.demandGenuine(payload, signature, nowMs);
+  read(payload: Uint8Array, signature: string, nowMs: number): PaymentUpdate | undefined {
+    this.requireGenuine(payload, signature, nowMs);
     const body = parsed(payload);
     const any = anyEvent.safeParse(body);
     if (any.success && !knownTypes.has(any.data.type)) return undefined;
     const known = eventSchema.safeParse(body);
     if (!known.success) throw invalidArgument('invalid_payment_event', "The payload is not shaped as Stripe's events are.");
-    return newsOf(known.data);
+    return updateOf(known.data);
   }
 
-  private demandGenuine(payload: Uint8Array, signature: string, nowMs: number): void {
+  private requireGenuine(payload: Uint8Array, signature: string, nowMs: number): void {
     const parts = signature.split(',').map((part) => part.trim().split('=', 2));
     const timestamp = parts.find(([name]) => name === 't')?.[1] ?? '';
     const given = parts.flatMap(([name, value]) => (name === 'v1' && value ? [Buffer.from(value, 'hex')] : []));
@@ -69,7 +69,7 @@ function parsed(payload: Uint8Array): unknown {
   }
 }
 
-function newsOf(event: z.infer<typeof eventSchema>): PaymentNews | undefined {
+function updateOf(event: z.infer<typeof eventSchema>): PaymentUpdate | undefined {
   switch (event.type) {
     case 'checkout.session.completed':
     case 'checkout.session.async_payment_succeeded': {
@@ -88,7 +88,7 @@ function newsOf(event: z.infer<typeof eventSchema>): PaymentNews | undefined {
       const isPaused = isActive && (status === 'paused' || (collection !== undefined && collection !== null));
       // Not paid yet, or overdue: neither a reason to give tokens nor to take the plan away before Stripe has given up.
       if (!isActive && !isEnding && ['incomplete', 'past_due', 'unpaid'].includes(status) && event.type !== 'customer.subscription.deleted') return undefined;
-      return { kind: 'subscription', subscriptionId, newsId: event.id, accountId: ours.tessera_account, plan: ours.tessera_plan, seats: items.data[0]?.quantity ?? 1, isActive, ...(isPaused ? { pause: collection?.resumes_at ? { resumesMs: collection.resumes_at * 1_000 } : {} } : {}), occurredMs: event.created * 1_000 };
+      return { kind: 'subscription', subscriptionId, updateId: event.id, accountId: ours.tessera_account, plan: ours.tessera_plan, seats: items.data[0]?.quantity ?? 1, isActive, ...(isPaused ? { pause: collection?.resumes_at ? { resumesMs: collection.resumes_at * 1_000 } : {} } : {}), occurredMs: event.created * 1_000 };
     }
   }
 }

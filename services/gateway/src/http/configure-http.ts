@@ -5,7 +5,7 @@ import type { Config } from '@tessera/platform/config.js';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { httpDuration } from '../metrics.js';
 import { HttpErrors } from './http-errors.js';
-import { parseJsonBody } from './json-body.js';
+import { takeJsonBodies } from './json-body.js';
 import { refuseEarly } from './raw-refusals.js';
 import type { GatewayRequest } from './request.js';
 import { addTracing } from './tracing.js';
@@ -18,14 +18,7 @@ const contentSecurityPolicy =
 export async function configureHttp(app: NestFastifyApplication, config: Config): Promise<void> {
   const server = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
   app.useGlobalFilters(app.get(HttpErrors, { strict: false }));
-  app.useBodyParser('application/json', { bodyLimit: server.initialConfig.bodyLimit ?? 1024 * 1024 }, (request, body: Buffer, done) => {
-    (request as unknown as GatewayRequest).rawBody = body;
-    try {
-      done(null, parseJsonBody(body));
-    } catch (error) {
-      done(error as Error);
-    }
-  });
+  takeJsonBodies(app, server);
   refuseEarly(server.server);
   addTracing(server);
   addSecurityHeaders(server);

@@ -33,7 +33,7 @@ export class GenerationsController {
       const { request: filled, quote } = await this.generations.preview(caller, asked);
       return dryRunWire(filled, quote, await this.models.leonardoIds());
     }
-    const submission = await this.generations.submit(caller, asked, idempotencyKeyOf(request));
+    const submission = await this.generations.submit(caller, asked, { idempotencyKey: idempotencyKeyOf(request) });
     const waitMs = preferredWaitMs(request);
     if (waitMs === 0) return submissionWire(submission);
     reply.header('preference-applied', `wait=${waitMs / 1000}`);

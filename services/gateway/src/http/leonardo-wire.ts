@@ -1,8 +1,10 @@
 import type { Quote } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import { JobState, type ImageRequest, type Job, type ModelDescription } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import type { ImageRequest, ModelDescription } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { JobState } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import type { Account } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import type { CreateUploadResponse } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
 import type { Generation, Submission } from '../generations.js';
+import type { ImageJob } from '../image-jobs.js';
 import { nameOfState } from '../job-states.js';
 import type { InitImage } from '../uploads.js';
 import { presetStyles } from './schemas/leonardo-enums.js';
@@ -37,7 +39,7 @@ export function generationWire({ job, links }: Generation, leonardoIds: Readonly
     id: job.jobId,
     status: statuses[job.state] ?? 'FAILED',
     createdAt: timeOf(job.createdMs),
-    ...(job.request ? requestWire(job.request, leonardoIds) : {}),
+    ...requestWire(job.request, leonardoIds),
     generated_images: job.images.flatMap((image) => {
       const link = links.get(image.imageId);
       if (!link) return [];
@@ -67,12 +69,12 @@ function requestWire(request: ImageRequest, leonardoIds: ReadonlyMap<string, str
 }
 
 /** What Leonardo's reads lack: the state proper, why it failed, what it costs, where the time went. */
-function jobWire(job: Job) {
+function jobWire(job: ImageJob) {
   return {
     state: nameOfState(job.state),
-    model: job.request?.modelId,
+    model: job.request.modelId,
     ...(job.modelVersion ? { modelVersion: job.modelVersion } : {}),
-    images: job.request?.images,
+    images: job.request.images,
     notices: job.notices.map(({ kind, message }) => ({ kind, message })),
     ...(job.failure ? { failureReason: job.failure.reason, failureMessage: job.failure.message } : {}),
     bill: {
@@ -84,7 +86,7 @@ function jobWire(job: Job) {
     queuePosition: job.queuePosition,
     ...(job.startedMs > 0n ? { startedAt: timeOf(job.startedMs) } : {}),
     ...(job.finishedMs > 0n ? { finishedAt: timeOf(job.finishedMs) } : {}),
-    ...(job.timings ? { timings: { queuedMs: Number(job.timings.queuedMs), paintingMs: Number(job.timings.paintingMs), storingMs: Number(job.timings.storingMs) } } : {}),
+    ...(job.timings ? { timings: { queuedMs: Number(job.timings.queuedMs), paintingMs: Number(job.timings.computeMs), storingMs: Number(job.timings.storingMs) } } : {}),
   };
 }
 

@@ -56,4 +56,18 @@ describe("OpenAI's own client against the gateway", () => {
     expect((await answer).data).toHaveLength(1);
     gateway.services.endsAtOnce = true;
   });
+
+  it('makes one job of a call that outlives its wait, whatever the client repeats by itself', async () => {
+    const { services } = gateway;
+    const unary = services.unary.bind(services);
+    services.endsAtOnce = false;
+    // Each part of the wait is over at once.
+    services.unary = ((method: { name: string }, request: object, options: object) => unary(method as never, (method.name === 'Get' ? { ...request, waitMs: 0 } : request) as never, options)) as never;
+    const before = services.jobs.size;
+    const patient = new OpenAI({ apiKey: gateway.key, baseURL: `${gateway.url}/v1` });
+    await expect(patient.images.generate({ prompt: 'slow' })).rejects.toMatchObject({ status: 504, code: 'still_painting' });
+    expect(services.jobs.size).toBe(before + 1);
+    services.unary = unary as never;
+    services.endsAtOnce = true;
+  });
 });

@@ -4,7 +4,7 @@ import { Models } from '../models.js';
 import { OpenAiImages } from '../openai-images.js';
 import { ApiKeyGuard } from './api-key.guard.js';
 import { HttpErrors } from './http-errors.js';
-import { bodyOf, callerOf, clientSignal, idempotencyKeyOf } from './request.js';
+import { bodyOf, callerOf, clientSignal, idempotencyKeyOf, isRepeat } from './request.js';
 import { formatOf, imageRequestOf, imagesBody } from './schemas/openai.js';
 
 @Controller('v1')
@@ -24,6 +24,7 @@ export class OpenAiController {
       request: imageRequestOf(body),
       format: formatOf(body),
       idempotencyKey: idempotencyKeyOf(request),
+      isRepeat: isRepeat(request),
       signal: clientSignal(reply),
     });
     const tokens = Number(job.chargedTokens);

@@ -1,11 +1,13 @@
-import { Controller, Get, Header, HttpCode, Res, UseFilters } from '@nestjs/common';
+import { Controller, Get, Header, HttpCode, Res, UseFilters, UseGuards } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import { metricsContentType, metricsText } from '@tessera/platform/telemetry/metrics.js';
 import { HealthChecks, readinessOf } from '@tessera/platform/health.js';
 import { HttpErrors } from './http-errors.js';
+import { QueryGuard } from './query.guard.js';
 
 /** For those who run the server. */
 @Controller()
+@UseGuards(QueryGuard)
 @UseFilters(HttpErrors)
 export class OperationsController {
   constructor(private readonly health: HealthChecks) {}
@@ -20,7 +22,7 @@ export class OperationsController {
   @HttpCode(200)
   async readyz(@Res({ passthrough: true }) reply: FastifyReply) {
     const readiness = await readinessOf(this.health);
-    if (readiness.status !== 'ok') reply.status(503);
+    if (readiness.status === 'not_ready') reply.status(503);
     return readiness;
   }
 

@@ -1,7 +1,7 @@
 import { Controller, HttpCode, Param, Post, Req, UseFilters } from '@nestjs/common';
 import { invalidArgument } from '@tessera/platform/errors.js';
 import type { FastifyRequest } from 'fastify';
-import { Economy } from '../economy.js';
+import { Billing } from '../billing.js';
 import { HttpErrors } from './http-errors.js';
 import type { GatewayRequest } from './request.js';
 
@@ -9,13 +9,13 @@ import type { GatewayRequest } from './request.js';
 @Controller('api/rest/v1/payments')
 @UseFilters(HttpErrors)
 export class PaymentsController {
-  constructor(private readonly economy: Economy) {}
+  constructor(private readonly billing: Billing) {}
 
   @Post(':provider/webhook')
   @HttpCode(200)
   async receive(@Req() request: FastifyRequest, @Param('provider') provider: string) {
     const { rawBody } = request as GatewayRequest;
     if (!rawBody) throw invalidArgument('missing_body', 'Send the event as application/json.');
-    return this.economy.receivePayment(provider, rawBody, String(request.headers[`${provider}-signature`] ?? ''));
+    return this.billing.receivePayment(provider, rawBody, String(request.headers[`${provider}-signature`] ?? ''));
   }
 }

@@ -2,7 +2,7 @@ import { Controller, Get, HttpCode, Post, Req, Res, UseFilters, UseGuards } from
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Catalogues } from '../catalogues.js';
 import { ApiKeyGuard } from './api-key.guard.js';
-import { lintWire, simulationWire } from './economy-wire.js';
+import { lintWire, simulationWire } from './billing-wire.js';
 import { HttpErrors } from './http-errors.js';
 import { sendJsonLines } from './json-lines.js';
 import { bodyOf, callerOf, clientSignal, queryOf } from './request.js';

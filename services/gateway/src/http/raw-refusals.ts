@@ -11,19 +11,19 @@ const segmentCharsMax = 500;
 /** Headers of Node's parser; what it cannot read ends here, before there is a request. */
 const statusByParserError: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 };
 
-/** Typed answers to what never reaches a hook or a filter: a path that cannot be decoded, and bytes that are no HTTP. */
+/** Typed answers to what never reaches a hook or a filter: a path that cannot be decoded, an expectation that nobody can meet, and bytes that are no HTTP. */
 export function refuseEarly(server: Server): void {
   const listeners = server.listeners('request') as RequestListener[];
   server.removeAllListeners('request').on('request', (request: IncomingMessage, response: ServerResponse) => {
-    const refusal = refusalOfPath(request.url ?? '/');
+    const refusal = refusalOfHost(request) ?? refusalOfPath(request.url ?? '/');
     if (!refusal) {
       for (const listener of listeners) listener.call(server, request, response);
       return;
     }
-    const { head, body } = answerOf(refusal, request.url ?? '/');
-    request.resume();
-    response.writeHead(refusal.status, head).end(body);
+    refuse(refusal, request, response);
   });
+  // Without a listener Node answers 417 with nothing in it.
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => refuse(refusal(417, 'malformed_request', 'The header Expect may only ask for 100-continue.'), request, response));
   server.removeAllListeners('clientError').on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy();
     const status = statusByParserError[error.code ?? ''] ?? 400;
@@ -33,7 +33,18 @@ export function refuseEarly(server: Server): void {
   });
 }
 
+function refuse(refused: Refusal, request: IncomingMessage, response: ServerResponse): void {
+  const { head, body } = answerOf(refused, request.url ?? '/');
+  request.resume();
+  response.writeHead(refused.status, head).end(body);
+}
+
 const refusal = (status: number, type: string, message: string): Refusal => ({ status, type, message, param: undefined, retryAfterMs: undefined });
+
+/** RFC 9112, 3.2: from HTTP/1.1 on every request names its host. */
+function refusalOfHost({ headers, httpVersion }: IncomingMessage): Refusal | undefined {
+  return headers.host === undefined && httpVersion === '1.1' ? refusal(400, 'malformed_request', 'The request lacks the header Host.') : undefined;
+}
 
 function refusalOfPath(url: string): Refusal | undefined {
   const [path = ''] = url.split('?', 1);

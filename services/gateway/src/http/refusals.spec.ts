@@ -42,7 +42,7 @@ describe('bad input', () => {
   ])('refuses %s and names the field', async (_name, body, type, param) => {
     const answer = await post(generations, body);
     expect(answer.status).toBe(400);
-    expect(await answer.json()).toMatchObject({ type, param, path: `$.${param}`, error: expect.any(String), code: expect.any(String), doc: '/docs#errors', requestId: expect.stringMatching(/^[0-9a-f]{32}$/) });
+    expect(await answer.json()).toMatchObject({ type, param, path: `$.${param}`, error: expect.any(String), code: expect.any(String), doc: `/docs/errors/${type}`, requestId: expect.stringMatching(/^[0-9a-f]{32}$/) });
   });
 
   it.each([
@@ -85,9 +85,9 @@ describe('bad input', () => {
     ['GET', '/nowhere', 404, 'unknown_route'],
     ['PUT', generations, 404, 'unknown_route'],
     ['GET', `${generations}/${uuid}`, 404, 'unknown_job'],
-    ['GET', `${generations}/..%2f..%2fetc%2fpasswd`, 404, 'unknown_generation'],
-    ['GET', `${generations}/%00`, 404, 'unknown_generation'],
-    ['DELETE', `${generations}/1;drop`, 404, 'unknown_generation'],
+    ['GET', `${generations}/..%2f..%2fetc%2fpasswd`, 404, 'unknown_job'],
+    ['GET', `${generations}/%00`, 404, 'unknown_job'],
+    ['DELETE', `${generations}/1;drop`, 404, 'unknown_job'],
     ['GET', `${generations}/${uuid}/events`, 404, 'unknown_job'],
     ['GET', `${generations}/user/somebody`, 404, 'unknown_user'],
     ['GET', `/api/rest/v1/init-image/${uuid}`, 404, 'unknown_init_image'],
@@ -110,6 +110,12 @@ describe('bad input', () => {
     const answer = await rawRequest(gateway.url, `${start}\r\nHost: x\r\nAuthorization: Bearer ${gateway.key}\r\nConnection: close\r\n\r\n`);
     expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
     expect(JSON.parse(answer.split('\r\n\r\n')[1]!)).toMatchObject({ type });
+  });
+
+  it('refuses a request without Host with typed JSON', async () => {
+    const answer = await rawRequest(gateway.url, 'GET /v1/models HTTP/1.1\r\nConnection: close\r\n\r\n');
+    expect(answer).toMatch(/^HTTP\/1.1 400 /);
+    expect(JSON.parse(answer.split('\r\n\r\n')[1]!)).toMatchObject({ error: { code: 'malformed_request' } });
   });
 
   it.each(['', 'x'.repeat(256), 'snow\u00e9'])('refuses the idempotency key %j', async (key) => {

@@ -26,6 +26,12 @@ export function requestIdOf(request: FastifyRequest): string {
   return traceIdOf(known.traceparent);
 }
 
+/** Longer than any path of ours; what somebody made up is told by its beginning. */
+const pathCharsMax = 200;
+
+/** Without the query, where signed links and pagination carry what is nobody else's. */
+export const pathOf = (url: string): string => (url.split('?', 1)[0] ?? '').slice(0, pathCharsMax);
+
 /** Whom the guard let in. */
 export function callerOf(request: FastifyRequest): Caller {
   const { caller } = request as GatewayRequest;
@@ -69,3 +75,6 @@ export function clientSignal(reply: FastifyReply): AbortSignal {
   });
   return controller.signal;
 }
+
+/** OpenAI's clients count their repeats of one call; they repeat what timed out, and send no idempotency key with it. */
+export const isRepeat = ({ headers }: FastifyRequest): boolean => /^[1-9]\d*$/.test(String(headers['x-stainless-retry-count'] ?? ''));

@@ -1,7 +1,7 @@
 import { BillState, type Account, type AuditResponse, type Bill, type LedgerEntry, type Quote } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import type { DescribeQueueResponse } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import type { DescribeQueueResponse } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import type { KeyDescription } from '../keys.js';
-import { bucketWire, termsWire } from './economy-wire.js';
+import { bucketWire, entitlementsWire, termsWire } from './billing-wire.js';
 
 /** Our own resources as JSON: camelCase, tokens as whole numbers, times as ISO 8601. */
 
@@ -26,6 +26,7 @@ export const accountWire = (account: Account) => ({
     concurrentJobs: account.limits?.concurrentJobs ?? 0,
     queuedJobs: account.limits?.queuedJobs ?? 0,
   },
+  ...(account.entitlements ? { entitlements: entitlementsWire(account.entitlements) } : {}),
   openHolds: account.openHolds,
   createdAt: timeOf(account.createdMs),
   ...(account.renewsMs > 0n ? { renewsAt: timeOf(account.renewsMs) } : {}),

@@ -1,6 +1,7 @@
+import { callersTraceparent } from '@tessera/platform/telemetry/propagation.js';
 import { startSpan } from '@tessera/platform/telemetry/span.js';
-import { isTraceparent, newTraceparent, withTraceparent } from '@tessera/platform/trace.js';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import { newTraceparent, withTraceparent } from '@tessera/platform/trace.js';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { requestIdOf, type GatewayRequest } from './request.js';
 
 /** Asked every few seconds by machines, and nobody's trace. */
@@ -10,8 +11,7 @@ const untraced = new Set(['/healthz', '/readyz', '/metrics']);
 export function addTracing(server: FastifyInstance): void {
   server.addHook('onRequest', (request, reply, done) => {
     const known = request as GatewayRequest;
-    const sent = request.headers['traceparent'];
-    const given = typeof sent === 'string' && isTraceparent(sent) ? sent : undefined;
+    const given = callersTraceparent((name) => headerOf(request, name));
     if (!untraced.has(request.routeOptions.url ?? '')) begin(known, reply, given);
     known.traceparent ??= given ?? newTraceparent();
     reply.header('x-request-id', requestIdOf(request)).header('x-trace-id', requestIdOf(request));
@@ -19,6 +19,11 @@ export function addTracing(server: FastifyInstance): void {
   });
   // Only after the body was read: the context would be lost in its events.
   server.addHook('preValidation', (request, _reply, done) => withTraceparent((request as GatewayRequest).traceparent, done));
+}
+
+function headerOf({ headers }: FastifyRequest, name: string): string | undefined {
+  const sent = headers[name];
+  return typeof sent === 'string' ? sent : undefined;
 }
 
 /** The span of the request, by the semantic conventions for HTTP servers; it ends with the connection's last word, also for streams and for clients that go away. */

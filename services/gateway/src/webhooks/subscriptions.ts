@@ -1,6 +1,7 @@
 import { Inject, Injectable } from '@nestjs/common';
 import type { Stored } from '@tessera/documents/documents.js';
 import { Clock } from '@tessera/platform/clock.js';
+import { ExpiringMap } from '@tessera/platform/expiring-map.js';
 import { derivedId } from '@tessera/platform/ids.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { LOGGER } from '@tessera/platform/tokens.js';
@@ -19,19 +20,19 @@ const webhooksMax = 100;
 /** A receiver that is down for days fills no disk: beyond this its events are dropped, with a line in the log. */
 const pendingMax = 100_000;
 
-type Known = { readonly webhooks: readonly Stored<Webhook>[]; readonly untilMs: number };
-
 /** Writes down who is to be told what. Most accounts have no webhooks, and of those nothing is read for every event. */
 @Injectable()
 export class Subscriptions {
-  readonly #known = new Map<string, Known>();
+  readonly #known: ExpiringMap<string, readonly Stored<Webhook>[]>;
 
   constructor(
     private readonly store: WebhookStore,
     private readonly worker: DeliveryWorker,
     private readonly clock: Clock,
     @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
+  ) {
+    this.#known = new ExpiringMap({ clock, ttlMs: keptMs, entriesMax: keptMax });
+  }
 
   /** Idempotent by the event's id: a delivery's id is made of it. */
   async tell({ accountId, type, eventId, occurredMs, data }: AccountEvent): Promise<void> {
@@ -58,18 +59,12 @@ export class Subscriptions {
   }
 
   async #webhooksOf(accountId: string): Promise<readonly Stored<Webhook>[]> {
-    const nowMs = this.clock.now();
     const known = this.#known.get(accountId);
-    if (known && known.untilMs > nowMs) return known.webhooks;
+    if (known) return known;
     const all = await this.store.webhooksOf(accountId, webhooksMax);
     const hasRoom = await Promise.all(all.map(({ id }) => this.#hasRoom(accountId, id)));
     const webhooks = all.filter((_, at) => hasRoom[at]);
-    this.#known.delete(accountId);
-    if (this.#known.size >= keptMax) {
-      const [oldest] = this.#known.keys();
-      if (oldest !== undefined) this.#known.delete(oldest);
-    }
-    this.#known.set(accountId, { webhooks, untilMs: nowMs + keptMs });
+    this.#known.set(accountId, webhooks);
     return webhooks;
   }
 

@@ -1,7 +1,8 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { LowBalanceReachedSchema, SpendCapReachedSchema } from '@tessera/contracts/tessera/billing/v1/events_pb.js';
-import { JobFinishedSchema } from '@tessera/contracts/tessera/generation/v1/events_pb.js';
 import { EventBus, type EventEnvelope } from '@tessera/events/event-bus.js';
+import { subscribeToFinishedJobs } from '@tessera/events/job-events.js';
+import { imageKind } from '../image-jobs.js';
 import { nameOfState } from '../job-states.js';
 import { Subscriptions } from './subscriptions.js';
 
@@ -20,11 +21,13 @@ export class WebhookEvents implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.bus.subscribe(JobFinishedSchema, group, ({ accountId, jobId, state, imagesDelivered, failure, finishedMs }, envelope) =>
+    subscribeToFinishedJobs(this.bus, group, ({ accountId, jobId, kind, state, unitsDelivered, failure, finishedMs }, envelope) =>
       this.#tell(accountId, 'job.finished', envelope, {
         generationId: jobId,
         state: nameOfState(state),
-        imagesDelivered,
+        kind,
+        unitsDelivered,
+        ...(kind === imageKind ? { imagesDelivered: unitsDelivered } : {}),
         ...(failure ? { failureReason: failure.reason, failureMessage: failure.message } : {}),
         finishedAt: timeOf(finishedMs),
       }),

@@ -5,13 +5,12 @@ import { credentials, makeGenericClientConstructor, Metadata, status, type Servi
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { LowBalanceReachedSchema, SpendCapReachedSchema } from '@tessera/contracts/tessera/billing/v1/events_pb.js';
 import { WebhookService } from '@tessera/contracts/tessera/gateway/v1/webhooks_pb.js';
-import { JobFinishedSchema } from '@tessera/contracts/tessera/generation/v1/events_pb.js';
-import { JobState } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { JobFinishedSchema } from '@tessera/contracts/tessera/jobs/v1/events_pb.js';
+import { JobState } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { outgoingEvent } from '@tessera/documents/outgoing-event.js';
 import { Clock } from '@tessera/platform/clock.js';
 import { packageDefinition } from '@tessera/rpc/package-definition.js';
 import { Webhook } from 'standardwebhooks';
-import { freePort } from '../free-port.fixture.js';
 import { openGateway, type OpenGateway } from '../gateway.fixture.js';
 import { retryAfterMs } from './delivery-worker.js';
 import { openReceiver, type Receiver } from './receiver.fixture.js';
@@ -49,7 +48,7 @@ describe('webhooks', () => {
   };
   const create = async (body: object = {}) => (await ask('POST', '/webhooks', { url: receiver.url, ...body })).body as { id: string; secret: string };
   const finish = async (jobId: string, state = JobState.SUCCEEDED) => {
-    const event = outgoingEvent(JobFinishedSchema, jobId, { jobId, accountId, state, imagesDelivered: 2, finishedMs: BigInt(clock.now()), hasHold: true });
+    const event = outgoingEvent(JobFinishedSchema, jobId, { jobId, accountId, state, kind: 'image', unitsDelivered: 2, finishedMs: BigInt(clock.now()), hasHold: true });
     await gateway.documents.commit([], [event]);
     await gateway.bus.drain();
     await gateway.worker.settle();
@@ -65,7 +64,7 @@ describe('webhooks', () => {
     await finish('job-1');
     const [first] = receiver.received;
     const verified = new Webhook(secret).verify(first?.body ?? '', first?.headers as Record<string, string>);
-    expect(verified).toMatchObject({ type: 'job.finished', data: { generationId: 'job-1', state: 'succeeded', imagesDelivered: 2 } });
+    expect(verified).toMatchObject({ type: 'job.finished', data: { generationId: 'job-1', state: 'succeeded', kind: 'image', unitsDelivered: 2 } });
     expect(receiver.received).toHaveLength(1);
     expect(await deliveries()).toMatchObject([{ id: first?.headers['webhook-id'], event: 'job.finished', state: 'delivered', attempts: 1, status: 200 }]);
   });
@@ -217,7 +216,7 @@ describe('webhooks', () => {
 
   it('are bounded in number', async () => {
     for (let n = 0; n < 20; n++) await create();
-    expect(await ask('POST', '/webhooks', { url: receiver.url })).toMatchObject({ status: 402, body: { type: 'too_many_webhooks' } });
+    expect(await ask('POST', '/webhooks', { url: receiver.url })).toMatchObject({ status: 409, body: { type: 'too_many_webhooks' } });
   });
 });
 
@@ -253,11 +252,10 @@ describe('webhooks of strangers', () => {
 
 describe('webhooks over gRPC', () => {
   it('are made, listed, changed, tried, redelivered and removed as over REST', async () => {
-    const grpcPort = await freePort();
     const receiver = await openReceiver();
-    const gateway = await openGateway({ grpcPort, webhookPrivateNetworks: true });
+    const gateway = await openGateway({ webhookPrivateNetworks: true });
     const Client = makeGenericClientConstructor(packageDefinition([WebhookService])[WebhookService.typeName] as never, 'Webhooks');
-    const client = new Client(`127.0.0.1:${grpcPort}`, credentials.createInsecure());
+    const client = new Client(gateway.grpcAddress, credentials.createInsecure());
     const call = <T>(method: string, request: object, key = gateway.key) =>
       new Promise<T>((resolve, reject) => {
         const metadata = new Metadata();

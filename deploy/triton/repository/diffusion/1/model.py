@@ -14,12 +14,12 @@ if os.environ.get("TESSERA_TRITON_PACKAGES"):
     sys.path.append(os.environ["TESSERA_TRITON_PACKAGES"])
 
 from tessera_diffusion.refusals import Refusal, refused
-from tessera_diffusion.studio import Studio
+from tessera_diffusion.tasks import Tasks
 from tessera_diffusion.tensors import unpack
 
 # Above what the workers of one Triton hold; each waits in a thread.
 REQUESTS_MAX = 64
-# Loading a large pipeline takes minutes in which nothing is painted; so often the caller hears that somebody is at it.
+# Loading a large pipeline takes minutes in which nothing is generated; this often the caller is sent `alive`.
 ALIVE_EVERY_S = 5
 FINAL = pb.TRITONSERVER_RESPONSE_COMPLETE_FINAL
 # Names: the codes themselves are there only after this file has been imported.
@@ -30,7 +30,7 @@ class TritonPythonModel:
     def initialize(self, args):
         parameters = {key: value["string_value"] for key, value in json.loads(args["model_config"])["parameters"].items()}
         device = f"cuda:{args['model_instance_device_id']}" if args["model_instance_kind"] == "GPU" else "cpu"
-        self.studio = Studio(
+        self.tasks = Tasks(
             models_folder=os.environ["TESSERA_MODELS"],
             device=device,
             threads=int(os.environ.get("TESSERA_ENGINE_THREADS") or min(4, os.cpu_count() or 1)),
@@ -41,10 +41,10 @@ class TritonPythonModel:
         self.open: set[Answers] = set()
         self.lock = threading.Lock()
         self.is_over = threading.Event()
-        threading.Thread(target=self._tell_alive, daemon=True, name="alive").start()
+        threading.Thread(target=self._report_alive, daemon=True, name="alive").start()
 
     def execute(self, requests):
-        """Answers come from threads, so that the next request is taken while this one is painted. Inputs lie in shared memory that is gone when this returns: they are copied."""
+        """Answers come from threads, so that the next request is taken while this one runs. Inputs lie in shared memory that is gone when this returns: they are copied."""
         for request in requests:
             answers = Answers(request.get_response_sender())
             task = json.loads(pb.get_input_tensor_by_name(request, "task").as_numpy()[0])
@@ -62,17 +62,17 @@ class TritonPythonModel:
     def _serve(self, answers, task, block):
         refusal = None
         try:
-            self.studio.serve(task, unpack(block), answers.emit, answers.is_cancelled)
+            self.tasks.serve(task, unpack(block), answers.emit, answers.is_cancelled)
         except Refusal as raised:
             refusal = raised
-        except Exception as error:  # whatever it was, the caller must hear that it is over
+        except Exception as error:  # whatever it was, the request must be ended
             pb.Logger.log_error(f"{task.get('task')} of {task.get('family')} failed: {type(error).__name__}: {error}")
             refusal = refused("Internal", "painting_failed", "The picture could not be painted; Triton's log says why.")
         with self.lock:
             self.open.discard(answers)
         answers.end(refusal)
 
-    def _tell_alive(self):
+    def _report_alive(self):
         while not self.is_over.wait(ALIVE_EVERY_S):
             with self.lock:
                 waiting = list(self.open)
@@ -81,12 +81,12 @@ class TritonPythonModel:
 
     def finalize(self):
         self.is_over.set()
-        self.studio.stop()
+        self.tasks.stop()
         self.threads.shutdown(wait=True)
 
 
 class Answers:
-    """What one request hears, in order, from whichever thread; nothing after its end."""
+    """The responses to one request, in order, from whichever thread; none after its end."""
 
     def __init__(self, sender):
         self.sender = sender

@@ -1,6 +1,6 @@
-import { ROOT_CONTEXT, SpanKind as OtelKind, SpanStatusCode, trace, type Attributes as OtelAttributes, type Span as OtelSpan, type SpanContext, type Tracer } from '@opentelemetry/api';
-import { isSampled, spanIdOf, traceIdOf } from '../../trace.js';
+import { ROOT_CONTEXT, SpanKind as OtelKind, SpanStatusCode, trace, type Attributes as OtelAttributes, type Span as OtelSpan, type Tracer } from '@opentelemetry/api';
 import { spanTimeMs, type Attributes, type Span, type SpanKind, type SpanOptions, type SpanRecorder } from '../span.js';
+import { contextOf, traceparentOf } from './span-contexts.js';
 
 const kinds = {
   internal: OtelKind.INTERNAL,
@@ -9,10 +9,6 @@ const kinds = {
   producer: OtelKind.PRODUCER,
   consumer: OtelKind.CONSUMER,
 } as const satisfies Record<SpanKind, OtelKind>;
-
-const contextOf = (traceparent: string): SpanContext => ({ traceId: traceIdOf(traceparent), spanId: spanIdOf(traceparent), traceFlags: isSampled(traceparent) ? 1 : 0, isRemote: true });
-
-const traceparentOf = ({ traceId, spanId, traceFlags }: SpanContext): string => `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`;
 
 /**
  * Spans through OpenTelemetry's SDK. Parents are given one by one as traceparents: the context that travels through this process, its messages and its

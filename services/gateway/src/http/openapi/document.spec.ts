@@ -12,9 +12,9 @@ describe('the API description', () => {
   });
   afterAll(() => gateway.close());
 
-  it('describes every route of the server and no other', () => {
+  it('describes every route of the server and no other; signed links are described where they are handed out', () => {
     const described = Object.entries(document.paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`));
-    const served = gateway.routes.filter((route) => !route.startsWith('HEAD') && !route.includes('*'));
+    const served = gateway.routes.filter((route) => !route.startsWith('HEAD') && !/ \/objects(\/|$)/.test(route));
     expect(described.sort()).toEqual([...new Set(served)].sort());
   });
 

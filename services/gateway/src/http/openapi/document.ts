@@ -7,14 +7,17 @@ type Json = Record<string, unknown>;
 const errorSentences: Readonly<Record<number, string>> = {
   400: 'The request is wrong; `param` names the field.',
   401: 'No key, or a wrong one.',
-  402: 'Tokens or plan do not allow it.',
+  402: 'Tokens, the plan or a cap do not allow it.',
   403: 'The key may not do this.',
   404: 'There is no such thing, or it is not yours.',
-  409: 'The idempotency key was used with another request.',
+  409: 'The state of the thing does not allow it, or the idempotency key was used with another request.',
   413: 'The body is larger than the server takes.',
   415: 'The body is not JSON.',
+  422: 'The price list has nothing of the kind.',
   429: 'Too many requests or jobs; come back after `Retry-After`.',
+  500: 'Something went wrong on our side, or the job failed.',
   503: 'A part of the server does not answer; the same call may succeed later.',
+  504: 'The wait is over and the job goes on; the message names it.',
 };
 
 /** OpenAPI 3.1 from the very schemas that validate. */
@@ -37,7 +40,7 @@ export function openApiDocument(serverUrl: string): Json {
 }
 
 /** Path parameters that are no UUIDs of ours. */
-const freePathNames: ReadonlySet<string> = new Set(['memberId', 'paymentId', 'provider']);
+const freePathNames: ReadonlySet<string> = new Set(['memberId', 'paymentId', 'provider', 'reason']);
 
 function describe(operation: Operation): Json {
   const { id, tag, summary, body, query, headers = [], isPublic } = operation;
@@ -69,8 +72,8 @@ function answerOf({ answer, contentType, summary }: Operation): Json {
 }
 
 function errorsOf({ path, body, isPublic, errors = [] }: Operation): Json {
-  if (isPublic) return path === '/readyz' ? { 503: { description: 'Not ready.', content: { 'application/json': { schema: schemaOf(responses.readiness) } } } } : {};
-  const statuses = [400, 401, 403, 429, 503, ...(body ? [413, 415] : []), ...errors].sort((a, b) => a - b);
+  if (path === '/readyz') return { 503: { description: 'Not ready.', content: { 'application/json': { schema: schemaOf(responses.readiness) } } } };
+  const statuses = [...(isPublic ? [] : [400, 401, 403, 429, 503]), ...(body ? [413, 415] : []), ...errors].sort((a, b) => a - b);
   const name = path.startsWith('/v1/') ? 'OpenAiError' : 'Error';
   return Object.fromEntries(statuses.map((status) => [status, { description: errorSentences[status], content: { 'application/json': { schema: { $ref: `#/components/schemas/${name}` } } } }]));
 }

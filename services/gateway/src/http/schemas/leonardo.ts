@@ -110,9 +110,6 @@ function styleOf({ styleUUID, presetStyle }: CreateGenerationBody): string {
   return preset;
 }
 
-/** Where the services' name of a field is not Leonardo's. */
-export const leonardoParams: Readonly<Record<string, string>> = { model_id: 'modelId' };
-
 const imagePricing = z.strictObject({
   imageWidth: z.int().min(32).max(1536).multipleOf(8).nullish(),
   imageHeight: z.int().min(32).max(1536).multipleOf(8).nullish(),

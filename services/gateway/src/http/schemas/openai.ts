@@ -61,6 +61,3 @@ function sizeOf(size: string | null | undefined): { widthPx: number; heightPx: n
   if (!width || !height) throw unsupportedFeature('size', '"size" must be "auto" or WIDTHxHEIGHT, for example "512x512".');
   return { widthPx: Number(width), heightPx: Number(height) };
 }
-
-/** Where the services' name of a field is not OpenAI's. */
-export const openAiParams: Readonly<Record<string, string>> = { width: 'size', height: 'size', num_images: 'n', model_id: 'model', num_inference_steps: 'steps' };

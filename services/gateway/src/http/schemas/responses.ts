@@ -71,6 +71,10 @@ const account = z
     frozenTokens: tokens.describe('In the rollover bank of an account that does not pay. granted = balance + frozen + held + spent + expired.'),
     buckets,
     limits,
+    entitlements: z
+      .object({ planName: z.string(), forbidden: z.array(z.object({ capability: z.string(), plan: z.string().optional().describe('The cheapest that allows it.') })), relaxedKinds: z.array(z.string()), storedBytesMax: z.int().describe('0 means unlimited.') })
+      .optional()
+      .describe('What the plan does not include is named; all else is allowed.'),
     openHolds: z.int(),
     createdAt: time,
     renewsAt: time.optional(),
@@ -200,7 +204,7 @@ export const responses = {
   openAiImages: z.object({ created: z.int(), data: z.array(z.object({ url: z.url().optional(), b64_json: z.string().optional() })), usage: z.looseObject({ total_tokens: tokens }) }),
   openAiModels: z.object({ object: z.literal('list'), data: z.array(z.object({ id: z.string(), object: z.literal('model'), created: z.int(), owned_by: z.string() })) }),
   health: z.object({ status: z.literal('ok') }),
-  readiness: z.object({ status: z.enum(['ok', 'not_ready']), checks: z.record(z.string(), z.enum(['ok', 'failed'])) }),
+  readiness: z.object({ status: z.enum(['ok', 'degraded', 'not_ready']), checks: z.record(z.string(), z.enum(['ok', 'failed'])) }),
   error: z.object({
     error: z.string().describe('One sentence for a person.'), path: z.string(), code: z.string(), type: z.string().describe('Stable; branch on this.'), param: z.string().optional(), doc: z.string(), requestId: z.string(),
   }).meta({ id: 'Error' }),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { scopes } from '../../key.store.js';
 import { text } from './text.js';
 
-/** Our own resources and the query parameters. Unknown query parameters are left alone: proxies add their own. */
+/** Our own resources and the query parameters. Unknown names are refused in both: a misspelt `dryRun` would be charged. */
 
 /** One top-up; billing has a limit of its own. */
 const topUpTokensMax = 1_000_000_000_000;
@@ -53,24 +53,26 @@ export const updateWebhookBody = z
 const waitMsMax = 60_000;
 const whole = (max: number) => z.coerce.number().int().min(0).max(max);
 
-export const waitQuery = z.object({ wait: whole(waitMsMax).default(0).describe('Answer when the job has ended, or after so many milliseconds.') });
-export const createQuery = z.object({ dryRun: z.enum(['true', 'false']).default('false').describe('`true`: validate and price, create nothing.') });
-export const listQuery = z.object({ limit: whole(100).default(10), offset: whole(10_000).default(0) });
-export const entriesQuery = z.object({ pageSize: z.coerce.number().int().min(1).max(500).default(50), pageToken: z.string().max(500).default(''), wallet });
+/** Of operations that take none. */
+export const noQuery = z.strictObject({});
+export const waitQuery = z.strictObject({ wait: whole(waitMsMax).default(0).describe('Answer when the job has ended, or after so many milliseconds.') });
+export const createQuery = z.strictObject({ dryRun: z.enum(['true', 'false']).default('false').describe('`true`: validate and price, create nothing.') });
+export const listQuery = z.strictObject({ limit: whole(100).default(10), offset: whole(10_000).default(0) });
+export const entriesQuery = z.strictObject({ pageSize: z.coerce.number().int().min(1).max(500).default(50), pageToken: z.string().max(500).default(''), wallet });
 
-export const deadLettersQuery = z.object({ group: z.string().max(100).default('').describe('Default: of all groups.'), limit: z.coerce.number().int().min(1).max(1000).default(100) });
+export const deadLettersQuery = z.strictObject({ group: z.string().max(100).default('').describe('Default: of all groups.'), limit: z.coerce.number().int().min(1).max(1000).default(100) });
 
-export const deliveriesQuery = z.object({ webhookId: z.union([z.uuid(), z.literal('')]).default('').describe('Default: of all webhooks.'), pageSize: z.coerce.number().int().min(1).max(100).default(50), pageToken: z.string().max(500).default('') });
+export const deliveriesQuery = z.strictObject({ webhookId: z.union([z.uuid(), z.literal('')]).default('').describe('Default: of all webhooks.'), pageSize: z.coerce.number().int().min(1).max(100).default(50), pageToken: z.string().max(500).default('') });
 
 const instant = z
   .union([z.iso.date(), z.iso.datetime({ offset: true })])
   .transform((text) => Date.parse(text))
   .optional();
 const periodFields = { from: instant.describe('Date or time (ISO 8601). Default: the beginning.'), to: instant.describe('Date or time, not included. Default: now.') };
-export const periodQuery = z.object({ ...periodFields, wallet });
-export const usageQuery = z.object({ ...periodFields, wallet, by: z.enum(['member', 'model', 'project', 'job', 'asset']).default('member').describe('`asset`: each picture.') });
+export const periodQuery = z.strictObject({ ...periodFields, wallet });
+export const usageQuery = z.strictObject({ ...periodFields, wallet, by: z.enum(['member', 'model', 'project', 'job', 'asset']).default('member').describe('`asset`: each picture.') });
 export const priceListBody = z.array(z.looseObject({})).min(1).max(1_000).meta({ id: 'PriceList', description: 'Catalogues, oldest first, as `GET /catalogue` answers them.' });
-export const simulationQuery = z.object({
+export const simulationQuery = z.strictObject({
   accountId: z.union([z.uuid(), z.literal('')]).default('').describe('Default: all accounts.'),
   to: instant.describe('Date or time, not included. Default: now.'),
   synthetic: z.enum(['true', 'false']).default('false').describe('`true`: lives that are made up from the seed instead of real ones.'),
@@ -98,5 +100,5 @@ export const quoteBody = z
     wallet: z.enum(['plan', 'credits']).optional().describe("Default: the key's, or as the account's plan says."),
   })
   .meta({ id: 'AskPrice' });
-export const balanceQuery = z.object({ at: instant.describe('Date or time (ISO 8601), included. Default: now.'), wallet });
-export const eventsQuery = z.object({ after: z.string().max(100).default('').describe('Resume after this event id; the header Last-Event-ID wins.') });
+export const balanceQuery = z.strictObject({ at: instant.describe('Date or time (ISO 8601), included. Default: now.'), wallet });
+export const eventsQuery = z.strictObject({ after: z.string().max(100).default('').describe('Resume after this event id; the header Last-Event-ID wins.') });

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { closestName } from '@tessera/platform/closest-name.js';
-import { invalidArgument } from '@tessera/platform/errors.js';
+import { invalidArgument, type ReasonOf } from '@tessera/platform/errors.js';
 import { invalidField, missingField, unknownField } from '../../errors.js';
 import { wellFormed } from './text.js';
 
@@ -27,7 +27,7 @@ export function validate<T>(schema: z.ZodType<T>, input: unknown): T {
 }
 
 /** The reasons that the generation service gives for the same fields: a client sees one name for one mistake, whoever notices it first. */
-const rangeReasons: Readonly<Record<string, string>> = {
+const rangeReasons: Readonly<Record<string, ReasonOf<'InvalidArgument'>>> = {
   width: 'invalid_dimensions',
   height: 'invalid_dimensions',
   imageWidth: 'invalid_dimensions',

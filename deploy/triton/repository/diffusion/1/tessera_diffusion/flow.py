@@ -1,7 +1,7 @@
 """The pipeline "reference-conditioned-flow": conditioning, the guided way from noise to a latent, decoder, super-resolution.
 
-What a picture shows has been composed before, in TypeScript (libs/inference/src/onnx/canvas.ts), and comes as tensors by the pipeline's own names; a graph's new inputs
-pass through unread. Arithmetic is done in float64 and stored as float32, as JavaScript does it, so that both engines paint the same picture.
+What a picture shows has been composed before, in TypeScript (libs/inference/src/flow/sampling-state.ts), and comes as tensors by the pipeline's own names; a graph's new inputs
+pass through unread. Arithmetic is done in float64 and stored as float32, as JavaScript does it, so that both engines generate the same picture.
 """
 
 from collections.abc import Callable
@@ -11,11 +11,11 @@ import numpy as np
 from .families import Family
 from .graphs import Graphs
 from .pictures import Emit, cut, emit_pixels, enlarged, graded
-from .steering import towards_content, towards_style
+from .latent_guidance import towards_content, towards_style
 
 
-class Canvas:
-    """One picture while it is painted."""
+class SamplingState:
+    """One picture while it is generated."""
 
     def __init__(self, family: Family, graphs: Graphs, plan: dict, tensors: dict[str, np.ndarray], adapters: dict[str, np.ndarray]):
         self.family, self.graphs, self.plan = family, graphs, plan
@@ -27,7 +27,7 @@ class Canvas:
         self.side = family.manifest["latent"]["sidePx"]
         self.tiles = [(left, self._conditions(within(tensors, f"tiles/{k}"))) for k, left in enumerate(plan["tiles"])]
         self.kept = within(tensors, "kept")
-        self.steers = within(tensors, "steers")
+        self.latent_guidance = within(tensors, "steers")
 
     def step(self, number: int) -> None:
         if number < self.plan["firstStep"]:
@@ -37,7 +37,7 @@ class Canvas:
         self.estimate = (self.latent - time * guided).astype(np.float32)
         velocity = guided.astype(np.float32)
         self._advance(velocity, length)
-        self._steer(self.times[number + 1])
+        self._guide_latent(self.times[number + 1])
         if self.kept:
             self._restore(self.times[number + 1])
         self.before = (velocity, length) if self.plan["isSecondOrder"] else None
@@ -54,7 +54,7 @@ class Canvas:
         return self._run("conditioning", conditioning) if conditioning else within(tensors, "denoiser")
 
     def _velocity(self, time: float) -> np.ndarray:
-        """A wide picture is painted in overlapping squares: tiles.ts explains it."""
+        """A wide picture is generated in overlapping squares: tiles.ts explains it."""
         if len(self.tiles) == 1:
             return self._velocity_of(self.latent, self.tiles[0][1], time)
         column = np.arange(self.side)
@@ -84,12 +84,12 @@ class Canvas:
         lean = 0.5 * length / past_length
         self.latent = (self.latent - length * (now + lean * (now - past))).astype(np.float32)
 
-    def _steer(self, time: float) -> None:
+    def _guide_latent(self, time: float) -> None:
         settings, strengths, steps = self.family.manifest.get("steering"), self.plan["steers"], len(self.times) - 1
-        if "style" in self.steers and time >= settings["styleUntil"]:
-            self.latent = towards_style(self.latent, self.estimate, self.steers["style"], strengths["style"], time, steps)
-        if "content" in self.steers and time >= settings["contentUntil"]:
-            self.latent = towards_content(self.latent, self.steers["content"], self.steers["noise"], strengths["content"], time, steps, settings["contentCells"])
+        if "style" in self.latent_guidance and time >= settings["styleUntil"]:
+            self.latent = towards_style(self.latent, self.estimate, self.latent_guidance["style"], strengths["style"], time, steps)
+        if "content" in self.latent_guidance and time >= settings["contentUntil"]:
+            self.latent = towards_content(self.latent, self.latent_guidance["content"], self.latent_guidance["noise"], strengths["content"], time, steps, settings["contentCells"])
 
     def _restore(self, time: float) -> None:
         """Where an init picture stays, the latent is that picture's on its own way from the noise."""
@@ -110,25 +110,25 @@ def within(tensors: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]
     return {name[len(prefix) + 1 :]: tensor for name, tensor in tensors.items() if name.startswith(f"{prefix}/")}
 
 
-def paint(family: Family, graphs: Graphs, task: dict, tensors: dict[str, np.ndarray], emit: Emit, refuse_if_cancelled: Callable[[], None]) -> None:
+def generate(family: Family, graphs: Graphs, task: dict, tensors: dict[str, np.ndarray], emit: Emit, refuse_if_cancelled: Callable[[], None]) -> None:
     """Each step for all pictures before the next. They go through the graphs one by one, so batch-mates cannot change a single bit of a picture."""
     plans, adapters = task["pictures"], within(tensors, "adapters")
-    canvases = []
+    states = []
     for index, plan in enumerate(plans):
         refuse_if_cancelled()
-        canvases.append(Canvas(family, graphs, plan, within(tensors, str(index)), adapters))
+        states.append(SamplingState(family, graphs, plan, within(tensors, str(index)), adapters))
     steps, every = task["steps"], task["previewEverySteps"]
     for step in range(1, steps + 1):
-        for canvas in canvases:
+        for state in states:
             refuse_if_cancelled()
-            canvas.step(step - 1)
+            state.step(step - 1)
         emit({"type": "step", "step": step, "steps": steps})
         if every > 0 and step % every == 0 and step < steps:
-            for index, canvas in enumerate(canvases):
-                emit_pixels(emit, {"type": "preview", "picture": index, "step": step}, graded(canvas.preview(), plans[index]["grade"]))
-    for index, canvas in enumerate(canvases):
+            for index, state in enumerate(states):
+                emit_pixels(emit, {"type": "preview", "picture": index, "step": step}, graded(state.preview(), plans[index]["grade"]))
+    for index, state in enumerate(states):
         refuse_if_cancelled()
-        emit_pixels(emit, {"type": "image", "picture": index}, graded(canvas.picture(max(task["widthPx"], task["heightPx"])), plans[index]["grade"]))
+        emit_pixels(emit, {"type": "image", "picture": index}, graded(state.picture(max(task["widthPx"], task["heightPx"])), plans[index]["grade"]))
 
 
 def warm(family: Family, graphs: Graphs) -> None:

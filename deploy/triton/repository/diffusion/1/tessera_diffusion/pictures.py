@@ -1,4 +1,4 @@
-"""From planes to pixels. Numbers are rounded as in libs/inference/src/onnx/pictures.ts, where this is done in process: the pictures must be the same."""
+"""From planes to pixels. Numbers are rounded as in libs/inference/src/flow/pictures/pictures.ts, where this is done in process: the pictures must be the same."""
 
 from collections.abc import Callable
 
@@ -27,7 +27,7 @@ def cut(planes: np.ndarray, window: dict, native: int) -> np.ndarray:
 
 def enlarged(planes: np.ndarray, window: dict, longer_side: int, family: Family, graphs: Graphs) -> np.ndarray:
     """Enlarged, cut to the window and enlarged on: the second pass costs by the area, so it gets only what is delivered."""
-    # A picture painted in several squares has that much more to begin with.
+    # A picture generated in several squares has that much more to begin with.
     squares = planes.shape[2] / planes.shape[1]
     passes = [each for each in family.manifest["superResolution"] if longer_side > each["aboveSidePx"] * squares]
 

@@ -38,8 +38,8 @@ class Pipelines:
     def warm(self, family: Family, task: dict) -> None:
         self._of(family).use(task.get("adapters", []))
 
-    def paint(self, family: Family, task: dict, emit: Emit, refuse_if_cancelled: Callable[[], None]) -> None:
-        self._of(family).paint(task, emit, refuse_if_cancelled)
+    def generate(self, family: Family, task: dict, emit: Emit, refuse_if_cancelled: Callable[[], None]) -> None:
+        self._of(family).generate(task, emit, refuse_if_cancelled)
 
     def _of(self, family: Family) -> "Pipeline":
         key = (family.folder, family.manifest["version"])
@@ -79,7 +79,7 @@ class Pipeline:
         if self.torch.cuda.is_available():
             self.torch.cuda.empty_cache()
 
-    def paint(self, task: dict, emit: Emit, refuse_if_cancelled: Callable[[], None]) -> None:
+    def generate(self, task: dict, emit: Emit, refuse_if_cancelled: Callable[[], None]) -> None:
         """In groups of `picturesAtOnce`: with one, a picture is the same whatever else is in its batch; more are faster on a large GPU, and differ in the last bits."""
         pictures, size = task["pictures"], self.family.manifest["picturesAtOnce"]
         groups = [pictures[at : at + size] for at in range(0, len(pictures), size)]
@@ -88,7 +88,7 @@ class Pipeline:
             self.use(task["adapters"])
             for number, group in enumerate(groups):
                 progress = Progress(task, number, len(groups), number * size, emit, refuse_if_cancelled, self)
-                done += self._paint_group(task, group, progress)
+                done += self._generate_group(task, group, progress)
         for index, pixels in enumerate(done):
             emit_pixels(emit, {"type": "image", "picture": index}, pixels)
 
@@ -119,7 +119,7 @@ class Pipeline:
             self.adapters[file] = name
         self.adapters.move_to_end(file)
 
-    def _paint_group(self, task: dict, group: list[dict], progress: "Progress") -> list[np.ndarray]:
+    def _generate_group(self, task: dict, group: list[dict], progress: "Progress") -> list[np.ndarray]:
         wanted = {
             "prompt": [each["prompt"] for each in group],
             "negative_prompt": [each["negativePrompt"] for each in group],

@@ -1,9 +1,0 @@
-import type { DynamicModule, NestApplicationOptions } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
-import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-
-/** An application that speaks HTTP. Imported only by a process with such a service: Fastify, its validators and serializers are some three hundred modules. */
-export function createFacedApp(module: DynamicModule, options: NestApplicationOptions): Promise<NestFastifyApplication> {
-  const adapter = new FastifyAdapter({ bodyLimit: 1024 * 1024, forceCloseConnections: true, routerOptions: { maxParamLength: 600 } });
-  return NestFactory.create<NestFastifyApplication>(module, adapter, { ...options, forceCloseConnections: true });
-}

@@ -1,0 +1,52 @@
+import { readFile, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import { type DiffusersManifest, diffusersSchema } from './diffusers-manifest.js';
+import { type Manifest, parseManifest } from './manifest.js';
+import type { variantOfAny } from './manifest-entries.js';
+import { parseFile } from './parse-file.js';
+
+/** The weights that come with Tessera. */
+export const bundledModelsDir = path.resolve(import.meta.dirname, '../../../models');
+
+/** A folder of weights, and how pictures are generated with them. */
+export type Family = Manifest | DiffusersManifest;
+
+export const isFlow = (family: Family): family is Manifest => family.pipeline === 'reference-conditioned-flow';
+
+export const familyOf = (families: readonly Family[], modelId: string): Family | undefined => families.find(({ variants }) => variants.some((variant) => variant.modelId === modelId));
+
+/** Every `<folder>/manifest.json` below `modelsDir`; together they name each id once and one default. */
+export async function loadFamilies(modelsDir: string): Promise<readonly Family[]> {
+  const entries = await readdir(modelsDir, { recursive: false, withFileTypes: true }).catch((cause: unknown) => {
+    throw new Error(`${modelsDir}: the folder of models cannot be read`, { cause });
+  });
+  const manifests: Family[] = [];
+  for (const entry of entries.filter((each) => each.isDirectory()).toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+    const manifestPath = path.join(modelsDir, entry.name, 'manifest.json');
+    const json = await readFile(manifestPath, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (json !== undefined) manifests.push(parseFamily(json, manifestPath));
+  }
+  refuseAmbiguity(modelsDir, manifests);
+  return manifests;
+}
+
+function parseFamily(json: string, manifestPath: string): Family {
+  const { pipeline } = parseFile(z.object({ pipeline: z.string() }), json, manifestPath);
+  return pipeline === 'diffusers' ? { ...parseFile(diffusersSchema, json, manifestPath), folder: path.dirname(manifestPath) } : parseManifest(json, manifestPath);
+}
+
+function refuseAmbiguity(modelsDir: string, manifests: readonly Family[]): void {
+  const variants = manifests.flatMap<z.infer<typeof variantOfAny>>((manifest) => manifest.variants);
+  if (variants.length === 0) throw new Error(`${modelsDir}: no folder in it holds a manifest.json`);
+  const seen = new Set<string>();
+  for (const name of variants.flatMap(({ modelId, aliases, leonardoId }) => [modelId, ...aliases, leonardoId])) {
+    if (seen.has(name)) throw new Error(`${modelsDir}: two models are called "${name}"`);
+    seen.add(name);
+  }
+  const defaults = variants.filter((each) => each.isDefault);
+  if (defaults.length !== 1) throw new Error(`${modelsDir}: exactly one model must be the default, ${defaults.length} are`);
+}

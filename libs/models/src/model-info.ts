@@ -1,0 +1,26 @@
+import type { GuidanceKind } from './guidance.js';
+
+/** What a model can do, as the operator's manifest beside its weights says. */
+export type ModelInfo = {
+  readonly modelId: string;
+  readonly name: string;
+  readonly description: string;
+  /** Changes whenever the same request would give other bytes. */
+  readonly version: string;
+  readonly aliases: readonly string[];
+  /** UUID by which Leonardo's SDKs address it. */
+  readonly leonardoId: string;
+  readonly isDefault: boolean;
+  readonly nativeWidthPx: number;
+  readonly nativeHeightPx: number;
+  readonly minSidePx: number;
+  readonly maxSidePx: number;
+  readonly defaultSteps: number;
+  readonly maxSteps: number;
+  readonly defaultGuidanceScale: number;
+  readonly supportsInitImage: boolean;
+  /** In which ways pictures can guide it; absent: in none. */
+  readonly guidanceKinds?: readonly GuidanceKind[];
+  /** Adapters that the operator has put beside it; absent: it takes none at all. */
+  readonly adapterIds?: readonly string[];
+};

@@ -1,0 +1,48 @@
+import type { Capability } from '@tessera/plans/gate.js';
+import type { Catalogue, Plan, PriceList } from './catalogue.js';
+import type { ComputeSpec } from './quote.js';
+
+/** What a plan does not include, and the cheapest plan that does; absent: none that is sold. */
+export type Forbidden = { readonly capability: Capability; readonly plan?: string; readonly planName?: string };
+export type Entitlements = { readonly planName: string; readonly forbidden: readonly Forbidden[]; readonly relaxedKinds: readonly string[]; readonly storedBytesMax: number };
+
+/** The installation's own plan: nobody can take it, so no refusal names it. */
+const ownerPlan = 'owner';
+
+const includes: Readonly<Record<Capability, (plan: Plan) => boolean>> = {
+  api: ({ hasApi }) => hasApi,
+  characters: ({ hasCharacters }) => hasCharacters,
+  motion: ({ motion }) => motion !== 'none',
+  training: ({ hasTraining }) => hasTraining,
+  private_pictures: ({ hasPrivatePictures }) => hasPrivatePictures,
+};
+const capabilities = Object.keys(includes) as Capability[];
+
+/** By the catalogue that counts now, as limits are: what changed for a plan holds for its accounts. */
+export const entitlementsAt = (prices: PriceList, plan: string, nowMs: number): Entitlements => entitlementsOf(prices.at(nowMs), prices.plan(plan, nowMs));
+
+function entitlementsOf(catalogue: Catalogue, plan: Plan): Entitlements {
+  const refused = capabilities.filter((capability) => catalogue.gates.includes(capability) && !includes[capability](plan));
+  return {
+    planName: plan.name,
+    forbidden: refused.map((capability) => ({ capability, ...cheapestWith(catalogue, capability) })),
+    relaxedKinds: plan.relaxed,
+    storedBytesMax: catalogue.gates.includes('storage') ? plan.storedBytes : 0,
+  };
+}
+
+/** By what a month costs with as few seats as the plan is sold with. */
+function cheapestWith({ plans }: Catalogue, capability: Capability): Pick<Forbidden, 'plan' | 'planName'> {
+  const monthCents = ({ priceCents, seats }: Plan) => priceCents * seats.min;
+  const [cheapest] = Object.entries(plans)
+    .filter(([id, plan]) => id !== ownerPlan && includes[capability](plan))
+    .sort(([, a], [, b]) => monthCents(a) - monthCents(b));
+  return cheapest ? { plan: cheapest[0], planName: cheapest[1].name } : {};
+}
+
+/** What a plan must include for a job to be taken on. */
+export function capabilitiesOf(compute: ComputeSpec): Capability[] {
+  if (compute.kind === 'generic') return [];
+  const ofKind: Capability[] = compute.kind === 'motion' || compute.kind === 'training' ? [compute.kind] : [];
+  return compute.surcharges.includes('character_reference') ? [...ofKind, 'characters'] : ofKind;
+}
