@@ -16,6 +16,8 @@ const renewAfter = 1 / 3;
 const recheckMs = 1_000;
 /** Heads read for each job that a worker can take: enough to find batch-mates, few enough to cost the same with a million queued. */
 const headsPerJob = 3;
+/** How often heads are read behind those that the worker cannot run: a bound on what a claim costs in a pool of mixed workers. */
+const pagesMax = 16;
 /** Races lost in a row before a claim answers with nothing; the worker asks again at once. */
 const claimAttemptsMax = 8;
 /** Above what any worker asks for, and a bound on one commit. */
@@ -169,10 +171,22 @@ export class Claims<P extends object> {
     const { store } = this.queue.options;
     const limit = Math.max(1, capacity.jobsMax) * headsPerJob;
     const known = [...pool.backlogged];
-    const heads = new Map(await Promise.all(known.map(async (lane) => [lane, await store.heads(pool.name, lane, limit)] as const)));
+    const heads = new Map(await Promise.all(known.map(async (lane) => [lane, await this.#headsFor(pool, lane, limit, capacity)] as const)));
     const empty = known.filter((lane) => heads.get(lane)?.length === 0);
     if (pool.arrivalsCount === seen) for (const lane of empty) pool.backlogged.delete(lane);
     return this.#batchOf(pool, capacity, heads, known.filter((lane) => !empty.includes(lane)));
+  }
+
+  /** The first of a lane; and, where this worker can run none of them because others of the pool run other kinds, the next ones, until there is one that it can. */
+  async #headsFor(pool: Pool, lane: Lane, limit: number, capacity: ClaimRequest): Promise<readonly StoredJob<P>[]> {
+    let first: readonly StoredJob<P>[] | undefined;
+    let pages = 0;
+    for await (const heads of this.queue.options.store.headPages(pool.name, lane, limit)) {
+      first ??= heads;
+      if (firstRunnable(heads, candidateOf, capacity)) return heads;
+      if (++pages >= pagesMax) break;
+    }
+    return first ?? [];
   }
 
   #batchOf(pool: Pool, capacity: ClaimRequest, heads: ReadonlyMap<Lane, readonly StoredJob<P>[]>, backlogged: readonly Lane[]): StoredJob<P>[] {

@@ -134,6 +134,17 @@ export class JobStore<P extends object> {
     return page.items;
   }
 
+  /** A lane from its front: first `limit` jobs, then larger pages. Jobs with the same tag come in the order of their ids. */
+  async *headPages(pool: string, lane: Lane, limit: number): AsyncIterable<readonly StoredJob<P>[]> {
+    let after: string | undefined;
+    do {
+      const size = after === undefined ? Math.min(limit, windowMax) : windowMax;
+      const page = await this.#jobs.find({ where: { queueKey: queueKeyOf(pool, lane) }, sort: [['queueTag', 'asc']], limit: size, ...(after === undefined ? {} : { after }) });
+      yield page.items;
+      after = page.next;
+    } while (after !== undefined);
+  }
+
   /** Jobs of a lane with tags in the range, at most `limit`, in the order of their tags. */
   async between(pool: string, lane: Lane, tags: TagRange, limit: number): Promise<readonly StoredJob<P>[]> {
     const page = await this.#jobs.find({ where: { queueKey: queueKeyOf(pool, lane), queueTag: tags }, sort: [['queueTag', 'asc']], limit: Math.min(limit, windowMax) });
