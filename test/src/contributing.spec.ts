@@ -4,7 +4,7 @@ import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 
 const root = path.resolve(import.meta.dirname, '../..');
-const pages = globSync(['docs/contributing/*.md', 'CONTRIBUTING.md', 'docs/glossary.md'], { cwd: root }).sort();
+const pages = globSync(['docs/contributing/*.md', 'CONTRIBUTING.md', 'docs/glossary.md', 'docs/architecture.md'], { cwd: root }).sort();
 
 /** Paths from the root in backticks; `*` stands for anything, and so does a `<name>` to fill in. */
 const pathsIn = (text: string) => [...text.matchAll(/`((?:libs|services|cli|bench|test|web|models|proto|deploy|docs)\/[^`\s]*|[\w.-]+\.(?:md|json|cjs|mjs))`/g)].map(([, found = '']) => found.replaceAll(/<[^>]+>/g, '*'));
@@ -29,5 +29,32 @@ describe('the walks', () => {
   it('are all listed where a newcomer begins', async () => {
     const listed = linksIn(await readFile(path.join(root, 'CONTRIBUTING.md'), 'utf8')).filter((link) => link.startsWith('docs/contributing/'));
     expect(listed.sort()).toEqual(pages.filter((page) => page.startsWith('docs/contributing/')));
+  });
+});
+
+/** A folder with a `package.json` is a package; one without is not ours: a build leaves such folders behind when packages go. */
+const packages = globSync(['services/*/package.json', 'libs/*/package.json'], { cwd: root }).map((file) => path.dirname(file)).sort();
+const rooms = [...packages, 'cli', 'bench', 'test', 'web/console', 'deploy/docker', 'deploy/triton'];
+const isBuilt = (name: string) => name === 'node_modules' || name === 'dist';
+const everyFile = globSync(['*', '{bench,cli,deploy,docs,libs,models,proto,services,test,web}/**/*'], { cwd: root, exclude: isBuilt });
+/** A family's description lies in its folder, wherever that is. */
+const ofFamilies = new Set(['manifest.json', 'language.json']);
+
+/** Files and folders in backticks: a name with an ending of ours, or one that ends in a slash. Keys of objects (`accounts/<account>/…`) and commands are none. */
+const namesIn = (text: string) => [...text.matchAll(/`([\w.*-][\w.*/-]*(?:\.(?:ts|tsx|mjs|cjs|json|md|proto|py|sh|yaml|css|pbtxt|hcl)|\/))`/g)].map(([, name = '']) => name).filter((name) => !ofFamilies.has(name));
+
+/** From the root, or anywhere below the folder of the page: `ledger.ts` is found in its room. */
+function standsIn(folder: string, name: string): boolean {
+  const wanted = name.replace(/\/$/, '');
+  const below = everyFile.filter((file) => file.startsWith(`${folder}/`)).map((file) => file.slice(folder.length + 1));
+  return everyFile.some((file) => path.matchesGlob(file, wanted)) || below.some((file) => path.matchesGlob(file, wanted) || path.matchesGlob(file, `**/${wanted}`));
+}
+
+describe.each(rooms)('the README of %s', (room) => {
+  it('exists, says how its tests are run, and names only files that exist', async () => {
+    const text = await readFile(path.join(root, room, 'README.md'), 'utf8');
+    expect(namesIn(text).filter((name) => !standsIn(room, name))).toEqual([]);
+    expect(linksIn(text).filter((link) => !existsSync(path.join(root, room, link)))).toEqual([]);
+    expect(text).toMatch(/\.\/tessera (?:test|bench)/);
   });
 });
