@@ -6,17 +6,24 @@ import { describe, expect, it } from '@jest/globals';
 const root = path.resolve(import.meta.dirname, '../..');
 const pages = globSync(['docs/contributing/*.md', 'CONTRIBUTING.md', 'docs/glossary.md', 'docs/architecture.md'], { cwd: root }).sort();
 
+const isBuilt = (name: string) => name === 'node_modules' || name === 'dist';
+
 /** Paths from the root in backticks; `*` stands for anything, and so does a `<name>` to fill in. */
 const pathsIn = (text: string) => [...text.matchAll(/`((?:libs|services|cli|bench|test|web|models|proto|deploy|docs)\/[^`\s]*|[\w.-]+\.(?:md|json|cjs|mjs))`/g)].map(([, found = '']) => found.replaceAll(/<[^>]+>/g, '*'));
+/** Of a list of files the first says the folder of the others. */
+const bareNamesIn = (text: string) => [...text.matchAll(/`([\w.-]+\.(?:ts|proto|py))`/g)].map(([, name = '']) => name);
+const standsBeside = (paths: readonly string[], name: string) => paths.some((one) => existsSync(path.join(root, one, name)) || existsSync(path.join(root, path.dirname(one), name)));
 const linksIn = (text: string) => [...text.matchAll(/\]\((?!https?:)([^)#]+)/g)].map(([, link = '']) => link);
-const isThere = (pattern: string) => globSync(pattern.replace(/\/$/, ''), { cwd: root, exclude: (name) => name === 'node_modules' || name === 'dist' }).length > 0;
+const isThere = (pattern: string) => globSync(pattern.replace(/\/$/, ''), { cwd: root, exclude: isBuilt }).length > 0;
 /** A manifest is in the operator's folder. */
 const known = new Set(['manifest.json']);
 
 describe.each(pages)('%s', (page) => {
   it('names only what is there', async () => {
-    const paths = pathsIn(await readFile(path.join(root, page), 'utf8'));
+    const text = await readFile(path.join(root, page), 'utf8');
+    const paths = pathsIn(text);
     expect(paths.filter((one) => !known.has(one) && !isThere(one))).toEqual([]);
+    expect(bareNamesIn(text).filter((name) => !standsBeside(paths, name))).toEqual([]);
   });
 
   it('links only to what is there', async () => {
@@ -34,9 +41,8 @@ describe('the walks', () => {
 
 /** A folder with a `package.json` is a package; one without is not ours: a build leaves such folders behind when packages go. */
 const packages = globSync(['services/*/package.json', 'libs/*/package.json'], { cwd: root }).map((file) => path.dirname(file)).sort();
-const rooms = [...packages, 'cli', 'bench', 'test', 'web/console', 'deploy/docker', 'deploy/triton'];
-const isBuilt = (name: string) => name === 'node_modules' || name === 'dist';
 const everyFile = globSync(['*', '{bench,cli,deploy,docs,libs,models,proto,services,test,web}/**/*'], { cwd: root, exclude: isBuilt });
+const rooms = [...packages, 'cli', 'bench', 'test', 'web/console', 'deploy/docker', 'deploy/triton'];
 /** A family's description lies in its folder, wherever that is. */
 const ofFamilies = new Set(['manifest.json', 'language.json']);
 
