@@ -25,7 +25,9 @@ describe.each(pages)('%s', (page) => {
     expect(paths.filter((one) => !known.has(one) && !isThere(one))).toEqual([]);
     expect(bareNamesIn(text).filter((name) => !standsBeside(paths, name))).toEqual([]);
   });
+});
 
+describe.each(globSync(['*.md', 'docs/**/*.md'], { cwd: root }).sort())('%s', (page) => {
   it('links only to what is there', async () => {
     const links = linksIn(await readFile(path.join(root, page), 'utf8'));
     expect(links.filter((link) => !existsSync(path.join(root, path.dirname(page), link)))).toEqual([]);
