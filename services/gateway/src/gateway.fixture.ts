@@ -7,7 +7,7 @@ import type { Clock } from '@tessera/platform/clock.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import type { FastifyInstance } from 'fastify';
 import { gateway } from './gateway.module.js';
-import { Installation } from './installation.js';
+import { Installation } from './start/installation.js';
 import { SmallServices } from './services.fixture.js';
 import { DeliveryWorker } from './webhooks/delivery-worker.js';
 import { Subscriptions } from './webhooks/subscriptions.js';

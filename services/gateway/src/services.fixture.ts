@@ -7,7 +7,7 @@ import { AssetKind } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
 import { invalidArgument, notFound, type TesseraError } from '@tessera/platform/errors.js';
 import { derivedId, newId } from '@tessera/platform/ids.js';
 import { Rpc, type CallOptions } from '@tessera/rpc/rpc.js';
-import { billingHandlers, type BillingCall } from './billing.fixture.js';
+import { billingHandlers, type BillingCall } from './accounts/billing.fixture.js';
 
 export const leonardoLightning = 'b24e16ff-06e3-43eb-8d33-4416c2d75876';
 export const picture = Buffer.from('a picture');

@@ -1,6 +1,6 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { Callers, demandAllowance } from '../callers.js';
+import { Callers, demandAllowance } from '../keys/callers.js';
 import { refuseWrongQuery } from './query.guard.js';
 import type { GatewayRequest } from './request.js';
 

@@ -4,7 +4,7 @@ import { internal, invalidArgument } from '@tessera/platform/errors.js';
 import type { Span } from '@tessera/platform/telemetry/span.js';
 import { newTraceparent, traceIdOf } from '@tessera/platform/trace.js';
 import type { z } from 'zod';
-import type { Caller } from '../keys.js';
+import type { Caller } from '../keys/keys.js';
 import { validate } from './schemas/validate.js';
 
 /** What the hooks and the guard add to a request. */

@@ -1,7 +1,7 @@
 import { BillState, type Account, type AuditResponse, type Bill, type LedgerEntry, type Quote } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import type { DescribeQueueResponse } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
-import type { KeyDescription } from '../keys.js';
-import { bucketWire, entitlementsWire, termsWire } from './billing-wire.js';
+import type { KeyDescription } from '../keys/keys.js';
+import { bucketWire, entitlementsWire, termsWire } from '../accounts/billing-wire.js';
 
 /** Our own resources as JSON: camelCase, tokens as whole numbers, times as ISO 8601. */
 

@@ -2,8 +2,8 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { LowBalanceReachedSchema, SpendCapReachedSchema } from '@tessera/contracts/tessera/billing/v1/events_pb.js';
 import { EventBus, type EventEnvelope } from '@tessera/events/event-bus.js';
 import { subscribeToFinishedJobs } from '@tessera/events/job-events.js';
-import { imageKind } from '../image-jobs.js';
-import { nameOfState } from '../job-states.js';
+import { imageKind } from '../generations/image-jobs.js';
+import { nameOfState } from '../generations/job-states.js';
 import { Subscriptions } from './subscriptions.js';
 
 /** What a webhook may subscribe to. */

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import { createGenerationBody, pricingBody, uploadCanvasInitImageBody, uploadInitImageBody } from '../schemas/leonardo.js';
-import { imagesBody } from '../schemas/openai.js';
+import { createGenerationBody, pricingBody, uploadCanvasInitImageBody, uploadInitImageBody } from '../../generations/schemas/leonardo.js';
+import { imagesBody } from '../../openai/openai-schemas.js';
 import { responses } from '../schemas/responses.js';
 import {
   balanceQuery,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { presetStyles } from './leonardo-enums.js';
+import { presetStyles } from '../../generations/schemas/leonardo-enums.js';
 
 /** What answers look like, for the API description. */
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { scopes } from '../../key.store.js';
+import { scopes } from '../../keys/key.store.js';
 import { text } from './text.js';
 
 /** Our own resources and the query parameters. Unknown names are refused in both: a misspelt `dryRun` would be charged. */
