@@ -157,8 +157,8 @@ describe('the brokers of Kafka', () => {
   it('have their certificates where the processes look for them', () => {
     for (const { workload, container } of services('full')) {
       const mounted = container.volumeMounts!.flatMap(({ name, mountPath }) => workload.pod.volumes!.find((volume) => volume.name === name)!.secret?.items.map(({ key, path: file }) => [`${mountPath}/${file}`, key]) ?? []);
-      const told = Object.entries(settingsOf('full', container)).filter(([name]) => /^TESSERA_KAFKA_\w+_FILE$/.test(name)).map(([, file]) => file);
-      expect(Object.fromEntries(mounted)).toEqual({ [told[0]!]: 'ca.crt', [told[1]!]: 'user.crt', [told[2]!]: 'user.key' });
+      const files = Object.entries(settingsOf('full', container)).filter(([name]) => /^TESSERA_KAFKA_\w+_FILE$/.test(name)).map(([, file]) => file);
+      expect(Object.fromEntries(mounted)).toEqual({ [files[0]!]: 'ca.crt', [files[1]!]: 'user.crt', [files[2]!]: 'user.key' });
     }
   });
 });
