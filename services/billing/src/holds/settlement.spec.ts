@@ -113,9 +113,9 @@ describe('a finished job', () => {
     it.each([
       ['this release', () => publish()],
       ['the release before', () => publishedBefore()],
-    ])('in the words of %s that it delivered, is charged', async (_, tell) => {
+    ])('in the words of %s that it delivered, is charged', async (_, publishIt) => {
       await hold();
-      await tell();
+      await publishIt();
       const { bill, balanceTokens } = await billing.statements.bill('acme', 'job', 30_000);
       expect({ state: bill.state, chargedTokens: bill.chargedTokens, balanceTokens }).toEqual({ state: 'settled', chargedTokens: 8, balanceTokens: 999_992 });
     });

@@ -85,9 +85,9 @@ describe('payments', () => {
       ['an account that does not exist', () => deliver(checkout('pi_3', 'small', 'nobody')), 'unknown_account'],
       ['a payment with a strange id', () => deliver(checkout('pi 3', 'small')), 'invalid_id'],
       ['a provider that is not connected', () => billing.payments.receive('paypal', Buffer.from('{}'), ''), 'unknown_payment_provider'],
-    ])('are refused for %s, and nothing has changed', async (_, tell, reason) => {
+    ])('are refused for %s, and nothing has changed', async (_, attempt, reason) => {
       const before = await account();
-      await expect(tell()).rejects.toMatchObject({ reason });
+      await expect(attempt()).rejects.toMatchObject({ reason });
       expect(await account()).toEqual(before);
     });
   });
