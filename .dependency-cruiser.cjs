@@ -2,8 +2,7 @@
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
-    { name: 'no-cycles', severity: 'error', comment: 'A circle has no bottom to start from, for readers and for module loading; types are erased, so they may point back.', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
-    { name: 'no-type-cycles', severity: 'error', comment: 'Readers follow types as well: where no circle of them is left, none comes back.', from: { path: '^libs/(inference|models)/' }, to: { circular: true } },
+    { name: 'no-cycles', severity: 'error', comment: 'A circle has no bottom to start from, for readers and for module loading; readers follow types as well.', from: {}, to: { circular: true } },
     { name: 'no-dangling-imports', severity: 'error', comment: 'An import must lead to a file or an installed package.', from: {}, to: { couldNotResolve: true } },
     {
       name: 'services-stand-alone',

@@ -136,7 +136,7 @@ const cells = (row: Row) => [row.fault.padEnd(34), String(row.jobs).padStart(6),
 
 const quick: Load = { jobs: jobsPerFault, request: { width: 512, height: 512 } };
 /** Real pictures, small ones: what a worker paints with can be killed, too. */
-const painted: Load = { jobs: Math.min(jobsPerFault, 100), request: { width: 128, height: 128, num_inference_steps: 4 } };
+const realPictures: Load = { jobs: Math.min(jobsPerFault, 100), request: { width: 128, height: 128, num_inference_steps: 4 } };
 const killTriton = 'kill -9 triton';
 
 /** Runs the rounds on a cluster of its own, which is stopped and removed whatever happens. */
@@ -164,7 +164,7 @@ async function onTriton(rows: Row[]): Promise<void> {
     await triton.restart();
   };
   try {
-    await onCluster('triton', painted, [{ name: killTriton, strike }], { TESSERA_TRITON_URL: triton.url }, rows);
+    await onCluster('triton', realPictures, [{ name: killTriton, strike }], { TESSERA_TRITON_URL: triton.url }, rows);
   } finally {
     await triton.stop();
   }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { addEconomy } from './economy-program.js';
+import { addBilling } from './billing-program.js';
 import { addWebhooks } from './webhooks-program.js';
 import { exitCodes, reportFailure } from './failure.js';
 import { accountOption, dataOption, repositoryRoot } from './places.js';
@@ -18,7 +18,7 @@ function createProgram(): Command {
   addGenerate(program);
   addServer(program);
   addMoney(program);
-  addEconomy(program);
+  addBilling(program);
   addWebhooks(program);
   addKeys(program);
   addDeadLetters(program);
@@ -177,8 +177,8 @@ function addKeys(program: Command): void {
 }
 
 function addDeadLetters(program: Command): void {
-  const letters = program.command('dead-letters').description('events that a service has given up after its retries');
-  letters
+  const deadLetters = program.command('dead-letters').description('events that a service has given up after its retries');
+  deadLetters
     .command('list')
     .description('list them, newest first')
     .option('--group <name>', 'of one group, for example billing (default: all)')
@@ -186,7 +186,7 @@ function addDeadLetters(program: Command): void {
     .option(...dataOption)
     .addHelpText('after', '\nExample:\n  tessera dead-letters list --group billing')
     .action(async (options) => (await import('./commands/dead-letters.js')).listDeadLetters(options));
-  letters
+  deadLetters
     .command('redrive')
     .description('have the service handle it once more, when the cause is gone')
     .argument('[id]', 'id from `dead-letters list`')

@@ -81,7 +81,7 @@ describe('custom resources', () => {
   it('have the shape that KEDA asks for', async () => {
     const schema = JSON.parse(await readFile(path.join(repository, 'test/keda-scaled-object.json'), 'utf8')) as Schema;
     const scaled = ofKind(manifestsOf('full'), 'ScaledObject');
-    expect(scaled.map(({ metadata }) => metadata.name)).toEqual(['try-paint-worker-default', 'try-paint-worker-large']);
+    expect(scaled.map(({ metadata }) => metadata.name)).toEqual(['try-studio-worker-default', 'try-studio-worker-large']);
     for (const { apiVersion, spec } of scaled) {
       expect(apiVersion).toBe('keda.sh/v1alpha1');
       expect(complaints(schema, spec, 'spec')).toEqual([]);
@@ -92,12 +92,12 @@ describe('custom resources', () => {
   });
 
   it('lead to the gateway, at ports that it has', () => {
-    const service = ofKind(manifestsOf('full'), 'Service').find(({ metadata }) => metadata.name === 'try-paint-gateway')!;
+    const service = ofKind(manifestsOf('full'), 'Service').find(({ metadata }) => metadata.name === 'try-studio-gateway')!;
     const ports = new Map<string, number>(service.spec.ports.map(({ name, port }: { name: string; port: number }) => [name, port]));
     const routes = ofKind(manifestsOf('full'), 'HTTPRoute', 'GRPCRoute').map(({ kind, spec }) => [kind, spec.rules[0].backendRefs] as const);
     expect(Object.fromEntries(routes)).toEqual({
-      HTTPRoute: [{ name: 'try-paint-gateway', port: ports.get('http') }],
-      GRPCRoute: [{ name: 'try-paint-gateway', port: ports.get('grpc') }],
+      HTTPRoute: [{ name: 'try-studio-gateway', port: ports.get('http') }],
+      GRPCRoute: [{ name: 'try-studio-gateway', port: ports.get('grpc') }],
     });
   });
 

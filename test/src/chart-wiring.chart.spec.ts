@@ -157,8 +157,8 @@ describe('the brokers of Kafka', () => {
   it('have their certificates where the processes look for them', () => {
     for (const { workload, container } of services('full')) {
       const mounted = container.volumeMounts!.flatMap(({ name, mountPath }) => workload.pod.volumes!.find((volume) => volume.name === name)!.secret?.items.map(({ key, path: file }) => [`${mountPath}/${file}`, key]) ?? []);
-      const told = Object.entries(settingsOf('full', container)).filter(([name]) => /^TESSERA_KAFKA_\w+_FILE$/.test(name)).map(([, file]) => file);
-      expect(Object.fromEntries(mounted)).toEqual({ [told[0]!]: 'ca.crt', [told[1]!]: 'user.crt', [told[2]!]: 'user.key' });
+      const files = Object.entries(settingsOf('full', container)).filter(([name]) => /^TESSERA_KAFKA_\w+_FILE$/.test(name)).map(([, file]) => file);
+      expect(Object.fromEntries(mounted)).toEqual({ [files[0]!]: 'ca.crt', [files[1]!]: 'user.crt', [files[2]!]: 'user.key' });
     }
   });
 });
@@ -188,7 +188,7 @@ describe('a worker', () => {
   it('outlives no Triton of its own: a sidecar starts before it and ends after it', () => {
     const workers = workloadsOf(manifestsOf('full')).filter(({ labels }) => labels['app.kubernetes.io/component'] === 'worker');
     const sidecars = workers.map(({ name, pod }) => [name, (pod.initContainers ?? []).filter(({ name: container }) => container === 'triton').map(({ restartPolicy }) => restartPolicy)] as const);
-    expect(Object.fromEntries(sidecars)).toEqual({ 'try-paint-worker-cpu': [], 'try-paint-worker-default': ['Always'], 'try-paint-worker-large': ['Always'] });
+    expect(Object.fromEntries(sidecars)).toEqual({ 'try-studio-worker-cpu': [], 'try-studio-worker-default': ['Always'], 'try-studio-worker-large': ['Always'] });
     for (const { container } of ownContainers(manifestsOf('least')).filter(({ workload }) => workload.labels['app.kubernetes.io/component'] === 'worker')) {
       const port = Number(new URL(settingsOf('least', container)['TESSERA_TRITON_URL']!).port);
       const [worker] = workloadsOf(manifestsOf('least')).filter(({ labels }) => labels['app.kubernetes.io/component'] === 'worker');
@@ -208,7 +208,7 @@ describe('a worker', () => {
 
 describe('KEDA', () => {
   it('asks the queue at its address, with metadata that the queue accepts', () => {
-    const service = ofKind(manifestsOf('full'), 'Service').find(({ metadata }) => metadata.name === 'try-paint-jobs')!;
+    const service = ofKind(manifestsOf('full'), 'Service').find(({ metadata }) => metadata.name === 'try-studio-jobs')!;
     const jobs = ownContainers(manifestsOf('full')).find(({ container }) => container.name === 'jobs')!;
     const pools = ['default', ...Object.values(configFromEnvironment(settingsOf('full', jobs.container)).modelPools)];
     for (const { spec } of ofKind(manifestsOf('full'), 'ScaledObject')) {

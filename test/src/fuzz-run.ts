@@ -36,13 +36,13 @@ const nasty = fc.oneof(
 const mutated = fc.record({ field: fc.oneof(fc.constantFrom(...Object.keys(valid), 'modelId', 'controlnets', 'elements', 'init_image_id', 'init_mask_id', 'init_placement', 'unzoom', 'unzoomAmount', 'canvasRequest', 'canvasInitId', 'canvasMaskId', 'sd_Version', '__proto__', 'tessera'), fc.string({ maxLength: 12 })), value: nasty })
   .map(({ field, value }) => JSON.stringify({ ...valid, [field]: value }));
 
-/** Bodies of the economy's own resources; no pack has a name among them, so nothing is ever paid in. */
-const economyNames = ['plan', 'seats', 'spendCapTokens', 'lowBalanceTokens', 'capTokens', 'operationId', 'paymentId', 'pack', 'version', 'effectiveFrom', 'plans', 'type', 'data'];
-const economy = fc.dictionary(fc.constantFrom(...economyNames), fc.oneof(nasty, fc.constantFrom<unknown>('free', 'artisan', 'team-growth', 3, 1_000)), { maxKeys: 3 });
+/** Bodies of billing's own resources; no pack has a name among them, so nothing is ever paid in. */
+const billingNames = ['plan', 'seats', 'spendCapTokens', 'lowBalanceTokens', 'capTokens', 'operationId', 'paymentId', 'pack', 'version', 'effectiveFrom', 'plans', 'type', 'data'];
+const billingBody = fc.dictionary(fc.constantFrom(...billingNames), fc.oneof(nasty, fc.constantFrom<unknown>('free', 'artisan', 'team-growth', 3, 1_000)), { maxKeys: 3 });
 
 const text = fc.oneof(
   { weight: 6, arbitrary: mutated },
-  { weight: 3, arbitrary: fc.oneof(economy, fc.array(economy, { maxLength: 3 })).map((body) => JSON.stringify(body)) },
+  { weight: 3, arbitrary: fc.oneof(billingBody, fc.array(billingBody, { maxLength: 3 })).map((body) => JSON.stringify(body)) },
   { weight: 1, arbitrary: fc.json() },
   { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 200 }) },
   { weight: 1, arbitrary: mutated.chain((json) => fc.nat(json.length).map((cut) => json.slice(0, cut))) },
@@ -89,7 +89,7 @@ const anything = fc.oneof(anywhere, nearlyRight);
 
 /** Jobs that were accepted go on when the last answer has come. */
 const settledWithinMs = 30_000;
-const lookAgainMs = 100;
+const recheckMs = 100;
 const answerWithinMs = 20_000;
 const complaintsMax = 20;
 
@@ -116,7 +116,7 @@ class FuzzRun {
       for (let attempt = attempts.pop(); attempt; attempt = attempts.pop()) await this.#tryOut(attempt);
     }));
     const seconds = (performance.now() - startMs) / 1000;
-    const { findings, openHolds } = await this.#closedBooks();
+    const { findings, openHolds } = await this.#settledLedger();
     this.#agent.destroy();
     const spentTokens = before - (await this.#balance());
     if (spentTokens !== this.#acceptedTokens) this.#complaints.push(`accepted jobs cost ${this.#acceptedTokens} tokens, the balance moved by ${spentTokens}`);
@@ -172,13 +172,13 @@ class FuzzRun {
   }
 
   /** The audit's last line, once every hold is closed or that takes too long. */
-  async #closedBooks(): Promise<{ findings: number; openHolds: number }> {
-    const giveUpMs = performance.now() + settledWithinMs;
+  async #settledLedger(): Promise<{ findings: number; openHolds: number }> {
+    const deadlineMs = performance.now() + settledWithinMs;
     for (;;) {
       const answer = await fetch(`${this.client.server.url}${api}/audit`, { headers: { authorization: `Bearer ${this.client.key}` } });
       const { summary } = JSON.parse((await answer.text()).trim().split('\n').at(-1) ?? '{}') as { summary: { findings: number; openHolds: number } };
-      if (summary.openHolds === 0 || performance.now() > giveUpMs) return summary;
-      await delay(lookAgainMs);
+      if (summary.openHolds === 0 || performance.now() > deadlineMs) return summary;
+      await delay(recheckMs);
     }
   }
 }

@@ -79,7 +79,7 @@ export async function tracing(start: (options: StartOptions) => Promise<Running>
 }
 
 /** Asks for a small picture; answers the trace that the answer names once everything that follows from it has happened: bill and webhook. */
-export async function paintTraced(client: Client): Promise<string> {
+export async function generateTraced(client: Client): Promise<string> {
   const receiver = new Receiver();
   await client.call('POST', '/api/rest/v1/webhooks', { url: await receiver.open(), events: ['job.finished'] });
   const { status, headers, body } = await client.call('POST', '/api/rest/v1/generations', { prompt: 'a red apple', width: 512, height: 512, num_images: 1, num_inference_steps: 4 });

@@ -14,10 +14,10 @@ import { apiKey, newDataDir, profiles, removeDataDir, type Running } from './pro
 const generations = '/api/rest/v1/generations';
 const nobodys = '0199aaaa-0000-7000-8000-000000000000';
 
-type Told = { readonly code: number; readonly reason: string; readonly type: string; readonly param: string; readonly fields: string[]; readonly requestId: string; readonly infoRequestId: string };
+type Refusal = { readonly code: number; readonly reason: string; readonly type: string; readonly param: string; readonly fields: string[]; readonly requestId: string; readonly infoRequestId: string };
 
 /** What a client of any language reads out of a refusal. */
-function told({ code, metadata }: ServiceError): Told {
+function refusalOf({ code, metadata }: ServiceError): Refusal {
   const { details } = fromBinary(StatusSchema, metadata.get('grpc-status-details-bin')[0] as Uint8Array);
   const info = details.map((detail) => anyUnpack(detail, ErrorInfoSchema)).find(Boolean) ?? create(ErrorInfoSchema);
   const request = details.map((detail) => anyUnpack(detail, BadRequestSchema)).find(Boolean);
@@ -56,7 +56,7 @@ describe.each(Object.entries(profiles))('refusals, %s', (_name, start) => {
 
   /** The refusal, or the trailing request id of a call that succeeds. */
   const call = (service: { typeName: string }, method: string, request: object, headers: Record<string, string> = {}) =>
-    new Promise<{ error: Told | undefined; requestId: string }>((resolve) => {
+    new Promise<{ error: Refusal | undefined; requestId: string }>((resolve) => {
       const metadata = new Metadata();
       for (const [name, value] of Object.entries({ authorization: `Bearer ${apiKey}`, ...headers })) metadata.set(name, value);
       let error: ServiceError | null = null;
@@ -66,7 +66,7 @@ describe.each(Object.entries(profiles))('refusals, %s', (_name, start) => {
         metadata,
         (failed) => (error = failed),
       );
-      made.on('status', ({ metadata: trailers }) => setImmediate(() => resolve({ error: error ? told(error) : undefined, requestId: String(trailers.get('x-request-id')[0]) })));
+      made.on('status', ({ metadata: trailers }) => setImmediate(() => resolve({ error: error ? refusalOf(error) : undefined, requestId: String(trailers.get('x-request-id')[0]) })));
     });
 
   it('answers 409, 404 and 422 where no payment would help', async () => {

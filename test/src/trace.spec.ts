@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { jobHops, kinds, paintTraced, tracing } from './job-trace.js';
+import { jobHops, kinds, generateTraced, tracing } from './job-trace.js';
 import { profiles } from './profiles.js';
 import { complaintsAbout, readSpans, type TraceSpan } from './trace-file.js';
 
@@ -14,7 +14,7 @@ describe('the trace of a job, in one process', () => {
 
   beforeAll(async () => {
     const file = await tracing(profiles['one process']!, async (client) => {
-      alone = await paintTraced(client);
+      alone = await generateTraced(client);
       answered = (await client.call('GET', '/api/rest/v1/account', undefined, { traceparent: `00-${clientsTrace}-${clientsSpan}-01` })).headers.get('x-trace-id');
     });
     spans = await readSpans(file);

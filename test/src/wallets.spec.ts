@@ -33,7 +33,7 @@ describe.each(Object.entries(profiles))('Wallets, webhooks and reports, %s', (_n
 
   const asOwner = (method: string, path: string, body?: object) => owner.call(method, `${api}${path}`, body, { 'tessera-account': accountId });
   const keyed = async (body: object) => new Client(server, String((await asOwner('POST', '/keys', body)).body['key']));
-  const toldOf = (type: string, matches: (data: Record<string, unknown>) => boolean = () => true) =>
+  const received = (type: string, matches: (data: Record<string, unknown>) => boolean = () => true) =>
     receiver.post(({ body }) => {
       const event = JSON.parse(body) as { type: string; data: Record<string, unknown> };
       return event.type === type && matches(event.data);
@@ -41,7 +41,7 @@ describe.each(Object.entries(profiles))('Wallets, webhooks and reports, %s', (_n
 
   it('tells a program that its job has ended, signed', async () => {
     const jobId = await shop.create(apple);
-    const { headers, body } = await toldOf('job.finished', ({ generationId }) => generationId === jobId);
+    const { headers, body } = await received('job.finished', ({ generationId }) => generationId === jobId);
     expect(new Webhook(secret).verify(body, headers)).toMatchObject({ data: { state: 'succeeded', imagesDelivered: 2 } });
     expect((await shop.bill(jobId))['wallet']).toBe('plan');
   });
@@ -55,7 +55,7 @@ describe.each(Object.entries(profiles))('Wallets, webhooks and reports, %s', (_n
     expect(bill).toMatchObject({ wallet: 'credits', state: 'settled', quote: { wallet: 'credits' } });
     const { body: account } = await asOwner('GET', '/account');
     expect(account['credits']).toMatchObject({ spentCredits: bill['chargedTokens'], balanceCredits: 1_000 - Number(bill['chargedTokens']) });
-    expect(JSON.parse((await toldOf('account.low_balance')).body)).toMatchObject({ data: { wallet: 'credits', lowBalanceTokens: 995 } });
+    expect(JSON.parse((await received('account.low_balance')).body)).toMatchObject({ data: { wallet: 'credits', lowBalanceTokens: 995 } });
     const { body: usage } = await asOwner('GET', '/account/usage?by=job&wallet=credits');
     expect(usage['total']).toMatchObject({ jobs: 1, tokens: bill['chargedTokens'] });
   });

@@ -21,7 +21,7 @@ type SavedPicture = { readonly file: string; readonly widthPx: number; readonly 
 export async function generate(prompt: string, options: GenerateOptions): Promise<number> {
   const work = async (generations: Generations): Promise<number> => {
     const request = await requestOf(prompt, options, generations);
-    return options.dryRun ? showDryRun(await generations.dryRun(request), options) : paint(generations, prompt, request, options);
+    return options.dryRun ? showDryRun(await generations.dryRun(request), options) : runGeneration(generations, prompt, request, options);
   };
   return withConnection(dataFolder(options.data), ({ api }) => work(new Generations(api)), options.engine ? { engine: options.engine } : {});
 }
@@ -86,7 +86,7 @@ function numberOf(name: string, text: string | undefined): number | undefined {
   return number;
 }
 
-async function paint(generations: Generations, prompt: string, request: GenerationRequest, options: GenerateOptions): Promise<number> {
+async function runGeneration(generations: Generations, prompt: string, request: GenerationRequest, options: GenerateOptions): Promise<number> {
   const startMs = performance.now();
   const isSilent = Boolean(options.json || options.quiet);
   const id = await generations.create(request, randomUUID());
@@ -134,20 +134,20 @@ async function save(generations: Generations, generation: Generation, prompt: st
 }
 
 async function show(generation: Generation, pictures: readonly SavedPicture[], bill: Bill, totalMs: number, isQuiet: boolean): Promise<void> {
-  const say = (text: string) => process.stdout.write(`${text}\n`);
+  const print = (text: string) => process.stdout.write(`${text}\n`);
   const nameColumns = Math.max(...pictures.map(({ file }) => file.length), 0);
   if (isQuiet) {
-    for (const { file } of pictures) say(file);
+    for (const { file } of pictures) print(file);
     return;
   }
   const protocol = pictureProtocol(process.env, process.stdout.isTTY);
   for (const { bytes } of pictures) process.stdout.write(await drawPicture(bytes, protocol));
-  for (const { message } of generation.tessera.notices) say(`note: ${message}`);
-  for (const { file, widthPx, heightPx, bytes } of pictures) say(`${file.padEnd(nameColumns)}   ${widthPx}x${heightPx}   ${formatBytes(bytes.byteLength)}`);
-  for (const line of billLines(bill.chargedLines)) say(line);
+  for (const { message } of generation.tessera.notices) print(`note: ${message}`);
+  for (const { file, widthPx, heightPx, bytes } of pictures) print(`${file.padEnd(nameColumns)}   ${widthPx}x${heightPx}   ${formatBytes(bytes.byteLength)}`);
+  for (const line of billLines(bill.chargedLines)) print(line);
   const { queuedMs = 0, paintingMs = 0, storingMs = 0 } = generation.tessera.timings ?? {};
   const money = `charged ${tokensText(bill.chargedTokens, bill.wallet)}${bill.lane ? ` (${bill.lane})` : ''} · balance ${formatCount(bill.balanceTokens)}`;
-  say(`${money} · job ${generation.id} · ${timingText({ totalMs, queuedMs, paintingMs, storingMs })}`);
+  print(`${money} · job ${generation.id} · ${timingText({ totalMs, queuedMs, paintingMs, storingMs })}`);
 }
 
 function outcome({ tessera, id }: Generation, bill: Bill): number {

@@ -19,7 +19,7 @@ export function assertStep(by: number): void {
 
 export const notACounter = (key: string): TesseraError => invalidArgument('not_a_counter', `The value of ${key} is not a whole number.`, { param: 'key' });
 
-export function assertRoomToListen(listeners: number, channel: string): void {
+export function assertListenersMax(listeners: number, channel: string): void {
   if (listeners >= listenersMax) throw resourceExhausted('too_many_listeners', `More than ${listenersMax} listen to ${channel}.`);
 }
 

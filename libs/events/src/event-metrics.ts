@@ -10,5 +10,5 @@ export const eventsGivenUp = counter({ name: 'tessera_dead_letters_total', help:
 
 /** Asked for at a scrape. */
 export function observeDeadLetters(count: () => Promise<number>): void {
-  gauge({ name: 'tessera_dead_letters_waiting', help: 'Events given up and not yet redriven, of all groups.' }, async (letters) => letters.set(await count().catch(() => Number.NaN)));
+  gauge({ name: 'tessera_dead_letters_waiting', help: 'Events given up and not yet redriven, of all groups.' }, async (waiting) => waiting.set(await count().catch(() => Number.NaN)));
 }

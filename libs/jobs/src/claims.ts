@@ -168,7 +168,6 @@ export class Claims<P extends object> {
 
   async #pick(pool: Pool, capacity: ClaimRequest): Promise<StoredJob<P>[]> {
     const seen = pool.arrivalsCount;
-    const { store } = this.queue.options;
     const limit = Math.max(1, capacity.jobsMax) * headsPerJob;
     const known = [...pool.backlogged];
     const heads = new Map(await Promise.all(known.map(async (lane) => [lane, await this.#headsFor(pool, lane, limit, capacity)] as const)));

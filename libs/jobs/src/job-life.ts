@@ -46,7 +46,7 @@ export const attemptsMax = 3;
 /** The same for a process that ended with everything in it: mostly somebody's restart and no fault of the job, but a job that brings the process down must not do so for ever. */
 export const attemptsThroughRestartsMax = 10;
 
-const finalStates: ReadonlySet<JobState> = new Set(['succeeded', 'failed', 'cancelled', 'expired', 'rejected']);
+export const finalStates: ReadonlySet<JobState> = new Set(['succeeded', 'failed', 'cancelled', 'expired', 'rejected']);
 
 export const hasEnded = (life: JobLife): life is Final => finalStates.has(life.state);
 

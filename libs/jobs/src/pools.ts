@@ -1,5 +1,6 @@
 import { Arrivals } from './arrivals.js';
 import type { Clock } from '@tessera/platform/clock.js';
+import { InTurn } from '@tessera/platform/concurrency/in-turn.js';
 import { FairQueue } from './fair-queue.js';
 import type { JobStore } from './job.store.js';
 import { lanes, type Lane } from './lanes.js';
@@ -17,7 +18,7 @@ export class Pool {
   /** Lanes that may hold jobs, as far as this process knows. */
   readonly backlogged = new Set<Lane>(lanes);
   readonly #arrivals = new Arrivals();
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new InTurn();
 
   constructor(readonly name: string) {}
 
@@ -36,10 +37,8 @@ export class Pool {
   }
 
   /** One claim at a time in this process: two that run side by side would want the same heads, and one would lose the race. */
-  async inTurn<T>(run: () => Promise<T>): Promise<T> {
-    const mine = this.#turn.then(run);
-    this.#turn = mine.catch(() => undefined);
-    return mine;
+  inTurn<T>(run: () => Promise<T>): Promise<T> {
+    return this.#turns.run(this.name, run);
   }
 }
 

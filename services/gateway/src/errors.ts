@@ -49,7 +49,7 @@ export const unsupportedFeature = (param: string, sentence = `"${param}" is not 
 /** Where the rest of a job is to be had that a call cannot wait for any longer. */
 const readIt = (jobId: string): string => `Read it as /api/rest/v1/generations/${jobId}`;
 
-export const stillPainting = (jobId: string, waitedMs: number): TesseraError =>
+export const stillGenerating = (jobId: string, waitedMs: number): TesseraError =>
   deadlineExceeded('still_painting', `The pictures were not finished within ${Math.round(waitedMs / 1000)} s. The job ${jobId} goes on. ${readIt(jobId)}; a repeat would be another job.`);
 
 /** Something between us and the job fails, and the job does not know. */

@@ -50,13 +50,13 @@ export class Checkpoints {
     if (begun?.state !== 'open') throw jobEnded();
     const key = checkpointKey(accountId, jobId, step);
     const { sha256: digest } = await this.objects.put(key, verified(bytes, sha256), { contentType: 'application/octet-stream', sizeBytesMax: weightsBytesMax });
-    await this.#demandOpen(accountId, jobId);
+    await this.#requireOpen(accountId, jobId);
     await this.#dropAllBut(accountId, jobId, step);
     return { key, step, digest };
   }
 
   /** The job may have ended while the bytes came. */
-  async #demandOpen(accountId: string, jobId: string): Promise<void> {
+  async #requireOpen(accountId: string, jobId: string): Promise<void> {
     const current = await this.jobs.get(accountId, jobId);
     if (current?.state === 'open') return;
     if (current?.state !== 'kept') await this.#purge(accountId, jobId);

@@ -99,14 +99,14 @@ describe('outputs that come as a stream', () => {
   });
 
   it('refuses a stream without a header, or with two', async () => {
-    async function* headless(): AsyncGenerator<Message> {
+    async function* withoutHead(): AsyncGenerator<Message> {
       yield { part: { case: 'data', value: new Uint8Array(3) } };
     }
     async function* twice(): AsyncGenerator<Message> {
       yield* messages({ jobId: 'refused' }, Buffer.from('x'));
       yield* messages({ jobId: 'refused' }, Buffer.from('x'));
     }
-    for (const stream of [headless(), twice()]) await expect(running.storage.putOutput(stream)).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'malformed_stream' });
+    for (const stream of [withoutHead(), twice()]) await expect(running.storage.putOutput(stream)).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'malformed_stream' });
     expect(await filesOf('refused')).toEqual([]);
   });
 

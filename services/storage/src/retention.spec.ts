@@ -4,7 +4,7 @@ import { JobDeletedSchema, JobFinishedSchema, JobState } from '@tessera/contract
 import { JobFinishedSchema as NewJobFinishedSchema } from '@tessera/contracts/tessera/jobs/v1/events_pb.js';
 import { JobState as NewJobState } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { outgoingEvent } from '@tessera/documents/outgoing-event.js';
-import { accountId, newAsset, paint, runStorage, type RunningStorage } from './storage.fixture.js';
+import { accountId, newAsset, encodedPicture, runStorage, type RunningStorage } from './storage.fixture.js';
 import { Sweep } from './sweep.js';
 
 const hourMs = 3_600_000;
@@ -42,9 +42,9 @@ describe('what is kept and what is not', () => {
   });
 
   it.each([NewJobState.FAILED, NewJobState.CANCELLED, NewJobState.EXPIRED, NewJobState.REJECTED])('forgets the same when the jobs service tells of state %i, and again', async (state) => {
-    const told = () => outgoingEvent(NewJobFinishedSchema, 'job-1', { jobId: 'job-1', accountId, state });
+    const event = () => outgoingEvent(NewJobFinishedSchema, 'job-1', { jobId: 'job-1', accountId, state });
     await put('job-1', ['a']);
-    await handled(told(), told(), finished('job-1', JobState.FAILED));
+    await handled(event(), event(), finished('job-1', JobState.FAILED));
     expect([await isKnown('a'), await filesOf('job-1')]).toEqual([false, []]);
   });
 
@@ -76,7 +76,7 @@ describe('what is kept and what is not', () => {
   it('sweeps uploads that have not come within a day, and those alone', async () => {
     const create = () => running.storage.createUpload({ accountId, extension: 'png' });
     const [missing, unused] = [await create(), await create()];
-    await running.objects.put(unused.key, await paint('png'), { contentType: 'image/png' });
+    await running.objects.put(unused.key, await encodedPicture('png'), { contentType: 'image/png' });
     running.clock.advance(25 * hourMs);
     const fresh = await create();
     expect(await running.app.get(Sweep).run()).toEqual({ uploads: 1, objects: 0, checkpoints: 0 });

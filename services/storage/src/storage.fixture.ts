@@ -24,7 +24,7 @@ export async function runStorage() {
 export const accountId = 'account-1';
 
 /** A small picture with noise in it, so that cutting it off shows. */
-export function paint(format: 'png' | 'jpeg' | 'webp' | 'gif', sidePx = 64): Promise<Buffer> {
+export function encodedPicture(format: 'png' | 'jpeg' | 'webp' | 'gif', sidePx = 64): Promise<Buffer> {
   return sharp({ create: { width: sidePx, height: sidePx, channels: 3, background: 'red', noise: { type: 'gaussian', mean: 128, sigma: 30 } } }).toFormat(format).toBuffer();
 }
 

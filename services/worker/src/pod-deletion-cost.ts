@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import os from 'node:os';
 import path from 'node:path';
+import { pause } from '@tessera/platform/concurrency/pause.js';
 import type { Logger } from '@tessera/platform/logger.js';
 
 /** Where Kubernetes puts what a pod may show to its API. */
@@ -31,8 +32,7 @@ export class PodDeletionCost {
   #wanted = 0;
   #reported: number | undefined;
   #reporting: Promise<void> | undefined;
-  #isClosed = false;
-  #wake = () => {};
+  readonly #closing = new AbortController();
 
   constructor(
     private readonly access: PodAccess | undefined,
@@ -44,17 +44,16 @@ export class PodDeletionCost {
   holds(jobs: number): void {
     if (this.access === undefined) return;
     this.#wanted = jobs;
-    if (!this.#isClosed) this.#reporting ??= this.#report(this.access).finally(() => (this.#reporting = undefined));
+    if (!this.#closing.signal.aborted) this.#reporting ??= this.#report(this.access).finally(() => (this.#reporting = undefined));
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#wake();
+    this.#closing.abort();
     await this.#reporting;
   }
 
   async #report(access: PodAccess): Promise<void> {
-    while (this.#wanted !== this.#reported && !this.#isClosed) {
+    while (this.#wanted !== this.#reported && !this.#closing.signal.aborted) {
       const cost = this.#wanted;
       try {
         await patch(access, { metadata: { annotations: { [annotation]: String(cost) } } });
@@ -63,16 +62,8 @@ export class PodDeletionCost {
         // Scaling down then takes any pod, which drains: worse, not wrong.
         this.logger.warn({ err: error }, 'the cost of deleting this pod could not be reported; may its account patch pods?');
       }
-      await this.#pause();
+      await pause(this.everyMs, this.#closing.signal);
     }
-  }
-
-  #pause(): Promise<void> {
-    if (this.#isClosed) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.everyMs).unref();
-      this.#wake = () => (clearTimeout(timer), resolve());
-    });
   }
 }
 

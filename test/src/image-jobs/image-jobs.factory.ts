@@ -40,13 +40,13 @@ export class TestEngine extends DiffusionEngine {
     return Promise.resolve({ engine: 'test', models: [model] });
   }
 
-  /** Painting stops before its pictures until `open` is called. `painting` resolves when it has come there. */
-  shut(): { open: () => void; painting: Promise<void> } {
+  /** Painting stops before its pictures until `open` is called. `generating` resolves when it has come there. */
+  shut(): { open: () => void; generating: Promise<void> } {
     const gate = signalled();
     const started = signalled();
     this.#gate = gate.promise;
     this.#started = started.signal;
-    return { open: gate.signal, painting: started.promise };
+    return { open: gate.signal, generating: started.promise };
   }
 
   async *generate(batch: GenerateBatch, signal: AbortSignal): AsyncIterable<GenerateUpdate> {

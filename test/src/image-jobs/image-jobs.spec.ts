@@ -56,18 +56,18 @@ describe('a job', () => {
   });
 
   it('stops being painted when it is cancelled, and stays cancelled', async () => {
-    const { painting } = generation.engine.shut();
+    const { generating } = generation.engine.shut();
     const { jobId } = await submit();
-    await painting;
+    await generating;
     expect((await generation.jobs.cancel({ accountId, jobId })).job).toMatchObject({ state: JobState.CANCELLED });
     expect((await generation.jobs.cancel({ accountId, jobId })).job).toMatchObject({ state: JobState.CANCELLED });
     expect(await generation.finishedEvents()).toMatchObject([{ state: JobState.CANCELLED, hasHold: true }]);
   });
 
   it('goes back to the queue when its worker shuts down in the middle, and is painted after the restart', async () => {
-    const { painting } = generation.engine.shut();
+    const { generating } = generation.engine.shut();
     const { jobId } = await submit();
-    await painting;
+    await generating;
     const restarted = generation.restart();
     generation.engine.shut().open();
     await restarted;

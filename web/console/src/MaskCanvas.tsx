@@ -5,10 +5,10 @@ const maskSideMaxPx = 1024;
 const brushes = [['0.05', 'Fine'], ['0.1', 'Medium'], ['0.2', 'Broad']] as const;
 
 export type MaskHandle = { readonly toPng: () => Promise<Blob> };
-type Props = { readonly url: string; readonly widthPx: number; readonly heightPx: number; readonly onPaint: () => void; readonly onClear: () => void; readonly ref: Ref<MaskHandle> };
+type Props = { readonly url: string; readonly widthPx: number; readonly heightPx: number; readonly onDraw: () => void; readonly onClear: () => void; readonly ref: Ref<MaskHandle> };
 
 /** The picture with a layer to paint on: what is painted over is what gets repainted. */
-export function MaskCanvas({ url, widthPx, heightPx, onPaint, onClear, ref }: Props) {
+export function MaskCanvas({ url, widthPx, heightPx, onDraw, onClear, ref }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const last = useRef<Point | undefined>(undefined);
   const [brush, setBrush] = useState('0.1');
@@ -30,7 +30,7 @@ export function MaskCanvas({ url, widthPx, heightPx, onPaint, onClear, ref }: Pr
     event.currentTarget.setPointerCapture(event.pointerId);
     last.current = undefined;
     stroke(event);
-    if (!isErasing) onPaint();
+    if (!isErasing) onDraw();
   };
   const clear = () => {
     canvas.current?.getContext('2d')?.clearRect(0, 0, width, height);
@@ -89,13 +89,13 @@ function draw(canvas: HTMLCanvasElement, from: Point, to: Point, brush: number, 
 }
 
 /** The mask as the API takes it: white is repainted, black stays. */
-function whiteOnBlack(painted: HTMLCanvasElement | null): Promise<Blob> {
+function whiteOnBlack(drawn: HTMLCanvasElement | null): Promise<Blob> {
   const mask = document.createElement('canvas');
-  mask.width = painted?.width ?? 1;
-  mask.height = painted?.height ?? 1;
+  mask.width = drawn?.width ?? 1;
+  mask.height = drawn?.height ?? 1;
   const pen = mask.getContext('2d');
-  if (pen && painted) {
-    pen.drawImage(painted, 0, 0);
+  if (pen && drawn) {
+    pen.drawImage(drawn, 0, 0);
     pen.globalCompositeOperation = 'source-in';
     pen.fillStyle = '#ffffff';
     pen.fillRect(0, 0, mask.width, mask.height);

@@ -87,7 +87,7 @@ export function StartingPicture({ api, start, onChange, mask, kinds }: Props) {
               url={start.url}
               widthPx={start.widthPx}
               heightPx={start.heightPx}
-              onPaint={() => !start.isMasked && onChange({ ...start, isMasked: true, strength: 0 })}
+              onDraw={() => !start.isMasked && onChange({ ...start, isMasked: true, strength: 0 })}
               onClear={() => onChange({ ...start, isMasked: false, strength: 0.5 })}
             />
           ) : (

@@ -28,7 +28,7 @@ export class EmbeddedEventBus extends EventBus {
   private retryTimer: NodeJS.Timeout | undefined;
   private reading: Promise<void> | undefined;
   private trimming: Promise<void> | undefined;
-  private hasNews = false;
+  private hasUnread = false;
 
   constructor(
     private readonly eventLog: EventLog,
@@ -110,14 +110,14 @@ export class EmbeddedEventBus extends EventBus {
   }
 
   private wake(): void {
-    this.hasNews = true;
-    if (this.state === 'started') this.reading ??= this.readNews();
+    this.hasUnread = true;
+    if (this.state === 'started') this.reading ??= this.readLog();
   }
 
-  private async readNews(): Promise<void> {
+  private async readLog(): Promise<void> {
     try {
-      while (this.hasNews && this.state === 'started') {
-        this.hasNews = false;
+      while (this.hasUnread && this.state === 'started') {
+        this.hasUnread = false;
         // A turn of the event loop between reads: a long backlog with quick handlers would otherwise starve everything else.
         while (this.state === 'started' && (await this.readBatch())) await turn();
       }

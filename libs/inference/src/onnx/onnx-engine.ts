@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { describeModels } from '@tessera/models/describe-models.js';
 import type { Manifest } from '@tessera/models/manifest.js';
+import { BoundedBuffer } from '@tessera/platform/concurrency/bounded-buffer.js';
 import { cancelled, internal, resourceExhausted, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
@@ -54,37 +55,15 @@ export class OnnxEngine extends DiffusionEngine {
     const cancelFlag = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     const stop = () => void Atomics.store(new Int32Array(cancelFlag), 0, 1);
     // Bounded by the call itself: steps, and pictures with their previews.
-    const updates: GenerateUpdate[] = [];
-    let wake = () => {};
-    let end: { error: Error | undefined } | undefined;
-    const callId = this.#open({
-      push: (update) => {
-        updates.push(update);
-        wake();
-      },
-      settle: (error) => {
-        end ??= { error };
-        wake();
-      },
-    });
-    const onAbort = () => {
-      stop();
-      end ??= { error: stopped() };
-      wake();
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
+    const updates = new BoundedBuffer<GenerateUpdate>({ itemsMax: Number.POSITIVE_INFINITY });
+    const callId = this.#open({ push: (update) => updates.push(update), settle: (error) => updates.end(error) });
+    signal.addEventListener('abort', stop, { once: true });
     try {
       this.#post(messageOf(callId, cancelFlag));
-      for (;;) {
-        if (signal.aborted) throw stopped();
-        const update = updates.shift();
-        if (update) yield update;
-        else if (end) break;
-        else await new Promise<void>((resolve) => (wake = resolve));
-      }
-      if (end.error) throw end.error;
+      for (let update = await updates.next(signal); update; update = await updates.next(signal)) yield update;
+      if (signal.aborted) throw stopped();
     } finally {
-      signal.removeEventListener('abort', onAbort);
+      signal.removeEventListener('abort', stop);
       stop();
       this.#forget(callId);
     }

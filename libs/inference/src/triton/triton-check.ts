@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { GRPCInferenceService } from '@tessera/contracts/inference/grpc_service_pb.js';
+import { pause } from '@tessera/platform/concurrency/pause.js';
 import { unavailable } from '@tessera/platform/errors.js';
 import type { Family } from '@tessera/models/families.js';
 import { contractVersion } from './contract.js';
@@ -37,7 +38,7 @@ export async function checkTriton(client: TritonClient, families: readonly Famil
 async function eventually(untilMs: number, question: () => Promise<boolean>): Promise<boolean> {
   while (!(await question())) {
     if (performance.now() > untilMs) return false;
-    await new Promise((resolve) => setTimeout(resolve, askAgainMs));
+    await pause(askAgainMs);
   }
   return true;
 }

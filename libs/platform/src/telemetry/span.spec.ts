@@ -7,7 +7,8 @@ import { createLogger } from '../logger.js';
 import { currentTraceparent, newTraceparent, spanIdOf, traceIdOf, withTraceparent } from '../trace.js';
 import { telemetrySettings } from './settings.js';
 import { inSpan, isTracing, recordSpan, startSpan } from './span.js';
-import { startTelemetry, type Telemetry } from './start-telemetry.js';
+import { startTelemetry } from './start-telemetry.js';
+import type { Telemetry } from './telemetry.js';
 
 type FileSpan = { traceId: string; spanId: string; parentSpanId?: string; name: string; kind: number; startTimeUnixNano: string; endTimeUnixNano: string; links?: { spanId: string }[]; status: { code: number }; attributes: { key: string; value: Record<string, unknown> }[] };
 

@@ -51,8 +51,8 @@ describe('calls from the outside world', () => {
   it('are told the reason and when to come back', async () => {
     refusal = resourceExhausted('queue_full', 'Later.', { retryAfterMs: 1500 });
     const { code, trailers } = await call(account);
-    const { code: told, message, details } = detailsOf(trailers);
-    expect([code, told, message]).toEqual([status.RESOURCE_EXHAUSTED, status.RESOURCE_EXHAUSTED, 'Later.']);
+    const { code: detailCode, message, details } = detailsOf(trailers);
+    expect([code, detailCode, message]).toEqual([status.RESOURCE_EXHAUSTED, status.RESOURCE_EXHAUSTED, 'Later.']);
     expect(anyUnpack(details[0]!, ErrorInfoSchema)).toMatchObject({ reason: 'QUEUE_FULL', domain: 'tessera', metadata: { type: 'queue_full', retryable: 'true', doc: '/docs/errors/queue_full' } });
     expect(anyUnpack(details[1]!, RetryInfoSchema)?.retryDelay).toMatchObject({ seconds: 1n, nanos: 500_000_000 });
   });

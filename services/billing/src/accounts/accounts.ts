@@ -1,7 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '@tessera/platform/clock.js';
 import { AccountStore, type AccountSummary } from '../ledger/store/account.store.js';
-import { PriceList, type Plan } from '../catalogue/catalogue.js';
+import { PriceList } from '../catalogue/catalogue.js';
+import type { Plan } from '../catalogue/catalogue-schema.js';
 import { entitlementsAt, type Entitlements } from '../catalogue/entitlements.js';
 import { creditsHaveNoCycle, invalidAmount, invalidId, nothingToReverse, unknownOperation } from '../errors.js';
 import { checkAccountId, checkMemberId, checkOperationId, checkWhole } from '../input.js';

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Catalogue, Plan } from './catalogue.js';
+import type { Catalogue, Plan } from './catalogue-schema.js';
 
 /** An error keeps billing from starting; a warning is for the operator to judge. `code` is stable. */
 export type LintFinding = { readonly severity: 'error' | 'warning'; readonly path: string; readonly code: string; readonly message: string };

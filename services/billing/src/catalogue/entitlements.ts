@@ -1,5 +1,6 @@
 import type { Capability } from '@tessera/plans/gate.js';
-import type { Catalogue, Plan, PriceList } from './catalogue.js';
+import type { PriceList } from './catalogue.js';
+import type { Catalogue, Plan } from './catalogue-schema.js';
 import type { ComputeSpec } from './quote.js';
 
 /** What a plan does not include, and the cheapest plan that does; absent: none that is sold. */

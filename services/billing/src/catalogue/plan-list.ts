@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '@tessera/platform/clock.js';
-import { PriceList, type Pack, type Plan } from './catalogue.js';
+import { PriceList } from './catalogue.js';
+import type { Pack, Plan } from './catalogue-schema.js';
 import type { Wallet } from '../wallets.js';
 
 export type ListedPlan = {

@@ -1,4 +1,4 @@
-import type { Catalogue } from './catalogue.js';
+import type { Catalogue } from './catalogue-schema.js';
 import { invalidField, invalidId, notPriced, unknownSurcharge } from '../errors.js';
 import { checkWhole } from '../input.js';
 import type { Wallet } from '../wallets.js';

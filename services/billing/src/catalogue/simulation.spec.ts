@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { ManualClock } from '@tessera/platform/clock.js';
 import { hourMs, openBilling, twoPictures, type TestBilling } from '../billing.fixture.js';
-import { PriceList, type Catalogue } from './catalogue.js';
+import { PriceList } from './catalogue.js';
+import type { Catalogue } from './catalogue-schema.js';
 import type { SimulatedAccount } from './simulation.js';
 
 const dayMs = 24 * hourMs;

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { openBilling, type TestBilling } from '../billing.fixture.js';
-import { PriceList, type Catalogue } from './catalogue.js';
+import { PriceList } from './catalogue.js';
+import type { Catalogue } from './catalogue-schema.js';
 import type { SimulatedAccount } from './simulation.js';
 
 describe('a simulation of lives that are made up', () => {

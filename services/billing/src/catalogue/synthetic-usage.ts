@@ -1,4 +1,5 @@
-import { termsOf, type Catalogue } from './catalogue.js';
+import { termsOf } from './catalogue.js';
+import type { Catalogue } from './catalogue-schema.js';
 import type { Command } from '../ledger/commands.js';
 import { checkWhole } from '../input.js';
 import type { ImageCompute, Quote } from './quote.js';

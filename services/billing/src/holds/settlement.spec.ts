@@ -6,7 +6,8 @@ import { JobState } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { outgoingEvent } from '@tessera/documents/outgoing-event.js';
 import { hourMs, openBilling, twoPictures, type TestBilling } from '../billing.fixture.js';
 import type { ComputeSpec } from '../catalogue/quote.js';
-import type { FinalState, FinishedJob } from './settlement.js';
+import type { FinalState } from '@tessera/events/job-states.js';
+import type { FinishedJob } from './settlement.js';
 
 const clip: ComputeSpec = { kind: 'motion', modelId: 'mosaic-3d', widthPx: 1_024, heightPx: 576, images: 1, frames: 48, surcharges: [] };
 const training: ComputeSpec = { kind: 'training', modelId: 'mosaic-3d', widthPx: 512, heightPx: 512, images: 20, epochs: 10, steps: 100, surcharges: [] };
@@ -112,9 +113,9 @@ describe('a finished job', () => {
     it.each([
       ['this release', () => publish()],
       ['the release before', () => publishedBefore()],
-    ])('in the words of %s that it delivered, is charged', async (_, tell) => {
+    ])('in the words of %s that it delivered, is charged', async (_, publishIt) => {
       await hold();
-      await tell();
+      await publishIt();
       const { bill, balanceTokens } = await billing.statements.bill('acme', 'job', 30_000);
       expect({ state: bill.state, chargedTokens: bill.chargedTokens, balanceTokens }).toEqual({ state: 'settled', chargedTokens: 8, balanceTokens: 999_992 });
     });

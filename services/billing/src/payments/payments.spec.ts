@@ -85,9 +85,9 @@ describe('payments', () => {
       ['an account that does not exist', () => deliver(checkout('pi_3', 'small', 'nobody')), 'unknown_account'],
       ['a payment with a strange id', () => deliver(checkout('pi 3', 'small')), 'invalid_id'],
       ['a provider that is not connected', () => billing.payments.receive('paypal', Buffer.from('{}'), ''), 'unknown_payment_provider'],
-    ])('are refused for %s, and nothing has changed', async (_, tell, reason) => {
+    ])('are refused for %s, and nothing has changed', async (_, attempt, reason) => {
       const before = await account();
-      await expect(tell()).rejects.toMatchObject({ reason });
+      await expect(attempt()).rejects.toMatchObject({ reason });
       expect(await account()).toEqual(before);
     });
   });
@@ -160,12 +160,12 @@ describe('payments', () => {
     const events = [subscription('created', 10, 'artisan'), subscription('updated', 20, 'maestro'), checkout('pi_1', 'medium'), checkout('pi_2', 'small'), refund('pi_2')];
     const order = fc.shuffledSubarray([...events, ...events], { minLength: 10, maxLength: 10 });
     await fc.assert(
-      fc.asyncProperty(order, async (told) => {
+      fc.asyncProperty(order, async (reported) => {
         const each = await openBilling();
         try {
           await each.accounts.open('acme', 'free');
           // As Stripe does: what was refused is told again later.
-          for (let left = told; left.length > 0; ) {
+          for (let left = reported; left.length > 0; ) {
             const refused: Event[] = [];
             for (const event of left) await deliver(event, each).catch((error: unknown) => (error instanceof TesseraError ? void refused.push(event) : Promise.reject(error)));
             left = refused;

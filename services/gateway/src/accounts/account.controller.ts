@@ -35,7 +35,7 @@ export class AccountController {
   @HttpCode(200)
   async topUp(@Req() request: FastifyRequest) {
     const caller = callerOf(request);
-    this.callers.demandOwner(caller);
+    this.callers.requireOwner(caller);
     const { tokens, wallet } = bodyOf(topUpBody, request);
     return accountWire(await this.accounts.topUp(caller, tokens, wallet, idempotencyKeyOf(request)));
   }
@@ -55,7 +55,7 @@ export class AccountController {
   /** One JSON object a line: findings as they are found, then the summary. */
   @Get('audit')
   async audit(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    this.callers.demandOwner(callerOf(request));
+    this.callers.requireOwner(callerOf(request));
     await sendJsonLines(reply, this.accounts.audit(clientSignal(reply)), auditWire);
   }
 }

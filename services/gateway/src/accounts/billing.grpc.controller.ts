@@ -13,7 +13,7 @@ import { isUuid, newId } from '@tessera/platform/ids.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { streamOf } from '@tessera/rpc/streams.js';
 import type { Observable } from 'rxjs';
-import { Callers, demandAllowance } from '../keys/callers.js';
+import { Callers, requireAllowance } from '../keys/callers.js';
 import { invalidField } from '../errors.js';
 import type { Caller } from '../keys/keys.js';
 import { requireForward } from './periods.js';
@@ -211,9 +211,9 @@ export class BillingGrpcController {
 
   async #admit(metadata: Metadata, accountId: string, access: Access): Promise<Caller> {
     const caller = this.callers.actingFor(await this.callers.authenticate(metadata.get('authorization')[0]?.toString()), accountId);
-    if (access === 'admin') this.callers.demandAdmin(caller);
-    if (access === 'owner') this.callers.demandOwner(caller);
-    demandAllowance(await this.callers.admit(caller));
+    if (access === 'admin') this.callers.requireAdmin(caller);
+    if (access === 'owner') this.callers.requireOwner(caller);
+    requireAllowance(await this.callers.admit(caller));
     return caller;
   }
 }

@@ -7,7 +7,7 @@ import { openGateway, type OpenGateway } from '../gateway.fixture.js';
 const api = '/api/rest/v1';
 type Call = (request: object, metadata: Metadata, done: (error: ServiceError | null, reply: never) => void) => void;
 
-describe('the economy', () => {
+describe('billing over REST', () => {
   let gateway: OpenGateway;
   let client: InstanceType<ReturnType<typeof makeGenericClientConstructor>>;
   beforeAll(async () => {

@@ -54,51 +54,51 @@ export class Billing {
 
   /** The same idempotency key opens the account once. */
   async open(caller: Caller, plan: string, seats: number | undefined, utcOffsetMinutes: number, idempotencyKey: string): Promise<Account> {
-    this.callers.demandOwner(caller);
+    this.callers.requireOwner(caller);
     const accountId = idempotencyKey === '' ? newId() : derivedId('account', caller.accountId, idempotencyKey);
     return present((await this.#billing.openAccount({ accountId, plan, seats: seats ?? 0, utcOffsetMinutes })).account);
   }
 
   /** Tokens cost money, so only the owner gives them; a payment does it by itself. */
   async changePlan(caller: Caller, plan: string, seats: number | undefined, idempotencyKey: string): Promise<Account> {
-    this.callers.demandOwner(caller);
+    this.callers.requireOwner(caller);
     return present((await this.#accounts.changePlan({ ...operation(caller, idempotencyKey), plan, seats: seats ?? 0 })).account);
   }
 
   async cancelPlan(caller: Caller, idempotencyKey: string): Promise<Account> {
-    this.callers.demandAdmin(caller);
+    this.callers.requireAdmin(caller);
     return present((await this.#accounts.cancelPlan(operation(caller, idempotencyKey))).account);
   }
 
   async pausePlan(caller: Caller, resumesMs: number | undefined, idempotencyKey: string): Promise<Account> {
-    this.callers.demandAdmin(caller);
+    this.callers.requireAdmin(caller);
     return present((await this.#accounts.pausePlan({ ...operation(caller, idempotencyKey), resumesMs: BigInt(resumesMs ?? 0) })).account);
   }
 
   /** A month's tokens cost money, so only the owner lets a plan go on; a day that was named with the pause does it by itself. */
   async resumePlan(caller: Caller, idempotencyKey: string): Promise<Account> {
-    this.callers.demandOwner(caller);
+    this.callers.requireOwner(caller);
     return present((await this.#accounts.resumePlan(operation(caller, idempotencyKey))).account);
   }
 
   async setLimits(caller: Caller, { spendCapTokens, lowBalanceTokens }: Limits, wallet: Wallet, idempotencyKey: string): Promise<Account> {
-    this.callers.demandAdmin(caller);
+    this.callers.requireAdmin(caller);
     const limits = { ...limitChange('spendCap', spendCapTokens), ...limitChange('lowBalance', lowBalanceTokens) };
     return present((await this.#accounts.setLimits({ ...operation(caller, idempotencyKey), ...limits, wallet })).account);
   }
 
   async putMember(caller: Caller, memberId: string, capTokens: number | null, idempotencyKey: string): Promise<Account> {
-    this.callers.demandAdmin(caller);
+    this.callers.requireAdmin(caller);
     return present((await this.#accounts.putMember({ ...operation(caller, idempotencyKey), memberId, ...(capTokens === null ? {} : { capTokens: BigInt(capTokens) }) })).account);
   }
 
   async removeMember(caller: Caller, memberId: string, idempotencyKey: string): Promise<Account> {
-    this.callers.demandAdmin(caller);
+    this.callers.requireAdmin(caller);
     return present((await this.#accounts.removeMember({ ...operation(caller, idempotencyKey), memberId })).account);
   }
 
   async reverse(caller: Caller, reversedOperationId: string, wallet: Wallet): Promise<Account> {
-    this.callers.demandOwner(caller);
+    this.callers.requireOwner(caller);
     return present((await this.#accounts.reverseOperation({ accountId: caller.accountId, reversedOperationId, wallet })).account);
   }
 
@@ -116,13 +116,13 @@ export class Billing {
 
   /** The owner's word that a pack was paid for; the same payment counts once. */
   async recordPayment(caller: Caller, paymentId: string, pack: string): Promise<{ outcome: string; account: Account }> {
-    this.callers.demandOwner(caller);
+    this.callers.requireOwner(caller);
     const { outcome, account } = await this.#payments.recordPayment({ accountId: caller.accountId, paymentId, pack });
     return { outcome, account: present(account) };
   }
 
   async recordRefund(caller: Caller, paymentId: string): Promise<{ outcome: string }> {
-    this.callers.demandOwner(caller);
+    this.callers.requireOwner(caller);
     const { outcome } = await this.#payments.recordRefund({ paymentId });
     return { outcome };
   }
@@ -135,7 +135,7 @@ export class Billing {
 
   /** Of all accounts; every finding, then a summary. */
   reconcile(caller: Caller, signal: AbortSignal): AsyncIterable<ReconcileResponse> {
-    this.callers.demandOwner(caller);
+    this.callers.requireOwner(caller);
     return this.#reconciliation.reconcile({ accountId: '' }, { signal });
   }
 

@@ -24,18 +24,18 @@ export class Catalogues {
   }
 
   async get(caller: Caller): Promise<unknown> {
-    this.callers.demandOwner(caller);
+    this.callers.requireOwner(caller);
     return JSON.parse((await this.#catalogue.getCatalogue({})).catalogueJson) as unknown;
   }
 
   async lint(caller: Caller, priceList: unknown): Promise<readonly LintFinding[]> {
-    this.callers.demandOwner(caller);
+    this.callers.requireOwner(caller);
     return (await this.#catalogue.lintCatalogue({ catalogueJson: JSON.stringify(priceList) })).findings;
   }
 
   /** Of one account or, when `accountId` is empty, of all. */
   simulate(caller: Caller, priceList: unknown, { accountId, to, synthetic }: SimulatedUsage, signal: AbortSignal): AsyncIterable<SimulateCatalogueResponse> {
-    this.callers.demandOwner(caller);
+    this.callers.requireOwner(caller);
     return this.#catalogue.simulateCatalogue({ catalogueJson: JSON.stringify(priceList), accountId, toMs: BigInt(to ?? 0), ...(synthetic ? { synthetic } : {}) }, { signal });
   }
 }

@@ -46,8 +46,8 @@ export class EventsController {
     const heartbeat = setInterval(() => raw.write(': still here\n\n'), heartbeatEveryMs);
     try {
       for await (const event of events) {
-        const hasRoom = raw.write(blockOf(event, leonardoIds));
-        if (!hasRoom) await once(raw, 'drain', { signal });
+        const mayContinue = raw.write(blockOf(event, leonardoIds));
+        if (!mayContinue) await once(raw, 'drain', { signal });
       }
     } catch {
       // The stream breaks off; the client resumes after the last id it saw.

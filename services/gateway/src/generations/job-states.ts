@@ -1,4 +1,5 @@
 import { JobState } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
+import { finalStateOf } from '@tessera/events/job-states.js';
 
 const names = {
   [JobState.UNSPECIFIED]: 'unknown',
@@ -14,4 +15,4 @@ const names = {
 
 export const nameOfState = (state: JobState): (typeof names)[JobState] => names[state];
 
-export const isFinal = (state: JobState): boolean => state >= JobState.SUCCEEDED;
+export const isFinal = (state: JobState): boolean => finalStateOf(state) !== undefined;

@@ -31,7 +31,7 @@ import { JobState } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { callSignal, streamOf, type RpcCall } from '@tessera/rpc/streams.js';
 import type { Observable } from 'rxjs';
 import { Accounts } from '../accounts/account.js';
-import { Callers, demandAllowance } from '../keys/callers.js';
+import { Callers, requireAllowance } from '../keys/callers.js';
 import { Generations, type Generation, type GenerationEvent } from './generations.js';
 import type { Caller } from '../keys/keys.js';
 import { Models } from './models.js';
@@ -117,8 +117,8 @@ export class PublicGrpcController {
 
   async #admit(metadata: Metadata, access: 'read' | 'write'): Promise<Caller> {
     const caller = await this.callers.authenticate(metadataValue(metadata, 'authorization'));
-    if (access === 'write') this.callers.demandWrite(caller);
-    demandAllowance(await this.callers.admit(caller));
+    if (access === 'write') this.callers.requireWrite(caller);
+    requireAllowance(await this.callers.admit(caller));
     return caller;
   }
 }

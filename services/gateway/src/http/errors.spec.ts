@@ -126,8 +126,8 @@ describe('refusals', () => {
     ])('call a job that ended with %s failed for good', async (reason, message, status, code) => {
       const { answer, job } = await waiting();
       end(job.jobId, JobState.FAILED, { reason, message });
-      const { headers, body, ...told } = await answer;
-      expect([told.status, headers.get('x-should-retry'), body['error'].code]).toEqual([status, 'false', code]);
+      const { headers, body, ...answered } = await answer;
+      expect([answered.status, headers.get('x-should-retry'), body['error'].code]).toEqual([status, 'false', code]);
       expect(body['error'].message).toContain(message);
     });
 

@@ -50,25 +50,25 @@ export class Callers {
     return { limit, remaining: limit - value, resetMs: expiresInMs };
   }
 
-  demandWrite(caller: Caller): void {
+  requireWrite(caller: Caller): void {
     if (!caller.scopes.includes('all')) throw readOnlyKey();
   }
 
   /** A member's key spends; it does not lift its own cap. */
-  demandAdmin(caller: Caller): void {
-    this.demandWrite(caller);
+  requireAdmin(caller: Caller): void {
+    this.requireWrite(caller);
     if (caller.memberId !== undefined) throw memberKey();
   }
 
-  demandOwner(caller: Caller): void {
-    this.demandAdmin(caller);
+  requireOwner(caller: Caller): void {
+    this.requireAdmin(caller);
     if (!caller.isOperator && caller.accountId !== this.installation.ownerAccountId) throw ownerOnly();
   }
 
   /** The same caller, in the name of another account: only the installation's owner may. Empty: the key's own. */
   actingFor(caller: Caller, accountId: string): Caller {
     if (accountId === '' || accountId === caller.accountId) return caller;
-    this.demandOwner(caller);
+    this.requireOwner(caller);
     if (!isUuid(accountId)) throw unknownAccount();
     return { ...caller, accountId, isOperator: true };
   }
@@ -85,6 +85,6 @@ export class Callers {
 }
 
 /** ResourceExhausted `rate_limited` once the minute is used up. */
-export function demandAllowance(allowance: Allowance | undefined): void {
+export function requireAllowance(allowance: Allowance | undefined): void {
   if (allowance && allowance.remaining < 0) throw tooManyRequests(allowance.limit, allowance.resetMs);
 }

@@ -21,7 +21,7 @@ export class KeysController {
   @HttpCode(200)
   async create(@Req() request: FastifyRequest) {
     const caller = callerOf(request);
-    this.callers.demandAdmin(caller);
+    this.callers.requireAdmin(caller);
     const { scopes = ['all'], ...purpose } = bodyOf(createKeyBody, request);
     const created = await this.keys.create(caller.accountId, { scopes, ...purpose });
     return { ...keyWire(created), key: created.key };
@@ -35,7 +35,7 @@ export class KeysController {
   @Delete(':id')
   async revoke(@Req() request: FastifyRequest, @Param('id') id: string) {
     const caller = callerOf(request);
-    this.callers.demandAdmin(caller);
+    this.callers.requireAdmin(caller);
     return keyWire(await this.keys.revoke(caller.accountId, id));
   }
 }

@@ -3,14 +3,14 @@ import { JobState } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { TesseraError } from '@tessera/platform/errors.js';
-import { jobEnded, jobFailed, lostSight, stillPainting } from '../errors.js';
+import { jobEnded, jobFailed, lostSight, stillGenerating } from '../errors.js';
 import { Generations, type Generation, type ImageRequestInit } from '../generations/generations.js';
 import type { ImageJob } from '../generations/image-jobs.js';
 import { isFinal, nameOfState } from '../generations/job-states.js';
 import type { Caller } from '../keys/keys.js';
 
 export type ImagesCommand = { readonly request: ImageRequestInit; readonly format: 'url' | 'b64_json'; readonly idempotencyKey: string; /** The client says that it has sent the very same before. */ readonly isRepeat: boolean; readonly signal: AbortSignal };
-export type PaintedImages = { readonly job: ImageJob; readonly images: readonly ({ readonly url: string } | { readonly b64_json: string })[] };
+export type GeneratedImages = { readonly job: ImageJob; readonly images: readonly ({ readonly url: string } | { readonly b64_json: string })[] };
 
 /** OpenAI's own clients give up after ten minutes; proxies do much earlier. */
 const patienceMs = 120_000;
@@ -32,7 +32,7 @@ export class OpenAiImages {
    * A client that goes away frees the wait and nothing else: the job goes on. OpenAI's own clients repeat a call that failed, so once there is a job every
    * error is final and names it.
    */
-  async generate(caller: Caller, command: ImagesCommand): Promise<PaintedImages> {
+  async generate(caller: Caller, command: ImagesCommand): Promise<GeneratedImages> {
     const job = await this.#submit(caller, command);
     const done = await onceThereIs(job, this.#waitForEnd(caller, job, command.signal));
     if (done.job.state === JobState.FAILED) throw jobFailed(job.jobId, done.job.failure?.reason ?? 'job_failed', done.job.failure?.message ?? 'No reason was given.');
@@ -57,7 +57,7 @@ export class OpenAiImages {
       const generation = await this.generations.get(caller, job.jobId, { waitMs: waitSliceMs, signal });
       if (isFinal(generation.job.state)) return generation;
     }
-    throw stillPainting(job.jobId, patienceMs);
+    throw stillGenerating(job.jobId, patienceMs);
   }
 
   async #deliver(caller: Caller, generation: Generation, imageId: string, format: ImagesCommand['format']) {

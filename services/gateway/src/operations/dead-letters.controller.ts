@@ -12,18 +12,18 @@ import { timeOf } from '../http/tessera-wire.js';
 @UseGuards(ApiKeyGuard)
 @UseFilters(HttpErrors)
 export class DeadLettersController {
-  constructor(private readonly letters: DeadLetterBox) {}
+  constructor(private readonly deadLetters: DeadLetterBox) {}
 
   @Get()
   async list(@Req() request: FastifyRequest) {
     const { group, limit } = queryOf(deadLettersQuery, request);
-    return { deadLetters: (await this.letters.list(callerOf(request), group || undefined, limit)).map(letterWire) };
+    return { deadLetters: (await this.deadLetters.list(callerOf(request), group || undefined, limit)).map(letterWire) };
   }
 
   @Post(':id/redrive')
   @HttpCode(200)
   async redrive(@Req() request: FastifyRequest, @Param('id') id: string) {
-    await this.letters.redrive(callerOf(request), id);
+    await this.deadLetters.redrive(callerOf(request), id);
     return { id };
   }
 }

@@ -21,14 +21,14 @@ export class DeadLetterBox {
 
   /** Newest first; of one group or of all. */
   list(caller: Caller, group: string | undefined, limit: number): Promise<DeadLetter[]> {
-    this.callers.demandOwner(caller);
+    this.callers.requireOwner(caller);
     return this.bus.deadLetters(group, limit);
   }
 
   /** Durable when it returns: the service that has the handler is told by an event. */
   async redrive(caller: Caller, deadLetterId: string): Promise<void> {
-    const letters = await this.list(caller, undefined, newestMax);
-    if (!letters.some((letter) => letter.deadLetterId === deadLetterId)) throw notFound('unknown_dead_letter', `There is no dead letter ${deadLetterId.slice(0, 80)} among the newest ${newestMax}.`);
+    const deadLetters = await this.list(caller, undefined, newestMax);
+    if (!deadLetters.some((letter) => letter.deadLetterId === deadLetterId)) throw notFound('unknown_dead_letter', `There is no dead letter ${deadLetterId.slice(0, 80)} among the newest ${newestMax}.`);
     await this.documents.commit([], [outgoingEvent(RedriveAskedSchema, deadLetterId, { deadLetterId, accountId: caller.accountId })]);
   }
 }

@@ -66,14 +66,14 @@ export class Bootstrap implements OnApplicationBootstrap {
 
   async #openAccount(accountId: string): Promise<void> {
     const billing = this.rpc.client(BillingService);
-    const giveUpMs = Date.now() + billingPatienceMs;
+    const deadlineMs = Date.now() + billingPatienceMs;
     for (let pauseMs = 50; ; pauseMs = Math.min(2_000, pauseMs * 2)) {
       try {
         await billing.openAccount({ accountId, plan: 'owner' }, { deadlineMs: attemptTimeoutMs });
         return;
       } catch (error) {
         const mayHelp = error instanceof TesseraError && error.retryable;
-        if (!mayHelp || Date.now() + pauseMs > giveUpMs) throw error;
+        if (!mayHelp || Date.now() + pauseMs > deadlineMs) throw error;
         await delay(pauseMs);
       }
     }

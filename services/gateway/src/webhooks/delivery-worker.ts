@@ -117,11 +117,11 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   async #sweep(): Promise<void> {
-    const room = inFlightMax - this.#inFlight.size;
-    if (room <= 0 || this.#stop.signal.aborted) return;
+    const free = inFlightMax - this.#inFlight.size;
+    if (free <= 0 || this.#stop.signal.aborted) return;
     let begun = 0;
     for (const due of await this.store.dueAt(this.clock.now(), duePerSweep)) {
-      if (begun >= room || this.#stop.signal.aborted) return;
+      if (begun >= free || this.#stop.signal.aborted) return;
       if (this.#inFlight.has(due.id)) continue;
       const isBusy = (this.#byWebhook.get(due.value.webhookId) ?? 0) >= inFlightOfWebhookMax;
       const claimed = await this.#claim(due, isBusy ? busyAfterMs : leaseMs);
@@ -194,15 +194,15 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
     const nowMs = this.clock.now();
     const isDelivered = 'status' in outcome && outcome.status >= 200 && outcome.status < 300;
     const { dueMs: _, status: __, error: ___, ...before } = delivery.value;
-    const told = { ...before, attempts: before.attempts + 1, attemptedMs: nowMs, ...('status' in outcome ? { status: outcome.status } : {}) };
+    const attempted = { ...before, attempts: before.attempts + 1, attemptedMs: nowMs, ...('status' in outcome ? { status: outcome.status } : {}) };
     const pauseMs = retryAfterMs[before.retry];
     webhookDeliveries.inc({ outcome: isDelivered ? 'delivered' : pauseMs === undefined ? 'failed' : 'retried' });
-    if (isDelivered) await this.store.replaceDelivery(delivery, { ...told, state: 'delivered' });
+    if (isDelivered) await this.store.replaceDelivery(delivery, { ...attempted, state: 'delivered' });
     else {
       const error = 'error' in outcome ? outcome.error : outcome.status >= 300 && outcome.status < 400 ? 'redirected' : `http_${outcome.status}`;
       const isLast = pauseMs === undefined || error === 'disabled' || error === `http_${goneStatus}`;
       const next = isLast ? ({ state: 'failed' } as const) : { retry: before.retry + 1, dueMs: nowMs + Math.round(pauseMs * (1 + jitterShare * Math.random())) };
-      await this.store.replaceDelivery(delivery, { ...told, error, ...next });
+      await this.store.replaceDelivery(delivery, { ...attempted, error, ...next });
     }
   }
 

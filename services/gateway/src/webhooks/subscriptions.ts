@@ -35,7 +35,7 @@ export class Subscriptions {
   }
 
   /** Idempotent by the event's id: a delivery's id is made of it. */
-  async tell({ accountId, type, eventId, occurredMs, data }: AccountEvent): Promise<void> {
+  async notify({ accountId, type, eventId, occurredMs, data }: AccountEvent): Promise<void> {
     const payload = JSON.stringify({ type, timestamp: new Date(occurredMs).toISOString(), data });
     const deliveries = new Map<string, NewDelivery>();
     for (const { id: webhookId, value } of await this.#webhooksOf(accountId)) {
@@ -62,13 +62,13 @@ export class Subscriptions {
     const known = this.#known.get(accountId);
     if (known) return known;
     const all = await this.store.webhooksOf(accountId, webhooksMax);
-    const hasRoom = await Promise.all(all.map(({ id }) => this.#hasRoom(accountId, id)));
-    const webhooks = all.filter((_, at) => hasRoom[at]);
+    const takesMore = await Promise.all(all.map(({ id }) => this.#takesMore(accountId, id)));
+    const webhooks = all.filter((_, at) => takesMore[at]);
     this.#known.set(accountId, webhooks);
     return webhooks;
   }
 
-  async #hasRoom(accountId: string, webhookId: string): Promise<boolean> {
+  async #takesMore(accountId: string, webhookId: string): Promise<boolean> {
     const pending = await this.store.pendingOf(webhookId);
     if (pending < pendingMax) return true;
     this.logger.warn({ accountId, webhookId, pending }, 'a webhook takes nothing; its newest events are dropped');

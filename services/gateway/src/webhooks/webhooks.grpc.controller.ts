@@ -15,7 +15,7 @@ import {
   type UpdateWebhookRequest,
   type WebhookSchema,
 } from '@tessera/contracts/tessera/gateway/v1/webhooks_pb.js';
-import { Callers, demandAllowance } from '../keys/callers.js';
+import { Callers, requireAllowance } from '../keys/callers.js';
 import type { Caller } from '../keys/keys.js';
 import { Webhooks, type DescribedDelivery, type DescribedWebhook } from './webhooks.js';
 
@@ -75,7 +75,7 @@ export class WebhooksGrpcController {
 
   async #admit(metadata: Metadata, accountId: string): Promise<Caller> {
     const caller = this.callers.actingFor(await this.callers.authenticate(metadata.get('authorization')[0]?.toString()), accountId);
-    demandAllowance(await this.callers.admit(caller));
+    requireAllowance(await this.callers.admit(caller));
     return caller;
   }
 }

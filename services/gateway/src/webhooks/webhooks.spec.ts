@@ -97,7 +97,7 @@ describe('webhooks', () => {
     await create();
     const event = { accountId, type: 'job.finished', eventId: 'event-1', occurredMs: clock.now(), data: { generationId: 'job-1' } };
     for (let n = 0; n < 2; n++) {
-      await gateway.subscriptions.tell(event);
+      await gateway.subscriptions.notify(event);
       await gateway.worker.settle();
     }
     expect(receiver.received).toHaveLength(1);
@@ -134,7 +134,7 @@ describe('webhooks', () => {
     const first = await openGateway({ dataDir, webhookPrivateNetworks: true, clock });
     await first.fetch(`${api}/webhooks`, { method: 'POST', body: JSON.stringify({ url: receiver.url }) });
     receiver.answers.push(500);
-    await first.subscriptions.tell({ accountId: first.installation.ownerAccountId, type: 'job.finished', eventId: 'event-1', occurredMs: clock.now(), data: {} });
+    await first.subscriptions.notify({ accountId: first.installation.ownerAccountId, type: 'job.finished', eventId: 'event-1', occurredMs: clock.now(), data: {} });
     await first.worker.settle();
     await first.close();
     clock.aheadMs += (retryAfterMs[0] ?? 0) * 1.1;

@@ -42,7 +42,7 @@ export class Webhooks {
 
   /** The secret is in this answer and nowhere else, ever again. */
   async create(caller: Caller, { url, events = [], description = '' }: WebhookChange & { readonly url: string }): Promise<DescribedWebhook & { readonly secret: string }> {
-    this.callers.demandAdmin(caller);
+    this.callers.requireAdmin(caller);
     this.#checkUrl(url);
     checkEvents(events);
     if ((await this.store.webhooksOf(caller.accountId, webhooksOfAccountMax)).length >= webhooksOfAccountMax) throw tooManyWebhooks(webhooksOfAccountMax);
@@ -99,7 +99,7 @@ export class Webhooks {
 
   /** With the same id: receivers that remember ids notice. */
   async redeliver(caller: Caller, deliveryId: string): Promise<DescribedDelivery> {
-    this.callers.demandAdmin(caller);
+    this.callers.requireAdmin(caller);
     await this.#delivery(caller, deliveryId);
     await this.worker.redeliver(deliveryId);
     return this.#delivery(caller, deliveryId);
@@ -112,7 +112,7 @@ export class Webhooks {
   }
 
   async #owned(caller: Caller, id: string): Promise<Stored<Webhook>> {
-    this.callers.demandAdmin(caller);
+    this.callers.requireAdmin(caller);
     return this.#known(caller, id);
   }
 

@@ -71,7 +71,7 @@ export const startDeadlineMsOf = ({ value: { createdMs, payload } }: Job): numbe
 
 export const holdDeadlineMsOf = (job: Job): number => startDeadlineMsOf(job) + (job.value.payload.terms?.holdMarginMs ?? holdMarginMsDefault);
 
-const stateNumbers = {
+export const stateNumbers = {
   accepted: JobState.ACCEPTED,
   queued: JobState.QUEUED,
   running: JobState.RUNNING,

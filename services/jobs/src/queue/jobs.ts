@@ -55,7 +55,7 @@ export class Jobs {
     try {
       const job = await this.get(accountId, jobId);
       if (hasEnded(job.value.life) || signal.aborted) return job;
-      for (let update = await updates.next(patience.signal); update; update = await updates.next(patience.signal)) {
+      for (let update = await updates.received.next(patience.signal); update; update = await updates.received.next(patience.signal)) {
         if (update.isFinal) break;
       }
       return await this.get(accountId, jobId);

@@ -1,5 +1,6 @@
 import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { Cache } from '@tessera/cache/cache.js';
+import { BoundedBuffer } from '@tessera/platform/concurrency/bounded-buffer.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { LOGGER } from '@tessera/platform/tokens.js';
 
@@ -41,24 +42,10 @@ export class PoolSignals implements OnModuleDestroy {
 
   /** Resolves when nothing that happens from now on is missed. */
   async listen(pool: string): Promise<PoolSignal> {
-    let isSignalled = false;
-    let wake = () => {};
-    const close = await this.cache.subscribe(channelOf(pool), () => {
-      isSignalled = true;
-      wake();
-    });
-    const signalled = async (signal: AbortSignal): Promise<boolean> => {
-      if (!isSignalled && !signal.aborted) {
-        await new Promise<void>((resolve) => {
-          wake = () => resolve();
-          signal.addEventListener('abort', wake, { once: true });
-        });
-        signal.removeEventListener('abort', wake);
-      }
-      isSignalled = false;
-      return !signal.aborted;
-    };
-    return { signalled, close };
+    // Several signals before the next wait say no more than one.
+    const signals = new BoundedBuffer<true>({ itemsMax: 1, mayDrop: () => true });
+    const close = await this.cache.subscribe(channelOf(pool), () => signals.push(true));
+    return { signalled: async (signal) => (await signals.next(signal)) === true, close };
   }
 
   onModuleDestroy(): void {

@@ -1,12 +1,13 @@
 import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
 import { Inject, Injectable } from '@nestjs/common';
 import { Cache } from '@tessera/cache/cache.js';
-import { JobState, WatchResponseSchema, type WatchResponse } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
+import { WatchResponseSchema, type JobState, type WatchResponse } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import type { LeaseProgress } from '@tessera/contracts/tessera/jobs/v1/workers_pb.js';
+import { finalStates as finalStateNames } from '@tessera/jobs/job-life.js';
+import { BoundedBuffer } from '@tessera/platform/concurrency/bounded-buffer.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { LOGGER } from '@tessera/platform/tokens.js';
-import { stateNumberOf, type Job } from '../queue/job-record.js';
-import { BoundedBuffer } from './bounded-buffer.js';
+import { stateNumberOf, stateNumbers, type Job } from '../queue/job-record.js';
 import { previewSequence, progressSequence, sequenceText } from './sequence.js';
 
 const jobChannel = (jobId: string): string => `jobs.job.${jobId}`;
@@ -15,9 +16,12 @@ const accountChannel = (accountId: string): string => `jobs.account.${accountId}
 /** Updates that may wait for a slow reader: some ten seconds of progress of a job with many pictures. */
 const updatesMax = 256;
 
-const finalStates: ReadonlySet<JobState> = new Set([JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED, JobState.REJECTED]);
+const finalStates: ReadonlySet<JobState> = new Set([...finalStateNames].map((name) => stateNumbers[name]));
 
 export type JobUpdate = { readonly jobId: string; readonly message: WatchResponse; /** The job has reached a final state, or is gone. */ readonly isFinal: boolean };
+
+/** What comes for one listener, until it closes. */
+export type JobUpdates = { readonly received: BoundedBuffer<JobUpdate>; close(): void };
 
 /**
  * Updates of jobs, through the cache, to whoever watches or waits at this moment, in any process. A state change carries only the state: the listener reads the job itself.
@@ -45,21 +49,20 @@ export class JobFeed {
     }
   }
 
-  /** Of one job. Resolves when nothing that happens from now on is missed. Close the buffer. */
-  listen(jobId: string): Promise<BoundedBuffer<JobUpdate>> {
+  /** Of one job. Resolves when nothing that happens from now on is missed. */
+  listen(jobId: string): Promise<JobUpdates> {
     return this.#listen(jobChannel(jobId));
   }
 
   /** Of all jobs of an account. */
-  listenToAccount(accountId: string): Promise<BoundedBuffer<JobUpdate>> {
+  listenToAccount(accountId: string): Promise<JobUpdates> {
     return this.#listen(accountChannel(accountId));
   }
 
-  async #listen(channel: string): Promise<BoundedBuffer<JobUpdate>> {
-    const buffer = new BoundedBuffer<JobUpdate>(updatesMax, ({ message }) => message.event.case === 'progress' || message.event.case === 'preview');
-    const stop = await this.cache.subscribe(channel, (bytes) => buffer.put(updateOf(fromBinary(WatchResponseSchema, bytes))));
-    buffer.onClose(stop);
-    return buffer;
+  async #listen(channel: string): Promise<JobUpdates> {
+    const received = new BoundedBuffer<JobUpdate>({ itemsMax: updatesMax, mayDrop: ({ message }) => message.event.case === 'progress' || message.event.case === 'preview' });
+    const close = await this.cache.subscribe(channel, (bytes) => received.push(updateOf(fromBinary(WatchResponseSchema, bytes))));
+    return { received, close };
   }
 
   #publish(job: Job, message: MessageInitShape<typeof WatchResponseSchema>): void {

@@ -37,7 +37,7 @@ export class Watches {
         yield await this.#stateOf(job, sequenceText(reported));
       }
       if (hasEnded(job.value.life)) return;
-      for (let update = await updates.next(signal); update; update = await updates.next(signal)) {
+      for (let update = await updates.received.next(signal); update; update = await updates.received.next(signal)) {
         const { message } = update;
         const sequence = parseSequence(message.sequence);
         if (!isAfter(sequence, reported)) continue;
@@ -69,9 +69,9 @@ export class Watches {
         }
       }
       yield { sequence: accountSequenceText(reachedMs), event: { case: 'caughtUp', value: {} } };
-      for (let update = await updates.next(signal); update; update = await updates.next(signal)) {
-        if (updates.hasLost) {
-          updates.hasLost = false;
+      for (let update = await updates.received.next(signal); update; update = await updates.received.next(signal)) {
+        if (updates.received.hasLost) {
+          updates.received.hasLost = false;
           for await (const job of this.#changedSince(accountId, reachedMs - overlapMs)) yield await this.#stateOf(job, accountSequenceText(reachedMs));
         }
         const { message, jobId } = update;

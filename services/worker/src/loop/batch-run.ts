@@ -5,7 +5,7 @@ import { withTraceparent } from '@tessera/platform/trace.js';
 import type { CheckpointMade, Failed, Notice, OutputMade, Runner, Update } from '../runner.js';
 import { BatchSpans, jobTrace, type JobTrace } from './batch-spans.js';
 import type { Device } from './device.js';
-import { deliver, engineLost, failureOf, handedBack, hasReason, notStored, saysUnavailable, unfinished, type Failure } from './failures.js';
+import { deliver, engineLost, failureOf, handedBack, hasReason, notStored, isUnavailable, unfinished, type Failure } from './failures.js';
 import { Heartbeats, type HeldLease } from './heartbeats.js';
 import type { JobFiles } from './job-files.js';
 import type { WorkerClient } from './worker-clients.js';
@@ -99,7 +99,7 @@ export class BatchRun {
       return undefined;
     } catch (error) {
       if (this.#isHandedBack) return handedBack;
-      return saysUnavailable(error) && (await this.tools.runner.health?.isLost()) ? engineLost : failureOf(error, this.#left().length === 1);
+      return isUnavailable(error) && (await this.tools.runner.health?.isLost()) ? engineLost : failureOf(error, this.#left().length === 1);
     } finally {
       await updates.return?.();
     }

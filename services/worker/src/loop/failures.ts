@@ -1,3 +1,4 @@
+import { pause } from '@tessera/platform/concurrency/pause.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 
 /** Why a job did not end as asked, in the words of the queue. */
@@ -26,7 +27,7 @@ export function failureOf(error: unknown, wasAlone: boolean): Failure {
   return { reason: 'engine_error', message: error instanceof TesseraError ? error.message : 'The engine broke down.', retryable: true };
 }
 
-export const saysUnavailable = (error: unknown): boolean => error instanceof TesseraError && error.kind === 'Unavailable';
+export const isUnavailable = (error: unknown): boolean => error instanceof TesseraError && error.kind === 'Unavailable';
 
 export const hasReason = (error: unknown, ...reasons: readonly string[]): boolean => reasons.includes((error as { reason?: string }).reason ?? '');
 
@@ -42,7 +43,7 @@ export async function deliver<T>(call: () => Promise<T>): Promise<T> {
     } catch (error) {
       const mayHelp = error instanceof TesseraError && error.retryable;
       if (!mayHelp || attempt >= deliveryAttemptsMax) throw error;
-      await new Promise((resolve) => setTimeout(resolve, deliveryRetryMs * attempt));
+      await pause(deliveryRetryMs * attempt);
     }
   }
 }

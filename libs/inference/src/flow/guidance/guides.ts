@@ -26,7 +26,7 @@ const outlyingShare = 0.1;
 export type Picture = { readonly widthPx: number; readonly heightPx: number; /** `[3, height, width]` in 0..1. */ readonly planes: Float32Array };
 type Guide = { readonly picture: Picture; readonly strength: number };
 
-/** The pictures that guide a request, read once for all of its images; characters are things and stand in `cast.ts`. */
+/** The pictures that guide a request, read once for all of its images; characters are things and stand in `subjects/`. */
 export type Guides = {
   readonly edges: Guide | undefined;
   readonly depth: Guide | undefined;

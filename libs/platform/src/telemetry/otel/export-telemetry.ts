@@ -9,7 +9,7 @@ import { exportLogLinesTo, type Logger } from '../../logger.js';
 import { propagateWith } from '../propagation.js';
 import type { TelemetrySettings } from '../settings.js';
 import { recordSpansWith } from '../span.js';
-import type { Telemetry } from '../start-telemetry.js';
+import type { Telemetry } from '../telemetry.js';
 import { recordLines, scopeOfExport } from './log-records.js';
 import { metricReadersFromEnvironment, periodicReader } from './metric-readers.js';
 import { otelPropagation } from './otel-propagation.js';
@@ -25,7 +25,7 @@ const noContextManager = null as unknown as ContextManager;
 
 export function exportTelemetry(settings: TelemetrySettings, serviceName: string, logger: Logger): Telemetry {
   forgetGlobals();
-  sayThroughLog(logger);
+  warnThroughLog(logger);
   const sdk = new NodeSDK({ resource: resourceOf(serviceName), contextManager: noContextManager, ...traces(settings), metricReaders: readers(settings), ...logRecords(settings) });
   sdk.start();
   if (settings.traces !== undefined) recordSpansWith(new OtelRecorder(trace.getTracer(instrumentation)));
@@ -44,7 +44,7 @@ export function exportTelemetry(settings: TelemetrySettings, serviceName: string
 }
 
 /** With `OTEL_LOG_LEVEL` the SDK speaks to the console, as it does everywhere; without, its warnings are in our log. */
-function sayThroughLog(logger: Logger): void {
+function warnThroughLog(logger: Logger): void {
   if (process.env['OTEL_LOG_LEVEL']) return;
   const own = logger.child({ scope: scopeOfExport });
   const warn = (message: string, ...about: unknown[]) => own.warn({ about }, `telemetry: ${message}`);

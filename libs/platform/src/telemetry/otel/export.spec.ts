@@ -6,7 +6,8 @@ import { newTraceparent, spanIdOf, traceIdOf, withTraceparent } from '../../trac
 import { counter, distribution, metricsText } from '../metrics.js';
 import { callersTraceparent, traceHeaders } from '../propagation.js';
 import { inSpan, startSpan } from '../span.js';
-import { startTelemetry, type Telemetry } from '../start-telemetry.js';
+import { startTelemetry } from '../start-telemetry.js';
+import type { Telemetry } from '../telemetry.js';
 import { grpcCollector, httpCollector, type Received } from './collector.fixture.js';
 
 type Value = { readonly stringValue?: string; readonly intValue?: number };

@@ -1,9 +1,27 @@
 import { z } from 'zod';
 import { invalidField, missingField } from '../../errors.js';
 import type { ImageRequestInit } from '../generations.js';
-import type { CreateGenerationBody } from './leonardo.js';
 
 type InitImageInit = NonNullable<ImageRequestInit['initImage']>;
+
+type Optional<T> = T | null | undefined;
+
+/** What of a request says where it starts. */
+type StartOfRequest = {
+  readonly init_image_id?: Optional<string>;
+  readonly init_generation_image_id?: Optional<string>;
+  readonly init_strength?: Optional<number>;
+  readonly init_mask_id?: Optional<string>;
+  readonly init_placement?: Optional<z.infer<typeof placement>>;
+  readonly canvasRequest?: Optional<boolean>;
+  readonly canvasRequestType?: Optional<'INPAINT' | 'OUTPAINT' | 'SKETCH2IMG' | 'IMG2IMG'>;
+  readonly canvasInitId?: Optional<string>;
+  readonly canvasMaskId?: Optional<string>;
+  readonly unzoom?: Optional<boolean>;
+  readonly unzoomAmount?: Optional<number>;
+  readonly width?: Optional<number>;
+  readonly height?: Optional<number>;
+};
 
 const px = z.int().min(0).max(1536);
 export const placement = z.strictObject({ left: px, top: px, width: px, height: px });
@@ -12,7 +30,7 @@ const defaultStrength = 0.5;
 const defaultUnzoom = 1.5;
 
 /** The picture to start from, whichever of Leonardo's ways to name one was taken: init image, canvas or unzoom. */
-export function initImageOf(body: CreateGenerationBody): InitImageInit | undefined {
+export function initImageOf(body: StartOfRequest): InitImageInit | undefined {
   const initImageId = body.init_image_id || body.init_generation_image_id;
   const strength = body.init_strength;
   if (body.canvasRequest) {
@@ -34,14 +52,14 @@ export function initImageOf(body: CreateGenerationBody): InitImageInit | undefin
   };
 }
 
-function canvasOf({ canvasInitId, canvasMaskId, canvasRequestType }: CreateGenerationBody): { readonly assetId: string; readonly maskAssetId: string } {
+function canvasOf({ canvasInitId, canvasMaskId, canvasRequestType }: StartOfRequest): { readonly assetId: string; readonly maskAssetId: string } {
   if (!canvasInitId) throw missingField('canvasInitId');
   if (canvasRequestType === 'SKETCH2IMG' || canvasRequestType === 'IMG2IMG') return { assetId: canvasInitId, maskAssetId: '' };
   if (!canvasMaskId) throw missingField('canvasMaskId');
   return { assetId: canvasInitId, maskAssetId: canvasMaskId };
 }
 
-function unzoomed({ width, height, unzoomAmount, init_placement }: CreateGenerationBody): z.infer<typeof placement> {
+function unzoomed({ width, height, unzoomAmount, init_placement }: StartOfRequest): z.infer<typeof placement> {
   if (init_placement) throw invalidField('Send either unzoom or init_placement.', 'unzoom');
   if (!width) throw missingField('width');
   if (!height) throw missingField('height');

@@ -98,7 +98,7 @@ const position = z
   .object({ at: time, lastEntry: z.int(), plan: z.string(), balanceTokens: tokens, frozenTokens: tokens, heldTokens: tokens, spentTokens: tokens, expiredTokens: tokens, grantedTokens: tokens, buckets })
   .meta({ id: 'Position' });
 const usageRow = z.object({ key: z.string(), jobs: z.int(), imagesDelivered: z.int(), tokens: z.int(), imagesAccepted: z.int(), tokensPerImage: z.number().optional(), tokensPerAcceptedImage: z.number().optional() });
-const economy = {
+const billing = {
   plans: z.object({
     catalogueVersion: z.string(),
     plans: z.array(
@@ -187,10 +187,10 @@ export const responses = {
   payment: z.object({ outcome: z.enum(['applied', 'repeated']), account }),
   paymentOutcome: z.object({ outcome: z.enum(['applied', 'repeated', 'outdated', 'ignored']) }),
   lint: z.object({ findings: z.array(z.object({ severity: z.enum(['error', 'warning']), path: z.string(), code: z.string(), message: z.string() })) }),
-  plans: economy.plans,
-  position: economy.position,
-  usage: economy.usage,
-  statement: economy.statement,
+  plans: billing.plans,
+  position: billing.position,
+  usage: billing.usage,
+  statement: billing.statement,
   queue: z.object({ queuedJobs: z.int(), runningJobs: z.int(), accountQueuedJobs: z.int(), accountRunningJobs: z.int(), oldestWaitMs: z.int() }),
   models: z.object({ custom_models: z.array(z.object({ id: z.uuid(), name: z.string(), description: z.string(), featured: z.boolean(), nsfw: z.boolean(), tessera: z.looseObject({ model: z.string() }) })) }),
   price: z.object({ calculateProductionApiServiceCost: z.object({ cost: tokens, tessera: z.object({ quote }) }) }),

@@ -80,9 +80,9 @@ describe('the canary of a worker', () => {
     engine.isAlive = false;
     const canary = start(0);
     await canary.isLost();
-    const giveUp = new AbortController();
-    const waiting = canary.whenFit(giveUp.signal);
-    giveUp.abort();
+    const stopping = new AbortController();
+    const waiting = canary.whenFit(stopping.signal);
+    stopping.abort();
     await waiting;
     expect(canary.isFit).toBe(false);
   });

@@ -5,7 +5,7 @@ import { newDataDir, profiles, removeDataDir, type Running } from './profiles.js
 const api = '/api/rest/v1';
 
 /** A team's money, from the first seat to the export, through the services that really run. */
-describe.each(Object.entries(profiles))('The economy, %s', (_name, start) => {
+describe.each(Object.entries(profiles))('Billing, %s', (_name, start) => {
   let server: Running;
   let owner: Client;
   let team: Client;
@@ -27,10 +27,10 @@ describe.each(Object.entries(profiles))('The economy, %s', (_name, start) => {
   });
 
   const apple = { prompt: 'a red apple', width: 512, height: 512, num_inference_steps: 20 };
-  const paint = async (client: Client, images = 1) => client.bill(await client.create({ ...apple, num_images: images }));
+  const generate = async (client: Client, images = 1) => client.bill(await client.create({ ...apple, num_images: images }));
 
   it('charges a member up to the cap, and tells who spent what', async () => {
-    const bill = await paint(ann, 2);
+    const bill = await generate(ann, 2);
     const refused = await ann.call('POST', `${api}/generations`, { ...apple, num_images: 2 });
     expect(refused).toMatchObject({ status: 402, body: { type: 'member_cap_reached' } });
     const { body } = await team.call('GET', `${api}/account/usage?by=member`);
@@ -38,7 +38,7 @@ describe.each(Object.entries(profiles))('The economy, %s', (_name, start) => {
   });
 
   it('writes a statement and an export that end with the balance of the account', async () => {
-    await paint(team);
+    await generate(team);
     const { body: statement } = await team.call('GET', `${api}/account/statement`);
     const { balanceTokens } = await team.account();
     const lines = statement['lines'] as { tokens: number }[];
@@ -49,7 +49,7 @@ describe.each(Object.entries(profiles))('The economy, %s', (_name, start) => {
   });
 
   it('gives a charge back as a new entry, once', async () => {
-    const bill = await paint(team);
+    const bill = await generate(team);
     const before = await team.account();
     const reverse = () => owner.call('POST', `${api}/account/reversals`, { operationId: `close:${String(bill['jobId'])}` }, { 'tessera-account': before['accountId'] as string });
     await reverse();

@@ -3,7 +3,7 @@ import type { CallOptions } from '../api.js';
 import { withConnection, type Connection } from '../connection.js';
 import { CommandFailure, exitCodes } from '../failure.js';
 import { dataFolder } from '../places.js';
-import { balanceText, membersText, plansText, quoteText, statementText, usageText, type Account, type Plans, type Position, type Quote, type Statement, type Usage } from '../economy-texts.js';
+import { balanceText, membersText, plansText, quoteText, statementText, usageText, type Account, type Plans, type Position, type Quote, type Statement, type Usage } from '../billing-texts.js';
 import { parseSize } from '../sizes.js';
 import { formatCount } from '../texts.js';
 

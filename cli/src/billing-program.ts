@@ -6,7 +6,7 @@ const toOption = ['--to <time>', 'date or time, not included (default: now)'] as
 
 const walletOption = ['--wallet <wallet>', 'plan (its tokens) or credits (API credits)', 'plan'] as const;
 
-const load = () => import('./commands/economy.js');
+const load = () => import('./commands/billing.js');
 
 /** A command that talks about one account's money. */
 const money = (parent: Command, name: string, description: string, example: string): Command =>
@@ -18,11 +18,11 @@ const money = (parent: Command, name: string, description: string, example: stri
     .option(...dataOption)
     .addHelpText('after', `\nExample:\n  ${example}`);
 
-export function addEconomy(program: Command): void {
+export function addBilling(program: Command): void {
   addPlans(program);
   addLimits(program);
   addPayments(program);
-  addBooks(program);
+  addReports(program);
   addCatalogue(program);
 }
 
@@ -77,7 +77,7 @@ function addPayments(program: Command): void {
     .action(async (operation: string, options) => (await load()).reverse(operation, options));
 }
 
-function addBooks(program: Command): void {
+function addReports(program: Command): void {
   money(program, 'quote', 'what pictures, clips, a training or an enlargement would cost, line by line', 'tessera quote motion --size 1024x576 --complexity complex')
     .argument('<kind>', 'image, motion, training or upscale')
     .requiredOption('--size <WxH>', 'of each picture or frame; of an enlargement, what comes out')
