@@ -51,7 +51,7 @@ const text = fc.oneof(
 );
 
 const id = fc.oneof(fc.uuid(), fc.constantFrom('..%2f..%2fetc%2fpasswd', '%ff', '%', 'null', '0', '-1', 'a'.repeat(700), '%00', '🍎', "';--"), fc.string({ maxLength: 20 }).map(encodeURIComponent));
-const query = fc.oneof(fc.constant(''), fc.constantFrom('?dryRun=true', '?dryrun=true', '?nonsense=1', '?dryRun=true&dryRun=false', '?wait=-1', '?wait=1e9', '?limit=-1', '?limit=99999999', '?offset=abc', '?limit[]=1', '?at=yesterday', '?at=9999-12-31T23:59:59Z', '?by=nothing', '?by=model&from=2026-02-30', '?from=2027-01-01&to=2026-01-01', '?__proto__=1', '?%', '?after=%00'), fc.string({ maxLength: 20 }).map((at) => `?${encodeURIComponent(at)}`));
+const query = fc.oneof(fc.constant(''), fc.constantFrom('?dryRun=true', '?dryrun=true', '?nonsense=1', '?dryRun=true&dryRun=false', '?wait=-1', '?wait=1e9', '?limit=-1', '?limit=99999999', '?offset=abc', '?limit[]=1', '?at=yesterday', '?at=9999-12-31T23:59:59Z', '?by=nothing', '?by=model&from=2026-02-30', '?from=2027-01-01&to=2026-01-01', '?__proto__=1', '?%', '?after=%00', '?previews=maybe', '?previews=true&after=c1'), fc.string({ maxLength: 20 }).map((at) => `?${encodeURIComponent(at)}`));
 const api = '/api/rest/v1';
 const path = fc.tuple(
   fc.oneof(
@@ -65,7 +65,7 @@ const path = fc.tuple(
     { weight: 1, arbitrary: id.map((at) => `/objects/${at}`) },
     { weight: 1, arbitrary: id.map((at) => `${api}/account/members/${at}`) },
     { weight: 3, arbitrary: fc.constantFrom(...['accounts', 'account/limits', 'account/balance', 'account/usage', 'account/statement', 'account/entries.csv', 'account/reversals', 'account/payments', 'reconciliation', 'catalogue', 'catalogue/lint', 'catalogue/simulation', 'plans', 'payments/stripe/webhook'].map((at) => `${api}/${at}`)) },
-    { weight: 3, arbitrary: fc.constantFrom(`${api}/pricing-calculator`, `${api}/init-image`, `${api}/me`, `${api}/platformModels`, `${api}/keys`, `${api}/queue`, `${api}/account`, `${api}/account/entries`, '/v1/images/generations', '/v1/models', '/objects', '/', '/docs', '/healthz', '/nowhere') },
+    { weight: 3, arbitrary: fc.constantFrom(`${api}/pricing-calculator`, `${api}/init-image`, `${api}/me`, `${api}/platformModels`, `${api}/keys`, `${api}/queue`, `${api}/events`, `${api}/account`, `${api}/account/entries`, '/v1/images/generations', '/v1/models', '/objects', '/', '/docs', '/healthz', '/nowhere') },
   ),
   query,
 ).map(([at, asked]) => at + asked);
@@ -158,6 +158,8 @@ class FuzzRun {
       const { hostname, port } = new URL(this.client.server.url);
       const asked = http.request({ hostname, port, method, path: path.replaceAll(/[^\x21-\x7e]/gu, encodeURIComponent), headers, agent: this.#agent }, (answer) => {
         const chunks: Buffer[] = [];
+        // A stream that never ends has said all when it has begun.
+        if (answer.headers['content-type']?.startsWith('text/event-stream')) answer.once('data', () => answer.destroy()).once('close', () => resolve({ status: answer.statusCode ?? 0, contentType: 'text/event-stream', text: '' }));
         answer.on('data', (chunk: Buffer) => chunks.push(chunk));
         answer.on('end', () => resolve({ status: answer.statusCode ?? 0, contentType: answer.headers['content-type'] ?? '', text: Buffer.concat(chunks).toString() }));
       });

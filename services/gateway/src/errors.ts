@@ -13,6 +13,9 @@ export const memberKey = (): TesseraError => permissionDenied('member_key', "Thi
 export const tooManyRequests = (perMinute: number, retryAfterMs: number): TesseraError =>
   resourceExhausted('rate_limited', `Your plan allows ${perMinute} requests a minute.`, { retryAfterMs });
 
+export const tooManyStreams = (max: number, retryAfterMs: number): TesseraError =>
+  resourceExhausted('too_many_streams', `An account has at most ${max} event streams open at once; close one first.`, { retryAfterMs });
+
 /** Also for ids that are no ids, and for other people's: the answer must not tell which. */
 export const unknownJob = (): TesseraError => notFound('unknown_job', 'There is no such job.', { param: 'id' });
 

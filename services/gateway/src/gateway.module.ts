@@ -16,7 +16,13 @@ import { CatalogueController } from './generations/catalogue.controller.js';
 import { configureHttp } from './http/configure-http.js';
 import { DeadLettersController } from './operations/dead-letters.controller.js';
 import { BillingController } from './accounts/billing.controller.js';
-import { EventsController } from './generations/events.controller.js';
+import { GenerationEventsController } from './generations/generation-events.controller.js';
+import { AccountEvents } from './events/account-events.js';
+import { EventsGrpcController } from './events/events.grpc.controller.js';
+import { AccountEventsController } from './events/events.controller.js';
+import { Figures } from './events/figures.js';
+import { OpenStreams } from './events/open-streams.js';
+import { BalanceChanges } from './accounts/balance-changes.js';
 import { GenerationsController } from './generations/generations.controller.js';
 import { HttpErrors } from './http/http-errors.js';
 import { KeysController } from './keys/keys.controller.js';
@@ -47,7 +53,9 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
 @Module({
   controllers: [
     GenerationsController,
-    EventsController,
+    GenerationEventsController,
+    AccountEventsController,
+    EventsGrpcController,
     UploadsController,
     CatalogueController,
     AccountController,
@@ -65,7 +73,7 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
     WebhooksController,
     WebhooksGrpcController,
   ],
-  providers: [AccountPlans, Bootstrap, Installation, KeyStore, Keys, Callers, Generations, Uploads, OpenAiImages, Accounts, Billing, Catalogues, DeadLetterBox, Models, Readiness, HttpErrors, SecretBox, WebhookStore, DeliveryWorker, Subscriptions, WebhookEvents, Webhooks],
+  providers: [AccountPlans, Bootstrap, Installation, KeyStore, Keys, Callers, Generations, Uploads, OpenAiImages, Accounts, BalanceChanges, Billing, AccountEvents, Figures, OpenStreams, Catalogues, DeadLetterBox, Models, Readiness, HttpErrors, SecretBox, WebhookStore, DeliveryWorker, Subscriptions, WebhookEvents, Webhooks],
 })
 export class GatewayModule {}
 

@@ -29,6 +29,11 @@ export class SmallServices extends Rpc {
   endsAtOnce = true;
   /** What the next submission is refused with. */
   refusal: TesseraError | undefined;
+  /** What a watcher of a whole account is told before it has caught up. */
+  accountUpdates: MessageInitShape<typeof WatchResponseSchema>[] = [];
+  /** Sequences after which whole accounts were watched, and how many still are. */
+  readonly watchedAfter: string[] = [];
+  watchers = 0;
   readonly #ended = new Map<string, (() => void)[]>();
 
   readonly #handlers: Record<string, Handler> = {
@@ -99,10 +104,11 @@ export class SmallServices extends Rpc {
     return create(method.output, (await handler(create(method.input, request) as never, options)) as MessageInitShape<O>);
   }
 
-  async *stream<I extends DescMessage, O extends DescMessage>(method: DescMethodServerStreaming<I, O>, init: MessageInitShape<I>): AsyncGenerator<MessageShape<O>> {
+  async *stream<I extends DescMessage, O extends DescMessage>(method: DescMethodServerStreaming<I, O>, init: MessageInitShape<I>, { signal }: CallOptions = {}): AsyncGenerator<MessageShape<O>> {
     const request = create(method.input, init) as unknown as { jobId: string; accountId: string; afterSequence: string };
     if (method.name === 'SimulateCatalogue') this.simulations.push(request);
-    if (method.name === 'Watch') yield* this.#events(request) as AsyncGenerator<MessageShape<O>>;
+    if (method.name === 'Watch' && request.jobId === '') yield* this.#accountEvents(request.afterSequence, signal) as AsyncGenerator<MessageShape<O>>;
+    else if (method.name === 'Watch') yield* this.#events(request) as AsyncGenerator<MessageShape<O>>;
     else if (method.name === 'ReadAsset') yield create(method.output, { part: { case: 'data', value: new Uint8Array(picture) } } as unknown as MessageInitShape<O>);
     else if (method.name === 'ExportEntries') yield create(method.output, { csv: 'sequence\r\n1\r\n' } as unknown as MessageInitShape<O>);
     else if (method.name === 'SimulateCatalogue') yield create(method.output, { accountId: 'one', plan: 'artisan', real: { spentTokens: 8n }, simulated: { spentTokens: 16n } } as unknown as MessageInitShape<O>);
@@ -125,6 +131,18 @@ export class SmallServices extends Rpc {
     const images = (job.payload && anyUnpack(job.payload, ImageRequestSchema)?.images) || 1;
     job.outputs = create(JobSchema, { outputs: Array.from({ length: images }, (_, index) => ({ assetId: derivedId(jobId, String(index)), index, widthPx: 512, heightPx: 512, contentType: 'image/png', sizeBytes: 9n })) }).outputs;
     for (const wake of this.#ended.get(jobId)?.splice(0) ?? []) wake();
+  }
+
+  async *#accountEvents(afterSequence: string, signal: AbortSignal | undefined): AsyncGenerator<WatchResponse> {
+    this.watchedAfter.push(afterSequence);
+    this.watchers += 1;
+    try {
+      for (const update of this.accountUpdates) yield create(WatchResponseSchema, update);
+      yield create(WatchResponseSchema, { sequence: 'c9', event: { case: 'caughtUp', value: {} } });
+      await new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true }));
+    } finally {
+      this.watchers -= 1;
+    }
   }
 
   async *#events({ jobId, accountId, afterSequence }: { jobId: string; accountId: string; afterSequence: string }): AsyncGenerator<WatchResponse> {

@@ -1,24 +1,21 @@
-import { useEffect, useState, type CSSProperties } from 'react';
+import type { CSSProperties } from 'react';
 import type { Api } from './api.js';
-import { isFinal, watchJob, type Update } from './watch.js';
+import { isFinal } from './events.js';
+import type { Progress } from './studio-state.js';
 import type { Generation } from './wire.js';
 
 type Props = {
   readonly api: Api;
   readonly generation: Generation;
-  readonly onChange: (generation: Generation) => void;
+  readonly progress: Progress;
   readonly onOpen: (generation: Generation) => void;
   readonly onFailure: (error: unknown) => void;
 };
 
-type Progress = { readonly step: number; readonly steps: number; readonly previews: ReadonlyMap<number, string> };
-const nothingYet: Progress = { step: 0, steps: 0, previews: new Map() };
-
 /** One job: previews while it is painted, then its pictures, or why there are none. */
-export function JobCard({ api, generation, onChange, onOpen, onFailure }: Props) {
+export function JobCard({ api, generation, progress, onOpen, onFailure }: Props) {
   const { tessera } = generation;
   const isDone = isFinal(tessera.state);
-  const progress = useProgress(api, generation.id, isDone, onChange, onFailure);
   const ratio = { '--ratio': `${generation.imageWidth} / ${generation.imageHeight}` } as CSSProperties;
   return (
     <article className="job" aria-busy={!isDone} style={ratio}>
@@ -36,24 +33,6 @@ export function JobCard({ api, generation, onChange, onOpen, onFailure }: Props)
       </footer>
     </article>
   );
-}
-
-function useProgress(api: Api, id: string, isDone: boolean, onChange: Props['onChange'], onFailure: Props['onFailure']): Progress {
-  const [progress, setProgress] = useState(nothingYet);
-  useEffect(() => {
-    if (isDone) return undefined;
-    const abort = new AbortController();
-    const onUpdate = (update: Update) => {
-      if (update.type === 'progress') setProgress((before) => ({ ...before, step: update.step, steps: update.steps }));
-      else if (update.type === 'preview') setProgress((before) => ({ ...before, previews: new Map(before.previews).set(update.index, update.dataUrl) }));
-      // The last state is read afresh, because only that answer has links to the pictures.
-      else if (isFinal(update.generation.tessera.state)) api.generation(id).then(onChange, onFailure);
-      else onChange(update.generation);
-    };
-    watchJob(api, id, onUpdate, abort.signal).catch(onFailure);
-    return () => abort.abort();
-  }, [api, id, isDone, onChange, onFailure]);
-  return progress;
 }
 
 function Canvas({ generation, progress }: { generation: Generation; progress: Progress }) {

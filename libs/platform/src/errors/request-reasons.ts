@@ -33,6 +33,7 @@ export const requestReasons = {
   owner_only: { kind: 'PermissionDenied', explains: "Only keys of the installation's owner may do this." },
   member_key: { kind: 'PermissionDenied', explains: "The API key was made for a member: it spends the account's tokens, and cannot change the account." },
   rate_limited: { kind: 'ResourceExhausted', explains: "The plan's requests of this minute are used up. `Retry-After` says when the next are there." },
+  too_many_streams: { kind: 'ResourceExhausted', explains: 'The account has as many event streams open as one account may have. Close one, or share one: a stream tells everything that happens to the account.' },
   unknown_key: { kind: 'NotFound', explains: 'The account has no API key with this id.' },
   too_many_keys: { kind: 'FailedPrecondition', explains: 'The account has as many API keys as an account may have.' },
   unknown_user: { kind: 'NotFound', explains: 'The user id is not the one of this key; `GET /me` tells it.' },

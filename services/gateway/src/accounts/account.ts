@@ -4,6 +4,7 @@ import { internal } from '@tessera/platform/errors.js';
 import { derivedId, isUuid, newId } from '@tessera/platform/ids.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { unknownBill } from '../errors.js';
+import { BalanceChanges } from './balance-changes.js';
 import type { Caller } from '../keys/keys.js';
 
 const waitMarginMs = 10_000;
@@ -13,7 +14,10 @@ const waitMarginMs = 10_000;
 export class Accounts {
   readonly #billing: RpcClient<typeof BillingService>;
 
-  constructor(rpc: Rpc) {
+  constructor(
+    private readonly changes: BalanceChanges,
+    rpc: Rpc,
+  ) {
     this.#billing = rpc.client(BillingService);
   }
 
@@ -24,7 +28,8 @@ export class Accounts {
   /** The same idempotency key adds its tokens once. */
   async topUp(caller: Caller, tokens: number, wallet: string, idempotencyKey: string): Promise<Account> {
     const operationId = idempotencyKey === '' ? newId() : derivedId('topup', caller.accountId, idempotencyKey);
-    return opened((await this.#billing.topUp({ accountId: caller.accountId, operationId, tokens: BigInt(tokens), wallet })).account);
+    const { accountId } = caller;
+    return opened((await this.changes.report(accountId, this.#billing.topUp({ accountId, operationId, tokens: BigInt(tokens), wallet }))).account);
   }
 
   /** Waits up to `waitMs` for the hold to be closed. */

@@ -16,6 +16,7 @@ import type { Observable } from 'rxjs';
 import { Callers, requireAllowance } from '../keys/callers.js';
 import { invalidField } from '../errors.js';
 import type { Caller } from '../keys/keys.js';
+import { BalanceChanges } from './balance-changes.js';
 import { requireForward } from './periods.js';
 
 /** Who may call what: everybody with a key, keys of the account itself, or the installation's owner. */
@@ -34,6 +35,7 @@ export class BillingGrpcController {
   constructor(
     private readonly callers: Callers,
     private readonly clock: Clock,
+    private readonly changes: BalanceChanges,
     rpc: Rpc,
   ) {
     this.#billing = rpc.client(BillingService);
@@ -66,7 +68,7 @@ export class BillingGrpcController {
 
   @GrpcMethod(PublicBillingService.typeName)
   async topUp(request: TopUpRequest, metadata: Metadata) {
-    return this.#billing.topUp(await this.#operation(request, metadata, 'owner'));
+    return this.#changed(this.#operation(request, metadata, 'owner'), (owned) => this.#billing.topUp(owned));
   }
 
   @GrpcMethod(PublicBillingService.typeName)
@@ -81,42 +83,42 @@ export class BillingGrpcController {
 
   @GrpcMethod(PublicBillingService.typeName)
   async pausePlan(request: PausePlanRequest, metadata: Metadata) {
-    return this.#accounts.pausePlan(await this.#operation(request, metadata, 'admin'));
+    return this.#changed(this.#operation(request, metadata, 'admin'), (owned) => this.#accounts.pausePlan(owned));
   }
 
   @GrpcMethod(PublicBillingService.typeName)
   async resumePlan(request: ResumePlanRequest, metadata: Metadata) {
-    return this.#accounts.resumePlan(await this.#operation(request, metadata, 'owner'));
+    return this.#changed(this.#operation(request, metadata, 'owner'), (owned) => this.#accounts.resumePlan(owned));
   }
 
   @GrpcMethod(PublicBillingService.typeName)
   async changePlan(request: ChangePlanRequest, metadata: Metadata) {
-    return this.#accounts.changePlan(await this.#operation(request, metadata, 'owner'));
+    return this.#changed(this.#operation(request, metadata, 'owner'), (owned) => this.#accounts.changePlan(owned));
   }
 
   @GrpcMethod(PublicBillingService.typeName)
   async cancelPlan(request: CancelPlanRequest, metadata: Metadata) {
-    return this.#accounts.cancelPlan(await this.#operation(request, metadata, 'admin'));
+    return this.#changed(this.#operation(request, metadata, 'admin'), (owned) => this.#accounts.cancelPlan(owned));
   }
 
   @GrpcMethod(PublicBillingService.typeName)
   async setLimits(request: SetLimitsRequest, metadata: Metadata) {
-    return this.#accounts.setLimits(await this.#operation(request, metadata, 'admin'));
+    return this.#changed(this.#operation(request, metadata, 'admin'), (owned) => this.#accounts.setLimits(owned));
   }
 
   @GrpcMethod(PublicBillingService.typeName)
   async putMember(request: PutMemberRequest, metadata: Metadata) {
-    return this.#accounts.putMember(await this.#operation(request, metadata, 'admin'));
+    return this.#changed(this.#operation(request, metadata, 'admin'), (owned) => this.#accounts.putMember(owned));
   }
 
   @GrpcMethod(PublicBillingService.typeName)
   async removeMember(request: RemoveMemberRequest, metadata: Metadata) {
-    return this.#accounts.removeMember(await this.#operation(request, metadata, 'admin'));
+    return this.#changed(this.#operation(request, metadata, 'admin'), (owned) => this.#accounts.removeMember(owned));
   }
 
   @GrpcMethod(PublicBillingService.typeName)
   async reverseOperation(request: ReverseOperationRequest, metadata: Metadata) {
-    return this.#accounts.reverseOperation(await this.#owned(request, metadata, 'owner'));
+    return this.#changed(this.#owned(request, metadata, 'owner'), (owned) => this.#accounts.reverseOperation(owned));
   }
 
   @GrpcMethod(PublicBillingService.typeName)
@@ -158,7 +160,7 @@ export class BillingGrpcController {
 
   @GrpcMethod(PublicBillingService.typeName)
   async recordPayment(request: RecordPaymentRequest, metadata: Metadata) {
-    return this.#payments.recordPayment(await this.#owned(request, metadata, 'owner'));
+    return this.#changed(this.#owned(request, metadata, 'owner'), (owned) => this.#payments.recordPayment(owned));
   }
 
   @GrpcMethod(PublicBillingService.typeName)
@@ -170,6 +172,11 @@ export class BillingGrpcController {
   @GrpcMethod(PublicBillingService.typeName)
   reconcile({ accountId }: ReconcileRequest, metadata: Metadata): Observable<ReconcileResponse> {
     return streamOf((signal) => this.#reconcile(accountId, metadata, signal));
+  }
+
+  async #changed<R extends { accountId: string }, T>(admitted: Promise<R>, change: (request: R) => Promise<T>): Promise<T> {
+    const request = await admitted;
+    return this.changes.report(request.accountId, change(request));
   }
 
   async *#simulate(request: SimulateCatalogueRequest, metadata: Metadata, signal: AbortSignal): AsyncGenerator<SimulateCatalogueResponse> {

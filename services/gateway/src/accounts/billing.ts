@@ -12,6 +12,7 @@ import { derivedId, newId } from '@tessera/platform/ids.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { Callers } from '../keys/callers.js';
 import type { Caller } from '../keys/keys.js';
+import { BalanceChanges } from './balance-changes.js';
 import { requireForward, type Period } from './periods.js';
 
 export type Wallet = 'plan' | 'credits';
@@ -33,6 +34,7 @@ export class Billing {
   constructor(
     private readonly callers: Callers,
     private readonly clock: Clock,
+    private readonly changes: BalanceChanges,
     rpc: Rpc,
   ) {
     this.#billing = rpc.client(BillingService);
@@ -62,44 +64,44 @@ export class Billing {
   /** Tokens cost money, so only the owner gives them; a payment does it by itself. */
   async changePlan(caller: Caller, plan: string, seats: number | undefined, idempotencyKey: string): Promise<Account> {
     this.callers.requireOwner(caller);
-    return present((await this.#accounts.changePlan({ ...operation(caller, idempotencyKey), plan, seats: seats ?? 0 })).account);
+    return this.#changed(caller, this.#accounts.changePlan({ ...operation(caller, idempotencyKey), plan, seats: seats ?? 0 }));
   }
 
   async cancelPlan(caller: Caller, idempotencyKey: string): Promise<Account> {
     this.callers.requireAdmin(caller);
-    return present((await this.#accounts.cancelPlan(operation(caller, idempotencyKey))).account);
+    return this.#changed(caller, this.#accounts.cancelPlan(operation(caller, idempotencyKey)));
   }
 
   async pausePlan(caller: Caller, resumesMs: number | undefined, idempotencyKey: string): Promise<Account> {
     this.callers.requireAdmin(caller);
-    return present((await this.#accounts.pausePlan({ ...operation(caller, idempotencyKey), resumesMs: BigInt(resumesMs ?? 0) })).account);
+    return this.#changed(caller, this.#accounts.pausePlan({ ...operation(caller, idempotencyKey), resumesMs: BigInt(resumesMs ?? 0) }));
   }
 
   /** A month's tokens cost money, so only the owner lets a plan go on; a day that was named with the pause does it by itself. */
   async resumePlan(caller: Caller, idempotencyKey: string): Promise<Account> {
     this.callers.requireOwner(caller);
-    return present((await this.#accounts.resumePlan(operation(caller, idempotencyKey))).account);
+    return this.#changed(caller, this.#accounts.resumePlan(operation(caller, idempotencyKey)));
   }
 
   async setLimits(caller: Caller, { spendCapTokens, lowBalanceTokens }: Limits, wallet: Wallet, idempotencyKey: string): Promise<Account> {
     this.callers.requireAdmin(caller);
     const limits = { ...limitChange('spendCap', spendCapTokens), ...limitChange('lowBalance', lowBalanceTokens) };
-    return present((await this.#accounts.setLimits({ ...operation(caller, idempotencyKey), ...limits, wallet })).account);
+    return this.#changed(caller, this.#accounts.setLimits({ ...operation(caller, idempotencyKey), ...limits, wallet }));
   }
 
   async putMember(caller: Caller, memberId: string, capTokens: number | null, idempotencyKey: string): Promise<Account> {
     this.callers.requireAdmin(caller);
-    return present((await this.#accounts.putMember({ ...operation(caller, idempotencyKey), memberId, ...(capTokens === null ? {} : { capTokens: BigInt(capTokens) }) })).account);
+    return this.#changed(caller, this.#accounts.putMember({ ...operation(caller, idempotencyKey), memberId, ...(capTokens === null ? {} : { capTokens: BigInt(capTokens) }) }));
   }
 
   async removeMember(caller: Caller, memberId: string, idempotencyKey: string): Promise<Account> {
     this.callers.requireAdmin(caller);
-    return present((await this.#accounts.removeMember({ ...operation(caller, idempotencyKey), memberId })).account);
+    return this.#changed(caller, this.#accounts.removeMember({ ...operation(caller, idempotencyKey), memberId }));
   }
 
   async reverse(caller: Caller, reversedOperationId: string, wallet: Wallet): Promise<Account> {
     this.callers.requireOwner(caller);
-    return present((await this.#accounts.reverseOperation({ accountId: caller.accountId, reversedOperationId, wallet })).account);
+    return this.#changed(caller, this.#accounts.reverseOperation({ accountId: caller.accountId, reversedOperationId, wallet }));
   }
 
   async positionAt(caller: Caller, atMs: number | undefined, wallet: Wallet): Promise<Position> {
@@ -117,7 +119,7 @@ export class Billing {
   /** The owner's word that a pack was paid for; the same payment counts once. */
   async recordPayment(caller: Caller, paymentId: string, pack: string): Promise<{ outcome: string; account: Account }> {
     this.callers.requireOwner(caller);
-    const { outcome, account } = await this.#payments.recordPayment({ accountId: caller.accountId, paymentId, pack });
+    const { outcome, account } = await this.changes.report(caller.accountId, this.#payments.recordPayment({ accountId: caller.accountId, paymentId, pack }));
     return { outcome, account: present(account) };
   }
 
@@ -142,6 +144,10 @@ export class Billing {
   async *export(caller: Caller, period: Period, wallet: Wallet, format: 'csv' | 'parquet', signal: AbortSignal): AsyncGenerator<string | Uint8Array> {
     const request = { accountId: caller.accountId, period: this.#period(period), wallet, format };
     for await (const { csv, data } of this.#reports.exportEntries(request, { signal })) yield format === 'csv' ? csv : data;
+  }
+
+  async #changed({ accountId }: Caller, change: Promise<{ account?: Account | undefined }>): Promise<Account> {
+    return present((await this.changes.report(accountId, change)).account);
   }
 
   #period(period: Period) {

@@ -2,7 +2,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { Injectable } from '@nestjs/common';
 import type { Quote } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import { GenerationService, type ImageRequest, type ImageRequestSchema } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
-import { JobService, type JobPreview, type JobProgress } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
+import { JobService, type Job, type JobPreview, type JobProgress } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
 import { internal } from '@tessera/platform/errors.js';
 import { isUuid } from '@tessera/platform/ids.js';
@@ -107,6 +107,11 @@ export class Generations {
       else if (event.case === 'progress') yield { kind: 'progress', sequence, progress: event.value };
       else if (event.case === 'preview') yield { kind: 'preview', sequence, preview: event.value };
     }
+  }
+
+  /** An image job that has come another way. */
+  linked(caller: Caller, job: Job): Promise<Generation> {
+    return this.#withLinks(caller, imageJobOf(job));
   }
 
   describeQueue(caller: Caller) {

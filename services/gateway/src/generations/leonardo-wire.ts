@@ -1,6 +1,6 @@
 import type { Quote } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import type { ImageRequest, ModelDescription } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
-import { JobState } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
+import { JobState, type JobPreview } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import type { Account } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import type { CreateUploadResponse } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
 import type { Generation, Submission } from './generations.js';
@@ -51,6 +51,8 @@ export function generationWire({ job, links }: Generation, leonardoIds: Readonly
     tessera: jobWire(job),
   };
 }
+
+export const previewWire = ({ index, step, contentType, data }: JobPreview) => ({ index, step, contentType, data: Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64') });
 
 function requestWire(request: ImageRequest, leonardoIds: ReadonlyMap<string, string>) {
   return {

@@ -3,7 +3,6 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { Controller } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
 import {
-  GenerationState,
   TesseraService,
   type CancelGenerationRequest,
   type CancelGenerationResponseSchema,
@@ -11,7 +10,6 @@ import {
   type CreateGenerationResponseSchema,
   type DeleteGenerationRequest,
   type DeleteGenerationResponseSchema,
-  type GenerationSchema,
   type GetAccountRequest,
   type GetAccountResponseSchema,
   type GetBillRequest,
@@ -27,12 +25,12 @@ import {
   type WatchGenerationRequest,
   type WatchGenerationResponseSchema,
 } from '@tessera/contracts/tessera/gateway/v1/gateway_pb.js';
-import { JobState } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { callSignal, streamOf, type RpcCall } from '@tessera/rpc/streams.js';
 import type { Observable } from 'rxjs';
 import { Accounts } from '../accounts/account.js';
 import { Callers, requireAllowance } from '../keys/callers.js';
-import { Generations, type Generation, type GenerationEvent } from './generations.js';
+import { Generations, type GenerationEvent } from './generations.js';
+import { generationMessage, previewMessage, progressMessage } from './grpc-wire.js';
 import type { Caller } from '../keys/keys.js';
 import { Models } from './models.js';
 
@@ -125,48 +123,14 @@ export class PublicGrpcController {
 
 const metadataValue = (metadata: Metadata, name: string): string | undefined => metadata.get(name)[0]?.toString();
 
-const generationMessage = ({ job, links }: Generation): MessageInitShape<typeof GenerationSchema> => ({
-  jobId: job.jobId,
-  accountId: job.accountId,
-  state: states[job.state],
-  request: job.request,
-  pictures: job.images.map((image) => ({ ...image, url: '', isAccepted: false, ...links.get(image.imageId) })),
-  notices: job.notices.map(({ kind, message }) => ({ kind, message })),
-  ...(job.failure ? { failure: { reason: job.failure.reason, message: job.failure.message } } : {}),
-  ...(job.quote ? { quote: job.quote } : {}),
-  chargedTokens: job.chargedTokens,
-  lane: job.lane,
-  attempt: job.attempt,
-  createdMs: job.createdMs,
-  startedMs: job.startedMs,
-  finishedMs: job.finishedMs,
-  queuedForMs: job.timings?.queuedMs ?? 0n,
-  computeMs: job.timings?.computeMs ?? 0n,
-  storingMs: job.timings?.storingMs ?? 0n,
-  modelVersion: job.modelVersion,
-  queuePosition: job.queuePosition,
-});
-
-const states = {
-  [JobState.UNSPECIFIED]: GenerationState.UNSPECIFIED,
-  [JobState.ACCEPTED]: GenerationState.ACCEPTED,
-  [JobState.QUEUED]: GenerationState.QUEUED,
-  [JobState.RUNNING]: GenerationState.RUNNING,
-  [JobState.SUCCEEDED]: GenerationState.SUCCEEDED,
-  [JobState.FAILED]: GenerationState.FAILED,
-  [JobState.CANCELLED]: GenerationState.CANCELLED,
-  [JobState.EXPIRED]: GenerationState.EXPIRED,
-  [JobState.REJECTED]: GenerationState.REJECTED,
-} as const satisfies Record<JobState, GenerationState>;
-
 function eventMessage(event: GenerationEvent): MessageInitShape<typeof WatchGenerationResponseSchema> {
   const { sequence } = event;
   switch (event.kind) {
     case 'state':
       return { sequence, event: { case: 'generation', value: generationMessage(event.generation) } };
     case 'progress':
-      return { sequence, event: { case: 'progress', value: { step: event.progress.step, steps: event.progress.steps } } };
+      return { sequence, event: { case: 'progress', value: progressMessage(event.progress) } };
     case 'preview':
-      return { sequence, event: { case: 'preview', value: { index: event.preview.index, step: event.preview.step, contentType: event.preview.contentType, data: event.preview.data } } };
+      return { sequence, event: { case: 'preview', value: previewMessage(event.preview) } };
   }
 }

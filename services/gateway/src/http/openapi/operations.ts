@@ -3,6 +3,7 @@ import { createGenerationBody, pricingBody, uploadCanvasInitImageBody, uploadIni
 import { imagesBody } from '../../openai/openai-schemas.js';
 import { responses } from '../schemas/responses.js';
 import {
+  accountEventsQuery,
   balanceQuery,
   changePlanBody,
   createKeyBody,
@@ -84,6 +85,7 @@ export const operations: readonly Operation[] = [
   { id: 'topUp', method: 'post', path: `${api}/account/topup`, tag: 'Account', summary: 'Add tokens. Owner only.', body: topUpBody, headers: ['Idempotency-Key'], answer: responses.account, errors: [404, 409, 422], example: { tokens: 1000 } },
   { id: 'listEntries', method: 'get', path: `${api}/account/entries`, tag: 'Account', summary: 'Ledger entries, newest first.', query: entriesQuery, answer: responses.entries, errors: [404] },
   { id: 'describeQueue', method: 'get', path: `${api}/queue`, tag: 'Account', summary: 'How much is waiting and running, of all and of yours.', answer: responses.queue },
+  { id: 'watchEvents', method: 'get', path: `${api}/events`, tag: 'Account', summary: 'Everything that happens to your account as server-sent events: `generation`, `progress`, `preview`, `removed`, `balance`, `queue`; `caught_up` after what changed since Last-Event-ID or `after`.', query: accountEventsQuery, headers: ['Last-Event-ID', 'Tessera-Account'], contentType: 'text/event-stream' },
   { id: 'audit', method: 'get', path: `${api}/audit`, tag: 'Account', summary: 'Recomputes every balance, hash chain and invariant: one JSON object a line, `{"finding"}` each, then `{"summary"}`. Owner only.', contentType: 'application/x-ndjson' },
   { id: 'openAccount', method: 'post', path: `${api}/accounts`, tag: 'Economy', summary: 'Open an account on a plan; make its keys with `Tessera-Account`. Owner only.', body: openAccountBody, headers: ['Idempotency-Key'], answer: responses.account, errors: [409], example: { plan: 'team-starter', seats: 5 } },
   { id: 'listPlans', method: 'get', path: `${api}/plans`, tag: 'Economy', summary: 'Plans and packs, with prices.', answer: responses.plans },

@@ -101,4 +101,6 @@ export const quoteBody = z
   })
   .meta({ id: 'AskPrice' });
 export const balanceQuery = z.strictObject({ at: instant.describe('Date or time (ISO 8601), included. Default: now.'), wallet });
-export const eventsQuery = z.strictObject({ after: z.string().max(100).default('').describe('Resume after this event id; the header Last-Event-ID wins.') });
+const resumed = { after: z.string().max(100).default('').describe('Resume after this event id; the header Last-Event-ID wins.') };
+export const eventsQuery = z.strictObject(resumed);
+export const accountEventsQuery = z.strictObject({ ...resumed, previews: z.enum(['true', 'false']).default('false').describe('`true`: previews, too; they are large.') });
