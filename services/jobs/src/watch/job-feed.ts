@@ -1,13 +1,11 @@
 import { create, fromBinary, toBinary, type MessageInitShape } from '@bufbuild/protobuf';
-import { Inject, Injectable } from '@nestjs/common';
-import { Cache } from '@tessera/cache/cache.js';
+import { Injectable } from '@nestjs/common';
 import { JobState, WatchResponseSchema, type WatchResponse } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import type { LeaseProgress } from '@tessera/contracts/tessera/jobs/v1/workers_pb.js';
-import type { Logger } from '@tessera/platform/logger.js';
-import { LOGGER } from '@tessera/platform/tokens.js';
 import { stateNumberOf, type Job } from '../queue/job-record.js';
 import { BoundedBuffer } from './bounded-buffer.js';
 import { previewSequence, progressSequence, sequenceText } from './sequence.js';
+import { UpdateChannels } from './update-channels.js';
 
 const jobChannel = (jobId: string): string => `jobs.job.${jobId}`;
 const accountChannel = (accountId: string): string => `jobs.account.${accountId}`;
@@ -21,14 +19,11 @@ export type JobUpdate = { readonly jobId: string; readonly message: WatchRespons
 
 /**
  * Updates of jobs, through the cache, to whoever watches or waits at this moment, in any process. A state change carries only the state: the listener reads the job itself.
- * Losing an update loses a progress step; states are always found again in the store.
+ * Losing an update loses a progress step; where updates may have been lost, listeners find a gap, and states are found again in the store.
  */
 @Injectable()
 export class JobFeed {
-  constructor(
-    private readonly cache: Cache,
-    @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
+  constructor(private readonly channels: UpdateChannels) {}
 
   stateChanged(job: Job): void {
     this.#publish(job, { sequence: sequenceText({ revision: job.revision, step: 0 }), event: { case: 'job', value: { state: stateNumberOf(job) } } });
@@ -57,16 +52,14 @@ export class JobFeed {
 
   async #listen(channel: string): Promise<BoundedBuffer<JobUpdate>> {
     const buffer = new BoundedBuffer<JobUpdate>(updatesMax, ({ message }) => message.event.case === 'progress' || message.event.case === 'preview');
-    const stop = await this.cache.subscribe(channel, (bytes) => buffer.put(updateOf(fromBinary(WatchResponseSchema, bytes))));
-    buffer.onClose(stop);
+    const onMessage = (bytes: Uint8Array) => buffer.put(updateOf(fromBinary(WatchResponseSchema, bytes)));
+    buffer.onClose(await this.channels.listen(channel, { onMessage, onGap: () => buffer.putGap() }));
     return buffer;
   }
 
   #publish(job: Job, message: MessageInitShape<typeof WatchResponseSchema>): void {
     const bytes = toBinary(WatchResponseSchema, create(WatchResponseSchema, { ...message, jobId: job.id }));
-    for (const channel of [jobChannel(job.id), accountChannel(job.value.accountId)]) {
-      this.cache.publish(channel, bytes).catch((error: unknown) => this.logger.warn({ err: error, jobId: job.id }, 'an update of a job did not reach its watchers'));
-    }
+    for (const channel of [jobChannel(job.id), accountChannel(job.value.accountId)]) this.channels.publish(channel, bytes);
   }
 }
 
