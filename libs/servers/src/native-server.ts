@@ -9,7 +9,7 @@ import { until } from './loopback.js';
 import type { Command, Installation, Launch, ServerRecipe } from './running-server.js';
 
 /** The slowest one, a broker on a busy machine, takes ten seconds. */
-const readyWithinMs = 60_000;
+const readyWithinMs = 120_000;
 
 /** What `startServer` turns into a running server: one that can be started again on the same data and port. */
 export type Engine = { start(): Promise<void>; kill(): Promise<void>; pause(): Promise<void>; resume(): Promise<void>; remove(): Promise<void> };

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Keeper } from './keeper.js';
 
 /** A start includes loading all modules on a busy machine. */
-const readyWithinMs = 60_000;
+const readyWithinMs = 120_000;
 const outputCharsKept = 10_000;
 /** First pause before a process that died is started again; doubled with every further death in a row, as Kubernetes does. */
 const firstRestartMs = 500;

@@ -4,6 +4,7 @@ import { hasEnded } from '@tessera/jobs/job-life.js';
 import { lanes } from '@tessera/jobs/lanes.js';
 import { invalidArgument } from '@tessera/platform/errors.js';
 import { jobNotFound } from '../errors.js';
+import { gap } from '../watch/job-updates.js';
 import { JobFeed } from '../watch/job-feed.js';
 import { deletedEvent } from './job-messages.js';
 import type { Job } from './job-record.js';
@@ -55,8 +56,8 @@ export class Jobs {
     try {
       const job = await this.get(accountId, jobId);
       if (hasEnded(job.value.life) || signal.aborted) return job;
-      for (let update = await updates.received.next(patience.signal); update; update = await updates.received.next(patience.signal)) {
-        if (update.isFinal) break;
+      for (let update = await updates.next(patience.signal); update; update = await updates.next(patience.signal)) {
+        if (update === gap ? hasEnded((await this.get(accountId, jobId)).value.life) : update.isFinal) break;
       }
       return await this.get(accountId, jobId);
     } finally {
