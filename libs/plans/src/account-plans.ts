@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { BillingService } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import { Clock } from '@tessera/platform/clock.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
-import { allowancesOf, type Allowances } from './gate.js';
+import { allowancesOf, type Allowances } from './allowances.js';
 
 /** A change of plan is felt after this at the latest. */
 const freshMs = 5_000;

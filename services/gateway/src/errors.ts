@@ -1,17 +1,8 @@
-import { deadlineExceeded, failedPrecondition, internal, invalidArgument, notFound, permissionDenied, receivedRefusal, resourceExhausted, unauthenticated, unavailable, type TesseraError } from '@tessera/platform/errors.js';
+import { deadlineExceeded, failedPrecondition, internal, invalidArgument, notFound, receivedRefusal, unauthenticated, unavailable, type TesseraError } from '@tessera/platform/errors.js';
 
 export const missingKey = (): TesseraError => unauthenticated('missing_key', 'Send your API key as "Authorization: Bearer <key>".');
 
 export const wrongKey = (): TesseraError => unauthenticated('wrong_key', 'This API key is unknown or was revoked.');
-
-export const readOnlyKey = (): TesseraError => permissionDenied('read_only_key', 'This API key may only read.');
-
-export const ownerOnly = (): TesseraError => permissionDenied('owner_only', "Only the installation's owner may do this.");
-
-export const memberKey = (): TesseraError => permissionDenied('member_key', "This API key is a member's; the account is changed with a key of its own.");
-
-export const tooManyRequests = (perMinute: number, retryAfterMs: number): TesseraError =>
-  resourceExhausted('rate_limited', `Your plan allows ${perMinute} requests a minute.`, { retryAfterMs });
 
 /** Also for ids that are no ids, and for other people's: the answer must not tell which. */
 export const unknownJob = (): TesseraError => notFound('unknown_job', 'There is no such job.', { param: 'id' });

@@ -5,6 +5,7 @@ import type { SubmitRequest } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.j
 import type { AdmissionTicket, QueuePlace } from '@tessera/jobs/job-queue.js';
 import { laneNamed } from '@tessera/jobs/lanes.js';
 import { AccountPlans } from '@tessera/plans/account-plans.js';
+import { capabilityOfKind, requireAllowed } from '@tessera/plans/gate.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import { derivedId, newId } from '@tessera/platform/ids.js';
 import type { Logger } from '@tessera/platform/logger.js';
@@ -109,8 +110,11 @@ export class Submissions implements OnModuleDestroy {
   }
 
   async #create(jobId: string, checked: CheckedSubmission): Promise<Taken> {
-    const { accountId } = checked;
-    const ticket = await this.queue.jobs.admit(accountId, await this.plans.of(accountId));
+    const { accountId, kind } = checked;
+    const allowances = await this.plans.of(accountId);
+    const capability = capabilityOfKind(kind);
+    if (capability) requireAllowed(capability, allowances);
+    const ticket = await this.queue.jobs.admit(accountId, allowances);
     try {
       const nowMs = this.queue.clock.now();
       const traceparent = currentTraceparent();
