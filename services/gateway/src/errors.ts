@@ -11,7 +11,7 @@ export const unknownPicture = (): TesseraError => notFound('unknown_asset', 'The
 
 export const unknownBill = (): TesseraError => notFound('unknown_bill', 'There is no bill for a job with this id.', { param: 'id' });
 
-export const unknownAccount = (): TesseraError => notFound('unknown_account', 'There is no such account.', { param: 'account_id' });
+export const unknownAccount = (): TesseraError => notFound('unknown_account', 'There is no such account, or it has no such wallet.', { param: 'account_id' });
 
 export const unknownInitImage = (): TesseraError => notFound('unknown_init_image', 'There is no init image with this id.', { param: 'id' });
 
