@@ -101,6 +101,16 @@ describe.each(Object.entries(profiles))('refusals, %s', (_name, start) => {
     expect([others!.status, others!.body['type']]).toEqual([404, 'unknown_account']);
   });
 
+  it.each([
+    ['GET', '/api/rest/v1/webhook-deliveries?webhookId=', undefined, 'unknown_webhook', 'webhookId'],
+    ['POST', '/api/rest/v1/catalogue/simulation?accountId=', 'GET /api/rest/v1/catalogue', 'unknown_account', 'accountId'],
+  ])('says the same of an id that is none in a query as of one that is nobody’s: %s %s', async (method, path, bodyFrom, type, param) => {
+    const body = bodyFrom === undefined ? undefined : (await client.call('GET', bodyFrom.split(' ')[1]!)).body;
+    const [none, others] = await Promise.all(['no-id', nobodys].map((id) => client.call(method, `${path}${id}`, body)));
+    expect(none).toMatchObject({ status: 404, body: { type, param } });
+    expect({ ...none!.body, requestId: '' }).toEqual({ ...others!.body, requestId: '' });
+  });
+
   it('names fields as REST has them, and no id of ours', async () => {
     const used = { 'idempotency-key': 'once' };
     await client.call('POST', '/api/rest/v1/account/topup', { tokens: 5 }, used);

@@ -1,7 +1,8 @@
 import type { OutgoingEvent } from '@tessera/documents/outgoing-event.js';
 import type { Clock } from '@tessera/platform/clock.js';
-import { resourceExhausted, TesseraError } from '@tessera/platform/errors.js';
+import { TesseraError } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
+import { requireAllowed } from '@tessera/plans/gate.js';
 import { AccountLoads, type AccountLoad, type LoadCounts, type LoadKey, type LoadSnapshot } from './account-loads.js';
 import { GpuTime } from './gpu-time.js';
 import { HandOffs } from './hand-offs.js';
@@ -68,11 +69,7 @@ export class JobQueue<P extends object> {
   /** Keeps a place for one more job of the account, or refuses with ResourceExhausted `queue_full`. `enqueue` uses the ticket; else it is to be released. */
   async admit(accountId: string, { concurrentJobsMax, queuedJobsMax }: QueueLimits): Promise<AdmissionTicket> {
     const load = await (queuedJobsMax > 0 ? this.#loads.of(accountId) : this.#loads.toNote(accountId));
-    const queued = load.admitted + load.waiting + load.parked;
-    const isFull = concurrentJobsMax === 0 ? queued >= queuedJobsMax : queued + load.running >= concurrentJobsMax + queuedJobsMax;
-    if (queuedJobsMax > 0 && isFull) {
-      throw resourceExhausted('queue_full', `This account already has ${queued} jobs waiting; its plan allows ${queuedJobsMax}.`, { retryAfterMs: queueFullRetryAfterMs });
-    }
+    requireAllowed('waiting_jobs', { concurrentJobsMax, queuedJobsMax, waiting: load.admitted + load.waiting + load.parked, running: load.running, retryAfterMs: queueFullRetryAfterMs });
     load.admitted += 1;
     let isKept = true;
     const release = () => {

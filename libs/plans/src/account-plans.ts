@@ -3,7 +3,7 @@ import { BillingService } from '@tessera/contracts/tessera/billing/v1/billing_pb
 import { Clock } from '@tessera/platform/clock.js';
 import { ExpiringMap } from '@tessera/platform/expiring-map.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
-import { allowancesOf, type Allowances } from './gate.js';
+import { allowancesOf, type Allowances } from './allowances.js';
 
 /** A change of plan is felt after this at the latest. */
 const freshMs = 5_000;

@@ -47,7 +47,6 @@ export const nothingToCancel = () => failedPrecondition('nothing_to_cancel', 'Th
 export const nothingToPause = () => failedPrecondition('nothing_to_pause', 'The account has no plan that renews each month, or it is paused already.');
 export const nothingToResume = () => failedPrecondition('nothing_to_resume', 'The account has no plan that is paused, or about to be.');
 export const resumesTooEarly = () => invalidArgument('resumes_too_early', 'A plan pauses at the end of its month; it can only go on after that.', { param: 'resumes_ms' });
-export const planForbidsTopUps = (plan: string) => failedPrecondition('plan_forbids_topups', `Token packs come with a paid plan; this account is on ${plan}.`);
 export const invalidSeats = (min: number, max: number) => invalidField('seats', min === max ? `This plan has ${min} seat.` : `This plan has ${min} to ${max.toLocaleString('en-US')} seats.`);
 export const seatsTaken = (members: number) => failedPrecondition('seats_taken', `The account has ${members} members; the plan has fewer seats.`);
 export const noSeatFree = (membersMax: number) => failedPrecondition('no_seat_free', `All ${membersMax} seats are taken.`);

@@ -1,17 +1,8 @@
-import { deadlineExceeded, failedPrecondition, internal, invalidArgument, notFound, permissionDenied, receivedRefusal, resourceExhausted, unauthenticated, unavailable, type TesseraError } from '@tessera/platform/errors.js';
+import { deadlineExceeded, failedPrecondition, internal, invalidArgument, notFound, receivedRefusal, resourceExhausted, unauthenticated, unavailable, type TesseraError } from '@tessera/platform/errors.js';
 
 export const missingKey = (): TesseraError => unauthenticated('missing_key', 'Send your API key as "Authorization: Bearer <key>".');
 
 export const wrongKey = (): TesseraError => unauthenticated('wrong_key', 'This API key is unknown or was revoked.');
-
-export const readOnlyKey = (): TesseraError => permissionDenied('read_only_key', 'This API key may only read.');
-
-export const ownerOnly = (): TesseraError => permissionDenied('owner_only', "Only the installation's owner may do this.");
-
-export const memberKey = (): TesseraError => permissionDenied('member_key', "This API key is a member's; the account is changed with a key of its own.");
-
-export const tooManyRequests = (perMinute: number, retryAfterMs: number): TesseraError =>
-  resourceExhausted('rate_limited', `Your plan allows ${perMinute} requests a minute.`, { retryAfterMs });
 
 export const tooManyStreams = (max: number, retryAfterMs: number): TesseraError =>
   resourceExhausted('too_many_streams', `An account has at most ${max} event streams open at once; close one first.`, { retryAfterMs });
@@ -23,7 +14,7 @@ export const unknownPicture = (): TesseraError => notFound('unknown_asset', 'The
 
 export const unknownBill = (): TesseraError => notFound('unknown_bill', 'There is no bill for a job with this id.', { param: 'id' });
 
-export const unknownAccount = (): TesseraError => notFound('unknown_account', 'There is no such account.', { param: 'account_id' });
+export const unknownAccount = (): TesseraError => notFound('unknown_account', 'There is no such account, or it has no such wallet.', { param: 'account_id' });
 
 export const unknownInitImage = (): TesseraError => notFound('unknown_init_image', 'There is no init image with this id.', { param: 'id' });
 

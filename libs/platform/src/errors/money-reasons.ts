@@ -9,7 +9,7 @@ export const moneyReasons = {
   plan_forbids_motion: { kind: 'FailedPrecondition', http: 402, explains: 'The plan does not include clips. The message names the cheapest plan that does.' },
   plan_forbids_training: { kind: 'FailedPrecondition', http: 402, explains: 'The plan does not include the training of elements. The message names the cheapest plan that does.' },
   plan_forbids_private_pictures: { kind: 'FailedPrecondition', http: 402, explains: 'The plan does not include private pictures. The message names the cheapest plan that does.' },
-  plan_forbids_topups: { kind: 'FailedPrecondition', http: 402, explains: 'Token packs are sold with a paid plan only.' },
+  plan_forbids_topups: { kind: 'FailedPrecondition', http: 402, explains: 'Token packs are sold with paid plans only. The message names the cheapest of them.' },
   no_seat_free: { kind: 'FailedPrecondition', http: 402, explains: 'The plan has no seat left for another member.' },
   member_cap_reached: { kind: 'FailedPrecondition', http: 402, explains: 'The job would take the member over its cap of the cycle.' },
   spend_cap_reached: { kind: 'FailedPrecondition', http: 402, explains: 'The job would take the account over its spend cap of the cycle.' },

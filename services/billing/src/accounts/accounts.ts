@@ -3,7 +3,7 @@ import { Clock } from '@tessera/platform/clock.js';
 import { AccountStore, type AccountSummary } from '../ledger/store/account.store.js';
 import { PriceList } from '../catalogue/catalogue.js';
 import type { Plan } from '../catalogue/catalogue-schema.js';
-import { entitlementsAt, type Entitlements } from '../catalogue/entitlements.js';
+import { entitlementsAt, namesForTopUps, type Entitlements } from '../catalogue/entitlements.js';
 import { creditsHaveNoCycle, invalidAmount, invalidId, nothingToReverse, unknownOperation } from '../errors.js';
 import { checkAccountId, checkMemberId, checkOperationId, checkWhole } from '../input.js';
 import { tokensMax } from '../ledger/granting.js';
@@ -59,11 +59,11 @@ export class Accounts {
     if (!Number.isSafeInteger(tokens) || tokens < 1 || tokens > tokensMax) throw invalidAmount('tokens', `tokens must be a whole number from 1 to ${tokensMax.toLocaleString('en-US')}.`);
     const ledgerId = ledgerIdOf(accountId, wallet);
     const nowMs = this.clock.now();
+    const { plan } = await this.store.summary(accountId);
     if (wallet === 'credits') {
-      await this.store.summary(accountId);
       await this.store.apply(ledgerId, { kind: 'open', plan: creditsPlan, grants: [], nowMs });
     }
-    await this.store.apply(ledgerId, { kind: 'topUp', operationId, tokens, nowMs });
+    await this.store.apply(ledgerId, { kind: 'topUp', operationId, tokens, names: namesForTopUps(this.prices, plan, nowMs), nowMs });
     return this.get(accountId);
   }
 

@@ -102,7 +102,7 @@ export class Reservations {
     const { planName, forbidden } = entitlementsAt(this.prices, plan, nowMs);
     const refused = wanted.find((capability) => forbidden.some((each) => each.capability === capability));
     if (!refused || (await this.store.jobEntries(await this.wallets.of(accountId, jobId), jobId)).opening) return;
-    requireAllowed({ planName, forbidden: new Map(forbidden.map(({ capability, planName: cheapest = '' }) => [capability, cheapest])) }, refused);
+    requireAllowed(refused, { planName, forbidden: new Map(forbidden.map(({ capability, planName: cheapest = '' }) => [capability, cheapest])) });
   }
 
   private charge({ jobId, accountId, lane, quote: quoted, compute }: HoldEntry, units: number): readonly QuoteLine[] {

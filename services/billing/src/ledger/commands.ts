@@ -15,7 +15,7 @@ export type Grant = { readonly bucket: BucketName; readonly tokens: number; read
 /** What can be asked of an account. `nowMs` is when it was asked: the rules have no clock of their own. */
 export type Command = { readonly nowMs: number } & (
   | { readonly kind: 'open'; readonly plan: string; readonly grants: readonly Grant[]; readonly terms?: Terms; readonly utcOffsetMinutes?: number }
-  | { readonly kind: 'topUp'; readonly operationId: string; readonly tokens: number }
+  | { readonly kind: 'topUp'; readonly operationId: string; readonly tokens: number; /** Of the plan, and of the cheapest one with which packs are sold, for a refusal. */ readonly names?: { readonly plan: string; readonly withPacks: string } }
   | ({ readonly kind: 'reserve'; readonly jobId: string; readonly compute: ComputeSpec; readonly quote: Quote; readonly deadlineMs: number } & Attribution)
   | { readonly kind: 'settle'; readonly jobId: string; readonly unitsDelivered: number; readonly chargedLines: readonly QuoteLine[]; /** When the job ended, which may be long before this command arrives. */ readonly finishedMs: number }
   | { readonly kind: 'release'; readonly jobId: string; readonly reason: string }

@@ -9,7 +9,6 @@ import {
   invalidAmount,
   memberCapReached,
   nothingToReverse,
-  planForbidsTopUps,
   settleExceedsHold,
   spendCapReached,
   tooManyHolds,
@@ -20,10 +19,11 @@ import { append, hasExpired, heldTokens, isLive, ledgerTime } from './evolve.js'
 import { checkTokens, granting } from './granting.js';
 import { allowanceOf, begin, cancel, changePlan, renewal } from './life-cycle.js';
 import { pause, resume } from './pausing.js';
-import { totalOf, unitsOf, unitsText, type ComputeSpec } from '../catalogue/quote.js';
+import { totalOf, unitsOf, unitsText } from '../catalogue/quote.js';
 import { changed } from './settings.js';
 import type { Terms } from './terms.js';
 import { isCreditsAccount } from '../wallets.js';
+import { requireAllowed } from '@tessera/plans/gate.js';
 
 /** An account's open holds lie in memory while it is in use: some ten megabytes at this many. */
 export const holdsOpenMax = 10_000;
@@ -94,9 +94,9 @@ function open(account: Account, { plan, grants, terms, utcOffsetMinutes, nowMs }
   return { kind: 'grant', operationId: openingOfAccount, plan, ...(subscription ? { subscription } : {}), ...(utcOffsetMinutes === undefined ? {} : { utcOffsetMinutes }), createdMs: nowMs, ...granting(account, lotsOf(openingOfAccount, given)) };
 }
 
-function topUp(account: Account, { operationId: askedId, tokens, nowMs }: Extract<Command, { kind: 'topUp' }>): EntryDraft {
+function topUp(account: Account, { operationId: askedId, tokens, names, nowMs }: Extract<Command, { kind: 'topUp' }>): EntryDraft {
   const { subscription } = account;
-  if (subscription && !subscription.terms.isPaid) throw planForbidsTopUps(subscription.terms.plan);
+  if (subscription) requireAllowed('topups', { planName: names?.plan ?? subscription.terms.plan, forbidden: new Map(subscription.terms.isPaid ? [] : [['topups', names?.withPacks ?? '']]) });
   const operationId = topUpOperation(askedId);
   return { kind: 'topup', operationId, createdMs: nowMs, ...granting(account, lotsOf(operationId, [{ bucket: 'topup', tokens }])) };
 }
@@ -137,8 +137,11 @@ function reserve(account: Account, command: Extract<Command, { kind: 'reserve' }
   if (deadlineMs <= nowMs) throw deadlinePassed();
   if (account.holds.size >= holdsOpenMax) throw tooManyHolds();
   const { postings, missing } = burn(account, needed, nowMs);
-  const isRelaxed = missing > 0 && mayWait(account.subscription?.terms, compute);
-  if (missing > 0 && !isRelaxed) throw isCreditsAccount(account.accountId) ? insufficientCredits(needed, needed - missing) : insufficientTokens(needed, needed - missing);
+  const isRelaxed = missing > 0;
+  if (isRelaxed) {
+    const unpaid = () => (isCreditsAccount(account.accountId) ? insufficientCredits(needed, needed - missing) : insufficientTokens(needed, needed - missing));
+    requireAllowed('relaxed_lane', { relaxedKinds: relaxedKindsOf(account.subscription?.terms), kind: compute.kind ?? 'image', unpaid });
+  }
   requireWithinCaps(account, isRelaxed ? 0 : needed, memberId);
   return {
     kind: 'hold',
@@ -155,19 +158,8 @@ function reserve(account: Account, command: Extract<Command, { kind: 'reserve' }
   };
 }
 
-/** Whether a plan lets such a job wait in the relaxed lane. Trainings never do. */
-function mayWait(terms: Terms | undefined, { kind }: ComputeSpec): boolean {
-  switch (kind) {
-    case 'training':
-      return false;
-    case 'motion':
-      return terms?.hasRelaxedMotion === true;
-    case undefined:
-    case 'upscale':
-    case 'generic':
-      return terms?.hasRelaxedLane === true;
-  }
-}
+/** What a plan lets wait in the relaxed lane; a plan that lets pictures wait does so with enlargements and with work that has no price of its own. Trainings never do. */
+const relaxedKindsOf = (terms: Terms | undefined): ReadonlySet<string> => new Set([...(terms?.hasRelaxedLane ? ['image', 'upscale', 'generic'] : []), ...(terms?.hasRelaxedMotion ? ['motion'] : [])]);
 
 function burn(account: Account, needed: number, nowMs: number): { postings: Posting[]; missing: number } {
   const postings: Posting[] = [];

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { CatalogueService, type LintFinding, type SimulateCatalogueResponse } from '@tessera/contracts/tessera/billing/v1/catalogue_pb.js';
+import { isUuid } from '@tessera/platform/ids.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
+import { unknownAccount } from '../errors.js';
 import { Callers } from '../keys/callers.js';
 import type { Caller } from '../keys/keys.js';
 
@@ -36,6 +38,7 @@ export class Catalogues {
   /** Of one account or, when `accountId` is empty, of all. */
   simulate(caller: Caller, priceList: unknown, { accountId, to, synthetic }: SimulatedUsage, signal: AbortSignal): AsyncIterable<SimulateCatalogueResponse> {
     this.callers.requireOwner(caller);
+    if (accountId !== '' && !isUuid(accountId)) throw unknownAccount();
     return this.#catalogue.simulateCatalogue({ catalogueJson: JSON.stringify(priceList), accountId, toMs: BigInt(to ?? 0), ...(synthetic ? { synthetic } : {}) }, { signal });
   }
 }

@@ -1,7 +1,7 @@
 import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { randomBytes } from 'node:crypto';
-import { leonardoBody, openAiBody, type Refusal } from './error-bodies.js';
+import { leonardoBody, openAiBody, retryHeaders, type Refusal } from './error-bodies.js';
 
 type RequestListener = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -61,5 +61,5 @@ function refusalOfPath(url: string): Refusal | undefined {
 function answerOf(refused: Refusal, url: string): { head: Record<string, string>; body: string } {
   const requestId = randomBytes(16).toString('hex');
   const body = JSON.stringify(url.startsWith('/v1/') ? openAiBody(refused) : leonardoBody(refused, requestId));
-  return { head: { 'content-type': 'application/json; charset=utf-8', 'content-length': String(Buffer.byteLength(body)), 'x-content-type-options': 'nosniff', 'x-request-id': requestId }, body };
+  return { head: { 'content-type': 'application/json; charset=utf-8', 'content-length': String(Buffer.byteLength(body)), 'x-content-type-options': 'nosniff', 'x-request-id': requestId, ...retryHeaders(url, refused) }, body };
 }

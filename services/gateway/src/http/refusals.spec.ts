@@ -112,9 +112,10 @@ describe('bad input', () => {
     expect(JSON.parse(answer.split('\r\n\r\n')[1]!)).toMatchObject({ type });
   });
 
-  it('refuses a request without Host with typed JSON', async () => {
+  it("refuses a request without Host with typed JSON, which OpenAI's clients do not repeat", async () => {
     const answer = await rawRequest(gateway.url, 'GET /v1/models HTTP/1.1\r\nConnection: close\r\n\r\n');
     expect(answer).toMatch(/^HTTP\/1.1 400 /);
+    expect(answer).toMatch(/\r\nx-should-retry: false\r\n/);
     expect(JSON.parse(answer.split('\r\n\r\n')[1]!)).toMatchObject({ error: { code: 'malformed_request' } });
   });
 

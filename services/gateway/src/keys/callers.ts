@@ -5,8 +5,8 @@ import { Clock } from '@tessera/platform/clock.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import { isUuid } from '@tessera/platform/ids.js';
 import { AccountPlans } from '@tessera/plans/account-plans.js';
-import { requireAllowed } from '@tessera/plans/gate.js';
-import { memberKey, missingKey, ownerOnly, readOnlyKey, tooManyRequests, unknownAccount } from '../errors.js';
+import { requireAllowed, type Role } from '@tessera/plans/gate.js';
+import { missingKey, unknownAccount } from '../errors.js';
 import { Installation } from '../start/installation.js';
 import { Keys, type Caller } from './keys.js';
 
@@ -43,7 +43,7 @@ export class Callers {
   /** Counts one request; absent when the plan has no limit. FailedPrecondition `plan_forbids_api`. */
   async admit(caller: Caller): Promise<Allowance | undefined> {
     const allowances = await this.plans.of(caller.accountId);
-    requireAllowed(allowances, 'api', { isOwner: caller.isOperator === true || caller.accountId === this.installation.ownerAccountId });
+    requireAllowed('api', { ...allowances, isOwner: this.#isOwner(caller) });
     const limit = allowances.requestsPerMinute;
     if (limit === 0) return undefined;
     const { value, expiresInMs } = await this.#count(`gateway:requests:${caller.accountId}`);
@@ -51,18 +51,16 @@ export class Callers {
   }
 
   requireWrite(caller: Caller): void {
-    if (!caller.scopes.includes('all')) throw readOnlyKey();
+    requireAllowed('write', { role: this.#roleOf(caller) });
   }
 
   /** A member's key spends; it does not lift its own cap. */
   requireAdmin(caller: Caller): void {
-    this.requireWrite(caller);
-    if (caller.memberId !== undefined) throw memberKey();
+    requireAllowed('account', { role: this.#roleOf(caller) });
   }
 
   requireOwner(caller: Caller): void {
-    this.requireAdmin(caller);
-    if (!caller.isOperator && caller.accountId !== this.installation.ownerAccountId) throw ownerOnly();
+    requireAllowed('installation', { role: this.#roleOf(caller) });
   }
 
   /** The same caller, in the name of another account: only the installation's owner may. Empty: the key's own. */
@@ -71,6 +69,16 @@ export class Callers {
     this.requireOwner(caller);
     if (!isUuid(accountId)) throw unknownAccount();
     return { ...caller, accountId, isOperator: true };
+  }
+
+  #isOwner({ isOperator, accountId }: Caller): boolean {
+    return isOperator === true || accountId === this.installation.ownerAccountId;
+  }
+
+  #roleOf(caller: Caller): Role {
+    if (!caller.scopes.includes('all')) return 'reader';
+    if (caller.memberId !== undefined) return 'member';
+    return this.#isOwner(caller) ? 'owner' : 'admin';
   }
 
   /** Without the shared cache each process counts what it sees itself: a limit that is too generous for a while, rather than nobody let in. */
@@ -86,5 +94,5 @@ export class Callers {
 
 /** ResourceExhausted `rate_limited` once the minute is used up. */
 export function requireAllowance(allowance: Allowance | undefined): void {
-  if (allowance && allowance.remaining < 0) throw tooManyRequests(allowance.limit, allowance.resetMs);
+  if (allowance) requireAllowed('requests', { requestsPerMinute: allowance.limit, used: allowance.limit - allowance.remaining, retryAfterMs: allowance.resetMs });
 }

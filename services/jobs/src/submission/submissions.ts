@@ -5,6 +5,7 @@ import type { SubmitRequest } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.j
 import type { AdmissionTicket, QueuePlace } from '@tessera/jobs/job-queue.js';
 import { laneNamed } from '@tessera/jobs/lanes.js';
 import { AccountPlans } from '@tessera/plans/account-plans.js';
+import { capabilityOfKind, requireAllowed } from '@tessera/plans/gate.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import { derivedId, newId } from '@tessera/platform/ids.js';
 import type { Logger } from '@tessera/platform/logger.js';
@@ -101,16 +102,22 @@ export class Submissions implements OnModuleDestroy {
     return { job, isReplay: true, queueing: Promise.resolve() };
   }
 
-  /** The newest job of the account that was asked for in the same words a while ago. */
-  async #equalTo({ accountId, kind, requestDigest }: CheckedSubmission): Promise<Submission | undefined> {
-    const { items } = await this.queue.store.newestOf(accountId, joinedAmongJobs);
-    const job = items.find(({ value }) => value.work.kind === kind && value.payload.requestDigest === requestDigest && value.life.state !== 'rejected');
+  /**
+   * The newest job that the same caller asked for in the same words a while ago, whatever has become of it: one that failed is answered as it failed, as it
+   * would have been to the first call. A rejected one was told as a refusal and never held anything; a deleted one is not there any more.
+   */
+  async #equalTo(checked: CheckedSubmission): Promise<Submission | undefined> {
+    const { items } = await this.queue.store.newestOf(checked.accountId, joinedAmongJobs);
+    const job = items.find(({ value }) => value.life.state !== 'rejected' && isAskedAgain(value, checked));
     return job && this.queue.clock.now() - job.value.createdMs < joinedWithinMs ? { job, isReplay: true } : undefined;
   }
 
   async #create(jobId: string, checked: CheckedSubmission): Promise<Taken> {
-    const { accountId } = checked;
-    const ticket = await this.queue.jobs.admit(accountId, await this.plans.of(accountId));
+    const { accountId, kind } = checked;
+    const allowances = await this.plans.of(accountId);
+    const capability = capabilityOfKind(kind);
+    if (capability) requireAllowed(capability, allowances);
+    const ticket = await this.queue.jobs.admit(accountId, allowances);
     try {
       const nowMs = this.queue.clock.now();
       const traceparent = currentTraceparent();
@@ -192,6 +199,10 @@ export class Submissions implements OnModuleDestroy {
     return isRefusal ? error : holdUnknown(error);
   }
 }
+
+/** The same words alone do not do: another member, project or wallet of the account has a bill of its own. */
+const isAskedAgain = ({ work, payload }: Job['value'], { kind, requestDigest, memberId, project, wallet }: CheckedSubmission): boolean =>
+  work.kind === kind && payload.requestDigest === requestDigest && (payload.memberId ?? '') === memberId && (payload.project ?? '') === project && (payload.wallet ?? '') === wallet;
 
 /** Keys of images keep the salt that they had when there was no other kind, so that an old key still names its job. */
 const saltOf = (kind: string): string => (kind === 'image' ? 'generation.job' : `jobs.${kind}`);
