@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { Account } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import { JobService, type DescribeQueueResponse, type JobPreview, type JobProgress, type WatchResponse } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
+import { JobService, type WatchResponse } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { merged } from '@tessera/platform/concurrency/merged.js';
 import { pause } from '@tessera/platform/concurrency/pause.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
@@ -10,17 +9,9 @@ import { isFinal } from '../generations/job-states.js';
 import { following } from '../http/json-lines.js';
 import { Callers } from '../keys/callers.js';
 import type { Caller } from '../keys/keys.js';
+import type { AccountEvent } from './account-event.js';
 import { Figures, type FigureChanges } from './figures.js';
 import { OpenStreams } from './open-streams.js';
-
-export type AccountEvent =
-  | { readonly kind: 'generation'; readonly sequence: string; readonly generation: Generation }
-  | { readonly kind: 'progress'; readonly sequence: string; readonly jobId: string; readonly progress: JobProgress }
-  | { readonly kind: 'preview'; readonly sequence: string; readonly jobId: string; readonly preview: JobPreview }
-  | { readonly kind: 'removed'; readonly sequence: string; readonly jobId: string }
-  | { readonly kind: 'caughtUp'; readonly sequence: string }
-  | { readonly kind: 'balance'; readonly account: Account }
-  | { readonly kind: 'queue'; readonly queue: DescribeQueueResponse };
 
 export type WatchOptions = {
   /** Empty: what happens from now on. */

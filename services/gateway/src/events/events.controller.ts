@@ -8,7 +8,8 @@ import { callerOf, clientSignal, queryOf } from '../http/request.js';
 import { accountEventsQuery } from '../http/schemas/tessera.js';
 import { lastEventIdOf, sendEvents, type ServerSentEvent } from '../http/server-sent-events.js';
 import { accountWire, queueWire } from '../http/tessera-wire.js';
-import { AccountEvents, type AccountEvent } from './account-events.js';
+import type { AccountEvent } from './account-event.js';
+import { AccountEvents } from './account-events.js';
 
 /** Everything that happens to an account as server-sent events: a page needs one connection, however many jobs it shows. */
 @Controller('api/rest/v1/events')

@@ -7,7 +7,8 @@ import { streamOf, type RpcCall } from '@tessera/rpc/streams.js';
 import type { Observable } from 'rxjs';
 import { generationMessage, previewMessage, progressMessage } from '../generations/grpc-wire.js';
 import { Callers, requireAllowance } from '../keys/callers.js';
-import { AccountEvents, type AccountEvent } from './account-events.js';
+import type { AccountEvent } from './account-event.js';
+import { AccountEvents } from './account-events.js';
 
 type Message = MessageInitShape<typeof WatchEventsResponseSchema>;
 

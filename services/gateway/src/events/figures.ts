@@ -9,7 +9,7 @@ import { Accounts } from '../accounts/account.js';
 import { BalanceChanges } from '../accounts/balance-changes.js';
 import { Generations } from '../generations/generations.js';
 import type { Caller } from '../keys/keys.js';
-import type { AccountEvent } from './account-events.js';
+import type { AccountEvent } from './account-event.js';
 
 /** Changes that come in quick succession are one event. */
 const balanceEveryMs = 200;
