@@ -3,7 +3,7 @@ import { JobService, type WatchResponse } from '@tessera/contracts/tessera/jobs/
 import { merged } from '@tessera/platform/concurrency/merged.js';
 import { pause } from '@tessera/platform/concurrency/pause.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
-import { Generations, type Generation } from '../generations/generations.js';
+import { Generations } from '../generations/generations.js';
 import { imageKind } from '../generations/image-jobs.js';
 import { isFinal } from '../generations/job-states.js';
 import { following } from '../http/json-lines.js';
