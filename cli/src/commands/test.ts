@@ -66,6 +66,7 @@ function conclude({ passed, failed }: Totals, remark: string | undefined): numbe
 
 const checks: readonly Step[] = [
   { name: 'types', run: () => runTool(toolFile('tsc'), ['-p', '.']) },
+  { name: 'format', run: () => runTool(toolFile('oxfmt'), ['--check', '{libs,services,cli,bench,test,web}/**/*.{ts,tsx}', '*.{mjs,cjs}', '.*.cjs']) },
   { name: 'lint', run: () => runTool(toolFile('oxlint'), ['--deny-warnings']) },
   { name: 'import rules', run: () => runTool(toolFile('depcruise'), ['--config', '.dependency-cruiser.cjs', '--output-type', 'err', 'libs', 'services', 'cli', 'bench', 'test', 'web']) },
   { name: 'contract style', run: () => runTool(toolFile('buf'), ['lint']) },

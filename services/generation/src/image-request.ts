@@ -83,7 +83,8 @@ export function fullImageRequest(request: ImageRequest, model: ModelInfo, drawSe
 
 /** Control characters carry no meaning for a picture and make mischief in logs and file names; line breaks and tabs become spaces. */
 // oxlint-disable-next-line no-control-regex
-const printable = (text: string): string => text.replace(/[\t\n\r]+/g, ' ').replace(/[\u0000-\u001f\u007f-\u009f]/g, '').trim();
+const controls = /[\u0000-\u001f\u007f-\u009f]/g;
+const printable = (text: string): string => text.replace(/[\t\n\r]+/g, ' ').replace(controls, '').trim();
 
 function promptOf(text: string): string {
   const prompt = printable(text);

@@ -49,7 +49,8 @@ export class AccountEvents {
     const ending = new AbortController();
     try {
       const ended = AbortSignal.any([signal, ending.signal]);
-      const messages = this.#jobs.watch({ accountId: caller.accountId, jobId: '', afterSequence }, { signal: ended })[Symbol.asyncIterator]();
+      const updates = this.#jobs.watch({ accountId: caller.accountId, jobId: '', afterSequence }, { signal: ended });
+      const messages = updates[Symbol.asyncIterator]();
       const first = await messages.next();
       const changes = this.figures.changes();
       yield* merged<AccountEvent>(
