@@ -25,7 +25,12 @@ export async function startServer({ engine }: { engine: 'onnx' | 'noop' }): Prom
   const key = randomUUID();
   const child = spawn(launcher, ['up', '--engine', engine, '--port', '0', '--grpc-port', '0', '--data', dataDir], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, PATH: [path.dirname(process.execPath), process.env['PATH']].join(path.delimiter), TESSERA_SKIP_BUILD: '1', TESSERA_API_KEY: key },
+    env: {
+      ...process.env,
+      PATH: [path.dirname(process.execPath), process.env['PATH']].join(path.delimiter),
+      TESSERA_SKIP_BUILD: '1',
+      TESSERA_API_KEY: key,
+    },
   });
   const exited = once(child, 'exit');
   const ready = new Promise<void>((resolve) => {
@@ -51,7 +56,8 @@ async function settledLedger(url: string, key: string): Promise<LedgerState> {
   for (;;) {
     const summary = await audit(url, key);
     const waitedMs = performance.now() - startMs;
-    if (summary.openHolds === 0 || waitedMs >= settlementWaitMs) return { entries: summary.entries, openHolds: summary.openHolds, findings: summary.findings, waitedMs };
+    if (summary.openHolds === 0 || waitedMs >= settlementWaitMs)
+      return { entries: summary.entries, openHolds: summary.openHolds, findings: summary.findings, waitedMs };
     await delay(recheckMs);
   }
 }
@@ -73,6 +79,14 @@ export async function readCounters({ url }: Pick<BenchServer, 'url'>): Promise<C
     const value = new RegExp(`^${name}(?:\\{[^}]*\\})? ([0-9.e+-]+)$`, 'm').exec(text)?.[1];
     return value === undefined ? undefined : Number(value);
   };
-  const [cpuSeconds, rssBytes, commitGroups] = [read('process_cpu_seconds_total'), read('process_resident_memory_bytes'), read('tessera_store_commit_groups_total')];
-  return { ...(cpuSeconds === undefined ? {} : { cpuSeconds }), ...(rssBytes === undefined ? {} : { rssBytes }), ...(commitGroups === undefined ? {} : { commitGroups }) };
+  const [cpuSeconds, rssBytes, commitGroups] = [
+    read('process_cpu_seconds_total'),
+    read('process_resident_memory_bytes'),
+    read('tessera_store_commit_groups_total'),
+  ];
+  return {
+    ...(cpuSeconds === undefined ? {} : { cpuSeconds }),
+    ...(rssBytes === undefined ? {} : { rssBytes }),
+    ...(commitGroups === undefined ? {} : { commitGroups }),
+  };
 }

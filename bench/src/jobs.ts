@@ -18,7 +18,11 @@ type Row = {
 };
 
 const { values } = parseArgs({
-  options: { json: { type: 'boolean', default: false }, seconds: { type: 'string', default: '3' }, clients: { type: 'string', default: '1,2,4,8,16,32' } },
+  options: {
+    json: { type: 'boolean', default: false },
+    seconds: { type: 'string', default: '3' },
+    clients: { type: 'string', default: '1,2,4,8,16,32' },
+  },
 });
 const seconds = Number(values.seconds);
 const levels = values.clients.split(',').map(Number);
@@ -80,7 +84,8 @@ function header(): string {
 }
 
 function line(row: Row): string {
-  const cell = (value: number | undefined, width: number, digits: number) => (value === undefined ? '-' : value.toFixed(digits)).padStart(width);
+  const cell = (value: number | undefined, width: number, digits: number) =>
+    (value === undefined ? '-' : value.toFixed(digits)).padStart(width);
   return [
     cell(row.clients, 7, 0),
     cell(row.jobsPerSecond, 10, 0),

@@ -6,7 +6,6 @@ import { addWebhooks } from './webhooks-program.js';
 import { exitCodes, reportFailure } from './failure.js';
 import { accountOption, dataOption, repositoryRoot } from './places.js';
 
-
 /** Each command's code is loaded when it runs: `--help` and small commands must not pay for the server. */
 function createProgram(): Command {
   const program = new Command('tessera')
@@ -58,7 +57,12 @@ function addGenerate(program: Command): void {
     .option('--depth <file[:strength]>', 'follow this depth map: white is near', collect, [])
     .option('--style-from <file[:strength]>', 'take colours and manner from this picture', collect, [])
     .option('--content <file[:strength]>', 'take the arrangement from this picture', collect, [])
-    .option('--character <file[:strength[:word]]>', 'show this thing in place of a word of the prompt (default: the first thing); again for more views', collect, [])
+    .option(
+      '--character <file[:strength[:word]]>',
+      'show this thing in place of a word of the prompt (default: the first thing); again for more views',
+      collect,
+      [],
+    )
     .option('-o, --out <path>', 'folder or file for the pictures', '.')
     .option('--engine <name>', 'engine of a server started for this command: onnx, noop or triton')
     .option('--dry-run', 'show what it would cost and paint nothing')
@@ -92,7 +96,10 @@ function addServer(program: Command): void {
     .option('--grpc-port <port>', 'gRPC port (default: 8421; 0 picks a free one)')
     .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
     .option('--public-url <url>', 'how clients reach the server; links begin with it')
-    .option('--engine <name>', 'onnx paints; triton has the server of TESSERA_TRITON_URL paint; noop answers with a tiny picture at once, for load tests')
+    .option(
+      '--engine <name>',
+      'onnx paints; triton has the server of TESSERA_TRITON_URL paint; noop answers with a tiny picture at once, for load tests',
+    )
     .option('--log-level <level>', 'silent, fatal, error, warn, info, debug or trace (default: warn)')
     .option('--cluster', 'a process for each service, on Kafka, MongoDB, Redis and S3 servers of their own, which are fetched when missing')
     .option(...dataOption)
@@ -193,7 +200,10 @@ function addDeadLetters(program: Command): void {
     .option('--all', 'the newest thousand')
     .option('--group <name>', 'with --all: of one group only')
     .option(...dataOption)
-    .addHelpText('after', '\nExamples:\n  tessera dead-letters redrive 0199f3c2-1d5e-7a41-9c1b-2f6d8e0a7b34\n  tessera dead-letters redrive --all --group billing')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  tessera dead-letters redrive 0199f3c2-1d5e-7a41-9c1b-2f6d8e0a7b34\n  tessera dead-letters redrive --all --group billing',
+    )
     .action(async (id: string | undefined, options) => (await import('./commands/dead-letters.js')).redriveDeadLetters(id, options));
 }
 

@@ -15,7 +15,8 @@ describe.each(Object.entries(profiles))('Billing, %s', (_name, start) => {
     server = await start({ dataDir: await newDataDir() });
     owner = new Client(server);
     const opened = await owner.call('POST', `${api}/accounts`, { plan: 'team-starter', seats: 4 });
-    const keyOf = async (body: object) => (await owner.call('POST', `${api}/keys`, body, { 'tessera-account': String(opened.body['accountId']) })).body['key'] as string;
+    const keyOf = async (body: object) =>
+      (await owner.call('POST', `${api}/keys`, body, { 'tessera-account': String(opened.body['accountId']) })).body['key'] as string;
     team = new Client(server, await keyOf({ name: 'team' }));
     ann = new Client(server, await keyOf({ name: 'ann', memberId: 'ann', project: 'ads' }));
     await team.call('PUT', `${api}/account/members/ann`, { capTokens: 10 });
@@ -44,21 +45,34 @@ describe.each(Object.entries(profiles))('Billing, %s', (_name, start) => {
     const lines = statement['lines'] as { tokens: number }[];
     expect(lines.reduce((sum, { tokens }) => sum + tokens, 0)).toBe(balanceTokens);
     expect(statement['closing']).toMatchObject({ balanceTokens });
-    const csv = await (await fetch(new URL(`${api}/account/entries.csv`, server.url), { headers: { authorization: `Bearer ${team.key}` } })).text();
+    const csv = await (
+      await fetch(new URL(`${api}/account/entries.csv`, server.url), { headers: { authorization: `Bearer ${team.key}` } })
+    ).text();
     expect(csv.trimEnd().split('\r\n').at(-1)?.split(',').at(-2)).toBe(String(balanceTokens));
   });
 
   it('gives a charge back as a new entry, once', async () => {
     const bill = await generate(team);
     const before = await team.account();
-    const reverse = () => owner.call('POST', `${api}/account/reversals`, { operationId: `close:${String(bill['jobId'])}` }, { 'tessera-account': before['accountId'] as string });
+    const reverse = () =>
+      owner.call(
+        'POST',
+        `${api}/account/reversals`,
+        { operationId: `close:${String(bill['jobId'])}` },
+        { 'tessera-account': before['accountId'] as string },
+      );
     await reverse();
     expect((await reverse()).body['balanceTokens']).toBe((before['balanceTokens'] as number) + (bill['chargedTokens'] as number));
   });
 
   it('upgrades at once and lets a cancelled plan run to its end', async () => {
     const { accountId } = await team.account();
-    const { body: upgraded } = await owner.call('POST', `${api}/account/plan`, { plan: 'team-growth', seats: 4 }, { 'tessera-account': String(accountId) });
+    const { body: upgraded } = await owner.call(
+      'POST',
+      `${api}/account/plan`,
+      { plan: 'team-growth', seats: 4 },
+      { 'tessera-account': String(accountId) },
+    );
     expect(upgraded).toMatchObject({ plan: 'team-growth', cycle: { allowanceTokens: 240_000 } });
     const { body: cancelled } = await team.call('DELETE', `${api}/account/plan`);
     expect(cancelled).toMatchObject({ plan: 'team-growth', nextPlan: { plan: 'free', isCancellation: true } });
@@ -66,7 +80,12 @@ describe.each(Object.entries(profiles))('Billing, %s', (_name, start) => {
 
   it('leaves no job uncharged and no charge without a job', async () => {
     const answer = await fetch(`${server.url}${api}/reconciliation`, { headers: { authorization: `Bearer ${owner.key}` } });
-    expect((await answer.text()).trim().split('\n').map((line) => JSON.parse(line) as object)).toEqual([{ summary: { accounts: 2, jobs: expect.any(Number), settlements: 3, findings: 0 } }]);
+    expect(
+      (await answer.text())
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as object),
+    ).toEqual([{ summary: { accounts: 2, jobs: expect.any(Number), settlements: 3, findings: 0 } }]);
   });
 
   it('leaves books that the audit finds nothing wrong with', async () => {

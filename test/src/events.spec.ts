@@ -29,9 +29,15 @@ describe.each(Object.entries(profiles))('The events of an account, %s', (_name, 
   };
   const tenant = async () => {
     const accountId = String((await owner.call('POST', `${api}/accounts`, { plan: 'artisan' })).body['accountId']);
-    return new Client(server, String((await owner.call('POST', `${api}/keys`, { name: 'theirs' }, { 'tessera-account': accountId })).body['key']));
+    return new Client(
+      server,
+      String((await owner.call('POST', `${api}/keys`, { name: 'theirs' }, { 'tessera-account': accountId })).body['key']),
+    );
   };
-  const hasEnded = (jobId: string) => ({ event, data }: { event: string; data: any }) => event === 'generation' && data.id === jobId && data.status === 'COMPLETE';
+  const hasEnded =
+    (jobId: string) =>
+    ({ event, data }: { event: string; data: any }) =>
+      event === 'generation' && data.id === jobId && data.status === 'COMPLETE';
 
   it('tells a job from its beginning to its settled price', async () => {
     const client = await tenant();
@@ -42,7 +48,8 @@ describe.each(Object.entries(profiles))('The events of an account, %s', (_name, 
     const told = await stream.until(hasEnded(jobId));
     expect(told.at(-1)?.data).toEqual(await withoutLinks(client, jobId, told.at(-1)?.data));
     const { chargedTokens } = await client.bill(jobId);
-    const isSettled = ({ event, data }: { event: string; data: any }) => event === 'balance' && data.openHolds === 0 && data.balanceTokens === balanceTokens - chargedTokens;
+    const isSettled = ({ event, data }: { event: string; data: any }) =>
+      event === 'balance' && data.openHolds === 0 && data.balanceTokens === balanceTokens - chargedTokens;
     if (!told.some(isSettled)) await stream.until(isSettled);
   });
 
@@ -72,7 +79,8 @@ describe.each(Object.entries(profiles))('The events of an account, %s', (_name, 
     const [ofOne, ofTwo] = [await open(one), await open(two)];
     const [jobOfOne, jobOfTwo] = [await one.create(apple), await two.create(apple)];
     const told = [...(await ofOne.until(hasEnded(jobOfOne))), ...(await ofTwo.until(hasEnded(jobOfTwo)))];
-    const idsIn = (events: typeof told) => new Set(events.flatMap(({ event, data }) => (['generation', 'progress', 'removed'].includes(event) ? [data.id] : [])));
+    const idsIn = (events: typeof told) =>
+      new Set(events.flatMap(({ event, data }) => (['generation', 'progress', 'removed'].includes(event) ? [data.id] : [])));
     expect(idsIn(told.filter(({ stream }) => stream === ofOne))).toEqual(new Set([jobOfOne]));
     expect(idsIn(told.filter(({ stream }) => stream === ofTwo))).toEqual(new Set([jobOfTwo]));
   });
@@ -91,6 +99,8 @@ describe.each(Object.entries(profiles))('The events of an account, %s', (_name, 
 
 /** A read, with the links of another one: they are signed anew each time. */
 async function withoutLinks(client: Client, jobId: string, told: any): Promise<object> {
-  const { generations_by_pk: read } = (await client.call('GET', `${api}/generations/${jobId}`)).body as { generations_by_pk: { generated_images: { url: string }[] } };
+  const { generations_by_pk: read } = (await client.call('GET', `${api}/generations/${jobId}`)).body as {
+    generations_by_pk: { generated_images: { url: string }[] };
+  };
   return { ...read, generated_images: read.generated_images.map((image, at) => ({ ...image, url: told.generated_images[at].url })) };
 }

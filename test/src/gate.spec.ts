@@ -29,27 +29,45 @@ describe('what a plan, a limit or a key does not allow', () => {
   /** One whose plan includes the API. */
   let artisan: string;
 
-  const asOwner = (accountId: string, method: string, at: string, body?: object) => owner.call(method, `${api}${at}`, body, { 'tessera-account': accountId });
+  const asOwner = (accountId: string, method: string, at: string, body?: object) =>
+    owner.call(method, `${api}${at}`, body, { 'tessera-account': accountId });
   const opened = async (plan: string) => String((await owner.call('POST', `${api}/accounts`, { plan })).body['accountId']);
-  const keyOf = async (accountId: string, more: object = {}) => new Client(host, String((await asOwner(accountId, 'POST', '/keys', { name: 'theirs', ...more })).body['key']));
+  const keyOf = async (accountId: string, more: object = {}) =>
+    new Client(host, String((await asOwner(accountId, 'POST', '/keys', { name: 'theirs', ...more })).body['key']));
   const refusedWith = async (asking: Promise<unknown>): Promise<string> => {
-    const error: unknown = await asking.then(() => undefined, (thrown: unknown) => thrown);
+    const error: unknown = await asking.then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
     return error instanceof TesseraError ? error.reason : 'not refused';
   };
-  const typeOf = async (client: Client, method: string, at: string, body?: object) => String((await client.call(method, `${api}${at}`, body)).body['type']);
+  const typeOf = async (client: Client, method: string, at: string, body?: object) =>
+    String((await client.call(method, `${api}${at}`, body)).body['type']);
   const submitted = (request: object) => host.client(GenerationService).submit({ accountId: small, request: { ...picture, ...request } });
   const reserved = (compute: object) => {
     const value = { modelId: 'mosaic-3d', widthPx: 64, heightPx: 64, images: 1, steps: 4, ...compute };
-    return refusedWith(host.client(BillingService).reserve({ accountId: small, jobId: 'job', deadlineMs: BigInt(Date.now() + 60_000), compute: { spec: { case: 'image', value } } }));
+    return refusedWith(
+      host
+        .client(BillingService)
+        .reserve({ accountId: small, jobId: 'job', deadlineMs: BigInt(Date.now() + 60_000), compute: { spec: { case: 'image', value } } }),
+    );
   };
-  const ofKind = (kind: string) => refusedWith(host.client(JobService).submit({ ...probeSubmission(small, { units: 1, sleepMs: 1 }), kind }));
+  const ofKind = (kind: string) =>
+    refusedWith(host.client(JobService).submit({ ...probeSubmission(small, { units: 1, sleepMs: 1 }), kind }));
 
   beforeAll(async () => {
     dataDir = await newDataDir();
-    const [catalogue] = JSON.parse(await readFile(path.join(repository, 'services/billing/src/catalogue/catalogue.json'), 'utf8')) as [{ plans: { free: object } }];
+    const [catalogue] = JSON.parse(await readFile(path.join(repository, 'services/billing/src/catalogue/catalogue.json'), 'utf8')) as [
+      { plans: { free: object } },
+    ];
     const free = { ...catalogue.plans.free, hasCharacters: false, hasTraining: false, hasPrivatePictures: false };
     const catalogueFile = path.join(dataDir, 'prices.json');
-    await writeFile(catalogueFile, JSON.stringify([{ ...catalogue, gates: ['api', 'characters', 'motion', 'training', 'private_pictures'], plans: { ...catalogue.plans, free } }]));
+    await writeFile(
+      catalogueFile,
+      JSON.stringify([
+        { ...catalogue, gates: ['api', 'characters', 'motion', 'training', 'private_pictures'], plans: { ...catalogue.plans, free } },
+      ]),
+    );
     host = await startTestHost([billing, storage, jobs, generation, gateway], { config: { dataDir, apiKey, catalogueFile } });
     owner = new Client(host);
     [small, artisan] = [await opened('free'), await opened('artisan')];
@@ -94,11 +112,16 @@ describe('what a plan, a limit or a key does not allow', () => {
   });
 
   it('is refused to a dry run, too', async () => {
-    await expect(host.client(GenerationService).preview({ accountId: small, request: { ...picture, isPublic: false } })).rejects.toMatchObject({ reason: 'plan_forbids_private_pictures' });
+    await expect(
+      host.client(GenerationService).preview({ accountId: small, request: { ...picture, isPublic: false } }),
+    ).rejects.toMatchObject({ reason: 'plan_forbids_private_pictures' });
   });
 
   it('names the cheapest plan with which token packs are sold', async () => {
-    expect(await asOwner(small, 'POST', '/account/topup', { tokens: 5 })).toMatchObject({ status: 402, body: { error: 'The plan Free does not include token packs; Apprentice is the cheapest that does.' } });
+    expect(await asOwner(small, 'POST', '/account/topup', { tokens: 5 })).toMatchObject({
+      status: 402,
+      body: { error: 'The plan Free does not include token packs; Apprentice is the cheapest that does.' },
+    });
   });
 
   it('leaves no trace of a job behind', async () => {

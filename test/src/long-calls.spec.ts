@@ -28,14 +28,24 @@ describe('a call that its client repeats', () => {
   let client: Client;
   let open: () => void;
 
-  const jobsOf = async (account = accountId): Promise<Job[]> => (await host.client(JobService).list({ accountId: account, limit: 100 })).jobs;
+  const jobsOf = async (account = accountId): Promise<Job[]> =>
+    (await host.client(JobService).list({ accountId: account, limit: 100 })).jobs;
   const openedAccount = async () => String((await owner.call('POST', '/api/rest/v1/accounts', { plan: 'maestro' })).body['accountId']);
-  const keyOf = async (account: string, more: object = {}) => new Client(host, String((await owner.call('POST', '/api/rest/v1/keys', { name: 'theirs', ...more }, { 'tessera-account': account })).body['key']));
+  const keyOf = async (account: string, more: object = {}) =>
+    new Client(
+      host,
+      String((await owner.call('POST', '/api/rest/v1/keys', { name: 'theirs', ...more }, { 'tessera-account': account })).body['key']),
+    );
   const charged = async () => (await client.call('GET', '/api/rest/v1/account')).body;
   /** Sends a call, waits until there are so many jobs, and closes the socket. */
   const cutOff = async (body: object, count: number, headers: Record<string, string> = {}) => {
     const aborting = new AbortController();
-    const asked = fetch(`${host.url}${images}`, { method: 'POST', signal: aborting.signal, headers: { authorization: `Bearer ${client.key}`, 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) });
+    const asked = fetch(`${host.url}${images}`, {
+      method: 'POST',
+      signal: aborting.signal,
+      headers: { authorization: `Bearer ${client.key}`, 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    });
     const gone = expect(asked).rejects.toThrow();
     while ((await jobsOf()).length < count) await new Promise((again) => setTimeout(again, 10));
     aborting.abort();
@@ -43,7 +53,10 @@ describe('a call that its client repeats', () => {
   };
 
   beforeAll(async () => {
-    host = await startTestHost([billing, storage, jobs, generation, gateway, worker], { config: { apiKey }, replace: { models: new ModelRegistry([model], {}), engine } });
+    host = await startTestHost([billing, storage, jobs, generation, gateway, worker], {
+      config: { apiKey },
+      replace: { models: new ModelRegistry([model], {}), engine },
+    });
     owner = new Client(host);
   }, 60_000);
   afterAll(() => host.close());
@@ -144,10 +157,13 @@ describe('a call that its client repeats', () => {
       proxy = createServer((incoming, outgoing) => {
         const isFirst = incoming.headers['x-stainless-retry-count'] === '0';
         const { hostname, port } = new URL(host.url);
-        const passedOn = httpRequest({ hostname, port, path: incoming.url, method: incoming.method, headers: incoming.headers }, (answer) => {
-          outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
-          answer.pipe(outgoing);
-        });
+        const passedOn = httpRequest(
+          { hostname, port, path: incoming.url, method: incoming.method, headers: incoming.headers },
+          (answer) => {
+            outgoing.writeHead(answer.statusCode ?? 500, answer.headers);
+            answer.pipe(outgoing);
+          },
+        );
         passedOn.on('error', () => outgoing.destroy());
         incoming.pipe(passedOn);
         if (!isFirst) return;
@@ -166,7 +182,10 @@ describe('a call that its client repeats', () => {
 
     it.each(['close', 502] as const)('becomes one job with OpenAI’s own client and its default repeats: %s', async (how) => {
       refuse = how;
-      const { data } = await new OpenAI({ apiKey: client.key, baseURL: `${url}/v1` }).images.generate({ prompt: 'a red apple', size: '512x512' });
+      const { data } = await new OpenAI({ apiKey: client.key, baseURL: `${url}/v1` }).images.generate({
+        prompt: 'a red apple',
+        size: '512x512',
+      });
       expect(data).toHaveLength(1);
       expect(await jobsOf()).toHaveLength(1);
     });

@@ -12,6 +12,14 @@ describe('the trace of a job, over five processes and a broker', () => {
       traceId = await generateTraced(client);
     });
     const spans = (await readSpans(file)).filter((span) => span.traceId === traceId);
-    expect(complaintsAbout(spans, jobHops({ relay: true, services: ['tessera-gateway', 'tessera-generation', 'tessera-jobs', 'tessera-billing', 'tessera-storage', 'tessera-worker'] }))).toEqual([]);
+    expect(
+      complaintsAbout(
+        spans,
+        jobHops({
+          relay: true,
+          services: ['tessera-gateway', 'tessera-generation', 'tessera-jobs', 'tessera-billing', 'tessera-storage', 'tessera-worker'],
+        }),
+      ),
+    ).toEqual([]);
   }, 240_000);
 });

@@ -11,11 +11,15 @@ const repository = fileURLToPath(new URL('../../', import.meta.url));
 
 /** `tessera up --cluster` as a person starts it. */
 async function upCluster(dataDir: string) {
-  const child = spawn(process.execPath, ['cli/dist/main.js', 'up', '--cluster', '--data', dataDir, '--port', '0', '--grpc-port', '0', '--engine', 'noop'], {
-    cwd: repository,
-    env: { ...process.env, TESSERA_API_KEY: apiKey },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['cli/dist/main.js', 'up', '--cluster', '--data', dataDir, '--port', '0', '--grpc-port', '0', '--engine', 'noop'],
+    {
+      cwd: repository,
+      env: { ...process.env, TESSERA_API_KEY: apiKey },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   let output = '';
   const printed = (words: RegExp) =>
     new Promise<RegExpExecArray>((resolve, reject) => {

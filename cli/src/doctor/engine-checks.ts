@@ -13,7 +13,12 @@ const modelsDir = process.env['TESSERA_MODELS'] || modelsFolder;
 const restore = 'Restore the models folder from the repository, or point TESSERA_MODELS at a good one.';
 
 async function open(engine: 'onnx' | 'noop'): Promise<DiffusionEngine> {
-  return openEngine({ engine, modelsDir, threads: Math.max(1, Math.min(4, os.availableParallelism())), logger: createLogger('silent', 'doctor') });
+  return openEngine({
+    engine,
+    modelsDir,
+    threads: Math.max(1, Math.min(4, os.availableParallelism())),
+    logger: createLogger('silent', 'doctor'),
+  });
 }
 
 /** The manifest is read and validated by the engine itself. */

@@ -11,6 +11,12 @@ const schemaController = { compilersFactory: { buildValidator: noSchemas, buildS
 /** An application that speaks HTTP. Imported only by a process with such a service: Fastify is some two hundred modules. */
 export function createHttpApp(module: DynamicModule, options: NestApplicationOptions): Promise<NestFastifyApplication> {
   // Without Host, Node would answer 400 and nothing else; the services' own refusal says what is wrong.
-  const adapter = new FastifyAdapter({ schemaController, http: { requireHostHeader: false }, bodyLimit: 1024 * 1024, forceCloseConnections: true, routerOptions: { maxParamLength: 600 } });
+  const adapter = new FastifyAdapter({
+    schemaController,
+    http: { requireHostHeader: false },
+    bodyLimit: 1024 * 1024,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 600 },
+  });
   return NestFactory.create<NestFastifyApplication>(module, adapter, { ...options, forceCloseConnections: true });
 }

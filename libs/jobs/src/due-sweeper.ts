@@ -87,7 +87,11 @@ export class DueSweeper<P extends object> {
         await this.queue.expire(job);
         return;
       case 'running':
-        await this.queue.requeueOrFail(job, { reason: 'lease_lost', message: 'The workers that took it fell silent, every time.' }, { countsAsAttempt: true });
+        await this.queue.requeueOrFail(
+          job,
+          { reason: 'lease_lost', message: 'The workers that took it fell silent, every time.' },
+          { countsAsAttempt: true },
+        );
         return;
     }
   }

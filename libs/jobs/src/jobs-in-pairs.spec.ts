@@ -17,11 +17,19 @@ afterEach(async () => {
 const settle = () => Promise.all(pair.map(({ queue }) => queue.parking.settle()));
 
 async function submit(at: number, { lane = 'fast', concurrentJobsMax = 0, ...job }: Submitted): Promise<StoredJob<object>> {
-  return pair[at]!.queue.enqueue(await jobs.accept(job), { lane, concurrentJobsMax, startDeadlineMs: jobs.clock.now() + 3_600_000, payload: { name: 'job' } });
+  return pair[at]!.queue.enqueue(await jobs.accept(job), {
+    lane,
+    concurrentJobsMax,
+    startDeadlineMs: jobs.clock.now() + 3_600_000,
+    payload: { name: 'job' },
+  });
 }
 
 const claim = (at: number) =>
-  pair[at]!.claims.claim({ workerId: `worker-${at}`, pool: 'pool', kinds: ['image'], modelIds: ['model'], jobsMax: 1, unitsMax: 8, waitMs: 0 }, new AbortController().signal);
+  pair[at]!.claims.claim(
+    { workerId: `worker-${at}`, pool: 'pool', kinds: ['image'], modelIds: ['model'], jobsMax: 1, unitsMax: 8, waitMs: 0 },
+    new AbortController().signal,
+  );
 
 async function succeed(at: number, job: StoredJob<{ readonly name: string }>): Promise<void> {
   if (job.value.life.state !== 'running') throw new Error(`Job ${job.id} does not run`);
@@ -49,7 +57,10 @@ describe('two processes on one store', () => {
     const parked = await submit(1, { concurrentJobsMax: 1 });
     const [running] = await claim(0);
     // The process that frees the place ends before it can look at what is parked.
-    const { write } = pair[0]!.store.change(running!, { ...running!.value, life: { state: 'succeeded', finishedMs: jobs.clock.now(), gpuSeconds: 1, attempt: 1 } });
+    const { write } = pair[0]!.store.change(running!, {
+      ...running!.value,
+      life: { state: 'succeeded', finishedMs: jobs.clock.now(), gpuSeconds: 1, attempt: 1 },
+    });
     await pair[0]!.store.commit([write], []);
     expect(await claim(1)).toEqual([]);
     await pair[1]!.queue.parking.lookAtAll();

@@ -69,7 +69,8 @@ export class Pools {
     if (nowMs === undefined || nowMs - (this.#resumedMs.get(name) ?? 0) < upToDateMs) return pool;
     this.#resumedMs.set(name, nowMs);
     await this.#resume(pool);
-    for (const { value } of await this.store.lastRunning(name, headsToResume)) if (value.life.state === 'running') pool.fair.resume(value.life.lane, value.life.tag);
+    for (const { value } of await this.store.lastRunning(name, headsToResume))
+      if (value.life.state === 'running') pool.fair.resume(value.life.lane, value.life.tag);
     return pool;
   }
 

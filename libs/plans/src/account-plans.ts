@@ -16,10 +16,7 @@ export class AccountPlans {
   readonly #known: ExpiringMap<string, Allowances>;
   readonly #billing: RpcClient<typeof BillingService>;
 
-  constructor(
-    rpc: Rpc,
-    clock: Clock,
-  ) {
+  constructor(rpc: Rpc, clock: Clock) {
     this.#known = new ExpiringMap({ clock, ttlMs: freshMs, entriesMax: accountsMax });
     this.#billing = rpc.client(BillingService);
   }

@@ -12,7 +12,13 @@ export type Allowances = OfPlan & {
 };
 
 /** As billing answers it. A billing that says nothing of entitlements forbids nothing. */
-export const allowancesOf = ({ limits, entitlements }: { readonly limits?: PlanLimits | undefined; readonly entitlements?: Entitlements | undefined }): Allowances => ({
+export const allowancesOf = ({
+  limits,
+  entitlements,
+}: {
+  readonly limits?: PlanLimits | undefined;
+  readonly entitlements?: Entitlements | undefined;
+}): Allowances => ({
   requestsPerMinute: limits?.requestsPerMinute ?? 0,
   concurrentJobsMax: limits?.concurrentJobs ?? 0,
   queuedJobsMax: limits?.queuedJobs ?? 0,

@@ -17,7 +17,13 @@ export type OfLane = { readonly relaxedKinds: ReadonlySet<string>; readonly kind
 /** 0 is unlimited. `used` counts the request that asks. */
 export type OfRequests = { readonly requestsPerMinute: number; readonly used: number; readonly retryAfterMs: number };
 /** 0 is unlimited, in both. */
-export type OfQueue = { readonly concurrentJobsMax: number; readonly queuedJobsMax: number; readonly waiting: number; readonly running: number; readonly retryAfterMs: number };
+export type OfQueue = {
+  readonly concurrentJobsMax: number;
+  readonly queuedJobsMax: number;
+  readonly waiting: number;
+  readonly running: number;
+  readonly retryAfterMs: number;
+};
 export type OfKey = { readonly role: Role };
 
 /** What may be refused, and what decides it. */
@@ -48,13 +54,22 @@ const shortcomings: Readonly<Record<Exclude<Role, 'owner'>, () => TesseraError>>
   admin: () => permissionDenied('owner_only', "Only the installation's owner may do this."),
 };
 
-const ofPlan = (from: Source, thing: Thing, reason: Extract<Reason, `plan_forbids_${string}`>, name: string, { sparesOwner = false } = {}): Row<OfPlan> => ({
+const ofPlan = (
+  from: Source,
+  thing: Thing,
+  reason: Extract<Reason, `plan_forbids_${string}`>,
+  name: string,
+  { sparesOwner = false } = {},
+): Row<OfPlan> => ({
   from,
   reasons: [reason],
   refusal: ({ planName, forbidden, isOwner }) => {
     const cheapest = forbidden.get(thing);
     if (cheapest === undefined || (sparesOwner && isOwner === true)) return undefined;
-    return failedPrecondition(reason, `The plan ${planName} does not include ${name}; ${cheapest === '' ? 'no plan that is sold here does' : `${cheapest} is the cheapest that does`}.`);
+    return failedPrecondition(
+      reason,
+      `The plan ${planName} does not include ${name}; ${cheapest === '' ? 'no plan that is sold here does' : `${cheapest} is the cheapest that does`}.`,
+    );
   },
 });
 
@@ -81,7 +96,9 @@ export const gate: { readonly [T in Thing]: Row<Facts[T]> } = {
     from: 'limits',
     reasons: ['rate_limited'],
     refusal: ({ requestsPerMinute, used, retryAfterMs }) =>
-      requestsPerMinute > 0 && used > requestsPerMinute ? resourceExhausted('rate_limited', `Your plan allows ${requestsPerMinute} requests a minute.`, { retryAfterMs }) : undefined,
+      requestsPerMinute > 0 && used > requestsPerMinute
+        ? resourceExhausted('rate_limited', `Your plan allows ${requestsPerMinute} requests a minute.`, { retryAfterMs })
+        : undefined,
   },
   waiting_jobs: {
     from: 'limits',
@@ -89,7 +106,11 @@ export const gate: { readonly [T in Thing]: Row<Facts[T]> } = {
     refusal: ({ concurrentJobsMax, queuedJobsMax, waiting, running, retryAfterMs }) => {
       // What an account may run is not waiting in the sense of its plan, even before a worker has begun it.
       const isFull = concurrentJobsMax === 0 ? waiting >= queuedJobsMax : waiting + running >= concurrentJobsMax + queuedJobsMax;
-      return queuedJobsMax > 0 && isFull ? resourceExhausted('queue_full', `This account already has ${waiting} jobs waiting; its plan allows ${queuedJobsMax}.`, { retryAfterMs }) : undefined;
+      return queuedJobsMax > 0 && isFull
+        ? resourceExhausted('queue_full', `This account already has ${waiting} jobs waiting; its plan allows ${queuedJobsMax}.`, {
+            retryAfterMs,
+          })
+        : undefined;
     },
   },
   write: ofRole('member', ['read_only_key']),
@@ -110,4 +131,5 @@ export const capabilities = ['api', 'characters', 'motion', 'training', 'private
 export type Capability = (typeof capabilities)[number];
 
 /** What a plan must include for a job of this kind; undefined: nothing, as pictures are what every plan is for. */
-export const capabilityOfKind = (kind: string): 'motion' | 'training' | undefined => (kind === 'motion' || kind === 'training' ? kind : undefined);
+export const capabilityOfKind = (kind: string): 'motion' | 'training' | undefined =>
+  kind === 'motion' || kind === 'training' ? kind : undefined;

@@ -44,19 +44,48 @@ export type Services = {
 const serviceNodeOptions = '--max-semi-space-size=4 --max-old-space-size=192';
 
 /** Every service as a process of its own on loopback ports, and workers that pull from them. */
-export async function startServices({ repository, dataDir, engine, workers: workerCount, twice = [], httpPort, grpcPort, env, onDeath }: ClusterOptions): Promise<Services> {
+export async function startServices({
+  repository,
+  dataDir,
+  engine,
+  workers: workerCount,
+  twice = [],
+  httpPort,
+  grpcPort,
+  env,
+  onDeath,
+}: ClusterOptions): Promise<Services> {
   const ports = await portsFor(twice, httpPort, grpcPort);
   const portsOf = (processName: string): Ports => ports.get(processName) ?? { http: 0, grpc: 0 };
-  const peers = serviceNames.filter((name) => peerNames.includes(name)).map((name) => `${name}=127.0.0.1:${portsOf(name).grpc}`).join(',');
+  const peers = serviceNames
+    .filter((name) => peerNames.includes(name))
+    .map((name) => `${name}=127.0.0.1:${portsOf(name).grpc}`)
+    .join(',');
   const url = `http://127.0.0.1:${portsOf('gateway').http}`;
   const shared = { ...env, TESSERA_DATA: dataDir, TESSERA_ENGINE: engine, TESSERA_PEERS: peers, TESSERA_PUBLIC_URL: url };
-  const process = (name: string, entry: string, own: Record<string, string>) => new ServiceProcess({ name, args: [entry], cwd: repository, env: { ...shared, ...own }, readyWords: '"ready"', ...(onDeath ? { onDeath } : {}) });
+  const process = (name: string, entry: string, own: Record<string, string>) =>
+    new ServiceProcess({
+      name,
+      args: [entry],
+      cwd: repository,
+      env: { ...shared, ...own },
+      readyWords: '"ready"',
+      ...(onDeath ? { onDeath } : {}),
+    });
   const nodeOptions = env['NODE_OPTIONS'] ?? serviceNodeOptions;
   const service = (name: ServiceName, processName: string = name) =>
-    process(processName, `services/${name}/dist/main.js`, { NODE_OPTIONS: nodeOptions, TESSERA_HTTP_PORT: `${portsOf(processName).http}`, TESSERA_GRPC_PORT: `${portsOf(processName).grpc}` });
+    process(processName, `services/${name}/dist/main.js`, {
+      NODE_OPTIONS: nodeOptions,
+      TESSERA_HTTP_PORT: `${portsOf(processName).http}`,
+      TESSERA_GRPC_PORT: `${portsOf(processName).grpc}`,
+    });
   const services = Object.fromEntries(serviceNames.map((name) => [name, service(name)])) as Record<ServiceName, ServiceProcess>;
-  const seconds: Partial<Record<ServiceName, ServiceProcess>> = Object.fromEntries(twice.map((name) => [name, service(name, secondOf(name))]));
-  const workers = Array.from({ length: workerCount }, (_, index) => process(`worker-${index + 1}`, 'services/worker/dist/main.js', { TESSERA_WORKER_ID: `worker-${index + 1}` }));
+  const seconds: Partial<Record<ServiceName, ServiceProcess>> = Object.fromEntries(
+    twice.map((name) => [name, service(name, secondOf(name))]),
+  );
+  const workers = Array.from({ length: workerCount }, (_, index) =>
+    process(`worker-${index + 1}`, 'services/worker/dist/main.js', { TESSERA_WORKER_ID: `worker-${index + 1}` }),
+  );
   const all = [...serviceNames.map((name) => services[name]), ...Object.values(seconds), ...workers];
   const stop = async () => {
     // Workers hand back or finish what they hold, which needs the services; the gateway stops before those that it calls.
@@ -69,17 +98,36 @@ export async function startServices({ repository, dataDir, engine, workers: work
     await Promise.all(all.map((one) => one.kill()));
     throw failed.reason;
   }
-  const addresses = Object.fromEntries([...ports].map(([name, { http, grpc }]) => [name, { http: `127.0.0.1:${http}`, grpc: `127.0.0.1:${grpc}` }]));
-  return { url, grpcAddress: `127.0.0.1:${portsOf('gateway').grpc}`, services, workers, seconds, addresses, stop, kill: () => Promise.all(all.map((one) => one.kill())).then(() => undefined) };
+  const addresses = Object.fromEntries(
+    [...ports].map(([name, { http, grpc }]) => [name, { http: `127.0.0.1:${http}`, grpc: `127.0.0.1:${grpc}` }]),
+  );
+  return {
+    url,
+    grpcAddress: `127.0.0.1:${portsOf('gateway').grpc}`,
+    services,
+    workers,
+    seconds,
+    addresses,
+    stop,
+    kill: () => Promise.all(all.map((one) => one.kill())).then(() => undefined),
+  };
 }
 
 type Ports = { readonly http: number; readonly grpc: number };
 
 const secondOf = (name: ServiceName): string => `${name}-2`;
 
-async function portsFor(twice: readonly ServiceName[], httpPort: number | undefined, grpcPort: number | undefined): Promise<ReadonlyMap<string, Ports>> {
+async function portsFor(
+  twice: readonly ServiceName[],
+  httpPort: number | undefined,
+  grpcPort: number | undefined,
+): Promise<ReadonlyMap<string, Ports>> {
   const ports = new Map<string, Ports>();
-  for (const name of [...serviceNames, ...twice.map(secondOf)]) ports.set(name, { http: (name === 'gateway' && httpPort) || (await freeLoopbackPort()), grpc: (name === 'gateway' && grpcPort) || (await freeLoopbackPort()) });
+  for (const name of [...serviceNames, ...twice.map(secondOf)])
+    ports.set(name, {
+      http: (name === 'gateway' && httpPort) || (await freeLoopbackPort()),
+      grpc: (name === 'gateway' && grpcPort) || (await freeLoopbackPort()),
+    });
   return ports;
 }
 

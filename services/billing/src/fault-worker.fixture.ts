@@ -27,12 +27,23 @@ function stepOf(random: ReturnType<typeof randomOf>): Step {
   const steps: [weight: number, step: Step][] = [
     [8, async () => void (await reservations.reserve(account, job, { ...twoPictures, images: 4 }, clock.now() + 25 * dayMs))],
     // The number of delivered images follows from the job: a repeat says the same.
-    [6, async () => report('settled', account, job, (await reservations.settle(account, job, 1 + (Number(job.slice(4)) % 4))).chargedTokens)],
+    [
+      6,
+      async () => report('settled', account, job, (await reservations.settle(account, job, 1 + (Number(job.slice(4)) % 4))).chargedTokens),
+    ],
     [2, async () => void report('released', account, job, (await reservations.release(account, job, 'failed')).state)],
-    [2, async () => void report('bought', account, `order-${order}`, (await accounts.topUp(account, `order-${order}`, 100 + order)).lastEntry)],
+    [
+      2,
+      async () =>
+        void report('bought', account, `order-${order}`, (await accounts.topUp(account, `order-${order}`, 100 + order)).lastEntry),
+    ],
     [1, async () => void (await accounts.reverse(account, `topup:order-${order}`))],
     [1, async () => void (await accounts.changePlan(account, `change-${order}`, random.pick(['artisan', 'maestro'])))],
-    [1, async () => void (await accounts.configure(account, `limit-${order}`, { kind: 'limits', spendCapTokens: order % 2 === 0 ? null : 5_000 }))],
+    [
+      1,
+      async () =>
+        void (await accounts.configure(account, `limit-${order}`, { kind: 'limits', spendCapTokens: order % 2 === 0 ? null : 5_000 })),
+    ],
     [1, async () => void (await dueWork.sweep())],
     [1, async () => clock.advance(random.pick([-hourMs, -1, 1, hourMs, hourMs, 3 * dayMs]))],
   ];

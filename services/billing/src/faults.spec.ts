@@ -23,7 +23,13 @@ const failuresMax = 300;
 /** Of `ulimit -f`. */
 const blockBytes = 1_024;
 
-type Reported = { readonly settled: Map<string, number>; readonly released: Set<string>; readonly bought: Set<string>; failures: number; nowMs: number };
+type Reported = {
+  readonly settled: Map<string, number>;
+  readonly released: Set<string>;
+  readonly bought: Set<string>;
+  failures: number;
+  nowMs: number;
+};
 
 /** Room for the database to open, and less than its log grows to before it begins anew. */
 const almostFull = async (dataDir: string): Promise<number> => (await stat(path.join(dataDir, 'tessera.db'))).size + 1_000_000;
@@ -32,7 +38,10 @@ const almostFull = async (dataDir: string): Promise<number> => (await stat(path.
 async function live(dataDir: string, run: number, killAfter: number, reported: Reported, fileBytesMax?: number): Promise<void> {
   const args = [worker, dataDir, String(seed), String(run), String(reported.nowMs), ...(fileBytesMax === undefined ? [] : ['may-fail'])];
   const limited = ['-c', `ulimit -f ${Math.ceil((fileBytesMax ?? 0) / blockBytes)}; exec "$0" "$@"`, process.execPath, ...args];
-  const child = fileBytesMax === undefined ? spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] }) : spawn('bash', limited, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child =
+    fileBytesMax === undefined
+      ? spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+      : spawn('bash', limited, { stdio: ['ignore', 'pipe', 'pipe'] });
   let errors = '';
   child.stderr.on('data', (piece) => (errors += String(piece)));
   const closed = once(child, 'close');
@@ -42,7 +51,8 @@ async function live(dataDir: string, run: number, killAfter: number, reported: R
     if (++lines === killAfter || reported.failures === failuresMax) child.kill('SIGKILL');
   }
   const [code, signal] = (await closed) as [number | null, string | null];
-  if (signal !== 'SIGKILL' && fileBytesMax === undefined) throw new Error(`Seed ${seed}, run ${run}: the worker ended with ${code ?? signal}: ${errors}`);
+  if (signal !== 'SIGKILL' && fileBytesMax === undefined)
+    throw new Error(`Seed ${seed}, run ${run}: the worker ended with ${code ?? signal}: ${errors}`);
 }
 
 function record([word, account, id, value]: string[], reported: Reported): void {
@@ -60,7 +70,8 @@ async function brokenPromises(billing: TestBilling, { settled, released, bought 
   for (const [name, chargedTokens] of settled) {
     const [account = '', job = ''] = name.split(' ');
     const { bill } = await billing.statements.bill(account, job, 0);
-    if (bill.state !== 'settled' || bill.chargedTokens !== chargedTokens) broken.push(`${name} was charged ${chargedTokens}, and is ${bill.state} with ${bill.chargedTokens}`);
+    if (bill.state !== 'settled' || bill.chargedTokens !== chargedTokens)
+      broken.push(`${name} was charged ${chargedTokens}, and is ${bill.state} with ${bill.chargedTokens}`);
   }
   for (const name of released) {
     const [account = '', job = ''] = name.split(' ');
@@ -92,10 +103,18 @@ describe('a run with faults from a seed', () => {
         expect(summary.balance + summary.held + summary.spent + summary.expired).toBe(summary.granted);
         for (let id = await billing.documents.accountIdAfter(''); id !== undefined; id = await billing.documents.accountIdAfter(id)) {
           const rebuilt = emptyAccount(id);
-          for (let page = await billing.documents.entriesAfter(id, 0); page.length > 0; page = await billing.documents.entriesAfter(id, rebuilt.sequence)) for (const entry of page) evolve(rebuilt, entry);
+          for (
+            let page = await billing.documents.entriesAfter(id, 0);
+            page.length > 0;
+            page = await billing.documents.entriesAfter(id, rebuilt.sequence)
+          )
+            for (const entry of page) evolve(rebuilt, entry);
           expect(canonical(imageOf(rebuilt))).toBe(canonical(await billing.documents.image(id)));
         }
-        expect({ settledEnough: reported.settled.size > 50, diskWasFull: reported.failures > 0 }).toEqual({ settledEnough: true, diskWasFull: true });
+        expect({ settledEnough: reported.settled.size > 50, diskWasFull: reported.failures > 0 }).toEqual({
+          settledEnough: true,
+          diskWasFull: true,
+        });
       } finally {
         await billing.close();
       }

@@ -38,13 +38,19 @@ export class Requests {
     if (!request.isPublic) requireAllowed('private_pictures', await this.plans.of(accountId));
     const { initImage } = request;
     if (initImage) await this.#requirePicture(accountId, initImage.assetId, invalidInitImage('There is no such picture to start from.'));
-    if (initImage?.maskAssetId !== undefined) await this.#requirePicture(accountId, initImage.maskAssetId, invalidMask('There is no such picture to use as a mask.'));
-    for (const { assetId } of request.guidance ?? []) await this.#requirePicture(accountId, assetId, invalidGuidance('There is no such picture to be guided by.'));
+    if (initImage?.maskAssetId !== undefined)
+      await this.#requirePicture(accountId, initImage.maskAssetId, invalidMask('There is no such picture to use as a mask.'));
+    for (const { assetId } of request.guidance ?? [])
+      await this.#requirePicture(accountId, assetId, invalidGuidance('There is no such picture to be guided by.'));
     return { request, model };
   }
 
   /** What it would be and cost; promises and creates nothing. */
-  async preview(accountId: string, asked: ImageRequest | undefined, wallet: string): Promise<{ request: FullImageRequest; quote: Quote | undefined }> {
+  async preview(
+    accountId: string,
+    asked: ImageRequest | undefined,
+    wallet: string,
+  ): Promise<{ request: FullImageRequest; quote: Quote | undefined }> {
     const { request, model } = await this.check(accountId, asked);
     const { quote } = await this.#billing.quote({ accountId, wallet, compute: computeSpecOf(request, model) });
     return { request, quote };

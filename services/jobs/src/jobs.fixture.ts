@@ -32,20 +32,36 @@ export async function openJobs() {
     getAccount: async () => ({ account: { limits: {} } }),
     reserve: async (request: ReserveRequest) => {
       reserved.push(request);
-      return { bill: { jobId: request.jobId, state: BillState.HELD, lane: 'fast', quote: { totalTokens: 10n } }, balanceTokens: 90n, limits: {} };
+      return {
+        bill: { jobId: request.jobId, state: BillState.HELD, lane: 'fast', quote: { totalTokens: 10n } },
+        balanceTokens: 90n,
+        limits: {},
+      };
     },
   };
   const hosted = await startTestHost([jobs], { replace: { clock, standIns: new StandIns([BillingService, billing]) } });
   const worker = hosted.client(WorkerService);
   return {
-    clock, reserved, worker,
+    clock,
+    reserved,
+    worker,
     jobs: hosted.client(JobService),
     async submit(change: Submission = {}): Promise<string> {
       const { job } = await this.jobs.submit(submission(change));
       return job!.jobId;
     },
     async claim(maxJobs = 1) {
-      return (await worker.claim({ workerId: 'worker', pool: 'default', kinds: ['probe'], modelIds: ['sleeper'], maxJobs, maxUnits: 100, waitMs: 10_000 })).leases;
+      return (
+        await worker.claim({
+          workerId: 'worker',
+          pool: 'default',
+          kinds: ['probe'],
+          modelIds: ['sleeper'],
+          maxJobs,
+          maxUnits: 100,
+          waitMs: 10_000,
+        })
+      ).leases;
     },
     async finishedEvents(): Promise<JobFinished[]> {
       const { store } = hosted.ports;

@@ -12,15 +12,37 @@ beforeEach(async () => {
 afterEach(() => running.close());
 
 const stateOf = async (jobId: string) => (await running.jobs.get({ accountId, jobId })).job!;
-const outputOf = (outputIds: readonly string[]) => [{ assetId: outputIds[0]!, index: 0, contentType: 'text/plain', sizeBytes: 3n, sha256: 'ab' }];
+const outputOf = (outputIds: readonly string[]) => [
+  { assetId: outputIds[0]!, index: 0, contentType: 'text/plain', sizeBytes: 3n, sha256: 'ab' },
+];
 
 describe('a job of any kind', () => {
   it('keeps its payload and its labels as they came, and delivers its units', async () => {
     const jobId = await running.submit({ memberId: 'ada', project: 'x', labels: { text: 'a nap', tags: ['slow'] } });
     const [lease] = await running.claim();
-    expect(lease).toMatchObject({ jobId, kind: 'probe', attempt: 1, work: { units: 10 }, payload: { typeUrl: 'type.googleapis.com/google.protobuf.StringValue' } });
-    await running.worker.complete({ jobId, leaseId: lease!.leaseId, outputs: outputOf(lease!.outputIds), unitsDelivered: 10, gpuSeconds: 1 });
-    expect(await stateOf(jobId)).toMatchObject({ state: JobState.SUCCEEDED, kind: 'probe', memberId: 'ada', labels: { text: 'a nap', tags: ['slow'] }, unitsDelivered: 10, chargedTokens: 10n, outputs: [{ contentType: 'text/plain' }] });
+    expect(lease).toMatchObject({
+      jobId,
+      kind: 'probe',
+      attempt: 1,
+      work: { units: 10 },
+      payload: { typeUrl: 'type.googleapis.com/google.protobuf.StringValue' },
+    });
+    await running.worker.complete({
+      jobId,
+      leaseId: lease!.leaseId,
+      outputs: outputOf(lease!.outputIds),
+      unitsDelivered: 10,
+      gpuSeconds: 1,
+    });
+    expect(await stateOf(jobId)).toMatchObject({
+      state: JobState.SUCCEEDED,
+      kind: 'probe',
+      memberId: 'ada',
+      labels: { text: 'a nap', tags: ['slow'] },
+      unitsDelivered: 10,
+      chargedTokens: 10n,
+      outputs: [{ contentType: 'text/plain' }],
+    });
     expect(await running.finishedEvents()).toMatchObject([{ jobId, kind: 'probe', unitsDelivered: 10, outputs: [{ index: 0 }] }]);
   });
 
@@ -28,7 +50,9 @@ describe('a job of any kind', () => {
     const jobId = await running.submit();
     const [lease] = await running.claim();
     for (const unitsDelivered of [0, 11]) {
-      await expect(running.worker.complete({ jobId, leaseId: lease!.leaseId, outputs: outputOf(lease!.outputIds), unitsDelivered })).rejects.toMatchObject({ reason: 'invalid_outputs' });
+      await expect(
+        running.worker.complete({ jobId, leaseId: lease!.leaseId, outputs: outputOf(lease!.outputIds), unitsDelivered }),
+      ).rejects.toMatchObject({ reason: 'invalid_outputs' });
     }
   });
 
@@ -52,9 +76,15 @@ describe('a job of any kind', () => {
     expect(await running.claim(8)).toHaveLength(1);
   });
 
-  it.each([{ work: undefined }, { compute: undefined }, { payload: undefined }, { kind: 'Not a kind' }, { outputs: 1_000 }])('is refused as a fault of its service with %j', async (change) => {
-    await expect(running.jobs.submit({ ...submission(), ...change } as never)).rejects.toMatchObject({ kind: 'Internal', reason: 'invalid_submission' });
-  });
+  it.each([{ work: undefined }, { compute: undefined }, { payload: undefined }, { kind: 'Not a kind' }, { outputs: 1_000 }])(
+    'is refused as a fault of its service with %j',
+    async (change) => {
+      await expect(running.jobs.submit({ ...submission(), ...change } as never)).rejects.toMatchObject({
+        kind: 'Internal',
+        reason: 'invalid_submission',
+      });
+    },
+  );
 });
 
 describe('the terms of a kind', () => {
@@ -64,7 +94,9 @@ describe('the terms of a kind', () => {
     expect(lease).toMatchObject({ leaseMs: BigInt(hourMs), expiresMs: BigInt(running.clock.now() + hourMs) });
     running.clock.advance(hourMs / 2);
     expect(await running.worker.heartbeat({ leases: [{ jobId, leaseId: lease!.leaseId }] })).toMatchObject({ stopJobIds: [] });
-    expect(await running.worker.fail({ jobId, leaseId: lease!.leaseId, failure: { reason: 'engine_error', message: 'x' }, retryable: true })).toMatchObject({ state: JobState.FAILED });
+    expect(
+      await running.worker.fail({ jobId, leaseId: lease!.leaseId, failure: { reason: 'engine_error', message: 'x' }, retryable: true }),
+    ).toMatchObject({ state: JobState.FAILED });
   });
 
   it('say until when it may begin, and how long its tokens are held', async () => {
@@ -72,17 +104,23 @@ describe('the terms of a kind', () => {
     expect(running.reserved.at(-1)?.deadlineMs).toBe(BigInt(running.clock.now() + 2 * hourMs));
   });
 
-  it.each([[true, 4], [false, 0]])('say whether a cancelled job pays for its last checkpoint (%p: %d units)', async (chargesCheckpoints, units) => {
+  it.each([
+    [true, 4],
+    [false, 0],
+  ])('say whether a cancelled job pays for its last checkpoint (%p: %d units)', async (chargesCheckpoints, units) => {
     const jobId = await running.submit({ terms: { chargesCheckpoints } });
     const [lease] = await running.claim();
-    await running.worker.heartbeat({ leases: [{ jobId, leaseId: lease!.leaseId, checkpoint: { key: 'k', step: 4, digest: 'd', units: 4 } }] });
+    await running.worker.heartbeat({
+      leases: [{ jobId, leaseId: lease!.leaseId, checkpoint: { key: 'k', step: 4, digest: 'd', units: 4 } }],
+    });
     expect((await running.jobs.cancel({ accountId, jobId })).job).toMatchObject({ state: JobState.CANCELLED, unitsDelivered: units });
     expect(await running.finishedEvents()).toMatchObject([{ state: JobState.CANCELLED, unitsDelivered: units, hasHold: true }]);
   });
 });
 
 describe('a checkpoint', () => {
-  const beat = (jobId: string, leaseId: string, step: number) => running.worker.heartbeat({ leases: [{ jobId, leaseId, checkpoint: { key: `step ${step}`, step, digest: 'd', units: step } }] });
+  const beat = (jobId: string, leaseId: string, step: number) =>
+    running.worker.heartbeat({ leases: [{ jobId, leaseId, checkpoint: { key: `step ${step}`, step, digest: 'd', units: step } }] });
 
   it('is where the next attempt goes on', async () => {
     const jobId = await running.submit();
@@ -115,7 +153,13 @@ describe('a worker that goes', () => {
   it('because its engine is gone costs them none either', async () => {
     const jobId = await running.submit();
     const [lease] = await running.claim();
-    await running.worker.fail({ jobId, leaseId: lease!.leaseId, failure: { reason: 'engine_lost', message: '' }, retryable: true, countsNoAttempt: true });
+    await running.worker.fail({
+      jobId,
+      leaseId: lease!.leaseId,
+      failure: { reason: 'engine_lost', message: '' },
+      retryable: true,
+      countsNoAttempt: true,
+    });
     expect((await running.claim())[0]).toMatchObject({ jobId, attempt: 1 });
   });
 });
@@ -155,13 +199,19 @@ describe('the list', () => {
     expect([first, second, third].flatMap(({ jobs }) => jobs.map(({ jobId }) => jobId))).toEqual(jobIds);
     expect(third.nextPageToken).toBe('');
     expect((await running.jobs.list({ accountId, kind: 'nap' })).jobs.map(({ kind }) => kind)).toEqual(['nap', 'nap']);
-    await expect(running.jobs.list({ accountId, limit: 2, offset: 1, pageToken: first.nextPageToken })).rejects.toMatchObject({ reason: 'invalid_offset' });
+    await expect(running.jobs.list({ accountId, limit: 2, offset: 1, pageToken: first.nextPageToken })).rejects.toMatchObject({
+      reason: 'invalid_offset',
+    });
   });
 });
 
 describe('the stream of an account', () => {
   /** What comes until `isEnough`. */
-  async function watched(afterSequence: string, isEnough: (seen: readonly WatchResponse[]) => boolean, account = accountId): Promise<WatchResponse[]> {
+  async function watched(
+    afterSequence: string,
+    isEnough: (seen: readonly WatchResponse[]) => boolean,
+    account = accountId,
+  ): Promise<WatchResponse[]> {
     const seen: WatchResponse[] = [];
     for await (const update of running.jobs.watch({ accountId: account, afterSequence })) {
       seen.push(update);
@@ -178,7 +228,12 @@ describe('the stream of an account', () => {
     const [one, other] = [await running.submit(), await running.submit()];
     const [lease] = await running.claim();
     await running.worker.heartbeat({ leases: [{ jobId: lease!.jobId, leaseId: lease!.leaseId, progress: { step: 1, steps: 10 } }] });
-    await running.worker.complete({ jobId: lease!.jobId, leaseId: lease!.leaseId, outputs: outputOf(lease!.outputIds), unitsDelivered: 10 });
+    await running.worker.complete({
+      jobId: lease!.jobId,
+      leaseId: lease!.leaseId,
+      outputs: outputOf(lease!.outputIds),
+      unitsDelivered: 10,
+    });
     await running.jobs.cancel({ accountId, jobId: other === lease!.jobId ? one : other });
     await running.jobs.delete({ accountId, jobId: one });
     const updates = await seen;
@@ -195,7 +250,10 @@ describe('the stream of an account', () => {
     await running.jobs.cancel({ accountId, jobId });
     running.clock.advance(10_000);
     const missed = await watched(sequence, isCaughtUp);
-    expect(missed).toMatchObject([{ jobId, event: { case: 'job', value: { state: JobState.CANCELLED } } }, { event: { case: 'caughtUp' } }]);
+    expect(missed).toMatchObject([
+      { jobId, event: { case: 'job', value: { state: JobState.CANCELLED } } },
+      { event: { case: 'caughtUp' } },
+    ]);
     expect(casesOf(await watched(missed.at(-1)!.sequence, isCaughtUp)).length).toBeLessThanOrEqual(2);
     running.clock.advance(10_000);
     const later = await watched('', isCaughtUp);

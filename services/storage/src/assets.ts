@@ -81,7 +81,12 @@ export class Assets {
     for (const stored of await this.assets.getMany([...new Set(assetIds)])) {
       if (stored.value.accountId !== accountId) continue;
       const asset = await this.uploads.ready(stored).catch(unlessRefused);
-      if (asset) signed.push({ assetId: stored.id, url: await this.objects.signDownload(asset.key, expiresMs), isAccepted: asset.isAccepted ?? false });
+      if (asset)
+        signed.push({
+          assetId: stored.id,
+          url: await this.objects.signDownload(asset.key, expiresMs),
+          isAccepted: asset.isAccepted ?? false,
+        });
     }
     return signed;
   }
@@ -100,7 +105,13 @@ export class Assets {
       if (value.state !== 'ready' || value.kind !== 'generated' || value.jobId === undefined) throw notAnOutput();
       if ((value.isAccepted ?? false) === isAccepted) return value;
       const marked = { ...value, isAccepted };
-      const event = outgoingEvent(AssetMarkedSchema, assetId, { assetId, accountId, jobId: value.jobId, isAccepted, markedMs: BigInt(this.clock.now()) });
+      const event = outgoingEvent(AssetMarkedSchema, assetId, {
+        assetId,
+        accountId,
+        jobId: value.jobId,
+        isAccepted,
+        markedMs: BigInt(this.clock.now()),
+      });
       await this.assets.replace(current, marked, [event]);
       return marked;
     });

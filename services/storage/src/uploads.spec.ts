@@ -16,7 +16,12 @@ function bomb(): Buffer {
   header.writeUInt32BE(60_000, 0);
   header.writeUInt32BE(60_000, 4);
   header.set([8, 2], 8);
-  return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), chunk('IHDR', header), chunk('IDAT', deflateSync(Buffer.alloc(1e6))), chunk('IEND', Buffer.alloc(0))]);
+  return Buffer.concat([
+    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
+    chunk('IHDR', header),
+    chunk('IDAT', deflateSync(Buffer.alloc(1e6))),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
 }
 
 describe('uploads', () => {
@@ -35,11 +40,24 @@ describe('uploads', () => {
     return fetch(upload.url, { method: 'POST', body: form });
   };
 
-  it.each([['png', 'png'], ['jpg', 'jpeg'], ['jpeg', 'jpeg'], ['webp', 'webp'], ['png', 'webp']] as const)('takes a file.%s that is %s, and finds out what it is', async (extension, format) => {
+  it.each([
+    ['png', 'png'],
+    ['jpg', 'jpeg'],
+    ['jpeg', 'jpeg'],
+    ['webp', 'webp'],
+    ['png', 'webp'],
+  ] as const)('takes a file.%s that is %s, and finds out what it is', async (extension, format) => {
     const upload = await create(extension);
     const bytes = await encodedPicture(format, 48);
     expect((await send(upload, bytes)).status).toBe(204);
-    expect(await get(upload.assetId)).toMatchObject({ kind: AssetKind.UPLOADED, contentType: `image/${format}`, widthPx: 48, heightPx: 48, sizeBytes: BigInt(bytes.length), jobId: '' });
+    expect(await get(upload.assetId)).toMatchObject({
+      kind: AssetKind.UPLOADED,
+      contentType: `image/${format}`,
+      widthPx: 48,
+      heightPx: 48,
+      sizeBytes: BigInt(bytes.length),
+      jobId: '',
+    });
     expect(upload.key).toBe(`accounts/${accountId}/uploads/${upload.assetId}.${extension}`);
   });
 
@@ -57,7 +75,11 @@ describe('uploads', () => {
   });
 
   it.each(['gif', 'PNG', '', 'picture.png', '__proto__', '../png'])('refuses the extension %j', async (extension) => {
-    await expect(create(extension)).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'invalid_file_extension', param: 'extension' });
+    await expect(create(extension)).rejects.toMatchObject({
+      kind: 'InvalidArgument',
+      reason: 'invalid_file_extension',
+      param: 'extension',
+    });
   });
 
   it('says that nothing has come yet, and leaves it out of links', async () => {
@@ -84,7 +106,9 @@ describe('uploads', () => {
     await expect(get(upload.assetId)).rejects.toMatchObject({ kind: 'InvalidArgument', reason });
     expect(await running.objects.head(upload.key)).toBeUndefined();
     await expect(get(upload.assetId)).rejects.toMatchObject({ kind: 'InvalidArgument', reason });
-    await expect(running.storage.putUpload({ accountId, assetId: upload.assetId, data: await encodedPicture('png') })).rejects.toMatchObject({ reason });
+    await expect(
+      running.storage.putUpload({ accountId, assetId: upload.assetId, data: await encodedPicture('png') }),
+    ).rejects.toMatchObject({ reason });
     expect((await running.storage.signUrls({ accountId, assetIds: [upload.assetId], expiresS: 60 })).urls).toEqual([]);
   });
 
@@ -112,7 +136,14 @@ describe('uploads', () => {
   });
 
   it('does not take an upload in place of a painted picture', async () => {
-    await running.storage.putAssets({ accountId, jobId: 'job-painted', assets: [{ assetId: 'painted', index: 0, contentType: 'image/png', data: await encodedPicture('png') }] });
-    await expect(running.storage.putUpload({ accountId, assetId: 'painted', data: await encodedPicture('png') })).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'not_an_upload' });
+    await running.storage.putAssets({
+      accountId,
+      jobId: 'job-painted',
+      assets: [{ assetId: 'painted', index: 0, contentType: 'image/png', data: await encodedPicture('png') }],
+    });
+    await expect(running.storage.putUpload({ accountId, assetId: 'painted', data: await encodedPicture('png') })).rejects.toMatchObject({
+      kind: 'InvalidArgument',
+      reason: 'not_an_upload',
+    });
   });
 });

@@ -40,7 +40,15 @@ export class Uploads {
     const now = this.clock.now();
     const expiresMs = now + formLifeMs;
     const form = await this.objects.signUpload({ key, contentTypePrefix: contentType, sizeBytesMax: uploadBytesMax, expiresMs });
-    await this.assets.insert(assetId, { accountId, kind: 'uploaded', state: 'awaiting', key, index: 0, createdMs: now, awaitingSinceMs: now });
+    await this.assets.insert(assetId, {
+      accountId,
+      kind: 'uploaded',
+      state: 'awaiting',
+      key,
+      index: 0,
+      createdMs: now,
+      awaitingSinceMs: now,
+    });
     return { assetId, key, form, expiresMs };
   }
 

@@ -14,7 +14,13 @@ const answerWithinMs = 5_000;
 /** Kubernetes asks that not every change is reported: a deployment that scales down looks once in a while. */
 const reportEveryMs = 5_000;
 
-export type PodAccess = { readonly apiUrl: string; readonly namespace: string; readonly podName: string; readonly certificates: string; readonly folder: string };
+export type PodAccess = {
+  readonly apiUrl: string;
+  readonly namespace: string;
+  readonly podName: string;
+  readonly certificates: string;
+  readonly folder: string;
+};
 
 /** None outside of Kubernetes, or where the pod has no account to speak with. */
 export async function podAccess(folder = accountFolder, url = apiUrl, podName = os.hostname()): Promise<PodAccess | undefined> {
@@ -76,7 +82,9 @@ async function patch({ apiUrl: base, namespace, podName, certificates, folder }:
     const call = request(url, { method: 'PATCH', ca: certificates, headers, timeout: answerWithinMs }, (response) => {
       response.resume();
       const { statusCode = 0 } = response;
-      response.once('end', () => (statusCode < 300 ? resolve() : reject(new Error(`Kubernetes answered ${statusCode} to PATCH ${url.pathname}`))));
+      response.once('end', () =>
+        statusCode < 300 ? resolve() : reject(new Error(`Kubernetes answered ${statusCode} to PATCH ${url.pathname}`)),
+      );
     });
     call.once('timeout', () => call.destroy(new Error(`Kubernetes did not answer within ${answerWithinMs} ms`)));
     call.once('error', reject);

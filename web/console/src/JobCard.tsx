@@ -45,7 +45,11 @@ function Canvas({ generation, progress }: { generation: Generation; progress: Pr
         return preview ? <img key={index} className="preview" src={preview} alt="" /> : <div key={index} className="blank" />;
       })}
       <div className="progress">
-        <progress max={progress.steps || 1} value={progress.steps === 0 ? undefined : progress.step} aria-label={`Progress of ${generation.prompt}`} />
+        <progress
+          max={progress.steps || 1}
+          value={progress.steps === 0 ? undefined : progress.step}
+          aria-label={`Progress of ${generation.prompt}`}
+        />
         <span>{progress.steps === 0 ? label : `${progress.step}/${progress.steps}`}</span>
       </div>
     </div>
@@ -64,7 +68,14 @@ function Pictures({ generation, onOpen }: { generation: Generation; onOpen: (gen
   return (
     <button type="button" className="pictures" data-count={images.length} onClick={() => onOpen(generation)} aria-label={`Open ${prompt}`}>
       {images.map((image, at) => (
-        <img key={image.id} src={image.url} alt={images.length > 1 ? `${prompt}, ${at + 1} of ${images.length}` : prompt} loading="lazy" width={generation.imageWidth} height={generation.imageHeight} />
+        <img
+          key={image.id}
+          src={image.url}
+          alt={images.length > 1 ? `${prompt}, ${at + 1} of ${images.length}` : prompt}
+          loading="lazy"
+          width={generation.imageWidth}
+          height={generation.imageHeight}
+        />
       ))}
     </button>
   );

@@ -2,10 +2,21 @@ import { useImperativeHandle, useRef, useState, type PointerEvent, type Ref } fr
 
 /** Finer masks than this show no difference: the model paints 128 pixels a side. */
 const maskSideMaxPx = 1024;
-const brushes = [['0.05', 'Fine'], ['0.1', 'Medium'], ['0.2', 'Broad']] as const;
+const brushes = [
+  ['0.05', 'Fine'],
+  ['0.1', 'Medium'],
+  ['0.2', 'Broad'],
+] as const;
 
 export type MaskHandle = { readonly toPng: () => Promise<Blob> };
-type Props = { readonly url: string; readonly widthPx: number; readonly heightPx: number; readonly onDraw: () => void; readonly onClear: () => void; readonly ref: Ref<MaskHandle> };
+type Props = {
+  readonly url: string;
+  readonly widthPx: number;
+  readonly heightPx: number;
+  readonly onDraw: () => void;
+  readonly onClear: () => void;
+  readonly ref: Ref<MaskHandle>;
+};
 
 /** The picture with a layer to paint on: what is painted over is what gets repainted. */
 export function MaskCanvas({ url, widthPx, heightPx, onDraw, onClear, ref }: Props) {
@@ -103,5 +114,7 @@ function whiteOnBlack(drawn: HTMLCanvasElement | null): Promise<Blob> {
     pen.fillStyle = '#000000';
     pen.fillRect(0, 0, mask.width, mask.height);
   }
-  return new Promise((resolve, reject) => mask.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('The browser could not make the mask.'))), 'image/png'));
+  return new Promise((resolve, reject) =>
+    mask.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('The browser could not make the mask.'))), 'image/png'),
+  );
 }

@@ -51,12 +51,21 @@ export function Studio({ api, onLeave }: { api: Api; onLeave: () => void }) {
         )}
         <section className="gallery" aria-label="Pictures, newest first">
           {generations.map((generation) => (
-            <JobCard key={generation.id} api={api} generation={generation} progress={progress.get(generation.id) ?? nothingYet} onOpen={setOpened} onFailure={refuse} />
+            <JobCard
+              key={generation.id}
+              api={api}
+              generation={generation}
+              progress={progress.get(generation.id) ?? nothingYet}
+              onOpen={setOpened}
+              onFailure={refuse}
+            />
           ))}
           {generations.length === 0 && account && <p className="quiet empty">Nothing painted yet. Describe a picture above.</p>}
         </section>
       </main>
-      {opened && isFinal(opened.tessera.state) && <GenerationDialog api={api} generation={opened} onClose={close} onDelete={removeOpened} onStart={startFromOpened} />}
+      {opened && isFinal(opened.tessera.state) && (
+        <GenerationDialog api={api} generation={opened} onClose={close} onDelete={removeOpened} onStart={startFromOpened} />
+      )}
     </>
   );
 }
@@ -68,7 +77,9 @@ function Figures({ account, queue }: { account: Account | undefined; queue: Queu
     <dl className="figures" aria-live="polite">
       <div>
         <dt>balance</dt>
-        <dd title={account.buckets.map(({ bucket, balanceTokens }) => `${bucket} ${number.format(balanceTokens)}`).join(', ')}>{number.format(account.balanceTokens)}</dd>
+        <dd title={account.buckets.map(({ bucket, balanceTokens }) => `${bucket} ${number.format(balanceTokens)}`).join(', ')}>
+          {number.format(account.balanceTokens)}
+        </dd>
       </div>
       {account.credits && (
         <div>

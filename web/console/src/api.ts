@@ -38,12 +38,15 @@ export class Api {
   }
 
   async quote(request: Request, signal: AbortSignal): Promise<Quote> {
-    return (await this.#json<{ sdGenerationJob: { tessera: { quote: Quote } } }>('POST', '/generations?dryRun=true', { body: request, signal })).sdGenerationJob.tessera.quote;
+    return (
+      await this.#json<{ sdGenerationJob: { tessera: { quote: Quote } } }>('POST', '/generations?dryRun=true', { body: request, signal })
+    ).sdGenerationJob.tessera.quote;
   }
 
   async create(request: Request): Promise<string> {
     const headers = { 'idempotency-key': crypto.randomUUID() };
-    return (await this.#json<{ sdGenerationJob: { generationId: string } }>('POST', '/generations', { body: request, headers })).sdGenerationJob.generationId;
+    return (await this.#json<{ sdGenerationJob: { generationId: string } }>('POST', '/generations', { body: request, headers }))
+      .sdGenerationJob.generationId;
   }
 
   /** Brings a picture of one's own. */
@@ -72,10 +75,19 @@ export class Api {
     });
     if (answer.ok) return answer;
     const refused = (await answer.json().catch(() => ({}))) as { error?: string };
-    throw new Refusal(answer.status, refused.error ?? `The server answered ${answer.status}.`, Number(answer.headers.get('retry-after') ?? 0) * 1_000 || 0);
+    throw new Refusal(
+      answer.status,
+      refused.error ?? `The server answered ${answer.status}.`,
+      Number(answer.headers.get('retry-after') ?? 0) * 1_000 || 0,
+    );
   }
 }
 
-type CallOptions = { readonly body?: unknown; readonly form?: FormData; readonly headers?: Record<string, string>; readonly signal?: AbortSignal };
+type CallOptions = {
+  readonly body?: unknown;
+  readonly form?: FormData;
+  readonly headers?: Record<string, string>;
+  readonly signal?: AbortSignal;
+};
 
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

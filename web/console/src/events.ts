@@ -56,7 +56,11 @@ async function* eventsOf(answer: Response, connection: AbortController): AsyncGe
     const blocks = (pending + value).replaceAll('\r\n', '\n').split('\n\n');
     pending = blocks.pop() ?? '';
     for (const block of blocks) {
-      const fields = new Map(block.split('\n').map((line): [string, string] => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trimStart()]));
+      const fields = new Map(
+        block
+          .split('\n')
+          .map((line): [string, string] => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trimStart()]),
+      );
       const data = fields.get('data');
       if (data !== undefined) yield { id: fields.get('id') ?? '', name: fields.get('event') ?? 'message', data };
     }

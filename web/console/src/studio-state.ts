@@ -15,7 +15,10 @@ export type StudioState = {
   readonly told: ReadonlySet<string>;
 };
 
-export type Change = AccountEvent | { readonly type: 'listed'; readonly generations: readonly Generation[] } | { readonly type: 'created'; readonly generation: Generation };
+export type Change =
+  | AccountEvent
+  | { readonly type: 'listed'; readonly generations: readonly Generation[] }
+  | { readonly type: 'created'; readonly generation: Generation };
 
 export const emptyStudio: StudioState = { generations: [], progress: new Map(), told: new Set() };
 
@@ -32,9 +35,16 @@ export function studioAfter(state: StudioState, change: Change): StudioState {
       return changed(state, change.generation);
     // The stream may have told of it before the answer came.
     case 'created':
-      return state.generations.some(({ id }) => id === change.generation.id) ? state : { ...state, generations: [change.generation, ...state.generations] };
+      return state.generations.some(({ id }) => id === change.generation.id)
+        ? state
+        : { ...state, generations: [change.generation, ...state.generations] };
     case 'removed':
-      return { ...state, generations: without(state.generations, change.id), progress: forgotten(state, change.id), told: new Set(state.told).add(change.id) };
+      return {
+        ...state,
+        generations: without(state.generations, change.id),
+        progress: forgotten(state, change.id),
+        told: new Set(state.told).add(change.id),
+      };
     case 'listed':
       return listed(state, change.generations);
     case 'progress': {
@@ -43,14 +53,22 @@ export function studioAfter(state: StudioState, change: Change): StudioState {
     }
     case 'preview': {
       const before = state.progress.get(change.id) ?? nothingYet;
-      return { ...state, progress: new Map(state.progress).set(change.id, { ...before, previews: new Map(before.previews).set(change.index, change.dataUrl) }) };
+      return {
+        ...state,
+        progress: new Map(state.progress).set(change.id, {
+          ...before,
+          previews: new Map(before.previews).set(change.index, change.dataUrl),
+        }),
+      };
     }
   }
 }
 
 function changed(state: StudioState, generation: Generation): StudioState {
   const isKnown = state.generations.some(({ id }) => id === generation.id);
-  const generations = isKnown ? state.generations.map((other) => (other.id === generation.id ? generation : other)) : newestFirst([generation, ...state.generations]);
+  const generations = isKnown
+    ? state.generations.map((other) => (other.id === generation.id ? generation : other))
+    : newestFirst([generation, ...state.generations]);
   const progress = isFinal(generation.tessera.state) ? forgotten(state, generation.id) : state.progress;
   return { ...state, generations, progress, told: new Set(state.told).add(generation.id) };
 }
@@ -61,7 +79,8 @@ function listed(state: StudioState, list: readonly Generation[]): StudioState {
   return { ...state, generations: newestFirst([...kept, ...list.filter(({ id }) => !state.told.has(id))]) };
 }
 
-const without = (generations: readonly Generation[], id: string): readonly Generation[] => generations.filter((generation) => generation.id !== id);
+const without = (generations: readonly Generation[], id: string): readonly Generation[] =>
+  generations.filter((generation) => generation.id !== id);
 
 function forgotten({ progress }: StudioState, id: string): ReadonlyMap<string, Progress> {
   if (!progress.has(id)) return progress;
@@ -70,4 +89,5 @@ function forgotten({ progress }: StudioState, id: string): ReadonlyMap<string, P
   return rest;
 }
 
-const newestFirst = (generations: readonly Generation[]): readonly Generation[] => generations.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));
+const newestFirst = (generations: readonly Generation[]): readonly Generation[] =>
+  generations.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt));

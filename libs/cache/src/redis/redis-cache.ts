@@ -67,7 +67,9 @@ export class RedisCache extends Cache {
     assertStep(by);
     assertTtl(ttlMs);
     try {
-      const reply = await this.link.send((client) => client.eval(incrementScript, { keys: [prefix + key], arguments: [String(by), String(Math.ceil(ttlMs))] }));
+      const reply = await this.link.send((client) =>
+        client.eval(incrementScript, { keys: [prefix + key], arguments: [String(by), String(Math.ceil(ttlMs))] }),
+      );
       const [value, expiresInMs] = reply as [number, number];
       return { value, expiresInMs };
     } catch (error) {

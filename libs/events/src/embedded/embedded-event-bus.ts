@@ -42,7 +42,8 @@ export class EmbeddedEventBus extends EventBus {
   }
 
   subscribe<S extends DescMessage>(schema: S, group: string, handler: EventHandler<S>): void {
-    if (this.state !== 'new') throw internal('subscribed_too_late', `${group} subscribes to ${schema.typeName} after the event bus was started.`);
+    if (this.state !== 'new')
+      throw internal('subscribed_too_late', `${group} subscribes to ${schema.typeName} after the event bus was started.`);
     const { subscriptions } = this.groupOf(group).deliveries;
     if (subscriptions.has(schema.typeName)) throw internal('subscribed_twice', `${group} has a handler of ${schema.typeName} already.`);
     const handle: Handle = async (message: Message, envelope) => handler(message as MessageShape<S>, envelope);

@@ -135,7 +135,11 @@ export class KafkaGroup {
       const entry = progress.take(Number(message.offset));
       if (entry !== undefined) {
         this.unhandled++;
-        this.deliveries.push({ event: eventOf(type, partition, message), isWanted: () => progress.isHeld, onHandled: () => this.handled(progress, entry) });
+        this.deliveries.push({
+          event: eventOf(type, partition, message),
+          isWanted: () => progress.isHeld,
+          onHandled: () => this.handled(progress, entry),
+        });
       }
       resolveOffset(message.offset);
     }
@@ -175,10 +179,14 @@ export class KafkaGroup {
   }
 
   private async commitNow(): Promise<void> {
-    const moved = [...this.partitions.values()].flatMap((progress) => (progress.position === undefined || progress.position === progress.committed ? [] : [{ progress, position: progress.position }]));
+    const moved = [...this.partitions.values()].flatMap((progress) =>
+      progress.position === undefined || progress.position === progress.committed ? [] : [{ progress, position: progress.position }],
+    );
     if (moved.length === 0) return;
     try {
-      await this.consumer.commitOffsets(moved.map(({ progress: { topic, partition }, position }) => ({ topic, partition, offset: String(position) })));
+      await this.consumer.commitOffsets(
+        moved.map(({ progress: { topic, partition }, position }) => ({ topic, partition, offset: String(position) })),
+      );
       for (const { progress, position } of moved) progress.committed = position;
     } catch (error) {
       // Nothing is lost: the next commit covers the same and more, or the events are delivered again.

@@ -5,7 +5,13 @@ import { BoundedBuffer } from '@tessera/platform/concurrency/bounded-buffer.js';
 import { cancelled, internal, resourceExhausted, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
-import { DiffusionEngine, type EncodedImage, type EngineDescription, type GenerateBatch, type GenerateUpdate } from '../diffusion-engine.js';
+import {
+  DiffusionEngine,
+  type EncodedImage,
+  type EngineDescription,
+  type GenerateBatch,
+  type GenerateUpdate,
+} from '../diffusion-engine.js';
 import { refuseUnsupportedBatch } from '../supported-batch.js';
 import { fromFields } from './worker-errors.js';
 import type { FromWorker, ToWorker, WorkerSetup } from './worker-protocol.js';
@@ -45,11 +51,15 @@ export class OnnxEngine extends DiffusionEngine {
   }
 
   override async removeBackground(modelId: string, picture: Uint8Array, signal: AbortSignal): Promise<EncodedImage> {
-    for await (const update of this.#updates((callId, cancelFlag) => ({ type: 'cutOut', callId, modelId, picture, cancelFlag }), signal)) if (update.type === 'image') return update.image;
+    for await (const update of this.#updates((callId, cancelFlag) => ({ type: 'cutOut', callId, modelId, picture, cancelFlag }), signal))
+      if (update.type === 'image') return update.image;
     throw internal('painting_failed', 'The picture could not be cut out.');
   }
 
-  async *#updates(messageOf: (callId: number, cancelFlag: SharedArrayBuffer) => ToWorker, signal: AbortSignal): AsyncIterable<GenerateUpdate> {
+  async *#updates(
+    messageOf: (callId: number, cancelFlag: SharedArrayBuffer) => ToWorker,
+    signal: AbortSignal,
+  ): AsyncIterable<GenerateUpdate> {
     const stopped = () => cancelled('painting_cancelled', 'The painting was cancelled.');
     if (signal.aborted) throw stopped();
     const cancelFlag = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
@@ -98,7 +108,8 @@ export class OnnxEngine extends DiffusionEngine {
 
   #open(call: Call): number {
     if (this.#isClosed) throw unavailable('engine_unavailable', 'The engine has been closed.');
-    if (this.#calls.size >= openCallsMax) throw resourceExhausted('engine_busy', 'The engine has too many pictures waiting.', { retryAfterMs: 1000 });
+    if (this.#calls.size >= openCallsMax)
+      throw resourceExhausted('engine_busy', 'The engine has too many pictures waiting.', { retryAfterMs: 1000 });
     const callId = this.#nextCallId++;
     this.#calls.set(callId, call);
     return callId;

@@ -30,7 +30,10 @@ export class OnnxTrainer extends AdapterTrainer {
     if (signal.aborted) throw stopped();
     const cancelFlag = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     const workerData: TrainerSetup = { manifest, variant, threads: this.threads, request, cancelFlag };
-    const worker = new Worker(new URL('./trainer.worker.js', import.meta.url), { workerData, resourceLimits: { maxOldGenerationSizeMb: workerHeapMb } });
+    const worker = new Worker(new URL('./trainer.worker.js', import.meta.url), {
+      workerData,
+      resourceLimits: { maxOldGenerationSizeMb: workerHeapMb },
+    });
     // Bounded by the training itself: one for each step.
     const updates = new BoundedBuffer<TrainingUpdate>({ itemsMax: Number.POSITIVE_INFINITY });
     worker.on('message', (message: FromTrainer) => {
@@ -63,8 +66,16 @@ export class OnnxTrainer extends AdapterTrainer {
     };
     requireThat(pictures.length >= 1 && pictures.length <= picturesMax, `A training needs 1 to ${picturesMax} pictures.`, 'pictures');
     requireThat(Number.isInteger(steps) && steps >= 1 && steps <= stepsMax, `A training takes 1 to ${stepsMax} steps.`, 'steps');
-    requireThat(Number.isInteger(rank) && rank >= 1 && rank <= manifest.graphs.trainStep.rank, `The rank of an adapter for ${modelId} is from 1 to ${manifest.graphs.trainStep.rank}.`, 'rank');
-    requireThat(learningRate > 0 && learningRate <= learningRateMax, `The learning rate is above 0, and at most ${learningRateMax}.`, 'learning_rate');
+    requireThat(
+      Number.isInteger(rank) && rank >= 1 && rank <= manifest.graphs.trainStep.rank,
+      `The rank of an adapter for ${modelId} is from 1 to ${manifest.graphs.trainStep.rank}.`,
+      'rank',
+    );
+    requireThat(
+      learningRate > 0 && learningRate <= learningRateMax,
+      `The learning rate is above 0, and at most ${learningRateMax}.`,
+      'learning_rate',
+    );
     return { manifest, variant };
   }
 }

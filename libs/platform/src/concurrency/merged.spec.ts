@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { merged, type Source } from './merged.js';
 
-const untilAborted = (signal: AbortSignal) => new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+const untilAborted = (signal: AbortSignal) =>
+  new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 const silent: Source<number> = async function* (signal) {
   await untilAborted(signal);
   yield* [];

@@ -43,7 +43,10 @@ export class DueWork implements OnModuleInit, OnModuleDestroy {
   ) {}
 
   async onModuleInit(): Promise<void> {
-    observeHolds(() => this.documents.countHolds(), () => this.documents.countHoldsDue(this.clock.now()));
+    observeHolds(
+      () => this.documents.countHolds(),
+      () => this.documents.countHoldsDue(this.clock.now()),
+    );
     this.stopListening = this.store.onEntry((entry) => {
       const dueMs = dueAfter(entry);
       if (dueMs !== undefined) this.wakeAt(dueMs);

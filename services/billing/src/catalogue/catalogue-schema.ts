@@ -54,9 +54,14 @@ const priceTable = {
   compute: z.strictObject({ defaultMilliTokens: milliTokens, milliTokensByModel: z.record(name, milliTokens) }),
   superResolution: z.strictObject({ milliTokensPerMegapixel: milliTokens }),
   /** A share of the compute line, or so many tokens for each job. */
-  surcharges: z.record(name, z.union([z.strictObject({ percentOfCompute: z.int().min(0).max(1_000) }), z.strictObject({ tokens: fewTokens })])),
+  surcharges: z.record(
+    name,
+    z.union([z.strictObject({ percentOfCompute: z.int().min(0).max(1_000) }), z.strictObject({ tokens: fewTokens })]),
+  ),
   /** Of a clip: the least, plus its resolution and its complexity, up to the most. */
-  motion: z.strictObject({ tokensMin: fewTokens, tokensMax: fewTokens, tokensPerMegapixel: fewTokens, complexTokens: fewTokens }).optional(),
+  motion: z
+    .strictObject({ tokensMin: fewTokens, tokensMax: fewTokens, tokensPerMegapixel: fewTokens, complexTokens: fewTokens })
+    .optional(),
   /** Of a megapixel of one image, looked at once. */
   training: z.strictObject({ milliTokensPerMegapixelEpoch: milliTokens }).optional(),
   /** Of a megapixel of the enlarged picture. */

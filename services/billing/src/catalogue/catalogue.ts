@@ -14,7 +14,8 @@ export class PriceList {
   static parse(json: unknown): PriceList {
     const { prices, findings } = PriceList.check(json);
     const [worst] = findings.filter(({ severity }) => severity === 'error');
-    if (!prices || worst) throw new Error(`The price list makes no sense${worst ? ` at ${worst.path || 'its root'}: ${worst.message}` : '.'}`);
+    if (!prices || worst)
+      throw new Error(`The price list makes no sense${worst ? ` at ${worst.path || 'its root'}: ${worst.message}` : '.'}`);
     return prices;
   }
 
@@ -36,7 +37,8 @@ export class PriceList {
 
   /** The newest catalogue whose time has come. */
   at(nowMs: number): Catalogue {
-    const found = this.versions.findLast(({ effectiveFrom }) => effectiveFrom === undefined || Date.parse(effectiveFrom) <= nowMs) ?? this.versions[0];
+    const found =
+      this.versions.findLast(({ effectiveFrom }) => effectiveFrom === undefined || Date.parse(effectiveFrom) <= nowMs) ?? this.versions[0];
     if (!found) throw new Error('A price list has at least one catalogue.');
     return found;
   }
@@ -80,7 +82,8 @@ export class PriceList {
   }
 }
 
-const packNamed = (packs: Readonly<Record<string, Pack>>, pack: string): Pack | undefined => (Object.hasOwn(packs, pack) ? packs[pack] : undefined);
+const packNamed = (packs: Readonly<Record<string, Pack>>, pack: string): Pack | undefined =>
+  Object.hasOwn(packs, pack) ? packs[pack] : undefined;
 
 /** What work costs in a wallet. FailedPrecondition `credits_not_sold`. */
 export function pricesIn({ version, apiCredits, ...prices }: Catalogue, wallet: Wallet): PriceTable {

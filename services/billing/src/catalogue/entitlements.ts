@@ -5,7 +5,12 @@ import type { ComputeSpec } from './quote.js';
 
 /** What a plan does not include, and the cheapest plan that does; absent: none that is sold. */
 export type Forbidden = { readonly capability: Capability; readonly plan?: string; readonly planName?: string };
-export type Entitlements = { readonly planName: string; readonly forbidden: readonly Forbidden[]; readonly relaxedKinds: readonly string[]; readonly storedBytesMax: number };
+export type Entitlements = {
+  readonly planName: string;
+  readonly forbidden: readonly Forbidden[];
+  readonly relaxedKinds: readonly string[];
+  readonly storedBytesMax: number;
+};
 
 /** The installation's own plan: nobody can take it, so no refusal names it. */
 const ownerPlan = 'owner';
@@ -19,7 +24,8 @@ const includes: Readonly<Record<Capability, (plan: Plan) => boolean>> = {
 };
 
 /** By the catalogue that counts now, as limits are: what changed for a plan holds for its accounts. */
-export const entitlementsAt = (prices: PriceList, plan: string, nowMs: number): Entitlements => entitlementsOf(prices.at(nowMs), prices.plan(plan, nowMs));
+export const entitlementsAt = (prices: PriceList, plan: string, nowMs: number): Entitlements =>
+  entitlementsOf(prices.at(nowMs), prices.plan(plan, nowMs));
 
 function entitlementsOf(catalogue: Catalogue, plan: Plan): Entitlements {
   const refused = capabilities.filter((capability) => catalogue.gates.includes(capability) && !includes[capability](plan));

@@ -13,7 +13,13 @@ import { Reservations } from './reservations.js';
 const closedBefore = new Set(['hold_already_settled', 'hold_released', 'hold_expired']);
 
 /** A job of any kind that reached a final state and had a hold. `unitsDelivered` are what is of use, whatever the state. */
-export type FinishedJob = { readonly accountId: string; readonly jobId: string; readonly state: FinalState; readonly unitsDelivered: number; readonly finishedMs: number };
+export type FinishedJob = {
+  readonly accountId: string;
+  readonly jobId: string;
+  readonly state: FinalState;
+  readonly unitsDelivered: number;
+  readonly finishedMs: number;
+};
 
 /** Closes the hold of every job that ends. Idempotent by job id, so it does not matter how often an event arrives. */
 @Injectable()
@@ -43,6 +49,7 @@ export class Settlement implements OnModuleInit {
 
   private async finished({ accountId, jobId, state, unitsDelivered, finishedMs, hasHold }: JobFinished): Promise<void> {
     // A state that is not known yet is no success.
-    if (hasHold) await this.close({ accountId, jobId, state: finalStateOf(state) ?? 'failed', unitsDelivered, finishedMs: Number(finishedMs) });
+    if (hasHold)
+      await this.close({ accountId, jobId, state: finalStateOf(state) ?? 'failed', unitsDelivered, finishedMs: Number(finishedMs) });
   }
 }

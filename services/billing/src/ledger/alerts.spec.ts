@@ -9,15 +9,27 @@ describe('alerts', () => {
   beforeEach(async () => {
     billing = await openBilling();
     alerts = [];
-    billing.bus.subscribe(LowBalanceReachedSchema, 'test', async (payload) => void alerts.push(`low ${payload.balanceTokens} < ${payload.lowBalanceTokens} at ${payload.entry}`));
-    billing.bus.subscribe(SpendCapReachedSchema, 'test', async (payload) => void alerts.push(`${payload.memberId || 'account'} ${payload.percent} %: ${payload.usedTokens} of ${payload.capTokens} at ${payload.entry}`));
+    billing.bus.subscribe(
+      LowBalanceReachedSchema,
+      'test',
+      async (payload) => void alerts.push(`low ${payload.balanceTokens} < ${payload.lowBalanceTokens} at ${payload.entry}`),
+    );
+    billing.bus.subscribe(
+      SpendCapReachedSchema,
+      'test',
+      async (payload) =>
+        void alerts.push(
+          `${payload.memberId || 'account'} ${payload.percent} %: ${payload.usedTokens} of ${payload.capTokens} at ${payload.entry}`,
+        ),
+    );
     await billing.bus.start();
     await billing.accounts.open('acme', 'free');
   });
 
   afterEach(() => billing.close());
 
-  const reserve = (jobId: string, attribution = {}) => billing.reservations.reserve('acme', jobId, twoPictures, billing.clock.now() + hourMs, attribution);
+  const reserve = (jobId: string, attribution = {}) =>
+    billing.reservations.reserve('acme', jobId, twoPictures, billing.clock.now() + hourMs, attribution);
   const release = (jobId: string) => billing.reservations.release('acme', jobId, 'failed');
   const heard = async () => {
     await billing.bus.drain();

@@ -22,14 +22,21 @@ describe('what a picture costs', () => {
   };
   const mark = async (assetId: string, isAccepted: boolean, markedMs = 1n) => {
     const [jobId = ''] = assetId.split('-');
-    await billing.installation.documents.commit([], [outgoingEvent(AssetMarkedSchema, assetId, { assetId, accountId: 'acme', jobId, isAccepted, markedMs })]);
+    await billing.installation.documents.commit(
+      [],
+      [outgoingEvent(AssetMarkedSchema, assetId, { assetId, accountId: 'acme', jobId, isAccepted, markedMs })],
+    );
     await billing.bus.drain();
   };
 
   it('is its share of its job, and the shares add up to the token', async () => {
     await charge('job', 3);
     const { rows, total } = await billing.usage.by('acme', 'asset', forever);
-    expect(rows.map(({ key, tokens }) => [key, tokens])).toEqual([['job-0', 3], ['job-1', 3], ['job-2', 3]]);
+    expect(rows.map(({ key, tokens }) => [key, tokens])).toEqual([
+      ['job-0', 3],
+      ['job-1', 3],
+      ['job-2', 3],
+    ]);
     await charge('odd', 7);
     const shares = (await billing.usage.by('acme', 'asset', forever)).rows.filter(({ key }) => key.startsWith('odd'));
     expect(Math.max(...shares.map(({ tokens }) => tokens)) - Math.min(...shares.map(({ tokens }) => tokens))).toBeLessThanOrEqual(1);
@@ -43,7 +50,10 @@ describe('what a picture costs', () => {
     await mark('job-1', true);
     const accepted = async () => (await billing.usage.by('acme', 'project', forever)).total.imagesAccepted;
     expect(await accepted()).toBe(1);
-    expect((await billing.usage.by('acme', 'asset', forever)).rows.map(({ key, imagesAccepted }) => [key, imagesAccepted])).toEqual([['job-0', 0], ['job-1', 1]]);
+    expect((await billing.usage.by('acme', 'asset', forever)).rows.map(({ key, imagesAccepted }) => [key, imagesAccepted])).toEqual([
+      ['job-0', 0],
+      ['job-1', 1],
+    ]);
     await mark('job-1', false, 2n);
     expect(await accepted()).toBe(0);
     await mark('job-1', true, 1n);
@@ -60,6 +70,8 @@ describe('what a picture costs', () => {
   it('is summed up in one row where the pictures are forgotten', async () => {
     await charge('job', 2);
     billing.generation.outcomes.clear();
-    expect((await billing.usage.by('acme', 'asset', forever)).rows).toEqual([{ key: '', jobs: 1, imagesDelivered: 2, imagesAccepted: 0, tokens: 6 }]);
+    expect((await billing.usage.by('acme', 'asset', forever)).rows).toEqual([
+      { key: '', jobs: 1, imagesDelivered: 2, imagesAccepted: 0, tokens: 6 },
+    ]);
   });
 });

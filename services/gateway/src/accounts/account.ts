@@ -1,5 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { BillingService, type Account, type AuditResponse, type Bill, type ListEntriesResponse } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
+import {
+  BillingService,
+  type Account,
+  type AuditResponse,
+  type Bill,
+  type ListEntriesResponse,
+} from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import { internal } from '@tessera/platform/errors.js';
 import { derivedId, isUuid, newId } from '@tessera/platform/ids.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
@@ -29,11 +35,17 @@ export class Accounts {
   async topUp(caller: Caller, tokens: number, wallet: string, idempotencyKey: string): Promise<Account> {
     const operationId = idempotencyKey === '' ? newId() : derivedId('topup', caller.accountId, idempotencyKey);
     const { accountId } = caller;
-    return opened((await this.changes.report(accountId, this.#billing.topUp({ accountId, operationId, tokens: BigInt(tokens), wallet }))).account);
+    return opened(
+      (await this.changes.report(accountId, this.#billing.topUp({ accountId, operationId, tokens: BigInt(tokens), wallet }))).account,
+    );
   }
 
   /** Waits up to `waitMs` for the hold to be closed. */
-  async bill(caller: Caller, jobId: string, { waitMs, signal }: { waitMs: number; signal?: AbortSignal }): Promise<{ bill: Bill; balanceTokens: number }> {
+  async bill(
+    caller: Caller,
+    jobId: string,
+    { waitMs, signal }: { waitMs: number; signal?: AbortSignal },
+  ): Promise<{ bill: Bill; balanceTokens: number }> {
     if (!isUuid(jobId)) throw unknownBill();
     const options = { deadlineMs: waitMs + waitMarginMs, ...(signal ? { signal } : {}) };
     const { bill, balanceTokens } = await this.#billing.getBill({ accountId: caller.accountId, jobId, waitMs }, options);

@@ -17,7 +17,9 @@ export class BalanceChanges {
   /** The answer of a call that changes the account, reported once it is there. */
   async report<T>(accountId: string, change: Promise<T>): Promise<T> {
     const answer = await change;
-    this.cache.publish(channelOf(accountId), nothing).catch((error: unknown) => this.logger.warn({ err: error, accountId }, 'a change of an account did not reach its watchers'));
+    this.cache
+      .publish(channelOf(accountId), nothing)
+      .catch((error: unknown) => this.logger.warn({ err: error, accountId }, 'a change of an account did not reach its watchers'));
     return answer;
   }
 

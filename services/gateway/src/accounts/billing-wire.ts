@@ -1,7 +1,12 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Account, Bucket, ComputeSpecSchema, CreditsWallet, Entitlements } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import type { ReconcileResponse } from '@tessera/contracts/tessera/billing/v1/reconciliation_pb.js';
-import type { LintFinding, ListPlansResponse, SimulateCatalogueResponse, SimulatedOutcome } from '@tessera/contracts/tessera/billing/v1/catalogue_pb.js';
+import type {
+  LintFinding,
+  ListPlansResponse,
+  SimulateCatalogueResponse,
+  SimulatedOutcome,
+} from '@tessera/contracts/tessera/billing/v1/catalogue_pb.js';
 import type { GetStatementResponse, GetUsageResponse, Position, UsageRow } from '@tessera/contracts/tessera/billing/v1/reports_pb.js';
 import type { z } from 'zod';
 import { invalidField } from '../errors.js';
@@ -11,7 +16,11 @@ import type { quoteBody } from '../http/schemas/tessera.js';
 
 const timeOf = (ms: bigint): string => new Date(Number(ms)).toISOString();
 
-export const bucketWire = ({ bucket, balanceTokens, isFrozen }: Bucket) => ({ bucket, balanceTokens: Number(balanceTokens), ...(isFrozen ? { isFrozen } : {}) });
+export const bucketWire = ({ bucket, balanceTokens, isFrozen }: Bucket) => ({
+  bucket,
+  balanceTokens: Number(balanceTokens),
+  ...(isFrozen ? { isFrozen } : {}),
+});
 
 const resumption = ({ resumesMs }: { readonly resumesMs: bigint }) => (resumesMs > 0n ? { resumesAt: timeOf(resumesMs) } : {});
 
@@ -25,10 +34,22 @@ const creditsWire = ({ balanceCredits, heldCredits, spentCredits, grantedCredits
 });
 
 /** What is to be priced, from the one flat body that the route takes for every kind. */
-export function computeMessage({ kind, model: modelId, width: widthPx, height: heightPx, images, steps, epochs = 0, complexity, superResolution, surcharges }: Omit<z.infer<typeof quoteBody>, 'wallet'>): MessageInitShape<typeof ComputeSpecSchema> {
+export function computeMessage({
+  kind,
+  model: modelId,
+  width: widthPx,
+  height: heightPx,
+  images,
+  steps,
+  epochs = 0,
+  complexity,
+  superResolution,
+  surcharges,
+}: Omit<z.infer<typeof quoteBody>, 'wallet'>): MessageInitShape<typeof ComputeSpecSchema> {
   const sized = { modelId, widthPx, heightPx, surcharges };
   if (kind === 'image') return { spec: { case: kind, value: { ...sized, images, steps, superResolution } } };
-  if (superResolution) throw invalidField('Super-resolution enlarges pictures as they are made; leave it out for other kinds.', 'superResolution');
+  if (superResolution)
+    throw invalidField('Super-resolution enlarges pictures as they are made; leave it out for other kinds.', 'superResolution');
   switch (kind) {
     case 'upscale':
       return { spec: { case: kind, value: { ...sized, images } } };
@@ -62,13 +83,27 @@ export const termsWire = ({ cycle, nextPlan, pausedPlan, limitsSet, members, cre
         },
       }
     : {}),
-  ...(nextPlan ? { nextPlan: { plan: nextPlan.plan, seats: nextPlan.seats, isCancellation: nextPlan.isCancellation, isPause: nextPlan.isPause, ...resumption(nextPlan) } } : {}),
+  ...(nextPlan
+    ? {
+        nextPlan: {
+          plan: nextPlan.plan,
+          seats: nextPlan.seats,
+          isCancellation: nextPlan.isCancellation,
+          isPause: nextPlan.isPause,
+          ...resumption(nextPlan),
+        },
+      }
+    : {}),
   ...(pausedPlan ? { pausedPlan: { plan: pausedPlan.plan, seats: pausedPlan.seats, ...resumption(pausedPlan) } } : {}),
   ...(credits ? { credits: creditsWire(credits) } : {}),
   ...(utcOffsetMinutes === 0 ? {} : { utcOffsetMinutes }),
   ...(limitsSet?.spendCapTokens === undefined ? {} : { spendCapTokens: Number(limitsSet.spendCapTokens) }),
   ...(limitsSet?.lowBalanceTokens === undefined ? {} : { lowBalanceTokens: Number(limitsSet.lowBalanceTokens) }),
-  members: members.map(({ memberId, capTokens, usedTokens }) => ({ memberId, ...(capTokens === undefined ? {} : { capTokens: Number(capTokens) }), usedTokens: Number(usedTokens) })),
+  members: members.map(({ memberId, capTokens, usedTokens }) => ({
+    memberId,
+    ...(capTokens === undefined ? {} : { capTokens: Number(capTokens) }),
+    usedTokens: Number(usedTokens),
+  })),
 });
 
 export const plansWire = ({ catalogueVersion, plans, packs }: ListPlansResponse) => ({
@@ -77,7 +112,11 @@ export const plansWire = ({ catalogueVersion, plans, packs }: ListPlansResponse)
     ...plan,
     seatTokens: Number(seatTokens),
     seatBankTokens: Number(seatBankTokens),
-    limits: { requestsPerMinute: limits?.requestsPerMinute ?? 0, concurrentJobs: limits?.concurrentJobs ?? 0, queuedJobs: limits?.queuedJobs ?? 0 },
+    limits: {
+      requestsPerMinute: limits?.requestsPerMinute ?? 0,
+      concurrentJobs: limits?.concurrentJobs ?? 0,
+      queuedJobs: limits?.queuedJobs ?? 0,
+    },
   })),
   packs: packs.map(({ pack, name, tokens, priceCents, wallet }) => ({ pack, name, tokens: Number(tokens), priceCents, wallet })),
 });
@@ -108,7 +147,8 @@ export function reconcileWire({ result }: ReconcileResponse) {
 
 export const lintWire = ({ severity, path, code, message }: LintFinding) => ({ severity, path, code, message });
 
-const outcomeWire = ({ $typeName: _, $unknown: __, ...counts }: SimulatedOutcome) => Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, Number(count)]));
+const outcomeWire = ({ $typeName: _, $unknown: __, ...counts }: SimulatedOutcome) =>
+  Object.fromEntries(Object.entries(counts).map(([name, count]) => [name, Number(count)]));
 
 /** One account of a simulation. */
 export const simulationWire = ({ accountId, plan, real, simulated }: SimulateCatalogueResponse) => ({
@@ -130,7 +170,10 @@ const usageRowWire = ({ key, jobs, imagesDelivered, imagesAccepted, tokens }: Us
   ...(imagesAccepted > 0n ? { tokensPerAcceptedImage: perPicture(tokens, imagesAccepted) } : {}),
 });
 
-export const usageWire = ({ rows, total }: GetUsageResponse) => ({ rows: rows.map(usageRowWire), ...(total ? { total: usageRowWire(total) } : {}) });
+export const usageWire = ({ rows, total }: GetUsageResponse) => ({
+  rows: rows.map(usageRowWire),
+  ...(total ? { total: usageRowWire(total) } : {}),
+});
 
 export const statementWire = ({ opening, closing, lines }: GetStatementResponse) => ({
   ...(opening ? { opening: positionWire(opening) } : {}),

@@ -7,7 +7,19 @@ import { computeMessage, plansWire, positionWire, reconcileWire, statementWire, 
 import { HttpErrors } from '../http/http-errors.js';
 import { following, sendJsonLines } from '../http/json-lines.js';
 import { bodyOf, callerOf, clientSignal, idempotencyKeyOf, queryOf } from '../http/request.js';
-import { balanceQuery, changePlanBody, limitsBody, memberBody, openAccountBody, pauseBody, paymentBody, periodQuery, quoteBody, reversalBody, usageQuery } from '../http/schemas/tessera.js';
+import {
+  balanceQuery,
+  changePlanBody,
+  limitsBody,
+  memberBody,
+  openAccountBody,
+  pauseBody,
+  paymentBody,
+  periodQuery,
+  quoteBody,
+  reversalBody,
+  usageQuery,
+} from '../http/schemas/tessera.js';
 import { accountWire, quoteWire } from '../http/tessera-wire.js';
 
 const contentTypes = { csv: 'text/csv; charset=utf-8', parquet: 'application/vnd.apache.parquet' } as const;

@@ -1,12 +1,46 @@
 import type { Metadata } from '@grpc/grpc-js';
 import { Controller } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
-import { BillingService, type AuditRequest, type AuditResponse, type ListEntriesRequest, type OpenAccountRequest, type QuoteRequest, type TopUpRequest } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import { AccountService, type CancelPlanRequest, type ChangePlanRequest, type PausePlanRequest, type PutMemberRequest, type RemoveMemberRequest, type ResumePlanRequest, type ReverseOperationRequest, type SetLimitsRequest } from '@tessera/contracts/tessera/billing/v1/accounts_pb.js';
-import { ReconciliationService, type ReconcileRequest, type ReconcileResponse } from '@tessera/contracts/tessera/billing/v1/reconciliation_pb.js';
-import { CatalogueService, type LintCatalogueRequest, type SimulateCatalogueRequest, type SimulateCatalogueResponse } from '@tessera/contracts/tessera/billing/v1/catalogue_pb.js';
+import {
+  BillingService,
+  type AuditRequest,
+  type AuditResponse,
+  type ListEntriesRequest,
+  type OpenAccountRequest,
+  type QuoteRequest,
+  type TopUpRequest,
+} from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
+import {
+  AccountService,
+  type CancelPlanRequest,
+  type ChangePlanRequest,
+  type PausePlanRequest,
+  type PutMemberRequest,
+  type RemoveMemberRequest,
+  type ResumePlanRequest,
+  type ReverseOperationRequest,
+  type SetLimitsRequest,
+} from '@tessera/contracts/tessera/billing/v1/accounts_pb.js';
+import {
+  ReconciliationService,
+  type ReconcileRequest,
+  type ReconcileResponse,
+} from '@tessera/contracts/tessera/billing/v1/reconciliation_pb.js';
+import {
+  CatalogueService,
+  type LintCatalogueRequest,
+  type SimulateCatalogueRequest,
+  type SimulateCatalogueResponse,
+} from '@tessera/contracts/tessera/billing/v1/catalogue_pb.js';
 import { PaymentService, type RecordPaymentRequest, type RecordRefundRequest } from '@tessera/contracts/tessera/billing/v1/payments_pb.js';
-import { ReportService, type ExportEntriesRequest, type ExportEntriesResponse, type GetBalanceAtRequest, type GetStatementRequest, type GetUsageRequest } from '@tessera/contracts/tessera/billing/v1/reports_pb.js';
+import {
+  ReportService,
+  type ExportEntriesRequest,
+  type ExportEntriesResponse,
+  type GetBalanceAtRequest,
+  type GetStatementRequest,
+  type GetUsageRequest,
+} from '@tessera/contracts/tessera/billing/v1/reports_pb.js';
 import { BillingService as PublicBillingService } from '@tessera/contracts/tessera/gateway/v1/billing_pb.js';
 import { Clock } from '@tessera/platform/clock.js';
 import { isUuid, newId } from '@tessera/platform/ids.js';

@@ -4,7 +4,12 @@ import { PaymentService } from '@tessera/contracts/tessera/billing/v1/payments_p
 import { BillingService, type Account, type ComputeSpecSchema, type Quote } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import { ReconciliationService, type ReconcileResponse } from '@tessera/contracts/tessera/billing/v1/reconciliation_pb.js';
 import { CatalogueService, type ListPlansResponse } from '@tessera/contracts/tessera/billing/v1/catalogue_pb.js';
-import { ReportService, type GetStatementResponse, type GetUsageResponse, type Position } from '@tessera/contracts/tessera/billing/v1/reports_pb.js';
+import {
+  ReportService,
+  type GetStatementResponse,
+  type GetUsageResponse,
+  type Position,
+} from '@tessera/contracts/tessera/billing/v1/reports_pb.js';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { Clock } from '@tessera/platform/clock.js';
 import { internal } from '@tessera/platform/errors.js';
@@ -91,7 +96,14 @@ export class Billing {
 
   async putMember(caller: Caller, memberId: string, capTokens: number | null, idempotencyKey: string): Promise<Account> {
     this.callers.requireAdmin(caller);
-    return this.#changed(caller, this.#accounts.putMember({ ...operation(caller, idempotencyKey), memberId, ...(capTokens === null ? {} : { capTokens: BigInt(capTokens) }) }));
+    return this.#changed(
+      caller,
+      this.#accounts.putMember({
+        ...operation(caller, idempotencyKey),
+        memberId,
+        ...(capTokens === null ? {} : { capTokens: BigInt(capTokens) }),
+      }),
+    );
   }
 
   async removeMember(caller: Caller, memberId: string, idempotencyKey: string): Promise<Account> {
@@ -105,21 +117,33 @@ export class Billing {
   }
 
   async positionAt(caller: Caller, atMs: number | undefined, wallet: Wallet): Promise<Position> {
-    return present((await this.#reports.getBalanceAt({ accountId: caller.accountId, atMs: BigInt(atMs ?? 0), wallet }, { deadlineMs: reportDeadlineMs })).position);
+    return present(
+      (await this.#reports.getBalanceAt({ accountId: caller.accountId, atMs: BigInt(atMs ?? 0), wallet }, { deadlineMs: reportDeadlineMs }))
+        .position,
+    );
   }
 
   async usage(caller: Caller, period: Period, by: string, wallet: Wallet): Promise<GetUsageResponse> {
-    return this.#reports.getUsage({ accountId: caller.accountId, period: this.#period(period), by, wallet }, { deadlineMs: reportDeadlineMs });
+    return this.#reports.getUsage(
+      { accountId: caller.accountId, period: this.#period(period), by, wallet },
+      { deadlineMs: reportDeadlineMs },
+    );
   }
 
   async statement(caller: Caller, period: Period, wallet: Wallet): Promise<GetStatementResponse> {
-    return this.#reports.getStatement({ accountId: caller.accountId, period: this.#period(period), wallet }, { deadlineMs: reportDeadlineMs });
+    return this.#reports.getStatement(
+      { accountId: caller.accountId, period: this.#period(period), wallet },
+      { deadlineMs: reportDeadlineMs },
+    );
   }
 
   /** The owner's word that a pack was paid for; the same payment counts once. */
   async recordPayment(caller: Caller, paymentId: string, pack: string): Promise<{ outcome: string; account: Account }> {
     this.callers.requireOwner(caller);
-    const { outcome, account } = await this.changes.report(caller.accountId, this.#payments.recordPayment({ accountId: caller.accountId, paymentId, pack }));
+    const { outcome, account } = await this.changes.report(
+      caller.accountId,
+      this.#payments.recordPayment({ accountId: caller.accountId, paymentId, pack }),
+    );
     return { outcome, account: present(account) };
   }
 
@@ -141,7 +165,13 @@ export class Billing {
     return this.#reconciliation.reconcile({ accountId: '' }, { signal });
   }
 
-  async *export(caller: Caller, period: Period, wallet: Wallet, format: 'csv' | 'parquet', signal: AbortSignal): AsyncGenerator<string | Uint8Array> {
+  async *export(
+    caller: Caller,
+    period: Period,
+    wallet: Wallet,
+    format: 'csv' | 'parquet',
+    signal: AbortSignal,
+  ): AsyncGenerator<string | Uint8Array> {
     const request = { accountId: caller.accountId, period: this.#period(period), wallet, format };
     for await (const { csv, data } of this.#reports.exportEntries(request, { signal })) yield format === 'csv' ? csv : data;
   }
@@ -157,9 +187,13 @@ export class Billing {
 }
 
 /** The same idempotency key has its effect once. */
-const operation = ({ accountId }: Caller, idempotencyKey: string) => ({ accountId, operationId: idempotencyKey === '' ? newId() : derivedId('economy', accountId, idempotencyKey) });
+const operation = ({ accountId }: Caller, idempotencyKey: string) => ({
+  accountId,
+  operationId: idempotencyKey === '' ? newId() : derivedId('economy', accountId, idempotencyKey),
+});
 
-const limitChange = (name: 'spendCap' | 'lowBalance', tokens: number | null | undefined) => (tokens === undefined ? {} : { [name]: tokens === null ? {} : { tokens: BigInt(tokens) } });
+const limitChange = (name: 'spendCap' | 'lowBalance', tokens: number | null | undefined) =>
+  tokens === undefined ? {} : { [name]: tokens === null ? {} : { tokens: BigInt(tokens) } };
 
 function present<T>(value: T | undefined): T {
   if (value === undefined) throw internal('incomplete_answer', 'The billing service answered without what it promises.');

@@ -10,7 +10,9 @@ import type { Caller } from '../keys/keys.js';
 export type SimulatedUsage = {
   readonly accountId: string;
   readonly to?: number | undefined;
-  readonly synthetic?: { readonly seed: number; readonly accountsPerPlan: number; readonly jobsPerDay: number; readonly days: number } | undefined;
+  readonly synthetic?:
+    | { readonly seed: number; readonly accountsPerPlan: number; readonly jobsPerDay: number; readonly days: number }
+    | undefined;
 };
 
 /** The price list, for the installation's owner: read it, have a changed one judged, see who would pay what. */
@@ -36,9 +38,17 @@ export class Catalogues {
   }
 
   /** Of one account or, when `accountId` is empty, of all. */
-  simulate(caller: Caller, priceList: unknown, { accountId, to, synthetic }: SimulatedUsage, signal: AbortSignal): AsyncIterable<SimulateCatalogueResponse> {
+  simulate(
+    caller: Caller,
+    priceList: unknown,
+    { accountId, to, synthetic }: SimulatedUsage,
+    signal: AbortSignal,
+  ): AsyncIterable<SimulateCatalogueResponse> {
     this.callers.requireOwner(caller);
     if (accountId !== '' && !isUuid(accountId)) throw unknownAccount();
-    return this.#catalogue.simulateCatalogue({ catalogueJson: JSON.stringify(priceList), accountId, toMs: BigInt(to ?? 0), ...(synthetic ? { synthetic } : {}) }, { signal });
+    return this.#catalogue.simulateCatalogue(
+      { catalogueJson: JSON.stringify(priceList), accountId, toMs: BigInt(to ?? 0), ...(synthetic ? { synthetic } : {}) },
+      { signal },
+    );
   }
 }

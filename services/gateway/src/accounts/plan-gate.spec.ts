@@ -13,19 +13,36 @@ describe('an account whose plan does not include the API', () => {
   const clock = new ManualClock();
 
   const json = async (response: Response) => ({ status: response.status, body: (await response.json()) as Record<string, unknown> });
-  const asAccount = (at: string, init: RequestInit = {}) => gateway.fetch(at, { ...init, headers: { authorization: `Bearer ${key}` } }).then(json);
-  const asOwner = (at: string, init: RequestInit = {}) => gateway.fetch(at, { ...init, headers: { 'tessera-account': accountId } }).then(json);
+  const asAccount = (at: string, init: RequestInit = {}) =>
+    gateway.fetch(at, { ...init, headers: { authorization: `Bearer ${key}` } }).then(json);
+  const asOwner = (at: string, init: RequestInit = {}) =>
+    gateway.fetch(at, { ...init, headers: { 'tessera-account': accountId } }).then(json);
   const forbid = (...capabilities: string[]) => {
     const account = gateway.services.accounts.get(accountId);
     if (!account) throw new Error('The account was opened.');
-    account.entitlements = create(EntitlementsSchema, { planName: 'Free', forbidden: capabilities.map((capability) => ({ capability, plan: 'artisan', planName: 'Artisan' })) });
+    account.entitlements = create(EntitlementsSchema, {
+      planName: 'Free',
+      forbidden: capabilities.map((capability) => ({ capability, plan: 'artisan', planName: 'Artisan' })),
+    });
     clock.advance(5_000);
   };
 
   beforeAll(async () => {
     gateway = await openGateway({ clock });
-    accountId = String((await json(await gateway.fetch(`${api}/accounts`, { method: 'POST', body: JSON.stringify({ plan: 'free' }) }))).body['accountId']);
-    key = String((await json(await gateway.fetch(`${api}/keys`, { method: 'POST', body: JSON.stringify({ name: 'theirs' }), headers: { 'tessera-account': accountId } }))).body['key']);
+    accountId = String(
+      (await json(await gateway.fetch(`${api}/accounts`, { method: 'POST', body: JSON.stringify({ plan: 'free' }) }))).body['accountId'],
+    );
+    key = String(
+      (
+        await json(
+          await gateway.fetch(`${api}/keys`, {
+            method: 'POST',
+            body: JSON.stringify({ name: 'theirs' }),
+            headers: { 'tessera-account': accountId },
+          }),
+        )
+      ).body['key'],
+    );
   });
   beforeEach(() => forbid('api'));
   afterAll(() => gateway.close());
@@ -38,7 +55,11 @@ describe('an account whose plan does not include the API', () => {
     ['POST', '/quote'],
   ])('is refused %s %s in a sentence that names the plan which would do', async (method, path) => {
     const { status, body } = await asAccount(`${api}${path}`, { method });
-    expect({ status, type: body['type'], error: body['error'] }).toEqual({ status: 402, type: 'plan_forbids_api', error: 'The plan Free does not include access by API; Artisan is the cheapest that does.' });
+    expect({ status, type: body['type'], error: body['error'] }).toEqual({
+      status: 402,
+      type: 'plan_forbids_api',
+      error: 'The plan Free does not include access by API; Artisan is the cheapest that does.',
+    });
   });
 
   it('is let in within seconds of a change of its plan', async () => {
@@ -47,7 +68,10 @@ describe('an account whose plan does not include the API', () => {
   });
 
   it("does not keep the installation's owner from looking after it", async () => {
-    expect(await asOwner(`${api}/account`)).toMatchObject({ status: 200, body: { accountId, entitlements: { planName: 'Free', forbidden: [{ capability: 'api', plan: 'artisan' }] } } });
+    expect(await asOwner(`${api}/account`)).toMatchObject({
+      status: 200,
+      body: { accountId, entitlements: { planName: 'Free', forbidden: [{ capability: 'api', plan: 'artisan' }] } },
+    });
   });
 
   it("does not keep the installation's owner out, whatever the owner's own plan says", async () => {

@@ -31,6 +31,10 @@ export class PriceListController {
   async simulate(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { accountId, to, synthetic: isSynthetic, ...synthetic } = queryOf(simulationQuery, request);
     const usage = { accountId, to, ...(isSynthetic === 'true' ? { synthetic } : {}) };
-    await sendJsonLines(reply, this.catalogues.simulate(callerOf(request), bodyOf(priceListBody, request), usage, clientSignal(reply)), simulationWire);
+    await sendJsonLines(
+      reply,
+      this.catalogues.simulate(callerOf(request), bodyOf(priceListBody, request), usage, clientSignal(reply)),
+      simulationWire,
+    );
   }
 }

@@ -71,11 +71,17 @@ export class AccountEvents {
     }
   }
 
-  async *#jobEvents(caller: Caller, messages: AsyncIterable<WatchResponse>, changes: FigureChanges, hasPreviews: boolean): AsyncGenerator<AccountEvent> {
+  async *#jobEvents(
+    caller: Caller,
+    messages: AsyncIterable<WatchResponse>,
+    changes: FigureChanges,
+    hasPreviews: boolean,
+  ): AsyncGenerator<AccountEvent> {
     for await (const { sequence, jobId, event } of messages) {
       if (event.case === 'job') {
         changes.jobChanged(jobId, isFinal(event.value.state));
-        if (event.value.kind === imageKind) yield { kind: 'generation', sequence, generation: await this.generations.linked(caller, event.value) };
+        if (event.value.kind === imageKind)
+          yield { kind: 'generation', sequence, generation: await this.generations.linked(caller, event.value) };
       } else if (event.case === 'removed') {
         changes.jobChanged(jobId, false);
         yield { kind: 'removed', sequence, jobId };

@@ -27,7 +27,12 @@ export class AccountEventsController {
     const leonardoIds = await this.models.leonardoIds();
     const signal = clientSignal(reply);
     const { authorization } = request.headers;
-    const events = this.events.watch(callerOf(request), { afterSequence: lastEventIdOf(request, after), hasPreviews: previews === 'true', authorization, signal });
+    const events = this.events.watch(callerOf(request), {
+      afterSequence: lastEventIdOf(request, after),
+      hasPreviews: previews === 'true',
+      authorization,
+      signal,
+    });
     await sendEvents(request, reply, wired(events, leonardoIds), signal);
   }
 }

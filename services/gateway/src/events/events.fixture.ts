@@ -22,7 +22,11 @@ export class EventReader {
       }
       const block = this.#pending.slice(0, end);
       this.#pending = this.#pending.slice(end + 2);
-      const field = (name: string) => block.split('\n').find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+      const field = (name: string) =>
+        block
+          .split('\n')
+          .find((line) => line.startsWith(`${name}: `))
+          ?.slice(name.length + 2);
       const [id, type, data] = [field('id'), field('event'), field('data')];
       if (type !== undefined && data !== undefined) return { ...(id === undefined ? {} : { id }), type, data: JSON.parse(data) as unknown };
     }

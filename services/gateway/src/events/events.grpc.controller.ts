@@ -2,7 +2,11 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Metadata } from '@grpc/grpc-js';
 import { Controller } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
-import { TesseraService, type WatchEventsRequest, type WatchEventsResponseSchema } from '@tessera/contracts/tessera/gateway/v1/gateway_pb.js';
+import {
+  TesseraService,
+  type WatchEventsRequest,
+  type WatchEventsResponseSchema,
+} from '@tessera/contracts/tessera/gateway/v1/gateway_pb.js';
 import { streamOf, type RpcCall } from '@tessera/rpc/streams.js';
 import type { Observable } from 'rxjs';
 import { generationMessage, previewMessage, progressMessage } from '../generations/grpc-wire.js';
@@ -25,17 +29,26 @@ export class EventsGrpcController {
     return streamOf((signal) => this.#watch(request, metadata.get('authorization')[0]?.toString(), signal), call);
   }
 
-  async *#watch({ afterSequence, withPreviews }: WatchEventsRequest, authorization: string | undefined, signal: AbortSignal): AsyncGenerator<Message> {
+  async *#watch(
+    { afterSequence, withPreviews }: WatchEventsRequest,
+    authorization: string | undefined,
+    signal: AbortSignal,
+  ): AsyncGenerator<Message> {
     const caller = await this.callers.authenticate(authorization);
     requireAllowance(await this.callers.admit(caller));
-    for await (const event of this.events.watch(caller, { afterSequence, hasPreviews: withPreviews, authorization, signal })) yield messageOf(event);
+    for await (const event of this.events.watch(caller, { afterSequence, hasPreviews: withPreviews, authorization, signal }))
+      yield messageOf(event);
   }
 }
 
 function messageOf(event: AccountEvent): Message {
   switch (event.kind) {
     case 'generation':
-      return { sequence: event.sequence, jobId: event.generation.job.jobId, event: { case: 'generation', value: generationMessage(event.generation) } };
+      return {
+        sequence: event.sequence,
+        jobId: event.generation.job.jobId,
+        event: { case: 'generation', value: generationMessage(event.generation) },
+      };
     case 'progress':
       return { sequence: event.sequence, jobId: event.jobId, event: { case: 'progress', value: progressMessage(event.progress) } };
     case 'preview':

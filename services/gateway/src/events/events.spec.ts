@@ -38,9 +38,17 @@ describe('the events of an account', () => {
     return ((await answer.json()) as { sdGenerationJob: { generationId: string } }).sdGenerationJob.generationId;
   };
   const updatesOf = (jobId: string): MessageInitShape<typeof WatchResponseSchema>[] => [
-    { sequence: 'c1', jobId, event: { case: 'job', value: { ...gateway.services.jobs.get(jobId)!, state: JobState.RUNNING, outputs: [] } } },
+    {
+      sequence: 'c1',
+      jobId,
+      event: { case: 'job', value: { ...gateway.services.jobs.get(jobId)!, state: JobState.RUNNING, outputs: [] } },
+    },
     { sequence: 'c1', jobId, event: { case: 'progress', value: { step: 1, steps: 2 } } },
-    { sequence: 'c1', jobId, event: { case: 'preview', value: { index: 0, step: 1, contentType: 'image/webp', data: new Uint8Array([1, 2, 3]) } } },
+    {
+      sequence: 'c1',
+      jobId,
+      event: { case: 'preview', value: { index: 0, step: 1, contentType: 'image/webp', data: new Uint8Array([1, 2, 3]) } },
+    },
     { sequence: 'c2', jobId, event: { case: 'job', value: gateway.services.jobs.get(jobId)! } },
     { sequence: 'c2', jobId, event: { case: 'removed', value: {} } },
   ];
@@ -53,7 +61,11 @@ describe('the events of an account', () => {
     expect(events.filter((event) => !isFigure(event))).toEqual([
       { id: 'c1', type: 'generation', data: expect.objectContaining({ id, status: 'PENDING' }) },
       { id: 'c1', type: 'progress', data: { id, step: 1, steps: 2 } },
-      { id: 'c2', type: 'generation', data: ((await (await gateway.fetch(`${api}/generations/${id}`)).json()) as { generations_by_pk: object }).generations_by_pk },
+      {
+        id: 'c2',
+        type: 'generation',
+        data: ((await (await gateway.fetch(`${api}/generations/${id}`)).json()) as { generations_by_pk: object }).generations_by_pk,
+      },
       { id: 'c2', type: 'removed', data: { id } },
       { id: 'c9', type: 'caught_up', data: {} },
     ]);
@@ -63,12 +75,20 @@ describe('the events of an account', () => {
     const id = await create();
     gateway.services.accountUpdates = updatesOf(id);
     const events = await (await open('?previews=true')).until(({ type }) => type === 'caught_up');
-    expect(events.filter(({ type }) => type === 'preview')).toEqual([{ id: 'c1', type: 'preview', data: { id, index: 0, step: 1, contentType: 'image/webp', data: Buffer.from([1, 2, 3]).toString('base64') } }]);
+    expect(events.filter(({ type }) => type === 'preview')).toEqual([
+      {
+        id: 'c1',
+        type: 'preview',
+        data: { id, index: 0, step: 1, contentType: 'image/webp', data: Buffer.from([1, 2, 3]).toString('base64') },
+      },
+    ]);
   });
 
   it('leaves out jobs that are no generations', async () => {
     const id = await create();
-    gateway.services.accountUpdates = [{ sequence: 'c1', jobId: id, event: { case: 'job', value: { ...gateway.services.jobs.get(id)!, kind: 'probe' } } }];
+    gateway.services.accountUpdates = [
+      { sequence: 'c1', jobId: id, event: { case: 'job', value: { ...gateway.services.jobs.get(id)!, kind: 'probe' } } },
+    ];
     const events = await (await open()).until(({ type }) => type === 'caught_up');
     expect(events.filter((event) => !isFigure(event)).map(({ type }) => type)).toEqual(['caught_up']);
   });
@@ -84,14 +104,21 @@ describe('the events of an account', () => {
   it('begins with balance and queue, and tells a top-up', async () => {
     const reader = await open();
     const seen = new Set<string>();
-    const [first] = (await reader.until(({ type }) => seen.add(type).has('balance') && seen.has('queue'))).filter(({ type }) => type === 'balance') as { data: { balanceTokens: number } }[];
+    const [first] = (await reader.until(({ type }) => seen.add(type).has('balance') && seen.has('queue'))).filter(
+      ({ type }) => type === 'balance',
+    ) as { data: { balanceTokens: number } }[];
     const topUp = async (tokens: number) => gateway.fetch(`${api}/account/topup`, { method: 'POST', body: JSON.stringify({ tokens }) });
     await topUp(7);
-    expect((await reader.until(({ type }) => type === 'balance')).at(-1)).toMatchObject({ data: { balanceTokens: first!.data.balanceTokens + 7 } });
+    expect((await reader.until(({ type }) => type === 'balance')).at(-1)).toMatchObject({
+      data: { balanceTokens: first!.data.balanceTokens + 7 },
+    });
   });
 
   it('ends when the client goes away, and when the key is revoked', async () => {
-    const made = (await (await gateway.fetch(`${api}/keys`, { method: 'POST', body: '{"name":"short"}' })).json()) as { id: string; key: string };
+    const made = (await (await gateway.fetch(`${api}/keys`, { method: 'POST', body: '{"name":"short"}' })).json()) as {
+      id: string;
+      key: string;
+    };
     const reader = await open('', { authorization: `Bearer ${made.key}` });
     await reader.next();
     expect(gateway.services.watchers).toBe(1);
@@ -122,7 +149,12 @@ describe('the events of an account', () => {
     const client = new Client(gateway.grpcAddress, credentials.createInsecure());
     const metadata = new Metadata();
     metadata.set('authorization', `Bearer ${gateway.key}`);
-    const stream = (client['WatchEvents'] as unknown as (request: object, metadata: Metadata) => AsyncIterable<WatchEventsResponse> & { cancel(): void; on(event: 'error', listener: (error: ServiceError) => void): void }).call(client, { withPreviews: true }, metadata);
+    const stream = (
+      client['WatchEvents'] as unknown as (
+        request: object,
+        metadata: Metadata,
+      ) => AsyncIterable<WatchEventsResponse> & { cancel(): void; on(event: 'error', listener: (error: ServiceError) => void): void }
+    ).call(client, { withPreviews: true }, metadata);
     const cases: (string | undefined)[] = [];
     for await (const { event, jobId } of stream) {
       if (event.case === 'balance' || event.case === 'queue') continue;

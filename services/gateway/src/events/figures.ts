@@ -70,7 +70,9 @@ export class Figures {
 
   async *queues(caller: Caller, { queue }: FigureChanges, signal: AbortSignal): AsyncGenerator<AccountEvent> {
     queue.push(true);
-    const isNew = hasChanged<DescribeQueueResponse>((described) => toBinary(DescribeQueueResponseSchema, { ...described, oldestWaitMs: 0n }));
+    const isNew = hasChanged<DescribeQueueResponse>((described) =>
+      toBinary(DescribeQueueResponseSchema, { ...described, oldestWaitMs: 0n }),
+    );
     while (await queue.next(signal)) {
       const described = await unlessAway(this.generations.describeQueue(caller));
       if (described && isNew(described)) yield { kind: 'queue', queue: described };

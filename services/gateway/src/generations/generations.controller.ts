@@ -74,7 +74,10 @@ export class GenerationsController {
   @Get(':id/bill')
   async bill(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply, @Param('id') id: string) {
     const { wait: waitMs } = queryOf(waitQuery, request);
-    const { bill, balanceTokens } = await this.accounts.bill(callerOf(request), id, { waitMs, ...(waitMs === 0 ? {} : { signal: clientSignal(reply) }) });
+    const { bill, balanceTokens } = await this.accounts.bill(callerOf(request), id, {
+      waitMs,
+      ...(waitMs === 0 ? {} : { signal: clientSignal(reply) }),
+    });
     return billWire(bill, balanceTokens);
   }
 }

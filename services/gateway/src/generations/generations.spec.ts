@@ -14,7 +14,11 @@ describe('generations over REST', () => {
   afterAll(() => gateway.close());
 
   const create = async (body: object = {}, headers: Record<string, string> = {}, query = '') => {
-    const answer = await gateway.fetch(`${generations}${query}`, { method: 'POST', body: JSON.stringify({ prompt: 'a red apple', ...body }), headers });
+    const answer = await gateway.fetch(`${generations}${query}`, {
+      method: 'POST',
+      body: JSON.stringify({ prompt: 'a red apple', ...body }),
+      headers,
+    });
     return { answer, json: (await answer.json()) as Created };
   };
   const createdId = async () => (await create()).json.sdGenerationJob.generationId;
@@ -30,7 +34,11 @@ describe('generations over REST', () => {
   it('prices a dry run and creates nothing', async () => {
     const before = gateway.services.jobs.size;
     const { json } = await create({ width: 1024, height: 512 }, {}, '?dryRun=true');
-    expect(json.sdGenerationJob).toMatchObject({ apiCreditCost: 8, cost: { amount: '8', unit: 'CREDITS' }, tessera: { dryRun: true, request: { imageWidth: 1024, imageHeight: 512 } } });
+    expect(json.sdGenerationJob).toMatchObject({
+      apiCreditCost: 8,
+      cost: { amount: '8', unit: 'CREDITS' },
+      tessera: { dryRun: true, request: { imageWidth: 1024, imageHeight: 512 } },
+    });
     expect(json.sdGenerationJob.generationId).toBeUndefined();
     expect(gateway.services.jobs.size).toBe(before);
   });
@@ -54,7 +62,13 @@ describe('generations over REST', () => {
     const id = await createdId();
     const job = gateway.services.jobs.get(id)!;
     job.accountId = 'another';
-    for (const [method, path] of [['GET', id], ['DELETE', id], ['GET', `${id}/events`], ['GET', `${id}/bill`], ['POST', `${id}/cancel`]] as const) {
+    for (const [method, path] of [
+      ['GET', id],
+      ['DELETE', id],
+      ['GET', `${id}/events`],
+      ['GET', `${id}/bill`],
+      ['POST', `${id}/cancel`],
+    ] as const) {
       expect((await gateway.fetch(`${generations}/${path}`, { method })).status).toBe(404);
     }
   });
@@ -82,7 +96,12 @@ describe('generations over REST', () => {
   it('shows the bill, the account, the queue, the entries and the audit', async () => {
     const id = await createdId();
     const read = async (path: string) => (await gateway.fetch(`/api/rest/v1/${path}`)).json();
-    expect(await read(`generations/${id}/bill?wait=10`)).toMatchObject({ jobId: id, state: 'settled', chargedTokens: 8, quote: { totalTokens: 8 } });
+    expect(await read(`generations/${id}/bill?wait=10`)).toMatchObject({
+      jobId: id,
+      state: 'settled',
+      chargedTokens: 8,
+      quote: { totalTokens: 8 },
+    });
     expect(await read('account')).toMatchObject({ plan: 'owner', balanceTokens: 1_000_000 });
     expect(await read('queue')).toMatchObject({ queuedJobs: expect.any(Number) });
     expect(await read('account/entries')).toMatchObject({ entries: [{ sequence: 1, kind: 'grant' }] });
@@ -90,7 +109,10 @@ describe('generations over REST', () => {
   });
 
   it('adds tokens once for one idempotency key', async () => {
-    const topUp = async () => (await gateway.fetch('/api/rest/v1/account/topup', { method: 'POST', body: '{"tokens":5}', headers: { 'idempotency-key': 'top' } })).json();
+    const topUp = async () =>
+      (
+        await gateway.fetch('/api/rest/v1/account/topup', { method: 'POST', body: '{"tokens":5}', headers: { 'idempotency-key': 'top' } })
+      ).json();
     const [first, second] = [await topUp(), await topUp()] as { balanceTokens: number }[];
     expect(second?.balanceTokens).toBe(first?.balanceTokens);
   });
@@ -99,24 +121,41 @@ describe('generations over REST', () => {
     const answer = await gateway.fetch(`${generations}/${await createdId()}/events`);
     expect(answer.headers.get('content-type')).toContain('text/event-stream');
     const blocks = (await answer.text()).split('\n\n').filter((block) => block.startsWith('id:'));
-    expect(blocks.map((block) => block.split('\n').slice(0, 2))).toEqual([['id: 1.0', 'event: state'], ['id: 1.1', 'event: progress'], ['id: 1.2', 'event: preview'], ['id: 2.0', 'event: done']]);
+    expect(blocks.map((block) => block.split('\n').slice(0, 2))).toEqual([
+      ['id: 1.0', 'event: state'],
+      ['id: 1.1', 'event: progress'],
+      ['id: 1.2', 'event: preview'],
+      ['id: 2.0', 'event: done'],
+    ]);
     expect(blocks[2]).toContain(`"data":"${Buffer.from([1, 2, 3]).toString('base64')}"`);
-    expect(JSON.parse(blocks[3]!.split('data: ')[1]!)).toMatchObject({ status: 'COMPLETE', generated_images: [{ url: expect.any(String) }] });
+    expect(JSON.parse(blocks[3]!.split('data: ')[1]!)).toMatchObject({
+      status: 'COMPLETE',
+      generated_images: [{ url: expect.any(String) }],
+    });
   });
 
   it.each([
     ['the header', { 'last-event-id': '1.1' }, ''],
     ['the query', {}, '?after=1.1'],
   ])('resumes a stream after the event that %s names', async (_name, headers, query) => {
-    const text = await (await gateway.fetch(`${generations}/${await createdId()}/events${query}`, { headers: headers as Record<string, string> })).text();
+    const text = await (
+      await gateway.fetch(`${generations}/${await createdId()}/events${query}`, { headers: headers as Record<string, string> })
+    ).text();
     expect([...text.matchAll(/^id: (.*)$/gm)].map(([, id]) => id)).toEqual(['1.2', '2.0']);
   });
 
   it('takes a picture as multipart in one call', async () => {
     const form = new FormData();
     form.set('file', new Blob(['bytes']), 'cat.png');
-    const answer = await fetch(`${gateway.url}/api/rest/v1/init-image`, { method: 'POST', body: form, headers: { authorization: `Bearer ${gateway.key}` } });
-    expect(await answer.json()).toMatchObject({ uploadInitImage: { id: expect.any(String) }, init_images_by_pk: { url: expect.any(String) } });
+    const answer = await fetch(`${gateway.url}/api/rest/v1/init-image`, {
+      method: 'POST',
+      body: form,
+      headers: { authorization: `Bearer ${gateway.key}` },
+    });
+    expect(await answer.json()).toMatchObject({
+      uploadInitImage: { id: expect.any(String) },
+      init_images_by_pk: { url: expect.any(String) },
+    });
   });
 
   it.each([
@@ -124,11 +163,18 @@ describe('generations over REST', () => {
     ['is empty', ''],
     ['has no file', '--x\r\ncontent-disposition: form-data; name="extension"\r\n\r\npng\r\n--x--\r\n'],
     ['names no extension', '--x\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\nabc\r\n--x--\r\n'],
-    ['names a file type that is none', '--x\r\ncontent-disposition: form-data; name="file"; filename="../../a.exe"\r\n\r\nabc\r\n--x--\r\n'],
+    [
+      'names a file type that is none',
+      '--x\r\ncontent-disposition: form-data; name="file"; filename="../../a.exe"\r\n\r\nabc\r\n--x--\r\n',
+    ],
     ['pollutes a prototype', '--x\r\ncontent-disposition: form-data; name="__proto__"; filename="a.png"\r\n\r\nabc\r\n--x--\r\n'],
     ['is no form', 'hello'],
   ])('refuses an upload form that %s', async (_name, body) => {
-    const answer = await gateway.fetch('/api/rest/v1/init-image', { method: 'POST', body, headers: { 'content-type': 'multipart/form-data; boundary=x' } });
+    const answer = await gateway.fetch('/api/rest/v1/init-image', {
+      method: 'POST',
+      body,
+      headers: { 'content-type': 'multipart/form-data; boundary=x' },
+    });
     expect(answer.status).toBe(400);
     expect(await answer.json()).toMatchObject({ type: expect.any(String), error: expect.any(String) });
   });
@@ -136,7 +182,11 @@ describe('generations over REST', () => {
   it('refuses a file that is too large', async () => {
     const form = new FormData();
     form.set('file', new Blob([new Uint8Array(26 * 1024 * 1024)]), 'cat.png');
-    const answer = await fetch(`${gateway.url}/api/rest/v1/init-image`, { method: 'POST', body: form, headers: { authorization: `Bearer ${gateway.key}` } });
+    const answer = await fetch(`${gateway.url}/api/rest/v1/init-image`, {
+      method: 'POST',
+      body: form,
+      headers: { authorization: `Bearer ${gateway.key}` },
+    });
     expect({ status: answer.status, ...((await answer.json()) as object) }).toMatchObject({ status: 413, type: 'body_too_large' });
   });
 });

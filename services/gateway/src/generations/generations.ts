@@ -53,16 +53,32 @@ export class Generations {
   }
 
   /** Durable when it answers. The same key with the same request gives the first job again. */
-  async submit(caller: Caller, request: ImageRequestInit, { idempotencyKey = '', joinsEqual = false }: SubmitOptions = {}): Promise<Submission> {
+  async submit(
+    caller: Caller,
+    request: ImageRequestInit,
+    { idempotencyKey = '', joinsEqual = false }: SubmitOptions = {},
+  ): Promise<Submission> {
     const { accountId, memberId = '', project = '', wallet = '' } = caller;
-    const { job, balanceTokens, isReplay } = await this.#generation.submit({ accountId, idempotencyKey, request, memberId, project, wallet, joinsEqual });
+    const { job, balanceTokens, isReplay } = await this.#generation.submit({
+      accountId,
+      idempotencyKey,
+      request,
+      memberId,
+      project,
+      wallet,
+      joinsEqual,
+    });
     jobsSubmitted.inc({ replay: String(isReplay) });
     return { job: imageJobOf(present(job)), balanceTokens: balanceTokens === undefined ? undefined : Number(balanceTokens), isReplay };
   }
 
   /** What the request would become and cost; nothing is created. */
   async preview(caller: Caller, request: ImageRequestInit): Promise<{ request: ImageRequest; quote: Quote }> {
-    const { request: filled, quote } = await this.#generation.preview({ accountId: caller.accountId, request, wallet: caller.wallet ?? '' });
+    const { request: filled, quote } = await this.#generation.preview({
+      accountId: caller.accountId,
+      request,
+      wallet: caller.wallet ?? '',
+    });
     return { request: present(filled), quote: present(quote) };
   }
 
@@ -126,7 +142,11 @@ export class Generations {
   async #sign(caller: Caller, jobs: readonly ImageJob[]): Promise<ReadonlyMap<string, PictureLink>> {
     const assetIds = jobs.flatMap((job) => job.images.map((image) => image.imageId));
     if (assetIds.length === 0) return noLinks;
-    const { urls } = await this.#storage.signUrls({ accountId: caller.accountId, assetIds: assetIds.slice(0, linksPerCallMax), expiresS: linkExpiryS });
+    const { urls } = await this.#storage.signUrls({
+      accountId: caller.accountId,
+      assetIds: assetIds.slice(0, linksPerCallMax),
+      expiresS: linkExpiryS,
+    });
     return new Map(urls.map(({ assetId, url, isAccepted }) => [assetId, { url, isAccepted }]));
   }
 }

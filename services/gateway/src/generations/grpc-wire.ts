@@ -1,5 +1,10 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { GenerationState, type GenerationPreviewSchema, type GenerationProgressSchema, type GenerationSchema } from '@tessera/contracts/tessera/gateway/v1/gateway_pb.js';
+import {
+  GenerationState,
+  type GenerationPreviewSchema,
+  type GenerationProgressSchema,
+  type GenerationSchema,
+} from '@tessera/contracts/tessera/gateway/v1/gateway_pb.js';
 import { JobState, type JobPreview, type JobProgress } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import type { Generation } from './generations.js';
 
@@ -40,4 +45,9 @@ const states = {
 
 export const progressMessage = ({ step, steps }: JobProgress): MessageInitShape<typeof GenerationProgressSchema> => ({ step, steps });
 
-export const previewMessage = ({ index, step, contentType, data }: JobPreview): MessageInitShape<typeof GenerationPreviewSchema> => ({ index, step, contentType, data });
+export const previewMessage = ({ index, step, contentType, data }: JobPreview): MessageInitShape<typeof GenerationPreviewSchema> => ({
+  index,
+  step,
+  contentType,
+  data,
+});

@@ -18,13 +18,27 @@ describe("Leonardo's own SDK against the gateway", () => {
   it('creates a generation with the defaults that it injects, and reads its cost', async () => {
     const job = await create();
     expect(job).toMatchObject({ apiCreditCost: 8, cost: { amount: '8', unit: 'CREDITS' } });
-    expect(gateway.services.submissions.at(-1)?.request).toMatchObject({ images: 4, widthPx: 1024, heightPx: 768, modelId: leonardoLightning, style: 'DYNAMIC' });
+    expect(gateway.services.submissions.at(-1)?.request).toMatchObject({
+      images: 4,
+      widthPx: 1024,
+      heightPx: 768,
+      modelId: leonardoLightning,
+      style: 'DYNAMIC',
+    });
   });
 
   it('reads a finished generation with its pictures', async () => {
     const job = await create();
     const { object } = await sdk.image.getGenerationById(job?.generationId ?? '');
-    expect(object?.generationsByPk).toMatchObject({ id: job?.generationId, status: 'COMPLETE', modelId: leonardoLightning, imageWidth: 1024, seed: 7, prompt: 'a red apple', presetStyle: 'DYNAMIC' });
+    expect(object?.generationsByPk).toMatchObject({
+      id: job?.generationId,
+      status: 'COMPLETE',
+      modelId: leonardoLightning,
+      imageWidth: 1024,
+      seed: 7,
+      prompt: 'a red apple',
+      presetStyle: 'DYNAMIC',
+    });
     expect(object?.generationsByPk?.generatedImages).toHaveLength(4);
   });
 
@@ -51,16 +65,29 @@ describe("Leonardo's own SDK against the gateway", () => {
   });
 
   it('uploads a picture and a mask for the canvas', async () => {
-    const upload = (await sdk.initImages.uploadCanvasInitImage({ initExtension: 'png', maskExtension: 'png' })).object?.uploadCanvasInitImage;
+    const upload = (await sdk.initImages.uploadCanvasInitImage({ initExtension: 'png', maskExtension: 'png' })).object
+      ?.uploadCanvasInitImage;
     expect(JSON.parse(upload?.initFields ?? '')).toEqual({ key: 'k', policy: 'p' });
-    const { object } = await sdk.image.createGeneration({ prompt: 'a hat', canvasRequest: true, canvasRequestType: CanvasRequestType.Inpaint, canvasInitId: upload?.initImageId, canvasMaskId: upload?.maskImageId });
+    const { object } = await sdk.image.createGeneration({
+      prompt: 'a hat',
+      canvasRequest: true,
+      canvasRequestType: CanvasRequestType.Inpaint,
+      canvasInitId: upload?.initImageId,
+      canvasMaskId: upload?.maskImageId,
+    });
     expect(object?.sdGenerationJob?.generationId).toEqual(expect.any(String));
-    expect(gateway.services.submissions.at(-1)?.request?.initImage).toMatchObject({ assetId: upload?.initImageId, maskAssetId: upload?.maskImageId });
+    expect(gateway.services.submissions.at(-1)?.request?.initImage).toMatchObject({
+      assetId: upload?.initImageId,
+      maskAssetId: upload?.maskImageId,
+    });
   });
 
   it('lists models and asks for a price', async () => {
     expect((await sdk.models.listPlatformModels()).object?.customModels?.[0]).toMatchObject({ id: leonardoLightning, name: 'Mosaic 3D' });
-    const price = await sdk.pricingCalculator.pricingCalculator({ service: PricingCalculatorServices.ImageGeneration, serviceParams: { imageGeneration: { imageWidth: 512, imageHeight: 512, numImages: 2, inferenceSteps: 20 } } });
+    const price = await sdk.pricingCalculator.pricingCalculator({
+      service: PricingCalculatorServices.ImageGeneration,
+      serviceParams: { imageGeneration: { imageWidth: 512, imageHeight: 512, numImages: 2, inferenceSteps: 20 } },
+    });
     expect(price.object?.calculateProductionApiServiceCost?.cost).toBe(8);
   });
 });

@@ -15,23 +15,39 @@ import { quoteWire, timeOf } from '../http/tessera-wire.js';
  * and nothing outside their lists is sent. What they do not know stands under `tessera`; they drop it.
  */
 
-const statuses: Partial<Record<JobState, string>> = { [JobState.ACCEPTED]: 'PENDING', [JobState.QUEUED]: 'PENDING', [JobState.RUNNING]: 'PENDING', [JobState.SUCCEEDED]: 'COMPLETE' };
+const statuses: Partial<Record<JobState, string>> = {
+  [JobState.ACCEPTED]: 'PENDING',
+  [JobState.QUEUED]: 'PENDING',
+  [JobState.RUNNING]: 'PENDING',
+  [JobState.SUCCEEDED]: 'COMPLETE',
+};
 const knownStyles: ReadonlySet<string> = new Set(presetStyles);
 
 /** `apiCreditCost` is an integer and `cost.amount` a string; credits are tokens. */
-const costWire = (quote: Quote) => ({ apiCreditCost: Number(quote.totalTokens), cost: { amount: String(quote.totalTokens), unit: 'CREDITS' } });
+const costWire = (quote: Quote) => ({
+  apiCreditCost: Number(quote.totalTokens),
+  cost: { amount: String(quote.totalTokens), unit: 'CREDITS' },
+});
 
 export const submissionWire = ({ job, balanceTokens, isReplay }: Submission) => ({
   sdGenerationJob: {
     generationId: job.jobId,
     ...(job.quote ? costWire(job.quote) : {}),
-    tessera: { state: nameOfState(job.state), isReplay, ...(job.quote ? { quote: quoteWire(job.quote) } : {}), ...(balanceTokens === undefined ? {} : { balanceTokens }) },
+    tessera: {
+      state: nameOfState(job.state),
+      isReplay,
+      ...(job.quote ? { quote: quoteWire(job.quote) } : {}),
+      ...(balanceTokens === undefined ? {} : { balanceTokens }),
+    },
   },
 });
 
 /** No `generationId`: nothing was created. */
 export const dryRunWire = (request: ImageRequest, quote: Quote, leonardoIds: ReadonlyMap<string, string>) => ({
-  sdGenerationJob: { ...costWire(quote), tessera: { dryRun: true, quote: quoteWire(quote), request: requestWire(request, leonardoIds), model: request.modelId } },
+  sdGenerationJob: {
+    ...costWire(quote),
+    tessera: { dryRun: true, quote: quoteWire(quote), request: requestWire(request, leonardoIds), model: request.modelId },
+  },
 });
 
 export function generationWire({ job, links }: Generation, leonardoIds: ReadonlyMap<string, string>) {
@@ -43,8 +59,18 @@ export function generationWire({ job, links }: Generation, leonardoIds: Readonly
     generated_images: job.images.flatMap((image) => {
       const link = links.get(image.imageId);
       if (!link) return [];
-      const tessera = { index: image.index, width: image.widthPx, height: image.heightPx, contentType: image.contentType, sizeBytes: Number(image.sizeBytes), sha256: image.sha256, isAccepted: link.isAccepted };
-      return [{ id: image.imageId, url: link.url, nsfw: false, likeCount: 0, motion: false, generated_image_variation_generics: [], tessera }];
+      const tessera = {
+        index: image.index,
+        width: image.widthPx,
+        height: image.heightPx,
+        contentType: image.contentType,
+        sizeBytes: Number(image.sizeBytes),
+        sha256: image.sha256,
+        isAccepted: link.isAccepted,
+      };
+      return [
+        { id: image.imageId, url: link.url, nsfw: false, likeCount: 0, motion: false, generated_image_variation_generics: [], tessera },
+      ];
     }),
     generation_elements: [],
     ...(job.quote ? costWire(job.quote) : {}),
@@ -52,7 +78,12 @@ export function generationWire({ job, links }: Generation, leonardoIds: Readonly
   };
 }
 
-export const previewWire = ({ index, step, contentType, data }: JobPreview) => ({ index, step, contentType, data: Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64') });
+export const previewWire = ({ index, step, contentType, data }: JobPreview) => ({
+  index,
+  step,
+  contentType,
+  data: Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64'),
+});
 
 function requestWire(request: ImageRequest, leonardoIds: ReadonlyMap<string, string>) {
   return {
@@ -88,7 +119,15 @@ function jobWire(job: ImageJob) {
     queuePosition: job.queuePosition,
     ...(job.startedMs > 0n ? { startedAt: timeOf(job.startedMs) } : {}),
     ...(job.finishedMs > 0n ? { finishedAt: timeOf(job.finishedMs) } : {}),
-    ...(job.timings ? { timings: { queuedMs: Number(job.timings.queuedMs), paintingMs: Number(job.timings.computeMs), storingMs: Number(job.timings.storingMs) } } : {}),
+    ...(job.timings
+      ? {
+          timings: {
+            queuedMs: Number(job.timings.queuedMs),
+            paintingMs: Number(job.timings.computeMs),
+            storingMs: Number(job.timings.storingMs),
+          },
+        }
+      : {}),
   };
 }
 
@@ -136,16 +175,34 @@ export function userWire(account: Account) {
 }
 
 /** `fields` is JSON inside a string: that is what the SDKs parse. */
-export const uploadWire = ({ assetId, key, url, fields, expiresMs }: CreateUploadResponse) => ({ id: assetId, key, url, fields: JSON.stringify(fields), tessera: { expiresAt: timeOf(expiresMs) } });
+export const uploadWire = ({ assetId, key, url, fields, expiresMs }: CreateUploadResponse) => ({
+  id: assetId,
+  key,
+  url,
+  fields: JSON.stringify(fields),
+  tessera: { expiresAt: timeOf(expiresMs) },
+});
 
 export const canvasUploadWire = (init: CreateUploadResponse, mask: CreateUploadResponse) => ({
-  initImageId: init.assetId, initKey: init.key, initUrl: init.url, initFields: JSON.stringify(init.fields),
-  maskImageId: mask.assetId, maskKey: mask.key, maskUrl: mask.url, maskFields: JSON.stringify(mask.fields),
+  initImageId: init.assetId,
+  initKey: init.key,
+  initUrl: init.url,
+  initFields: JSON.stringify(init.fields),
+  maskImageId: mask.assetId,
+  maskKey: mask.key,
+  maskUrl: mask.url,
+  maskFields: JSON.stringify(mask.fields),
 });
 
 export const initImageWire = ({ asset, url }: InitImage) => ({
   id: asset.assetId,
   url,
   createdAt: timeOf(asset.createdMs),
-  tessera: { status: asset.sizeBytes > 0n ? 'ready' : 'awaiting_upload', width: asset.widthPx, height: asset.heightPx, contentType: asset.contentType, sizeBytes: Number(asset.sizeBytes) },
+  tessera: {
+    status: asset.sizeBytes > 0n ? 'ready' : 'awaiting_upload',
+    width: asset.widthPx,
+    height: asset.heightPx,
+    contentType: asset.contentType,
+    sizeBytes: Number(asset.sizeBytes),
+  },
 });

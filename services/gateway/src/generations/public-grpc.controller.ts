@@ -48,45 +48,73 @@ export class PublicGrpcController {
   ) {}
 
   @GrpcMethod(TesseraService.typeName)
-  async createGeneration({ request, dryRun }: CreateGenerationRequest, metadata: Metadata): Promise<MessageInitShape<typeof CreateGenerationResponseSchema>> {
+  async createGeneration(
+    { request, dryRun }: CreateGenerationRequest,
+    metadata: Metadata,
+  ): Promise<MessageInitShape<typeof CreateGenerationResponseSchema>> {
     const caller = await this.#admit(metadata, 'write');
     if (dryRun) return { quote: (await this.generations.preview(caller, request ?? {})).quote };
-    const { job } = await this.generations.submit(caller, request ?? {}, { idempotencyKey: metadataValue(metadata, 'idempotency-key') ?? '' });
+    const { job } = await this.generations.submit(caller, request ?? {}, {
+      idempotencyKey: metadataValue(metadata, 'idempotency-key') ?? '',
+    });
     return { generation: generationMessage({ job, links: new Map() }), ...(job.quote ? { quote: job.quote } : {}) };
   }
 
   @GrpcMethod(TesseraService.typeName)
-  async getGeneration({ jobId, waitMs }: GetGenerationRequest, metadata: Metadata, call: RpcCall): Promise<MessageInitShape<typeof GetGenerationResponseSchema>> {
+  async getGeneration(
+    { jobId, waitMs }: GetGenerationRequest,
+    metadata: Metadata,
+    call: RpcCall,
+  ): Promise<MessageInitShape<typeof GetGenerationResponseSchema>> {
     const caller = await this.#admit(metadata, 'read');
-    return { generation: generationMessage(await this.generations.get(caller, jobId, { waitMs: Math.min(waitMsMax, waitMs), signal: callSignal(call) })) };
+    return {
+      generation: generationMessage(
+        await this.generations.get(caller, jobId, { waitMs: Math.min(waitMsMax, waitMs), signal: callSignal(call) }),
+      ),
+    };
   }
 
   @GrpcMethod(TesseraService.typeName)
-  async listGenerations({ limit, offset }: ListGenerationsRequest, metadata: Metadata): Promise<MessageInitShape<typeof ListGenerationsResponseSchema>> {
+  async listGenerations(
+    { limit, offset }: ListGenerationsRequest,
+    metadata: Metadata,
+  ): Promise<MessageInitShape<typeof ListGenerationsResponseSchema>> {
     const caller = await this.#admit(metadata, 'read');
     return { generations: (await this.generations.list(caller, limit || listLimitDefault, offset)).map(generationMessage) };
   }
 
   @GrpcMethod(TesseraService.typeName)
-  async cancelGeneration({ jobId }: CancelGenerationRequest, metadata: Metadata): Promise<MessageInitShape<typeof CancelGenerationResponseSchema>> {
+  async cancelGeneration(
+    { jobId }: CancelGenerationRequest,
+    metadata: Metadata,
+  ): Promise<MessageInitShape<typeof CancelGenerationResponseSchema>> {
     const caller = await this.#admit(metadata, 'write');
     return { generation: generationMessage(await this.generations.cancel(caller, jobId)) };
   }
 
   @GrpcMethod(TesseraService.typeName)
-  async markPicture({ imageId, isAccepted }: MarkPictureRequest, metadata: Metadata): Promise<MessageInitShape<typeof MarkPictureResponseSchema>> {
+  async markPicture(
+    { imageId, isAccepted }: MarkPictureRequest,
+    metadata: Metadata,
+  ): Promise<MessageInitShape<typeof MarkPictureResponseSchema>> {
     return this.generations.mark(await this.#admit(metadata, 'write'), imageId, isAccepted);
   }
 
   @GrpcMethod(TesseraService.typeName)
-  async deleteGeneration({ jobId }: DeleteGenerationRequest, metadata: Metadata): Promise<MessageInitShape<typeof DeleteGenerationResponseSchema>> {
+  async deleteGeneration(
+    { jobId }: DeleteGenerationRequest,
+    metadata: Metadata,
+  ): Promise<MessageInitShape<typeof DeleteGenerationResponseSchema>> {
     const caller = await this.#admit(metadata, 'write');
     await this.generations.remove(caller, jobId);
     return {};
   }
 
   @GrpcMethod(TesseraService.typeName)
-  watchGeneration({ jobId, afterSequence }: WatchGenerationRequest, metadata: Metadata): Observable<MessageInitShape<typeof WatchGenerationResponseSchema>> {
+  watchGeneration(
+    { jobId, afterSequence }: WatchGenerationRequest,
+    metadata: Metadata,
+  ): Observable<MessageInitShape<typeof WatchGenerationResponseSchema>> {
     return streamOf((signal) => this.#watch(metadata, jobId, afterSequence, signal));
   }
 
@@ -102,13 +130,25 @@ export class PublicGrpcController {
   }
 
   @GrpcMethod(TesseraService.typeName)
-  async getBill({ jobId, waitMs }: GetBillRequest, metadata: Metadata, call: RpcCall): Promise<MessageInitShape<typeof GetBillResponseSchema>> {
+  async getBill(
+    { jobId, waitMs }: GetBillRequest,
+    metadata: Metadata,
+    call: RpcCall,
+  ): Promise<MessageInitShape<typeof GetBillResponseSchema>> {
     const caller = await this.#admit(metadata, 'read');
-    const { bill, balanceTokens } = await this.accounts.bill(caller, jobId, { waitMs: Math.min(waitMsMax, waitMs), signal: callSignal(call) });
+    const { bill, balanceTokens } = await this.accounts.bill(caller, jobId, {
+      waitMs: Math.min(waitMsMax, waitMs),
+      signal: callSignal(call),
+    });
     return { bill, balanceTokens: BigInt(balanceTokens) };
   }
 
-  async *#watch(metadata: Metadata, jobId: string, afterSequence: string, signal: AbortSignal): AsyncGenerator<MessageInitShape<typeof WatchGenerationResponseSchema>> {
+  async *#watch(
+    metadata: Metadata,
+    jobId: string,
+    afterSequence: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<MessageInitShape<typeof WatchGenerationResponseSchema>> {
     const caller = await this.#admit(metadata, 'read');
     for await (const event of this.generations.watch(caller, jobId, afterSequence, signal)) yield eventMessage(event);
   }

@@ -1,6 +1,10 @@
 import { credentials, makeGenericClientConstructor, Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { TesseraService, type CreateGenerationResponse, type WatchGenerationResponse } from '@tessera/contracts/tessera/gateway/v1/gateway_pb.js';
+import {
+  TesseraService,
+  type CreateGenerationResponse,
+  type WatchGenerationResponse,
+} from '@tessera/contracts/tessera/gateway/v1/gateway_pb.js';
 import { packageDefinition } from '@tessera/rpc/package-definition.js';
 import { openGateway, type OpenGateway } from '../gateway.fixture.js';
 
@@ -28,7 +32,8 @@ describe('the public gRPC API', () => {
     new Promise<T>((resolve, reject) => {
       (client[method] as unknown as Call).call(client, request, metadata, (error, reply) => (error ? reject(error) : resolve(reply)));
     });
-  const create = (more: Record<string, string> = {}) => call<CreateGenerationResponse>('CreateGeneration', { request: { prompt: 'a red apple', images: 1 } }, withKey(gateway.key, more));
+  const create = (more: Record<string, string> = {}) =>
+    call<CreateGenerationResponse>('CreateGeneration', { request: { prompt: 'a red apple', images: 1 } }, withKey(gateway.key, more));
 
   it('creates a generation, with an idempotency key from the metadata', async () => {
     const [first, second] = [await create({ 'idempotency-key': 'g' }), await create({ 'idempotency-key': 'g' })];
@@ -38,12 +43,16 @@ describe('the public gRPC API', () => {
 
   it('links the pictures of a finished one', async () => {
     const { generation } = await create();
-    expect(await call('GetGeneration', { jobId: generation?.jobId ?? '' })).toMatchObject({ generation: { pictures: [{ url: expect.stringMatching(/^http:/) }] } });
+    expect(await call('GetGeneration', { jobId: generation?.jobId ?? '' })).toMatchObject({
+      generation: { pictures: [{ url: expect.stringMatching(/^http:/) }] },
+    });
   });
 
   it('watches one to its end', async () => {
     const { generation } = await create();
-    const stream = (client['WatchGeneration'] as unknown as (request: object, metadata: Metadata) => AsyncIterable<WatchGenerationResponse>).call(client, { jobId: generation?.jobId ?? '' }, withKey());
+    const stream = (
+      client['WatchGeneration'] as unknown as (request: object, metadata: Metadata) => AsyncIterable<WatchGenerationResponse>
+    ).call(client, { jobId: generation?.jobId ?? '' }, withKey());
     const cases: (string | undefined)[] = [];
     for await (const { event } of stream) cases.push(event.case);
     expect(cases).toEqual(['generation', 'progress', 'preview', 'generation']);

@@ -55,7 +55,9 @@ export function idempotencyKeyOf(request: FastifyRequest): string {
   const key = request.headers['idempotency-key'];
   if (key === undefined) return '';
   if (typeof key !== 'string' || !idempotencyKey.test(key)) {
-    throw invalidArgument('invalid_idempotency_key', 'An idempotency key is 1 to 255 printable ASCII characters.', { param: 'Idempotency-Key' });
+    throw invalidArgument('invalid_idempotency_key', 'An idempotency key is 1 to 255 printable ASCII characters.', {
+      param: 'Idempotency-Key',
+    });
   }
   return key;
 }

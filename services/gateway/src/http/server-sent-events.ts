@@ -19,13 +19,24 @@ export function lastEventIdOf({ headers }: FastifyRequest, after: string): strin
 }
 
 /** Server-sent events (WHATWG HTML, section 9.2), at the pace of the client. A refusal can only be told before the stream begins, so the first event is waited for. */
-export async function sendEvents(request: FastifyRequest, reply: FastifyReply, events: AsyncIterable<ServerSentEvent>, signal: AbortSignal): Promise<void> {
+export async function sendEvents(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  events: AsyncIterable<ServerSentEvent>,
+  signal: AbortSignal,
+): Promise<void> {
   const rest = events[Symbol.asyncIterator]();
   const first = await rest.next();
   reply.hijack();
   const { raw } = reply;
   raw.on('error', () => {}); // The socket has gone; `signal` tells the producer.
-  raw.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store', 'x-accel-buffering': 'no', 'x-content-type-options': 'nosniff', 'x-request-id': requestIdOf(request) });
+  raw.writeHead(200, {
+    'content-type': 'text/event-stream; charset=utf-8',
+    'cache-control': 'no-store',
+    'x-accel-buffering': 'no',
+    'x-content-type-options': 'nosniff',
+    'x-request-id': requestIdOf(request),
+  });
   raw.write(`retry: ${reconnectAfterMs}\n\n`);
   if (request.method === 'HEAD') {
     raw.end();
@@ -48,4 +59,5 @@ export async function sendEvents(request: FastifyRequest, reply: FastifyReply, e
   }
 }
 
-const blockOf = ({ id, type, data }: ServerSentEvent): string => `${id === undefined ? '' : `id: ${id}\n`}event: ${type}\ndata: ${JSON.stringify(data)}\n\n`;
+const blockOf = ({ id, type, data }: ServerSentEvent): string =>
+  `${id === undefined ? '' : `id: ${id}\n`}event: ${type}\ndata: ${JSON.stringify(data)}\n\n`;

@@ -35,7 +35,10 @@ export class Callers {
 
   /** `Bearer <key>` in any case, or the bare key as some clients send it. */
   authenticate(authorization: string | undefined): Promise<Caller> {
-    const key = (authorization ?? '').slice(0, authorizationCharsMax).replace(/^bearer(?:\s+|$)/i, '').trim();
+    const key = (authorization ?? '')
+      .slice(0, authorizationCharsMax)
+      .replace(/^bearer(?:\s+|$)/i, '')
+      .trim();
     if (key === '') throw missingKey();
     return this.keys.verify(key);
   }
@@ -94,5 +97,10 @@ export class Callers {
 
 /** ResourceExhausted `rate_limited` once the minute is used up. */
 export function requireAllowance(allowance: Allowance | undefined): void {
-  if (allowance) requireAllowed('requests', { requestsPerMinute: allowance.limit, used: allowance.limit - allowance.remaining, retryAfterMs: allowance.resetMs });
+  if (allowance)
+    requireAllowed('requests', {
+      requestsPerMinute: allowance.limit,
+      used: allowance.limit - allowance.remaining,
+      retryAfterMs: allowance.resetMs,
+    });
 }

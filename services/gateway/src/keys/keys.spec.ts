@@ -19,7 +19,8 @@ describe('API keys', () => {
   afterAll(() => gateway.close());
 
   const as = (authorization: string, at = me, init: RequestInit = {}) => gateway.fetch(at, { ...init, headers: { authorization } });
-  const create = async (body: object) => (await (await gateway.fetch(keys, { method: 'POST', body: JSON.stringify(body) })).json()) as { id: string; key: string };
+  const create = async (body: object) =>
+    (await (await gateway.fetch(keys, { method: 'POST', body: JSON.stringify(body) })).json()) as { id: string; key: string };
 
   it.each(['Bearer', 'bearer', 'BEARER'])('lets the key in with the scheme %s', async (scheme) => {
     expect((await as(`${scheme} ${gateway.key}`)).status).toBe(200);
@@ -53,7 +54,10 @@ describe('API keys', () => {
   it('refuses a revoked key at once', async () => {
     const created = await create({ name: 'short' });
     expect((await as(`Bearer ${created.key}`)).status).toBe(200);
-    expect(await (await gateway.fetch(`${keys}/${created.id}`, { method: 'DELETE' })).json()).toMatchObject({ id: created.id, revokedAt: expect.any(String) });
+    expect(await (await gateway.fetch(`${keys}/${created.id}`, { method: 'DELETE' })).json()).toMatchObject({
+      id: created.id,
+      revokedAt: expect.any(String),
+    });
     expect((await as(`Bearer ${created.key}`)).status).toBe(401);
   });
 
@@ -85,7 +89,10 @@ describe('while the cache is away', () => {
     services.requestsPerMinute = 2;
     const gateway = await openGateway({ services, cache: new AbsentCache() });
     const ready = await fetch(`${gateway.url}/readyz`);
-    expect([ready.status, await ready.json()]).toEqual([200, { status: 'degraded', checks: expect.objectContaining({ documents: 'ok', billing: 'ok', cache: 'failed' }) }]);
+    expect([ready.status, await ready.json()]).toEqual([
+      200,
+      { status: 'degraded', checks: expect.objectContaining({ documents: 'ok', billing: 'ok', cache: 'failed' }) },
+    ]);
     const answers = [await gateway.fetch(me), await gateway.fetch(me), await gateway.fetch(me)];
     expect(answers.map(({ status }) => status)).toEqual([200, 200, 429]);
     await gateway.close();
@@ -132,7 +139,10 @@ describe('the first start', () => {
 
   it('agrees with another one at the same time', async () => {
     const services = new SmallServices();
-    const [a, b] = await Promise.all([openGateway({ dataDir, services }), openGateway({ dataDir, services, name: 'gateway of another process' })]);
+    const [a, b] = await Promise.all([
+      openGateway({ dataDir, services }),
+      openGateway({ dataDir, services, name: 'gateway of another process' }),
+    ]);
     expect(a.installation.ownerAccountId).toBe(b.installation.ownerAccountId);
     expect([a.installation.mintedKey, b.installation.mintedKey].filter(Boolean)).toHaveLength(1);
     await Promise.all([a.close(), b.close()]);

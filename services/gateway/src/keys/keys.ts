@@ -24,7 +24,13 @@ export type Caller = {
 };
 
 /** What a new key is for. */
-export type KeyPurpose = { readonly name: string; readonly scopes: readonly Scope[]; readonly memberId?: string | undefined; readonly project?: string | undefined; readonly wallet?: 'credits' | undefined };
+export type KeyPurpose = {
+  readonly name: string;
+  readonly scopes: readonly Scope[];
+  readonly memberId?: string | undefined;
+  readonly project?: string | undefined;
+  readonly wallet?: 'credits' | undefined;
+};
 
 export type KeyDescription = Omit<KeyRecord, 'keyHash'> & { readonly id: string };
 
@@ -73,11 +79,21 @@ export class Keys {
   }
 
   /** The key itself is in this answer and nowhere else, ever again. */
-  async create(accountId: string, { name, scopes, memberId, project, wallet }: KeyPurpose): Promise<KeyDescription & { readonly key: string }> {
+  async create(
+    accountId: string,
+    { name, scopes, memberId, project, wallet }: KeyPurpose,
+  ): Promise<KeyDescription & { readonly key: string }> {
     if ((await this.store.listOf(accountId, keysOfAccountMax)).length >= keysOfAccountMax) throw tooManyKeys(keysOfAccountMax);
     const key = mintKey();
     const id = newId();
-    const described = { prefix: prefixOfKey(key), name, scopes, ...given({ memberId, project, wallet }), accountId, createdMs: this.clock.now() };
+    const described = {
+      prefix: prefixOfKey(key),
+      name,
+      scopes,
+      ...given({ memberId, project, wallet }),
+      accountId,
+      createdMs: this.clock.now(),
+    };
     await this.store.insert(id, { keyHash: hashOfKey(key), ...described });
     return { id, ...described, key };
   }
@@ -105,7 +121,11 @@ export class Keys {
 }
 
 /** Without what was not given. */
-const given = ({ memberId, project, wallet }: Pick<KeyPurpose, 'memberId' | 'project' | 'wallet'>): Pick<KeyRecord, 'memberId' | 'project' | 'wallet'> => ({
+const given = ({
+  memberId,
+  project,
+  wallet,
+}: Pick<KeyPurpose, 'memberId' | 'project' | 'wallet'>): Pick<KeyRecord, 'memberId' | 'project' | 'wallet'> => ({
   ...(memberId === undefined ? {} : { memberId }),
   ...(project === undefined ? {} : { project }),
   ...(wallet === undefined ? {} : { wallet }),

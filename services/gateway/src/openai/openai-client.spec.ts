@@ -16,7 +16,10 @@ describe("OpenAI's own client against the gateway", () => {
   it('gets links by default', async () => {
     const { data, created } = await client.images.generate({ prompt: 'a red apple', n: 2, size: '512x512', model: 'dall-e-2' });
     expect(created).toBeGreaterThan(0);
-    expect(data?.map(({ url }) => url)).toEqual([expect.stringMatching(/^http:\/\/pictures\.test\//), expect.stringMatching(/^http:\/\/pictures\.test\//)]);
+    expect(data?.map(({ url }) => url)).toEqual([
+      expect.stringMatching(/^http:\/\/pictures\.test\//),
+      expect.stringMatching(/^http:\/\/pictures\.test\//),
+    ]);
     expect(gateway.services.submissions.at(-1)?.request).toMatchObject({ widthPx: 512, heightPx: 512, images: 2, modelId: '' });
   });
 
@@ -33,14 +36,28 @@ describe("OpenAI's own client against the gateway", () => {
   });
 
   it('raises its own typed errors', async () => {
-    await expect(new OpenAI({ apiKey: 'nobody', baseURL: `${gateway.url}/v1`, maxRetries: 0 }).models.list()).rejects.toBeInstanceOf(OpenAI.AuthenticationError);
-    await expect(client.images.generate({ prompt: 'x', n: 9 })).rejects.toMatchObject({ status: 400, type: 'invalid_request_error', param: 'n' });
-    await expect(client.images.generate({ prompt: 'x', background: 'transparent' })).rejects.toMatchObject({ status: 400, code: 'unsupported_feature', param: 'background' });
+    await expect(new OpenAI({ apiKey: 'nobody', baseURL: `${gateway.url}/v1`, maxRetries: 0 }).models.list()).rejects.toBeInstanceOf(
+      OpenAI.AuthenticationError,
+    );
+    await expect(client.images.generate({ prompt: 'x', n: 9 })).rejects.toMatchObject({
+      status: 400,
+      type: 'invalid_request_error',
+      param: 'n',
+    });
+    await expect(client.images.generate({ prompt: 'x', background: 'transparent' })).rejects.toMatchObject({
+      status: 400,
+      code: 'unsupported_feature',
+      param: 'background',
+    });
   });
 
   it('tells that the tokens are spent', async () => {
     gateway.services.refusal = failedPrecondition('insufficient_tokens', '8 tokens are needed, 3 are left.');
-    await expect(client.images.generate({ prompt: 'x' })).rejects.toMatchObject({ status: 402, type: 'insufficient_quota', code: 'insufficient_tokens' });
+    await expect(client.images.generate({ prompt: 'x' })).rejects.toMatchObject({
+      status: 402,
+      type: 'insufficient_quota',
+      code: 'insufficient_tokens',
+    });
     gateway.services.refusal = undefined;
   });
 
@@ -62,7 +79,8 @@ describe("OpenAI's own client against the gateway", () => {
     const unary = services.unary.bind(services);
     services.endsAtOnce = false;
     // Each part of the wait is over at once.
-    services.unary = ((method: { name: string }, request: object, options: object) => unary(method as never, (method.name === 'Get' ? { ...request, waitMs: 0 } : request) as never, options)) as never;
+    services.unary = ((method: { name: string }, request: object, options: object) =>
+      unary(method as never, (method.name === 'Get' ? { ...request, waitMs: 0 } : request) as never, options)) as never;
     const before = services.jobs.size;
     const patient = new OpenAI({ apiKey: gateway.key, baseURL: `${gateway.url}/v1` });
     await expect(patient.images.generate({ prompt: 'slow' })).rejects.toMatchObject({ status: 504, code: 'still_painting' });

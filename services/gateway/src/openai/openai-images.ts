@@ -9,8 +9,17 @@ import type { ImageJob } from '../generations/image-jobs.js';
 import { isFinal, nameOfState } from '../generations/job-states.js';
 import type { Caller } from '../keys/keys.js';
 
-export type ImagesCommand = { readonly request: ImageRequestInit; readonly format: 'url' | 'b64_json'; readonly idempotencyKey: string; /** The client says that it has sent the very same before. */ readonly isRepeat: boolean; readonly signal: AbortSignal };
-export type GeneratedImages = { readonly job: ImageJob; readonly images: readonly ({ readonly url: string } | { readonly b64_json: string })[] };
+export type ImagesCommand = {
+  readonly request: ImageRequestInit;
+  readonly format: 'url' | 'b64_json';
+  readonly idempotencyKey: string;
+  /** The client says that it has sent the very same before. */ readonly isRepeat: boolean;
+  readonly signal: AbortSignal;
+};
+export type GeneratedImages = {
+  readonly job: ImageJob;
+  readonly images: readonly ({ readonly url: string } | { readonly b64_json: string })[];
+};
 
 /** OpenAI's own clients give up after ten minutes; proxies do much earlier. */
 const patienceMs = 120_000;
@@ -35,9 +44,13 @@ export class OpenAiImages {
   async generate(caller: Caller, command: ImagesCommand): Promise<GeneratedImages> {
     const job = await this.#submit(caller, command);
     const done = await onceThereIs(job, this.#waitForEnd(caller, job, command.signal));
-    if (done.job.state === JobState.FAILED) throw jobFailed(job.jobId, done.job.failure?.reason ?? 'job_failed', done.job.failure?.message ?? 'No reason was given.');
+    if (done.job.state === JobState.FAILED)
+      throw jobFailed(job.jobId, done.job.failure?.reason ?? 'job_failed', done.job.failure?.message ?? 'No reason was given.');
     if (done.job.state !== JobState.SUCCEEDED) throw jobEnded(job.jobId, nameOfState(done.job.state));
-    const images = await onceThereIs(job, Promise.all(done.job.images.map((image) => this.#deliver(caller, done, image.imageId, command.format))));
+    const images = await onceThereIs(
+      job,
+      Promise.all(done.job.images.map((image) => this.#deliver(caller, done, image.imageId, command.format))),
+    );
     return { job: done.job, images };
   }
 
@@ -47,7 +60,8 @@ export class OpenAiImages {
       return (await this.generations.submit(caller, request, { idempotencyKey, joinsEqual: isRepeat })).job;
     } catch (error) {
       // Nobody knows whether there is a job now; a key would tell, a repeat without one could be a second job.
-      if (error instanceof TesseraError && error.kind === 'DeadlineExceeded' && idempotencyKey === '') throw new TesseraError(error.kind, error.reason, error.message, { retryable: false, cause: error });
+      if (error instanceof TesseraError && error.kind === 'DeadlineExceeded' && idempotencyKey === '')
+        throw new TesseraError(error.kind, error.reason, error.message, { retryable: false, cause: error });
       throw error;
     }
   }

@@ -35,7 +35,8 @@ const isGptImage = (model: string | null | undefined): boolean => /^(gpt-image|c
 /** Programs have OpenAI's names built in. */
 const isOpenAiName = (model: string): boolean => isGptImage(model) || /^dall-e-\d$/.test(model);
 
-export const formatOf = ({ response_format, model }: ImagesBody): 'url' | 'b64_json' => response_format ?? (isGptImage(model) ? 'b64_json' : 'url');
+export const formatOf = ({ response_format, model }: ImagesBody): 'url' | 'b64_json' =>
+  response_format ?? (isGptImage(model) ? 'b64_json' : 'url');
 
 export function imageRequestOf(body: ImagesBody): ImageRequestInit {
   if (body.background === 'transparent') throw unsupportedFeature('background');

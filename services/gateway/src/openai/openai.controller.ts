@@ -38,6 +38,9 @@ export class OpenAiController {
 
   @Get('models')
   async list() {
-    return { object: 'list', data: (await this.models.list()).map(({ modelId }) => ({ id: modelId, object: 'model', created: 0, owned_by: 'tessera' })) };
+    return {
+      object: 'list',
+      data: (await this.models.list()).map(({ modelId }) => ({ id: modelId, object: 'model', created: 0, owned_by: 'tessera' })),
+    };
   }
 }

@@ -28,4 +28,13 @@ export class DeadLettersController {
   }
 }
 
-const letterWire = ({ deadLetterId, group, type, key, eventId, attempts, error, failedMs }: DeadLetter) => ({ id: deadLetterId, group, type, key, eventId, attempts, error, failedAt: timeOf(failedMs) });
+const letterWire = ({ deadLetterId, group, type, key, eventId, attempts, error, failedMs }: DeadLetter) => ({
+  id: deadLetterId,
+  group,
+  type,
+  key,
+  eventId,
+  attempts,
+  error,
+  failedAt: timeOf(failedMs),
+});

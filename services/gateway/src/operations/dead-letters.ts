@@ -28,7 +28,8 @@ export class DeadLetterBox {
   /** Durable when it returns: the service that has the handler is told by an event. */
   async redrive(caller: Caller, deadLetterId: string): Promise<void> {
     const deadLetters = await this.list(caller, undefined, newestMax);
-    if (!deadLetters.some((letter) => letter.deadLetterId === deadLetterId)) throw notFound('unknown_dead_letter', `There is no dead letter ${deadLetterId.slice(0, 80)} among the newest ${newestMax}.`);
+    if (!deadLetters.some((letter) => letter.deadLetterId === deadLetterId))
+      throw notFound('unknown_dead_letter', `There is no dead letter ${deadLetterId.slice(0, 80)} among the newest ${newestMax}.`);
     await this.documents.commit([], [outgoingEvent(RedriveAskedSchema, deadLetterId, { deadLetterId, accountId: caller.accountId })]);
   }
 }

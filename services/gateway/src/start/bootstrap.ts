@@ -80,7 +80,14 @@ export class Bootstrap implements OnApplicationBootstrap {
   }
 
   async #insertKey(accountId: string, key: string): Promise<boolean> {
-    const record = { keyHash: hashOfKey(key), prefix: prefixOfKey(key), name: 'owner', scopes: ['all'] as const, accountId, createdMs: this.clock.now() };
+    const record = {
+      keyHash: hashOfKey(key),
+      prefix: prefixOfKey(key),
+      name: 'owner',
+      scopes: ['all'] as const,
+      accountId,
+      createdMs: this.clock.now(),
+    };
     try {
       await this.keys.insert(ownerKeyId, record);
       return true;

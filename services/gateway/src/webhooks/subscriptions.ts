@@ -9,7 +9,13 @@ import { currentTraceparent } from '@tessera/platform/trace.js';
 import { DeliveryWorker } from './delivery-worker.js';
 import { WebhookStore, type Delivery, type Webhook } from './webhook.store.js';
 
-export type AccountEvent = { readonly accountId: string; readonly type: string; readonly eventId: string; readonly occurredMs: number; readonly data: object };
+export type AccountEvent = {
+  readonly accountId: string;
+  readonly type: string;
+  readonly eventId: string;
+  readonly occurredMs: number;
+  readonly data: object;
+};
 export type NewDelivery = Pick<Delivery, 'accountId' | 'webhookId' | 'eventType' | 'payload'>;
 
 /** A webhook that another process made or changed is known here after this long. */
@@ -50,7 +56,14 @@ export class Subscriptions {
     if (deliveries.size === 0) return;
     const nowMs = this.clock.now();
     const traceparent = currentTraceparent();
-    await this.store.insertDeliveries(new Map([...deliveries].map(([id, delivery]) => [id, { ...delivery, ...(traceparent ? { traceparent } : {}), state: 'pending', attempts: 0, retry: 0, createdMs: nowMs, dueMs: nowMs }])));
+    await this.store.insertDeliveries(
+      new Map(
+        [...deliveries].map(([id, delivery]) => [
+          id,
+          { ...delivery, ...(traceparent ? { traceparent } : {}), state: 'pending', attempts: 0, retry: 0, createdMs: nowMs, dueMs: nowMs },
+        ]),
+      ),
+    );
     this.worker.wakeAt(nowMs);
   }
 

@@ -33,10 +33,21 @@ export class WebhookEvents implements OnModuleInit {
       }),
     );
     this.bus.subscribe(LowBalanceReachedSchema, group, ({ accountId, wallet, balanceTokens, lowBalanceTokens, entry }, envelope) =>
-      this.#notify(accountId, 'account.low_balance', envelope, { wallet: wallet || 'plan', balanceTokens: Number(balanceTokens), lowBalanceTokens: Number(lowBalanceTokens), entry: Number(entry) }),
+      this.#notify(accountId, 'account.low_balance', envelope, {
+        wallet: wallet || 'plan',
+        balanceTokens: Number(balanceTokens),
+        lowBalanceTokens: Number(lowBalanceTokens),
+        entry: Number(entry),
+      }),
     );
     this.bus.subscribe(SpendCapReachedSchema, group, ({ accountId, memberId, percent, usedTokens, capTokens, entry }, envelope) =>
-      this.#notify(accountId, 'account.spend_cap', envelope, { ...(memberId ? { memberId } : {}), percent, usedTokens: Number(usedTokens), capTokens: Number(capTokens), entry: Number(entry) }),
+      this.#notify(accountId, 'account.spend_cap', envelope, {
+        ...(memberId ? { memberId } : {}),
+        percent,
+        usedTokens: Number(usedTokens),
+        capTokens: Number(capTokens),
+        entry: Number(entry),
+      }),
     );
   }
 

@@ -42,7 +42,16 @@ export class WebhooksGrpcController {
 
   @GrpcMethod(WebhookService.typeName)
   async updateWebhook({ accountId, webhookId, url, events, isEnabled, description }: UpdateWebhookRequest, metadata: Metadata) {
-    return { webhook: webhookMessage(await this.webhooks.update(await this.#admit(metadata, accountId), webhookId, { url, events: events?.types, isEnabled, description })) };
+    return {
+      webhook: webhookMessage(
+        await this.webhooks.update(await this.#admit(metadata, accountId), webhookId, {
+          url,
+          events: events?.types,
+          isEnabled,
+          description,
+        }),
+      ),
+    };
   }
 
   @GrpcMethod(WebhookService.typeName)
@@ -64,7 +73,12 @@ export class WebhooksGrpcController {
 
   @GrpcMethod(WebhookService.typeName)
   async listDeliveries({ accountId, webhookId, pageSize, pageToken }: ListDeliveriesRequest, metadata: Metadata) {
-    const { deliveries, nextPageToken } = await this.webhooks.deliveries(await this.#admit(metadata, accountId), webhookId, pageSize || pageSizeDefault, pageToken);
+    const { deliveries, nextPageToken } = await this.webhooks.deliveries(
+      await this.#admit(metadata, accountId),
+      webhookId,
+      pageSize || pageSizeDefault,
+      pageToken,
+    );
     return { deliveries: deliveries.map(deliveryMessage), nextPageToken };
   }
 
@@ -80,9 +94,35 @@ export class WebhooksGrpcController {
   }
 }
 
-const webhookMessage = ({ id, url, events, isEnabled, createdMs, description }: DescribedWebhook): MessageInitShape<typeof WebhookSchema> => ({ webhookId: id, url, events: [...events], isEnabled, createdMs: BigInt(createdMs), description });
+const webhookMessage = ({
+  id,
+  url,
+  events,
+  isEnabled,
+  createdMs,
+  description,
+}: DescribedWebhook): MessageInitShape<typeof WebhookSchema> => ({
+  webhookId: id,
+  url,
+  events: [...events],
+  isEnabled,
+  createdMs: BigInt(createdMs),
+  description,
+});
 
-const deliveryMessage = ({ id, webhookId, eventType, state, attempts, createdMs, attemptedMs = 0, dueMs = 0, status = 0, error = '', payload }: DescribedDelivery): MessageInitShape<typeof DeliverySchema> => ({
+const deliveryMessage = ({
+  id,
+  webhookId,
+  eventType,
+  state,
+  attempts,
+  createdMs,
+  attemptedMs = 0,
+  dueMs = 0,
+  status = 0,
+  error = '',
+  payload,
+}: DescribedDelivery): MessageInitShape<typeof DeliverySchema> => ({
   deliveryId: id,
   webhookId,
   eventType,

@@ -27,9 +27,21 @@ const positionMax = 1_000;
 /** The same for the length of a lane. */
 const laneCountMax = 10_000;
 
-export type ListRequest = { readonly accountId: string; readonly limit: number; readonly offset: number; readonly pageToken: string; readonly kind: string };
+export type ListRequest = {
+  readonly accountId: string;
+  readonly limit: number;
+  readonly offset: number;
+  readonly pageToken: string;
+  readonly kind: string;
+};
 export type JobPage = { readonly jobs: readonly Job[]; readonly next: string };
-export type QueueReport = { readonly queued: number; readonly running: number; readonly ownQueued: number; readonly ownRunning: number; readonly oldestWaitMs: number };
+export type QueueReport = {
+  readonly queued: number;
+  readonly running: number;
+  readonly ownQueued: number;
+  readonly ownRunning: number;
+  readonly oldestWaitMs: number;
+};
 
 /** What an account may see of its jobs and do to them. Another account's job does not exist. */
 @Injectable()
@@ -70,11 +82,14 @@ export class Jobs {
   /** Newest first. */
   async list({ accountId, limit, offset, pageToken, kind }: ListRequest): Promise<JobPage> {
     if (limit > pageSizeMax) throw invalidArgument('invalid_limit', `At most ${pageSizeMax} jobs at once.`, { param: 'limit' });
-    if (offset > offsetMax) throw invalidArgument('invalid_offset', `At most ${offsetMax} jobs can be skipped; page tokens go further.`, { param: 'offset' });
-    if (offset > 0 && pageToken !== '') throw invalidArgument('invalid_offset', 'A page token says already where to go on.', { param: 'offset' });
+    if (offset > offsetMax)
+      throw invalidArgument('invalid_offset', `At most ${offsetMax} jobs can be skipped; page tokens go further.`, { param: 'offset' });
+    if (offset > 0 && pageToken !== '')
+      throw invalidArgument('invalid_offset', 'A page token says already where to go on.', { param: 'offset' });
     const size = limit === 0 ? pageSizeDefault : limit;
     const jobs: Job[] = [];
-    let from: { offset: number } | { after: string } | Record<never, never> = pageToken === '' ? (offset === 0 ? {} : { offset }) : { after: pageToken };
+    let from: { offset: number } | { after: string } | Record<never, never> =
+      pageToken === '' ? (offset === 0 ? {} : { offset }) : { after: pageToken };
     for (let read = 0; read < readPerPageMax; read += size) {
       const { items, next = '' } = await this.queue.store.newestOf(accountId, size - jobs.length, from);
       jobs.push(...items.filter(({ value }) => kind === '' || value.work.kind === kind));

@@ -26,7 +26,14 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
     clock: Clock,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
-    this.due = new DueSweeper(queue.store, queue.jobs, clock, logger, (job) => submissions.resume(job), queue.isShared ? dueLookMs : undefined);
+    this.due = new DueSweeper(
+      queue.store,
+      queue.jobs,
+      clock,
+      logger,
+      (job) => submissions.resume(job),
+      queue.isShared ? dueLookMs : undefined,
+    );
     queue.whenDue((dueMs) => this.due.note(dueMs));
   }
 
@@ -34,7 +41,9 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
     await this.queue.jobs.parking.lookAtAll();
     await this.due.start();
     // Not awaited: billing may be a process that starts after this one.
-    this.#takingOver = this.due.takeOverAccepted(resumeAfterMs).catch((error: unknown) => this.logger.error({ err: error }, 'jobs left accepted are taken on when they are due'));
+    this.#takingOver = this.due
+      .takeOverAccepted(resumeAfterMs)
+      .catch((error: unknown) => this.logger.error({ err: error }, 'jobs left accepted are taken on when they are due'));
     // A process that is alone knows of every place that becomes free.
     if (this.queue.isShared) this.#lookAtParkedLater();
   }

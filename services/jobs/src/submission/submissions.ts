@@ -68,10 +68,7 @@ export class Submissions implements OnModuleDestroy {
     for (let first = this.#inFlight.get(jobId); first; first = this.#inFlight.get(jobId)) await first;
     const submission = this.#submitKeyed(jobId, checked);
     const end = () => void this.#inFlight.delete(jobId);
-    this.#inFlight.set(
-      jobId,
-      submission.then(({ queueing }) => queueing).then(end, end),
-    );
+    this.#inFlight.set(jobId, submission.then(({ queueing }) => queueing).then(end, end));
     return submission;
   }
 
@@ -154,13 +151,21 @@ export class Submissions implements OnModuleDestroy {
     const { bill, balanceTokens } = reserved;
     if (bill && bill.state !== BillState.HELD) {
       // Settled or returned before the job was queued: there is nothing left that could pay for it.
-      const rejected = await this.queue.jobs.reject(job, { reason: 'hold_lost', message: 'The tokens held for it were returned before it was queued.' }, true);
+      const rejected = await this.queue.jobs.reject(
+        job,
+        { reason: 'hold_lost', message: 'The tokens held for it were returned before it was queued.' },
+        true,
+      );
       return { job: rejected, isReplay: false, queueing: Promise.resolve() };
     }
     const { concurrentJobsMax } = this.plans.learn(job.value.accountId, reserved);
     const { compute: _, ...held } = job.value.payload;
     const payload: JobPayload = bill?.quote ? { ...held, quote: storedQuote(bill.quote) } : held;
-    const queueing = this.#enqueue(job, { lane: laneNamed(bill?.lane ?? ''), startDeadlineMs: startDeadlineMsOf(job), concurrentJobsMax, payload }, ticket);
+    const queueing = this.#enqueue(
+      job,
+      { lane: laneNamed(bill?.lane ?? ''), startDeadlineMs: startDeadlineMsOf(job), concurrentJobsMax, payload },
+      ticket,
+    );
     this.#own(job.id, queueing);
     return { job: { ...job, value: { ...job.value, payload } }, balanceTokens, isReplay: false, queueing };
   }
@@ -179,7 +184,12 @@ export class Submissions implements OnModuleDestroy {
     const { compute, memberId = '', project = '', wallet = '' } = payload;
     try {
       return await this.#billing.reserve({
-        accountId, jobId: job.id, deadlineMs: BigInt(holdDeadlineMsOf(job)), memberId, project, wallet,
+        accountId,
+        jobId: job.id,
+        deadlineMs: BigInt(holdDeadlineMsOf(job)),
+        memberId,
+        project,
+        wallet,
         ...(compute ? { compute: fromJson(ComputeSpecSchema, compute as never) } : {}),
       });
     } catch (error) {
@@ -190,7 +200,9 @@ export class Submissions implements OnModuleDestroy {
   /** Billing said no, or nothing that could be understood. Answers what the caller is told. */
   async #refuse(job: Job, error: unknown): Promise<unknown> {
     const isRefusal = error instanceof TesseraError && !error.retryable && error.kind !== 'Internal' && error.kind !== 'Cancelled';
-    const failure = isRefusal ? { reason: error.reason, message: error.message } : { reason: 'billing_unavailable', message: 'The tokens for it could not be held.' };
+    const failure = isRefusal
+      ? { reason: error.reason, message: error.message }
+      : { reason: 'billing_unavailable', message: 'The tokens for it could not be held.' };
     const { hasKey } = job.value.payload;
     if (isRefusal && hasKey) await this.queue.jobs.reject(job, failure, true);
     // Nobody can ask for a job without a key again, so it goes as if it had never been, and a hold that may have been taken goes back.
@@ -202,7 +214,11 @@ export class Submissions implements OnModuleDestroy {
 
 /** The same words alone do not do: another member, project or wallet of the account has a bill of its own. */
 const isAskedAgain = ({ work, payload }: Job['value'], { kind, requestDigest, memberId, project, wallet }: CheckedSubmission): boolean =>
-  work.kind === kind && payload.requestDigest === requestDigest && (payload.memberId ?? '') === memberId && (payload.project ?? '') === project && (payload.wallet ?? '') === wallet;
+  work.kind === kind &&
+  payload.requestDigest === requestDigest &&
+  (payload.memberId ?? '') === memberId &&
+  (payload.project ?? '') === project &&
+  (payload.wallet ?? '') === wallet;
 
 /** Keys of images keep the salt that they had when there was no other kind, so that an old key still names its job. */
 const saltOf = (kind: string): string => (kind === 'image' ? 'generation.job' : `jobs.${kind}`);

@@ -22,7 +22,10 @@ export class JobFeed {
   constructor(private readonly channels: UpdateChannels) {}
 
   stateChanged(job: Job): void {
-    this.#publish(job, { sequence: sequenceText({ revision: job.revision, step: 0 }), event: { case: 'job', value: { state: stateNumberOf(job) } } });
+    this.#publish(job, {
+      sequence: sequenceText({ revision: job.revision, step: 0 }),
+      event: { case: 'job', value: { state: stateNumberOf(job) } },
+    });
   }
 
   removed(job: Job): void {
@@ -30,9 +33,16 @@ export class JobFeed {
   }
 
   progressed(job: Job, { progress, previews }: LeaseProgress): void {
-    if (progress) this.#publish(job, { sequence: sequenceText(progressSequence(job.revision, progress.step)), event: { case: 'progress', value: progress } });
+    if (progress)
+      this.#publish(job, {
+        sequence: sequenceText(progressSequence(job.revision, progress.step)),
+        event: { case: 'progress', value: progress },
+      });
     for (const preview of previews) {
-      this.#publish(job, { sequence: sequenceText(previewSequence(job.revision, preview.step, preview.index)), event: { case: 'preview', value: preview } });
+      this.#publish(job, {
+        sequence: sequenceText(previewSequence(job.revision, preview.step, preview.index)),
+        event: { case: 'preview', value: preview },
+      });
     }
   }
 

@@ -1,7 +1,11 @@
 import type { WatchResponse } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { BoundedBuffer } from '@tessera/platform/concurrency/bounded-buffer.js';
 
-export type JobUpdate = { readonly jobId: string; readonly message: WatchResponse; /** The job has reached a final state, or is gone. */ readonly isFinal: boolean };
+export type JobUpdate = {
+  readonly jobId: string;
+  readonly message: WatchResponse;
+  /** The job has reached a final state, or is gone. */ readonly isFinal: boolean;
+};
 
 /** In place of an update: some may be missing, so what they would have reported must be read from the store. */
 export const gap = Symbol('gap');
@@ -9,7 +13,8 @@ export const gap = Symbol('gap');
 /** Updates that may wait for a slow reader: some ten seconds of progress of a job with many pictures. */
 const updatesMax = 256;
 
-const mayDrop = (update: JobUpdate | typeof gap): boolean => update !== gap && (update.message.event.case === 'progress' || update.message.event.case === 'preview');
+const mayDrop = (update: JobUpdate | typeof gap): boolean =>
+  update !== gap && (update.message.event.case === 'progress' || update.message.event.case === 'preview');
 
 /** What comes for one listener, until it closes. */
 export class JobUpdates {

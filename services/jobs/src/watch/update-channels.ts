@@ -80,7 +80,8 @@ export class UpdateChannels implements OnModuleDestroy {
   }
 
   #lost(error: unknown): void {
-    if (!this.#isAway) this.logger.warn({ err: error }, 'updates of jobs do not reach their listeners, who look at the store until the cache is back');
+    if (!this.#isAway)
+      this.logger.warn({ err: error }, 'updates of jobs do not reach their listeners, who look at the store until the cache is back');
     this.#isAway = true;
   }
 
@@ -99,7 +100,9 @@ export class UpdateChannels implements OnModuleDestroy {
     try {
       await this.cache.get('jobs.updates');
       this.#isAway = false;
-      await Promise.all([...this.#listening].filter(({ unsubscribe }) => unsubscribe === undefined).map((listening) => this.#subscribe(listening)));
+      await Promise.all(
+        [...this.#listening].filter(({ unsubscribe }) => unsubscribe === undefined).map((listening) => this.#subscribe(listening)),
+      );
     } catch (error) {
       this.#lost(error);
     }

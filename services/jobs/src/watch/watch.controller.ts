@@ -12,7 +12,17 @@ export class WatchController {
 
   /** At the pace of its reader: what a slow one has not taken waits in a buffer that has a bound. */
   @GrpcMethod(JobService.typeName)
-  watch({ accountId, jobId, afterSequence }: WatchRequest, _metadata: unknown, call: RpcCall): Observable<MessageInitShape<typeof WatchResponseSchema>> {
-    return streamOf((signal) => (jobId === '' ? this.watches.watchAccount(accountId, afterSequence, signal) : this.watches.watch(accountId, jobId, afterSequence, signal)), call);
+  watch(
+    { accountId, jobId, afterSequence }: WatchRequest,
+    _metadata: unknown,
+    call: RpcCall,
+  ): Observable<MessageInitShape<typeof WatchResponseSchema>> {
+    return streamOf(
+      (signal) =>
+        jobId === ''
+          ? this.watches.watchAccount(accountId, afterSequence, signal)
+          : this.watches.watch(accountId, jobId, afterSequence, signal),
+      call,
+    );
   }
 }

@@ -10,10 +10,20 @@ export type Failure = {
   readonly countsNoAttempt?: boolean;
 };
 
-export const handedBack: Failure = { reason: 'worker_stopping', message: 'The worker is shutting down.', retryable: true, countsNoAttempt: true };
+export const handedBack: Failure = {
+  reason: 'worker_stopping',
+  message: 'The worker is shutting down.',
+  retryable: true,
+  countsNoAttempt: true,
+};
 
 /** The engine was gone, as the health check agreed: no job is to blame, and it costs none of them an attempt. */
-export const engineLost: Failure = { reason: 'engine_lost', message: 'The engine of the worker is not there.', retryable: true, countsNoAttempt: true };
+export const engineLost: Failure = {
+  reason: 'engine_lost',
+  message: 'The engine of the worker is not there.',
+  retryable: true,
+  countsNoAttempt: true,
+};
 
 export const unfinished: Failure = { reason: 'engine_error', message: 'The engine ended without all outputs.', retryable: true };
 
@@ -29,7 +39,8 @@ export function failureOf(error: unknown, wasAlone: boolean): Failure {
 
 export const isUnavailable = (error: unknown): boolean => error instanceof TesseraError && error.kind === 'Unavailable';
 
-export const hasReason = (error: unknown, ...reasons: readonly string[]): boolean => reasons.includes((error as { reason?: string }).reason ?? '');
+export const hasReason = (error: unknown, ...reasons: readonly string[]): boolean =>
+  reasons.includes((error as { reason?: string }).reason ?? '');
 
 /** Tries to store or report before the work of the device is lost. */
 const deliveryAttemptsMax = 4;

@@ -83,7 +83,16 @@ export class WorkerLoop {
     if (signal.aborted) return [];
     try {
       const { leases } = await worker.claim(
-        { workerId, pool, kinds: [...runner.kinds], modelIds: [...this.#modelVersions.keys()], maxJobs: jobsPerBatchMax, maxUnits: unitsPerBatchMax, waitMs: claimWaitMs, warmModelIds: [...this.#warm.modelIds] },
+        {
+          workerId,
+          pool,
+          kinds: [...runner.kinds],
+          modelIds: [...this.#modelVersions.keys()],
+          maxJobs: jobsPerBatchMax,
+          maxUnits: unitsPerBatchMax,
+          waitMs: claimWaitMs,
+          warmModelIds: [...this.#warm.modelIds],
+        },
         { signal, deadlineMs: claimWaitMs * 2 },
       );
       return leases;

@@ -26,7 +26,13 @@ const noContextManager = null as unknown as ContextManager;
 export function exportTelemetry(settings: TelemetrySettings, serviceName: string, logger: Logger): Telemetry {
   forgetGlobals();
   warnThroughLog(logger);
-  const sdk = new NodeSDK({ resource: resourceOf(serviceName), contextManager: noContextManager, ...traces(settings), metricReaders: readers(settings), ...logRecords(settings) });
+  const sdk = new NodeSDK({
+    resource: resourceOf(serviceName),
+    contextManager: noContextManager,
+    ...traces(settings),
+    metricReaders: readers(settings),
+    ...logRecords(settings),
+  });
   sdk.start();
   if (settings.traces !== undefined) recordSpansWith(new OtelRecorder(trace.getTracer(instrumentation)));
   if (settings.logs !== undefined) exportLogLinesTo(recordLines(logs.getLogger(instrumentation)));
@@ -48,7 +54,10 @@ function warnThroughLog(logger: Logger): void {
   if (process.env['OTEL_LOG_LEVEL']) return;
   const own = logger.child({ scope: scopeOfExport });
   const warn = (message: string, ...about: unknown[]) => own.warn({ about }, `telemetry: ${message}`);
-  diag.setLogger({ error: warn, warn, info: () => {}, debug: () => {}, verbose: () => {} }, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
+  diag.setLogger(
+    { error: warn, warn, info: () => {}, debug: () => {}, verbose: () => {} },
+    { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
+  );
 }
 
 /** Ours is what the environment may say otherwise, whichever detectors it names. */
@@ -66,12 +75,18 @@ function traces({ traces: to }: TelemetrySettings) {
 function readers({ metrics: to }: TelemetrySettings): IMetricReader[] {
   if (to === undefined) return [];
   if (to === 'environment') return metricReadersFromEnvironment();
-  return [periodicReader(Object.assign(fileExporter(to, JsonMetricsSerializer), { selectAggregationTemporality: () => AggregationTemporality.CUMULATIVE }))];
+  return [
+    periodicReader(
+      Object.assign(fileExporter(to, JsonMetricsSerializer), { selectAggregationTemporality: () => AggregationTemporality.CUMULATIVE }),
+    ),
+  ];
 }
 
 function logRecords({ logs: to }: TelemetrySettings) {
   if (to === undefined) return { logRecordProcessors: [] };
-  return to === 'environment' ? {} : { logRecordProcessors: [new BatchLogRecordProcessor({ exporter: fileExporter(to, JsonLogsSerializer) })] };
+  return to === 'environment'
+    ? {}
+    : { logRecordProcessors: [new BatchLogRecordProcessor({ exporter: fileExporter(to, JsonLogsSerializer) })] };
 }
 
 const fileExporter = <Data>(url: string, serializer: ISerializer<Data, unknown>) =>

@@ -27,14 +27,26 @@ export const createGenerationBody = z
     num_images: z.int().min(1).max(8).nullish().describe('1 to 8 (4 when a side is over 768 px); default 1.'),
     num_inference_steps: z.int().min(1).max(60).nullish().describe("Absent: the model's default."),
     guidance_scale: z.number().min(1).max(20).nullish().describe("Absent: the model's default."),
-    seed: z.int().min(0).max(2_147_483_637).nullish().describe('The same request with the same seed gives the same bytes; absent: drawn and reported.'),
+    seed: z
+      .int()
+      .min(0)
+      .max(2_147_483_637)
+      .nullish()
+      .describe('The same request with the same seed gives the same bytes; absent: drawn and reported.'),
     presetStyle: z.enum(presetStyles).nullish(),
     styleUUID: anId.describe('A preset style by its Leonardo UUID; wins over `presetStyle`.'),
     init_image_id: anId.describe('Id of an upload or of a generated picture to start from.'),
     init_generation_image_id: anId.describe('The same as `init_image_id`.'),
-    init_strength: z.number().min(0).max(1).nullish().describe('0 ignores the init image, 1 keeps it; default 0.5, or 0 where only a part is repainted.'),
+    init_strength: z
+      .number()
+      .min(0)
+      .max(1)
+      .nullish()
+      .describe('0 ignores the init image, 1 keeps it; default 0.5, or 0 where only a part is repainted.'),
     init_mask_id: anId.describe("Id of a picture of the init image's proportions: white is repainted, black stays as it is."),
-    init_placement: placement.nullish().describe('Where the init image lies in the picture, in its pixels; what it does not cover is painted.'),
+    init_placement: placement
+      .nullish()
+      .describe('Where the init image lies in the picture, in its pixels; what it does not cover is painted.'),
     public: switched,
     alchemy: switched.describe(accepted),
     contrast: number.describe(accepted),
@@ -58,7 +70,10 @@ export const createGenerationBody = z
     imagePromptWeight: number.describe(accepted),
     weighting: number.describe(accepted),
     canvasRequest: switched.describe('Starts from `canvasInitId`, and repaints what `canvasMaskId` shows white.'),
-    canvasRequestType: z.enum(['INPAINT', 'OUTPAINT', 'SKETCH2IMG', 'IMG2IMG']).nullish().describe('The first two need a mask; default INPAINT.'),
+    canvasRequestType: z
+      .enum(['INPAINT', 'OUTPAINT', 'SKETCH2IMG', 'IMG2IMG'])
+      .nullish()
+      .describe('The first two need a mask; default INPAINT.'),
     canvasInitId: anId.describe('Id of an upload or of a generated picture.'),
     canvasMaskId: anId.describe('Id of a picture: white is repainted, black stays as it is.'),
     unzoom: switched.describe('Lays `init_image_id` smaller into the middle and paints around it; needs `width` and `height`.'),
@@ -66,7 +81,11 @@ export const createGenerationBody = z
     controlNet: switched.describe(refused),
     controlNetType: z.enum(['POSE', 'CANNY', 'DEPTH']).nullish().describe(accepted),
     controlnets: controlnets.nullish().describe('At most five pictures that guide the one to paint.'),
-    elements: z.array(z.strictObject({ akUUID: text(idCharsMax), weight: z.number().min(-2).max(2).nullish() })).max(20).nullish().describe("Adapters that stand beside the model, by their ids (`tessera.adapterIds`); at most four, weight 1 by default."),
+    elements: z
+      .array(z.strictObject({ akUUID: text(idCharsMax), weight: z.number().min(-2).max(2).nullish() }))
+      .max(20)
+      .nullish()
+      .describe('Adapters that stand beside the model, by their ids (`tessera.adapterIds`); at most four, weight 1 by default.'),
     userElements: z.array(z.unknown()).nullish().describe(refused),
     imagePrompts: z.array(z.unknown()).nullish().describe(refused),
     transparency: z.enum(['disabled', 'foreground_only']).nullish().describe(refused),
@@ -78,7 +97,8 @@ export type CreateGenerationBody = z.infer<typeof createGenerationBody>;
 
 const absentOnes = ['controlNet', 'userElements', 'imagePrompts', 'upscaleRatio'] as const;
 
-const isSwitchedOn = (value: unknown): boolean => (Array.isArray(value) ? value.length > 0 : value !== undefined && value !== null && value !== false && value !== '');
+const isSwitchedOn = (value: unknown): boolean =>
+  Array.isArray(value) ? value.length > 0 : value !== undefined && value !== null && value !== false && value !== '';
 
 /** Throws InvalidArgument `unsupported_feature` rather than paint something else than was asked for. */
 export function imageRequestOf(body: CreateGenerationBody): ImageRequestInit {
@@ -145,7 +165,8 @@ export const pricingBody = z
 
 /** The image request that is priced; its prompt plays no part. */
 export function pricedRequestOf({ service, serviceParams }: z.infer<typeof pricingBody>): ImageRequestInit {
-  if (service !== 'IMAGE_GENERATION') throw unsupportedFeature('service', `${service} is not supported by this server yet; it prices IMAGE_GENERATION.`);
+  if (service !== 'IMAGE_GENERATION')
+    throw unsupportedFeature('service', `${service} is not supported by this server yet; it prices IMAGE_GENERATION.`);
   const params = serviceParams?.IMAGE_GENERATION;
   return {
     prompt: 'price',
@@ -161,4 +182,6 @@ export function pricedRequestOf({ service, serviceParams }: z.infer<typeof prici
 export const initImageExtensions = ['png', 'jpg', 'jpeg', 'webp'] as const;
 const extension = z.enum(initImageExtensions, { error: 'invalid file extension: use png, jpg, jpeg or webp' });
 export const uploadInitImageBody = z.strictObject({ extension }).meta({ id: 'UploadInitImage' });
-export const uploadCanvasInitImageBody = z.strictObject({ initExtension: extension, maskExtension: extension }).meta({ id: 'UploadCanvasInitImage' });
+export const uploadCanvasInitImageBody = z
+  .strictObject({ initExtension: extension, maskExtension: extension })
+  .meta({ id: 'UploadCanvasInitImage' });

@@ -37,7 +37,8 @@ export function initImageOf(body: StartOfRequest): InitImageInit | undefined {
     const canvas = canvasOf(body);
     return { ...canvas, strength: strength ?? (canvas.maskAssetId ? 0 : defaultStrength) };
   }
-  if (body.canvasInitId || body.canvasMaskId || body.canvasRequestType) throw invalidField('canvasInitId, canvasMaskId and canvasRequestType need canvasRequest to be true.', 'canvasRequest');
+  if (body.canvasInitId || body.canvasMaskId || body.canvasRequestType)
+    throw invalidField('canvasInitId, canvasMaskId and canvasRequestType need canvasRequest to be true.', 'canvasRequest');
   if (!initImageId) {
     if (body.unzoom || body.init_mask_id || body.init_placement) throw missingField('init_image_id');
     return undefined;
@@ -52,7 +53,10 @@ export function initImageOf(body: StartOfRequest): InitImageInit | undefined {
   };
 }
 
-function canvasOf({ canvasInitId, canvasMaskId, canvasRequestType }: StartOfRequest): { readonly assetId: string; readonly maskAssetId: string } {
+function canvasOf({ canvasInitId, canvasMaskId, canvasRequestType }: StartOfRequest): {
+  readonly assetId: string;
+  readonly maskAssetId: string;
+} {
   if (!canvasInitId) throw missingField('canvasInitId');
   if (canvasRequestType === 'SKETCH2IMG' || canvasRequestType === 'IMG2IMG') return { assetId: canvasInitId, maskAssetId: '' };
   if (!canvasMaskId) throw missingField('canvasMaskId');
