@@ -2,9 +2,20 @@
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
-    { name: 'no-cycles', severity: 'error', comment: 'A circle has no bottom to start from, for readers and for module loading; types are erased, so they may point back.', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
-    { name: 'no-type-cycles', severity: 'error', comment: 'Readers follow types as well: where no circle of them is left, none comes back.', from: { path: '^libs/(inference|models)/' }, to: { circular: true } },
-    { name: 'no-dangling-imports', severity: 'error', comment: 'An import must lead to a file or an installed package.', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      comment: 'A circle has no bottom to start from, for readers and for module loading; readers follow types as well.',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'no-dangling-imports',
+      severity: 'error',
+      comment: 'An import must lead to a file or an installed package.',
+      from: {},
+      to: { couldNotResolve: true },
+    },
     {
       name: 'services-stand-alone',
       severity: 'error',
@@ -22,7 +33,8 @@ module.exports = {
     {
       name: 'one-host',
       severity: 'error',
-      comment: 'Whoever builds another application builds one that nobody ships: specs start the real host (libs/host/src/testing), with ports replaced.',
+      comment:
+        'Whoever builds another application builds one that nobody ships: specs start the real host (libs/host/src/testing), with ports replaced.',
       from: { path: '^(libs|services|cli|bench|test)/', pathNot: '^libs/host/src/' },
       to: { path: 'node_modules/@nestjs/(core|testing|platform-fastify)/', dependencyTypesNot: ['type-only'] },
     },
@@ -36,11 +48,16 @@ module.exports = {
     {
       name: 'adapters-stay-hidden',
       severity: 'error',
-      comment: "A port's adapters are chosen in its open-*.ts and nowhere else; its specs may open them, and one adapter may build on another of its own lib.",
+      comment:
+        "A port's adapters are chosen in its open-*.ts and nowhere else; its specs may open them, and one adapter may build on another of its own lib.",
       from: { path: '^(libs|services|cli|bench|test)/([^/]+)/', pathNot: '^libs/[^/]+/src/open-[^/]+\\.ts$|\\.spec\\.ts$' },
       to: {
         path: '^libs/([^/]+)/src/(sqlite|embedded|memory|filesystem|onnx|noop|flow|lora|training|mongo|kafka|redis|s3|triton)/',
-        pathNot: ['^libs/$2/src/(sqlite|embedded|memory|filesystem|onnx|noop|flow|lora|training|mongo|kafka|redis|s3|triton)/', '^libs/inference/src/training/adapter-trainer\\.ts$', '^libs/objects/src/filesystem/object-links\\.module\\.ts$'],
+        pathNot: [
+          '^libs/$2/src/(sqlite|embedded|memory|filesystem|onnx|noop|flow|lora|training|mongo|kafka|redis|s3|triton)/',
+          '^libs/inference/src/training/adapter-trainer\\.ts$',
+          '^libs/objects/src/filesystem/object-links\\.module\\.ts$',
+        ],
       },
     },
     {
@@ -67,7 +84,8 @@ module.exports = {
     {
       name: 'tools-know-no-service',
       severity: 'error',
-      comment: 'The command line and the console use the API; one file puts all services into one process. A benchmark may measure a part of a service.',
+      comment:
+        'The command line and the console use the API; one file puts all services into one process. A benchmark may measure a part of a service.',
       from: { path: '^(cli|web)/', pathNot: '^cli/src/single-node\\.ts$' },
       to: { path: '^services/' },
     },

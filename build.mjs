@@ -16,7 +16,10 @@ const isSource = /\.tsx?$/;
 
 const at = (...parts) => path.join(root, ...parts);
 const hashOf = (...texts) => texts.reduce((hash, text) => hash.update(text).update('\0'), createHash('sha256')).digest('base64url');
-const filesBelow = (...patterns) => globSync(patterns, { cwd: root, withFileTypes: true }).flatMap((entry) => (entry.isFile() ? [path.relative(root, path.join(entry.parentPath, entry.name))] : [])).sort();
+const filesBelow = (...patterns) =>
+  globSync(patterns, { cwd: root, withFileTypes: true })
+    .flatMap((entry) => (entry.isFile() ? [path.relative(root, path.join(entry.parentPath, entry.name))] : []))
+    .sort();
 const readRecord = async (folder) => JSON.parse(await readFile(at(folder, 'dist/.build.json'), 'utf8').catch(() => '{}'));
 const writeRecord = (folder, record) => writeFile(at(folder, 'dist/.build.json'), JSON.stringify(record));
 
@@ -34,7 +37,10 @@ async function whenChanged(folder, output, hash, build) {
 }
 
 async function tool(name, args, folder = '.') {
-  await run(process.execPath, [at('node_modules/.bin', name), ...args], { cwd: at(folder), env: { ...process.env, PATH: `${at('node_modules/.bin')}${path.delimiter}${process.env.PATH}` } }).catch((error) => {
+  await run(process.execPath, [at('node_modules/.bin', name), ...args], {
+    cwd: at(folder),
+    env: { ...process.env, PATH: `${at('node_modules/.bin')}${path.delimiter}${process.env.PATH}` },
+  }).catch((error) => {
     throw new Error(`${name} failed\n${error.stdout ?? ''}${error.stderr ?? ''}`);
   });
 }
@@ -56,11 +62,15 @@ async function buildPackage(folder, settings) {
   const before = existsSync(at(folder, 'dist/.build.json')) ? await readRecord(folder) : undefined;
   if (before === undefined) await rm(at(folder, 'dist'), { recursive: true, force: true });
   await mkdir(at(folder, 'dist'), { recursive: true });
-  const sources = filesBelow(`${folder}/src/**/*`).map((file) => path.relative(`${folder}/src`, file)).filter((file) => file !== path.normalize('gen/.build'));
-  const outputs = (file) => (isSource.test(file) ? ['.js', '.js.map'].map((end) => at(folder, 'dist', file.replace(isSource, end))) : [at(folder, 'dist', file)]);
+  const sources = filesBelow(`${folder}/src/**/*`)
+    .map((file) => path.relative(`${folder}/src`, file))
+    .filter((file) => file !== path.normalize('gen/.build'));
+  const outputs = (file) =>
+    isSource.test(file) ? ['.js', '.js.map'].map((end) => at(folder, 'dist', file.replace(isSource, end))) : [at(folder, 'dist', file)];
   const [record, failures] = [{}, []];
   let built = 0;
-  for (const file of Object.keys(before ?? {})) if (!sources.includes(file)) for (const output of outputs(file)) await rm(output, { force: true });
+  for (const file of Object.keys(before ?? {}))
+    if (!sources.includes(file)) for (const output of outputs(file)) await rm(output, { force: true });
   await Promise.all(
     sources.map(async (file) => {
       const code = await readFile(at(folder, 'src', file));
@@ -83,7 +93,12 @@ async function buildFile(folder, file, code) {
   await mkdir(path.dirname(output), { recursive: true });
   if (!isSource.test(file)) return cp(at(folder, 'src', file), output);
   const source = at(folder, 'src', file);
-  const compiled = await transform(code.toString(), { filename: source, sourceFileName: path.relative(path.dirname(output), source), configFile: at('.swcrc'), swcrc: false });
+  const compiled = await transform(code.toString(), {
+    filename: source,
+    sourceFileName: path.relative(path.dirname(output), source),
+    configFile: at('.swcrc'),
+    swcrc: false,
+  });
   await writeFile(`${output}.map`, compiled.map);
   await writeFile(output, `${compiled.code}\n//# sourceMappingURL=${path.basename(output)}.map`);
 }
@@ -91,7 +106,9 @@ async function buildFile(folder, file, code) {
 async function build() {
   await generateContracts();
   const settings = hashOf(await readFile(at('.swcrc')), swcVersion);
-  const folders = filesBelow('{libs,services}/*/package.json', '{cli,bench,test}/package.json').map((file) => path.dirname(file)).filter((folder) => existsSync(at(folder, 'src')));
+  const folders = filesBelow('{libs,services}/*/package.json', '{cli,bench,test}/package.json')
+    .map((file) => path.dirname(file))
+    .filter((folder) => existsSync(at(folder, 'src')));
   const results = await Promise.allSettled([buildConsole(), ...folders.map((folder) => buildPackage(folder, settings))]);
   const failures = results.filter(({ status }) => status === 'rejected').map(({ reason }) => reason.message);
   if (failures.length > 0) throw new Error(failures.join('\n'));

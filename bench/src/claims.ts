@@ -15,7 +15,14 @@ import { createLogger } from '@tessera/platform/logger.js';
 import { startMongo } from '@tessera/servers/mongo.js';
 
 /** What a claim costs with a short queue and with a very long one, on each store: it must cost the same. The queue is filled once and grows between the measurements. */
-const { values } = parseArgs({ options: { queued: { type: 'string', default: '10,10000,1000000' }, stores: { type: 'string', default: 'sqlite,mongo' }, claims: { type: 'string', default: '300' }, json: { type: 'boolean', default: false } } });
+const { values } = parseArgs({
+  options: {
+    queued: { type: 'string', default: '10,10000,1000000' },
+    stores: { type: 'string', default: 'sqlite,mongo' },
+    claims: { type: 'string', default: '300' },
+    json: { type: 'boolean', default: false },
+  },
+});
 const sizes = values.queued.split(',').map(Number);
 const claimsCount = Number(values.claims);
 
@@ -36,8 +43,25 @@ const recordOf = (n: number, tag: number): JobRecord<Payload> => ({
   accountId: `account-${n % accounts}`,
   createdMs: clock.now(),
   changedMs: clock.now(),
-  work: { kind: 'image', pool: 'default', modelId: models[n % models.length] ?? '', affinity: `${models[n % models.length]}/512/512/20/7/text`, units: 1, size: 5, gpuSecondsEstimated: 0.5 },
-  life: { state: 'queued', lane: lanesUsed[n % lanesUsed.length] ?? 'fast', tag, isParked: false, attempt: 1, startDeadlineMs: clock.now() + 86_400_000, concurrentJobsMax: 0, enqueuedMs: clock.now() },
+  work: {
+    kind: 'image',
+    pool: 'default',
+    modelId: models[n % models.length] ?? '',
+    affinity: `${models[n % models.length]}/512/512/20/7/text`,
+    units: 1,
+    size: 5,
+    gpuSecondsEstimated: 0.5,
+  },
+  life: {
+    state: 'queued',
+    lane: lanesUsed[n % lanesUsed.length] ?? 'fast',
+    tag,
+    isParked: false,
+    attempt: 1,
+    startDeadlineMs: clock.now() + 86_400_000,
+    concurrentJobsMax: 0,
+    enqueuedMs: clock.now(),
+  },
   payload: { prompt: 'a red apple on a beach at sunset' },
 });
 
@@ -47,14 +71,20 @@ async function fill(jobs: JobStore<Payload>, from: number, to: number): Promise<
     while (next < to) {
       const first = next;
       next = Math.min(to, next + writesPerCommit);
-      await jobs.commit(Array.from({ length: next - first }, (_, k) => jobs.insertion(newId(), recordOf(first + k, 1 + (first + k) / 1_000))));
+      await jobs.commit(
+        Array.from({ length: next - first }, (_, k) => jobs.insertion(newId(), recordOf(first + k, 1 + (first + k) / 1_000))),
+      );
     }
   };
   await Promise.all(Array.from({ length: commitsInFlight }, filler));
 }
 
 /** `refill` puts as many jobs back as were taken, outside of what is timed: the queue keeps its length. */
-async function timed(count: number, run: () => Promise<number>, refill: (jobs: number) => Promise<void>): Promise<{ p50Ms: number; p99Ms: number; perSecond: number }> {
+async function timed(
+  count: number,
+  run: () => Promise<number>,
+  refill: (jobs: number) => Promise<void>,
+): Promise<{ p50Ms: number; p99Ms: number; perSecond: number }> {
   const latenciesMs: number[] = [];
   let done = 0;
   for (let n = 0; n < count; n += 1) {
@@ -73,7 +103,16 @@ async function timed(count: number, run: () => Promise<number>, refill: (jobs: n
 
 async function measure(name: string, { documents }: Store): Promise<Row[]> {
   const store = new JobStore<Payload>(documents, { name: 'bench.claims', version: 1 });
-  const open = () => new JobQueue<Payload>({ store, clock, logger, finishedEvent: ({ value }) => outgoingEvent(EmptySchema, value.accountId, {}), onChange: () => {}, onDue: () => {}, isShared: false });
+  const open = () =>
+    new JobQueue<Payload>({
+      store,
+      clock,
+      logger,
+      finishedEvent: ({ value }) => outgoingEvent(EmptySchema, value.accountId, {}),
+      onChange: () => {},
+      onDue: () => {},
+      isShared: false,
+    });
   const never = new AbortController().signal;
   const rows: Row[] = [];
   let filled = 0;
@@ -85,7 +124,13 @@ async function measure(name: string, { documents }: Store): Promise<Row[]> {
     // As a process finds it that starts on this queue.
     const queue = open();
     const claims = new Claims(queue);
-    const claim = (jobsMax: number) => async () => (await claims.claim({ workerId: 'bench', pool: 'default', kinds: ['image'], modelIds: models, jobsMax, unitsMax: 64, waitMs: 0 }, never)).length;
+    const claim = (jobsMax: number) => async () =>
+      (
+        await claims.claim(
+          { workerId: 'bench', pool: 'default', kinds: ['image'], modelIds: models, jobsMax, unitsMax: 64, waitMs: 0 },
+          never,
+        )
+      ).length;
     const refill = async (jobs: number) => {
       await fill(store, filled, filled + jobs);
       filled += jobs;
@@ -124,12 +169,17 @@ async function onMongo(): Promise<Row[]> {
   }
 }
 
-const stores = new Map([['sqlite', onSqlite], ['mongo', onMongo]]);
+const stores = new Map([
+  ['sqlite', onSqlite],
+  ['mongo', onMongo],
+]);
 const rows: Row[] = [];
 for (const name of values.stores.split(',')) rows.push(...((await stores.get(name)?.()) ?? []));
 if (values.json) process.stdout.write(`${JSON.stringify(rows)}\n`);
 else {
   for (const { store, queued, what, p50Ms, p99Ms, perSecond } of rows) {
-    process.stdout.write(`${store.padEnd(7)} ${queued.toLocaleString('en').padStart(9)} queued   ${what.padEnd(25)} p50 ${p50Ms.toFixed(2).padStart(7)} ms   p99 ${p99Ms.toFixed(2).padStart(7)} ms   ${Math.round(perSecond).toLocaleString('en').padStart(6)} jobs/s\n`);
+    process.stdout.write(
+      `${store.padEnd(7)} ${queued.toLocaleString('en').padStart(9)} queued   ${what.padEnd(25)} p50 ${p50Ms.toFixed(2).padStart(7)} ms   p99 ${p99Ms.toFixed(2).padStart(7)} ms   ${Math.round(perSecond).toLocaleString('en').padStart(6)} jobs/s\n`,
+    );
   }
 }

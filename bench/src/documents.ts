@@ -20,17 +20,32 @@ const jobs: CollectionSpec = {
   ],
 };
 
-const job = (n: number) => ({ state: 'queued', accountId: `account-${n % 10}`, createdMs: 1_700_000_000_000 + n, prompt: 'a red apple on a beach at sunset', widthPx: 512, heightPx: 512, seed: n });
+const job = (n: number) => ({
+  state: 'queued',
+  accountId: `account-${n % 10}`,
+  createdMs: 1_700_000_000_000 + n,
+  prompt: 'a red apple on a beach at sunset',
+  widthPx: 512,
+  heightPx: 512,
+  seed: n,
+});
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
-const perSecond = (count: number, elapsedMs: number) => Math.round((count / elapsedMs) * 1000).toLocaleString('en').padStart(8);
+const perSecond = (count: number, elapsedMs: number) =>
+  Math.round((count / elapsedMs) * 1000)
+    .toLocaleString('en')
+    .padStart(8);
 
 function percentile(sorted: readonly number[], share: number): string {
   return (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(3).padStart(7);
 }
 
 /** Runs `count` operations, `concurrency` at a time; the latencies in order. */
-async function measure(count: number, concurrency: number, run: (n: number) => Promise<unknown>): Promise<{ elapsedMs: number; latenciesMs: number[] }> {
+async function measure(
+  count: number,
+  concurrency: number,
+  run: (n: number) => Promise<unknown>,
+): Promise<{ elapsedMs: number; latenciesMs: number[] }> {
   const latenciesMs: number[] = [];
   let next = 0;
   const startedMs = performance.now();
@@ -52,16 +67,24 @@ async function benchBare(folder: string): Promise<void> {
   const insert = database.prepare('INSERT INTO jobs VALUES(?,?)');
   const count = 2000;
   const { elapsedMs, latenciesMs } = await measure(count, 1, async (n) => insert.run(newId(), JSON.stringify(job(n))));
-  print(`bare node:sqlite, no indexes, blocking     ${perSecond(count, elapsedMs)} commits/s   p50 ${percentile(latenciesMs, 0.5)} ms   p99 ${percentile(latenciesMs, 0.99)} ms   1.000 fsyncs/commit`);
+  print(
+    `bare node:sqlite, no indexes, blocking     ${perSecond(count, elapsedMs)} commits/s   p50 ${percentile(latenciesMs, 0.5)} ms   p99 ${percentile(latenciesMs, 0.99)} ms   1.000 fsyncs/commit`,
+  );
   database.close();
 }
 
 async function benchCommits(store: OpenDocuments): Promise<void> {
   const collection = store.documents.collection<ReturnType<typeof job>>(jobs);
   await measure(500, 8, (n) => store.documents.commit([collection.insert(newId(), job(n))]));
-  for (const [concurrency, count] of [[1, 2000], [16, 15_000], [64, 20_000]] as const) {
+  for (const [concurrency, count] of [
+    [1, 2000],
+    [16, 15_000],
+    [64, 20_000],
+  ] as const) {
     const fsyncs = store.fsyncs();
-    const { elapsedMs, latenciesMs } = await measure(count, concurrency, (n) => store.documents.commit([collection.insert(newId(), job(n))]));
+    const { elapsedMs, latenciesMs } = await measure(count, concurrency, (n) =>
+      store.documents.commit([collection.insert(newId(), job(n))]),
+    );
     const shared = ((store.fsyncs() - fsyncs) / count).toFixed(3);
     print(
       `documents, 2 indexes, concurrency ${String(concurrency).padEnd(9)}${perSecond(count, elapsedMs)} commits/s   p50 ${percentile(latenciesMs, 0.5)} ms   p99 ${percentile(latenciesMs, 0.99)} ms   ${shared} fsyncs/commit`,
@@ -73,9 +96,15 @@ async function benchReads(store: OpenDocuments): Promise<void> {
   const collection = store.documents.collection<ReturnType<typeof job>>(jobs);
   const { items } = await collection.find({ where: { state: 'queued' }, sort: [['createdMs', 'asc']], limit: 1000 });
   const gets = await measure(20_000, 1, (n) => collection.get(items[n % items.length]?.id ?? ''));
-  print(`get                                        ${perSecond(20_000, gets.elapsedMs)} reads/s     p50 ${percentile(gets.latenciesMs, 0.5)} ms   p99 ${percentile(gets.latenciesMs, 0.99)} ms`);
-  const finds = await measure(5_000, 1, (n) => collection.find({ where: { accountId: `account-${n % 10}` }, sort: [['createdMs', 'desc']], limit: 10 }));
-  print(`find 10 of ${String(await collection.count()).padEnd(32)}${perSecond(5_000, finds.elapsedMs)} reads/s     p50 ${percentile(finds.latenciesMs, 0.5)} ms   p99 ${percentile(finds.latenciesMs, 0.99)} ms`);
+  print(
+    `get                                        ${perSecond(20_000, gets.elapsedMs)} reads/s     p50 ${percentile(gets.latenciesMs, 0.5)} ms   p99 ${percentile(gets.latenciesMs, 0.99)} ms`,
+  );
+  const finds = await measure(5_000, 1, (n) =>
+    collection.find({ where: { accountId: `account-${n % 10}` }, sort: [['createdMs', 'desc']], limit: 10 }),
+  );
+  print(
+    `find 10 of ${String(await collection.count()).padEnd(32)}${perSecond(5_000, finds.elapsedMs)} reads/s     p50 ${percentile(finds.latenciesMs, 0.5)} ms   p99 ${percentile(finds.latenciesMs, 0.99)} ms`,
+  );
 }
 
 async function benchEvents(store: OpenDocuments): Promise<void> {
@@ -101,7 +130,9 @@ async function benchEvents(store: OpenDocuments): Promise<void> {
   const elapsedMs = performance.now() - startedMs;
   latenciesMs.sort((a, b) => a - b);
   const shared = ((store.fsyncs() - fsyncs) / count).toFixed(3);
-  print(`commit with event to 3 groups, 64          ${perSecond(count, elapsedMs)} events/s    p50 ${percentile(latenciesMs, 0.5)} ms   p99 ${percentile(latenciesMs, 0.99)} ms   ${shared} fsyncs/event`);
+  print(
+    `commit with event to 3 groups, 64          ${perSecond(count, elapsedMs)} events/s    p50 ${percentile(latenciesMs, 0.5)} ms   p99 ${percentile(latenciesMs, 0.99)} ms   ${shared} fsyncs/event`,
+  );
   await bus.stop();
 }
 

@@ -30,9 +30,13 @@ const { values } = parseArgs({
     list: { type: 'boolean', default: false },
   },
 });
-const [jobsPerFault, workers, pauseSeconds, cutSeconds] = [values.jobs, values.workers, values['pause-seconds'], values['cut-seconds']].map(Number) as [number, number, number, number];
+const [jobsPerFault, workers, pauseSeconds, cutSeconds] = [values.jobs, values.workers, values['pause-seconds'], values['cut-seconds']].map(
+  Number,
+) as [number, number, number, number];
 if (![jobsPerFault, workers, pauseSeconds, cutSeconds].every((count) => Number.isInteger(count) && count >= 0)) {
-  process.stderr.write('usage: tessera bench faults [--jobs 1000] [--workers 2] [--only <words in a name>] [--pause-seconds 60] [--cut-seconds 20] [--list] [--json]\n');
+  process.stderr.write(
+    'usage: tessera bench faults [--jobs 1000] [--workers 2] [--only <words in a name>] [--pause-seconds 60] [--cut-seconds 20] [--list] [--json]\n',
+  );
   process.exit(2);
 }
 
@@ -77,7 +81,10 @@ const faults: readonly Fault[] = [
       await links?.[name].heal();
     },
   })),
-  { name: 'kill -9 every service and worker', strike: async (cluster) => void (await Promise.all([...Object.values(cluster.services), ...cluster.workers].map(reborn))) },
+  {
+    name: 'kill -9 every service and worker',
+    strike: async (cluster) => void (await Promise.all([...Object.values(cluster.services), ...cluster.workers].map(reborn))),
+  },
 ];
 
 async function emptyRedis(url: string): Promise<void> {
@@ -87,7 +94,15 @@ async function emptyRedis(url: string): Promise<void> {
   await redis.close();
 }
 
-type Row = { readonly fault: string; readonly jobs: number; readonly inFlight: number; readonly finished: number; readonly struckSeconds: number; readonly allDoneSeconds: number; readonly complaints: readonly string[] };
+type Row = {
+  readonly fault: string;
+  readonly jobs: number;
+  readonly inFlight: number;
+  readonly finished: number;
+  readonly struckSeconds: number;
+  readonly allDoneSeconds: number;
+  readonly complaints: readonly string[];
+};
 
 async function round(cluster: Cluster, fault: Fault, { jobs, request }: Load, number: number): Promise<Row> {
   const client = new PatientClient(cluster, patienceMs);
@@ -95,7 +110,11 @@ async function round(cluster: Cluster, fault: Fault, { jobs, request }: Load, nu
   // Nobody paints while they come in: that many jobs are in flight when it happens.
   await Promise.all(cluster.workers.map((worker) => worker.stop()));
   const ids = new Set<string>();
-  const submit = (from: number, to: number) => inParallel(Array.from({ length: to - from }, (_, at) => from + at), async (job) => void ids.add(await client.create({ ...request, prompt: `apple ${job}`, num_images: 1 }, `fault-${number}-${job}`)));
+  const submit = (from: number, to: number) =>
+    inParallel(
+      Array.from({ length: to - from }, (_, at) => from + at),
+      async (job) => void ids.add(await client.create({ ...request, prompt: `apple ${job}`, num_images: 1 }, `fault-${number}-${job}`)),
+    );
   const early = Math.ceil(jobs * 0.9);
   await submit(0, early);
   await Promise.all(cluster.workers.map((worker) => worker.start()));
@@ -106,7 +125,10 @@ async function round(cluster: Cluster, fault: Fault, { jobs, request }: Load, nu
   await fault.strike(cluster);
   const struckSeconds = (performance.now() - struckMs) / 1000;
   await late;
-  const { succeeded, pictures, billedTokens, complaints } = await inspectJobs(client, [...ids].map((id) => ({ id, images: 1 })));
+  const { succeeded, pictures, billedTokens, complaints } = await inspectJobs(
+    client,
+    [...ids].map((id) => ({ id, images: 1 })),
+  );
   const allDoneSeconds = (performance.now() - struckMs) / 1000;
   const account = await client.account();
   const { findings } = await client.audit();
@@ -132,23 +154,45 @@ async function inParallel<Item>(items: Item[], work: (item: Item) => Promise<voi
   await Promise.all(Array.from({ length: clients }, worker));
 }
 
-const cells = (row: Row) => [row.fault.padEnd(34), String(row.jobs).padStart(6), String(row.inFlight).padStart(10), String(row.finished).padStart(9), row.struckSeconds.toFixed(1).padStart(9), row.allDoneSeconds.toFixed(1).padStart(10), String(row.complaints.length).padStart(11)].join('');
+const cells = (row: Row) =>
+  [
+    row.fault.padEnd(34),
+    String(row.jobs).padStart(6),
+    String(row.inFlight).padStart(10),
+    String(row.finished).padStart(9),
+    row.struckSeconds.toFixed(1).padStart(9),
+    row.allDoneSeconds.toFixed(1).padStart(10),
+    String(row.complaints.length).padStart(11),
+  ].join('');
 
 const quick: Load = { jobs: jobsPerFault, request: { width: 512, height: 512 } };
 /** Real pictures, small ones: what a worker paints with can be killed, too. */
-const painted: Load = { jobs: Math.min(jobsPerFault, 100), request: { width: 128, height: 128, num_inference_steps: 4 } };
+const realPictures: Load = { jobs: Math.min(jobsPerFault, 100), request: { width: 128, height: 128, num_inference_steps: 4 } };
 const killTriton = 'kill -9 triton';
 
 /** Runs the rounds on a cluster of its own, which is stopped and removed whatever happens. */
 async function onCluster(engine: string, load: Load, chosen: readonly Fault[], env: NodeJS.ProcessEnv, rows: Row[]): Promise<void> {
   const dataDir = await mkdtemp(path.join(os.tmpdir(), 'tessera-faults-'));
   const repository = fileURLToPath(new URL('../../', import.meta.url));
-  const cluster = await startCluster({ repository, dataDir, engine, workers, breakable: true, env: { ...process.env, TESSERA_API_KEY: apiKey, ...env } });
+  const cluster = await startCluster({
+    repository,
+    dataDir,
+    engine,
+    workers,
+    breakable: true,
+    env: { ...process.env, TESSERA_API_KEY: apiKey, ...env },
+  });
   try {
     for (const fault of chosen) {
       const row = await round(cluster, fault, load, rows.length);
       rows.push(row);
-      if (!values.json) process.stdout.write(`${cells(row)}${row.complaints.slice(0, 3).map((words) => `\n    ${words}`).join('')}\n`);
+      if (!values.json)
+        process.stdout.write(
+          `${cells(row)}${row.complaints
+            .slice(0, 3)
+            .map((words) => `\n    ${words}`)
+            .join('')}\n`,
+        );
     }
   } finally {
     await cluster.stop();
@@ -164,7 +208,7 @@ async function onTriton(rows: Row[]): Promise<void> {
     await triton.restart();
   };
   try {
-    await onCluster('triton', painted, [{ name: killTriton, strike }], { TESSERA_TRITON_URL: triton.url }, rows);
+    await onCluster('triton', realPictures, [{ name: killTriton, strike }], { TESSERA_TRITON_URL: triton.url }, rows);
   } finally {
     await triton.stop();
   }
@@ -180,7 +224,8 @@ async function main(): Promise<void> {
     return;
   }
   const rows: Row[] = [];
-  if (!values.json) process.stdout.write('fault                               jobs  in flight  finished  struck s  all done s  complaints\n');
+  if (!values.json)
+    process.stdout.write('fault                               jobs  in flight  finished  struck s  all done s  complaints\n');
   if (chosen.length > 0) await onCluster('noop', quick, chosen, {}, rows);
   if (isChosen(killTriton) && workers > 0) await onTriton(rows);
   if (values.json) process.stdout.write(`${JSON.stringify({ jobsPerFault, workers, rows })}\n`);

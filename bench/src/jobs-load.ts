@@ -48,7 +48,15 @@ async function run({ url, key, clients, seconds }: LoadOrder): Promise<LoadFigur
   await Promise.all(Array.from({ length: clients }, client));
   agent.destroy();
   const elapsedSeconds = (performance.now() - startMs) / 1000;
-  return { jobs: jobMs.length, failures, seconds: elapsedSeconds, submitP50Ms: percentile(submitMs, 0.5), submitP99Ms: percentile(submitMs, 0.99), jobP50Ms: percentile(jobMs, 0.5), jobP99Ms: percentile(jobMs, 0.99) };
+  return {
+    jobs: jobMs.length,
+    failures,
+    seconds: elapsedSeconds,
+    submitP50Ms: percentile(submitMs, 0.5),
+    submitP99Ms: percentile(submitMs, 0.99),
+    jobP50Ms: percentile(jobMs, 0.5),
+    jobP99Ms: percentile(jobMs, 0.99),
+  };
 }
 
 async function waitForEnd(agent: http.Agent, url: string, key: string, id: string): Promise<boolean> {
@@ -68,7 +76,10 @@ function complain(answer: { status: number; text: string }): number {
 
 function call(agent: http.Agent, method: string, url: string, key: string, payload?: string): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
-    const headers = { authorization: `Bearer ${key}`, ...(payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }) };
+    const headers = {
+      authorization: `Bearer ${key}`,
+      ...(payload === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) }),
+    };
     const request = http.request(url, { agent, method, headers }, (answer) => {
       let text = '';
       answer.setEncoding('utf8');

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { readCounters, startServer, type BenchServer, type Books, type Counters } from './bench-server.js';
+import { readCounters, startServer, type BenchServer, type LedgerState, type Counters } from './bench-server.js';
 import { LoadClients } from './load-clients.js';
 
 /** Image jobs through the whole path (REST, ledger, queue, worker, storage) with an engine that answers at once: what is left is the price of the house itself. */
@@ -18,7 +18,11 @@ type Row = {
 };
 
 const { values } = parseArgs({
-  options: { json: { type: 'boolean', default: false }, seconds: { type: 'string', default: '3' }, clients: { type: 'string', default: '1,2,4,8,16,32' } },
+  options: {
+    json: { type: 'boolean', default: false },
+    seconds: { type: 'string', default: '3' },
+    clients: { type: 'string', default: '1,2,4,8,16,32' },
+  },
 });
 const seconds = Number(values.seconds);
 const levels = values.clients.split(',').map(Number);
@@ -44,10 +48,10 @@ try {
     rows.push(row);
     if (!values.json) process.stdout.write(`${line(row)}\n`);
   }
-  const books = await server.closedBooks();
-  if (values.json) process.stdout.write(`${JSON.stringify({ rows, books, peer, budgets, seconds })}\n`);
-  else process.stdout.write(`${remarks(books)}\n`);
-  process.exitCode = rows.some((row) => row.failures > 0) || books.findings + books.openHolds > 0 ? 1 : 0;
+  const ledger = await server.settledLedger();
+  if (values.json) process.stdout.write(`${JSON.stringify({ rows, ledger, peer, budgets, seconds })}\n`);
+  else process.stdout.write(`${remarks(ledger)}\n`);
+  process.exitCode = rows.some((row) => row.failures > 0) || ledger.findings + ledger.openHolds > 0 ? 1 : 0;
 } finally {
   load.end();
   await server.stop();
@@ -80,7 +84,8 @@ function header(): string {
 }
 
 function line(row: Row): string {
-  const cell = (value: number | undefined, width: number, digits: number) => (value === undefined ? '-' : value.toFixed(digits)).padStart(width);
+  const cell = (value: number | undefined, width: number, digits: number) =>
+    (value === undefined ? '-' : value.toFixed(digits)).padStart(width);
   return [
     cell(row.clients, 7, 0),
     cell(row.jobsPerSecond, 10, 0),
@@ -95,12 +100,12 @@ function line(row: Row): string {
   ].join('');
 }
 
-function remarks(books: Books): string {
+function remarks(ledger: LedgerState): string {
   return [
     '',
     'submit: until the answer, when the job is durable and its tokens are held. job: until its pictures are stored and the waiting client has been told.',
     'commits: groups of writes made durable together (one fsync each).',
-    `books ${(books.waitedMs / 1000).toFixed(1)} s after the run: ${books.entries} entries, ${books.openHolds} open holds, ${books.findings} findings`,
+    `books ${(ledger.waitedMs / 1000).toFixed(1)} s after the run: ${ledger.entries} entries, ${ledger.openHolds} open holds, ${ledger.findings} findings`,
     `budgets: submit p50 ${budgets.submitP50Ms} ms, job p50 ${budgets.jobP50Ms} ms, p99 ${budgets.jobP99Ms} ms, ${budgets.jobsPerSecondAt16} jobs/s at 16 clients, ${budgets.serverRssMb} MB`,
     `peer: ${peer.name}, ${peer.jobsPerSecondFrom} to ${peer.jobsPerSecondTo} jobs/s on two shared cores`,
   ].join('\n');

@@ -21,7 +21,8 @@ const hourMs = 3_600_000;
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
-const percentile = (sorted: readonly number[], share: number) => (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(2).padStart(6);
+const percentile = (sorted: readonly number[], share: number) =>
+  (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0).toFixed(2).padStart(6);
 
 type Ledger = { readonly store: OpenDocuments; readonly accounts: Accounts; readonly reservations: Reservations; readonly audit: Audit };
 
@@ -32,7 +33,12 @@ async function openLedger(dataDir: string): Promise<Ledger> {
   const prices = PriceList.bundled();
   const clock = new SystemClock();
   const wallets = new JobWallets(accountStore, prices, clock);
-  return { store, accounts: new Accounts(accountStore, prices, clock, wallets), reservations: new Reservations(accountStore, prices, clock, wallets), audit: new Audit(accountStore, documents, new AccountIds(documents)) };
+  return {
+    store,
+    accounts: new Accounts(accountStore, prices, clock, wallets),
+    reservations: new Reservations(accountStore, prices, clock, wallets),
+    audit: new Audit(accountStore, documents, new AccountIds(documents)),
+  };
 }
 
 async function benchPairs({ store, accounts, reservations }: Ledger, title: string, accountCount: number, pairs: number): Promise<void> {
@@ -55,9 +61,13 @@ async function benchPairs({ store, accounts, reservations }: Ledger, title: stri
   await Promise.all(Array.from({ length: clients }, client));
   const elapsedMs = performance.now() - startedMs;
   latenciesMs.sort((a, b) => a - b);
-  const rate = Math.round((pairs / elapsedMs) * 1000).toLocaleString('en').padStart(7);
+  const rate = Math.round((pairs / elapsedMs) * 1000)
+    .toLocaleString('en')
+    .padStart(7);
   const shared = ((store.fsyncs() - fsyncs) / pairs).toFixed(3);
-  print(`${`${accountCount.toLocaleString('en')} ${title}, ${clients} clients`.padEnd(34)}${rate} pairs/s   p50 ${percentile(latenciesMs, 0.5)} ms   p99 ${percentile(latenciesMs, 0.99)} ms   ${shared} fsyncs/pair`);
+  print(
+    `${`${accountCount.toLocaleString('en')} ${title}, ${clients} clients`.padEnd(34)}${rate} pairs/s   p50 ${percentile(latenciesMs, 0.5)} ms   p99 ${percentile(latenciesMs, 0.99)} ms   ${shared} fsyncs/pair`,
+  );
 }
 
 async function benchAudit({ audit }: Ledger): Promise<void> {
@@ -65,7 +75,11 @@ async function benchAudit({ audit }: Ledger): Promise<void> {
   for await (const result of audit.run('', new AbortController().signal)) {
     if ('finding' in result) throw new Error(`The audit found ${JSON.stringify(result.finding)}.`);
     const { entries, findings } = result.summary;
-    print(`audit                             ${Math.round((entries / (performance.now() - startedMs)) * 1000).toLocaleString('en').padStart(7)} entries/s of ${entries.toLocaleString('en')}, ${findings} findings`);
+    print(
+      `audit                             ${Math.round((entries / (performance.now() - startedMs)) * 1000)
+        .toLocaleString('en')
+        .padStart(7)} entries/s of ${entries.toLocaleString('en')}, ${findings} findings`,
+    );
   }
 }
 

@@ -5,7 +5,9 @@ import type { LoadFigures, LoadOrder } from './jobs-load.js';
 
 /** The clients of a load, in a process of their own: what they cost is not the server's. */
 export class LoadClients {
-  readonly #process: ChildProcess = fork(fileURLToPath(new URL('./jobs-load.js', import.meta.url)), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  readonly #process: ChildProcess = fork(fileURLToPath(new URL('./jobs-load.js', import.meta.url)), {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
 
   async run(order: LoadOrder): Promise<LoadFigures> {
     this.#process.send(order);

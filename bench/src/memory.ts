@@ -40,8 +40,16 @@ type Loaded = readonly (readonly [name: string, loaded: { readonly modules: numb
 const repository = fileURLToPath(new URL('../../', import.meta.url));
 const dataDir = await mkdtemp(path.join(os.tmpdir(), 'tessera-bench-memory-'));
 const modulesFile = path.join(dataDir, 'modules');
-const nodeOptions = values.modules ? `${values['node-options']} --import=${new URL('./loaded-modules.js', import.meta.url).href}` : values['node-options'];
-const env = { ...process.env, TESSERA_API_KEY: apiKey, NODE_OPTIONS: nodeOptions, MALLOC_ARENA_MAX: '2', TESSERA_BENCH_MODULES: modulesFile };
+const nodeOptions = values.modules
+  ? `${values['node-options']} --import=${new URL('./loaded-modules.js', import.meta.url).href}`
+  : values['node-options'];
+const env = {
+  ...process.env,
+  TESSERA_API_KEY: apiKey,
+  NODE_OPTIONS: nodeOptions,
+  MALLOC_ARENA_MAX: '2',
+  TESSERA_BENCH_MODULES: modulesFile,
+};
 const cluster = await startCluster({ repository, dataDir, engine: 'noop', workers, env });
 try {
   const processes = [...Object.values(cluster.services), ...cluster.workers];
@@ -61,7 +69,8 @@ try {
 /** Linux tells shares apart; elsewhere there is nothing to read, and zeros say so. */
 async function memoryOf(name: string, pid: number): Promise<Memory> {
   const text = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '');
-  const megabytes = (...fields: readonly string[]) => fields.reduce((sum, field) => sum + Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0) / 1024, 0);
+  const megabytes = (...fields: readonly string[]) =>
+    fields.reduce((sum, field) => sum + Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0) / 1024, 0);
   return { name, residentMb: megabytes('Rss'), proportionalMb: megabytes('Pss'), privateMb: megabytes('Private_Clean', 'Private_Dirty') };
 }
 
@@ -94,11 +103,21 @@ function table(ready: readonly Memory[], busy: readonly Memory[]): string {
     const after = busy[at] ?? { residentMb: 0, privateMb: 0 };
     return `${name.padEnd(11)}${cell(residentMb, 9)}${cell(proportionalMb, 14)}${cell(privateMb, 9)}${cell(after.residentMb, 20)}${cell(after.privateMb, 9)}`;
   });
-  return [`MB when ready                              after ${jobs} jobs (budget ${budgetMb} MB)`, `process     resident  proportional  private            resident  private`, ...rows].join('\n');
+  return [
+    `MB when ready                              after ${jobs} jobs (budget ${budgetMb} MB)`,
+    `process     resident  proportional  private            resident  private`,
+    ...rows,
+  ].join('\n');
 }
 
 function modulesTable(loaded: Loaded): string {
   const all = loaded.reduce((sum, [, { modules }]) => sum + modules, 0);
   const largest = [...loaded].sort(([, a], [, b]) => b.bytes - a.bytes).slice(0, packagesShown);
-  return [`${all} modules; the largest:`, ...largest.map(([name, { modules, bytes }]) => `  ${name.padEnd(30)}${String(modules).padStart(5)} modules ${(bytes / 1024).toFixed(0).padStart(7)} KB`)].join('\n');
+  return [
+    `${all} modules; the largest:`,
+    ...largest.map(
+      ([name, { modules, bytes }]) =>
+        `  ${name.padEnd(30)}${String(modules).padStart(5)} modules ${(bytes / 1024).toFixed(0).padStart(7)} KB`,
+    ),
+  ].join('\n');
 }

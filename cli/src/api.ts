@@ -53,7 +53,12 @@ export class Api {
     if (body !== undefined) headers['content-type'] = 'application/json';
     if (idempotencyKey) headers['idempotency-key'] = idempotencyKey;
     if (account) headers['tessera-account'] = account;
-    const answer = await this.reach(new URL(path, this.url), { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }), ...(signal ? { signal } : {}) });
+    const answer = await this.reach(new URL(path, this.url), {
+      method,
+      headers,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal ? { signal } : {}),
+    });
     if (!answer.ok) throw await refusalOf(answer);
     return answer;
   }
@@ -64,8 +69,15 @@ export class Api {
       return await fetch(url, init);
     } catch (error) {
       if (init.signal?.aborted) throw error;
-      const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message || (error.cause as NodeJS.ErrnoException).code : undefined;
-      throw new CommandFailure(`Cannot reach ${url.origin}${cause ? ` (${cause})` : ''}.`, exitCodes.failed, 'Is the server running? `tessera up` starts one; without TESSERA_URL the commands start their own.');
+      const cause =
+        error instanceof Error && error.cause instanceof Error
+          ? error.cause.message || (error.cause as NodeJS.ErrnoException).code
+          : undefined;
+      throw new CommandFailure(
+        `Cannot reach ${url.origin}${cause ? ` (${cause})` : ''}.`,
+        exitCodes.failed,
+        'Is the server running? `tessera up` starts one; without TESSERA_URL the commands start their own.',
+      );
     }
   }
 

@@ -22,7 +22,8 @@ export type Connection = {
 export async function connect(dataDir: string, { engine }: { engine?: string } = {}): Promise<Connection> {
   const url = process.env['TESSERA_URL'];
   if (url) {
-    if (!URL.canParse(url)) throw new CommandFailure(`TESSERA_URL is not an address: ${url}`, exitCodes.refused, 'It looks like http://127.0.0.1:8420');
+    if (!URL.canParse(url))
+      throw new CommandFailure(`TESSERA_URL is not an address: ${url}`, exitCodes.refused, 'It looks like http://127.0.0.1:8420');
     return connected(url, process.env['TESSERA_API_KEY'], false);
   }
   const running = await findRunningServer(dataDir);
@@ -33,7 +34,15 @@ export async function connect(dataDir: string, { engine }: { engine?: string } =
 async function embedded(dataDir: string, engine: string | undefined): Promise<Connection> {
   // Links must lead back to this very process, wherever the environment says that the real server is reached.
   const env = { ...process.env, TESSERA_PUBLIC_URL: undefined };
-  const config = configFromEnvironment(env, { dataDir, httpHost: '127.0.0.1', httpPort: 0, grpcHost: '127.0.0.1', grpcPort: 0, engine, ...checkoutSettings() });
+  const config = configFromEnvironment(env, {
+    dataDir,
+    httpHost: '127.0.0.1',
+    httpPort: 0,
+    grpcHost: '127.0.0.1',
+    grpcPort: 0,
+    engine,
+    ...checkoutSettings(),
+  });
   const { startSingleNode } = await import('./single-node.js');
   for (let waitedMs = 0; ; waitedMs += retryMs) {
     try {
@@ -51,7 +60,12 @@ async function embedded(dataDir: string, engine: string | undefined): Promise<Co
 
 const isFolderInUse = (error: unknown) => error instanceof Error && error.name === 'FolderInUseError';
 
-function connected(url: string, key: string | undefined, isEmbedded: boolean, close: () => Promise<void> = () => Promise.resolve()): Connection {
+function connected(
+  url: string,
+  key: string | undefined,
+  isEmbedded: boolean,
+  close: () => Promise<void> = () => Promise.resolve(),
+): Connection {
   return { api: new Api(url, key), isEmbedded, close };
 }
 
@@ -66,7 +80,11 @@ function keyFor(dataDir: string): string | undefined {
 }
 
 /** Runs a command's work on a connection that is closed whatever happens. */
-export async function withConnection<T>(dataDir: string, work: (connection: Connection) => Promise<T>, options: { engine?: string } = {}): Promise<T> {
+export async function withConnection<T>(
+  dataDir: string,
+  work: (connection: Connection) => Promise<T>,
+  options: { engine?: string } = {},
+): Promise<T> {
   const connection = await connect(dataDir, options);
   try {
     return await work(connection);

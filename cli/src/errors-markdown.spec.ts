@@ -13,7 +13,9 @@ async function sources(): Promise<Source[]> {
   const found: string[] = [];
   for (const folder of ['libs', 'services', 'deploy']) {
     for (const file of await readdir(path.join(repositoryRoot, folder), { recursive: true })) {
-      const isCode = /\/src\/.*\.ts$/.test(file) ? !/\.(spec|fixture|factory|conformance)\.ts$|\/fixtures\/|\/gen\//.test(file) : file.endsWith('.py');
+      const isCode = /\/src\/.*\.ts$/.test(file)
+        ? !/\.(spec|fixture|factory|conformance)\.ts$|\/fixtures\/|\/gen\//.test(file)
+        : file.endsWith('.py');
       if (isCode && !file.includes('node_modules') && !file.startsWith('platform/src/errors/')) found.push(path.join(folder, file));
     }
   }
@@ -38,7 +40,12 @@ describe('the registry of reasons', () => {
   });
 
   it('has every reason that a job ends with or that an engine answers', () => {
-    const given = code.flatMap(({ file, text }) => [...text.matchAll(/reason: '([a-z_]+)', message:|[Rr]efus(?:ed|al)\("\w+", "([a-z_]+)"/g)].map(([, ended, answered]) => ({ file, reason: ended ?? answered ?? '' })));
+    const given = code.flatMap(({ file, text }) =>
+      [...text.matchAll(/reason: '([a-z_]+)', message:|[Rr]efus(?:ed|al)\("\w+", "([a-z_]+)"/g)].map(([, ended, answered]) => ({
+        file,
+        reason: ended ?? answered ?? '',
+      })),
+    );
     expect(given.length).toBeGreaterThan(10);
     expect(given.filter(({ reason }) => !isReason(reason))).toEqual([]);
   });

@@ -2,7 +2,25 @@ import type { Reason } from '@tessera/platform/errors.js';
 import { factsOf, reasonChapters } from '@tessera/platform/errors/reasons.js';
 
 /** gRPC's names of its codes (https://grpc.io/docs/guides/status-codes/). */
-const grpcNames = ['OK', 'CANCELLED', 'UNKNOWN', 'INVALID_ARGUMENT', 'DEADLINE_EXCEEDED', 'NOT_FOUND', 'ALREADY_EXISTS', 'PERMISSION_DENIED', 'RESOURCE_EXHAUSTED', 'FAILED_PRECONDITION', 'ABORTED', 'OUT_OF_RANGE', 'UNIMPLEMENTED', 'INTERNAL', 'UNAVAILABLE', 'DATA_LOSS', 'UNAUTHENTICATED'] as const;
+const grpcNames = [
+  'OK',
+  'CANCELLED',
+  'UNKNOWN',
+  'INVALID_ARGUMENT',
+  'DEADLINE_EXCEEDED',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'PERMISSION_DENIED',
+  'RESOURCE_EXHAUSTED',
+  'FAILED_PRECONDITION',
+  'ABORTED',
+  'OUT_OF_RANGE',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DATA_LOSS',
+  'UNAUTHENTICATED',
+] as const;
 
 const introduction = `# Errors
 
@@ -13,12 +31,15 @@ The server has a page for each: \`/docs/errors/<reason>\`. "Repeat" says whether
 `;
 
 /** `docs/errors.md`, whole. */
-export const errorsMarkdown = (): string => [introduction, ...Object.entries(reasonChapters).map(([title, entries]) => chapter(title, Object.keys(entries) as Reason[]))].join('\n');
+export const errorsMarkdown = (): string =>
+  [introduction, ...Object.entries(reasonChapters).map(([title, entries]) => chapter(title, Object.keys(entries) as Reason[]))].join('\n');
 
 function chapter(title: string, reasons: readonly Reason[]): string {
   const rows = reasons.map((reason) => {
     const { http, grpc, retryable, explains } = factsOf(reason);
     return `| \`${reason}\` | ${http} | ${grpcNames[grpc] ?? grpc} | ${retryable ? 'yes' : 'no'} | ${explains.replaceAll('|', '\\|')} |`;
   });
-  return [`## ${title}`, '', '| reason | HTTP | gRPC | repeat | what it means |', '| --- | --- | --- | --- | --- |', ...rows, ''].join('\n');
+  return [`## ${title}`, '', '| reason | HTTP | gRPC | repeat | what it means |', '| --- | --- | --- | --- | --- |', ...rows, ''].join(
+    '\n',
+  );
 }

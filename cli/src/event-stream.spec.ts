@@ -3,7 +3,8 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { serverSentEvents, type ServerSentEvent } from './event-stream.js';
 
-const text = 'retry: 1000\n\nid: 1\nevent: state\ndata: {"a":\ndata: 1}\n\n: still here\n\nid: 2\r\nevent: progress\r\ndata:ü\r\n\r\ndata: cut off';
+const text =
+  'retry: 1000\n\nid: 1\nevent: state\ndata: {"a":\ndata: 1}\n\n: still here\n\nid: 2\r\nevent: progress\r\ndata:ü\r\n\r\ndata: cut off';
 const expected: ServerSentEvent[] = [
   { id: '1', event: 'state', data: '{"a":\n1}' },
   { id: '2', event: 'progress', data: 'ü' },

@@ -7,7 +7,11 @@ import { CommandFailure, exitCodes } from './failure.js';
 
 /** The gateway's wire, as far as the command line reads it. What is not needed is not described. */
 export type Quote = { readonly wallet?: string; readonly lines: readonly BillLine[]; readonly totalTokens: number };
-export type PictureLink = { readonly id: string; readonly url: string; readonly tessera?: { readonly width: number; readonly height: number; readonly contentType: string } };
+export type PictureLink = {
+  readonly id: string;
+  readonly url: string;
+  readonly tessera?: { readonly width: number; readonly height: number; readonly contentType: string };
+};
 type RequestWire = { readonly imageWidth: number; readonly imageHeight: number; readonly inferenceSteps: number; readonly seed?: number };
 export type JobDetails = {
   readonly state: string;
@@ -19,7 +23,13 @@ export type JobDetails = {
   readonly queuePosition: number;
   readonly timings?: { readonly queuedMs: number; readonly paintingMs: number; readonly storingMs: number };
 };
-export type Generation = RequestWire & { readonly id: string; readonly status: string; readonly createdAt: string; readonly generated_images: readonly PictureLink[]; readonly tessera: JobDetails };
+export type Generation = RequestWire & {
+  readonly id: string;
+  readonly status: string;
+  readonly createdAt: string;
+  readonly generated_images: readonly PictureLink[];
+  readonly tessera: JobDetails;
+};
 export type DryRun = { readonly request: RequestWire; readonly model: string; readonly quote: Quote };
 export type Bill = {
   readonly state: string;
@@ -32,7 +42,9 @@ export type Bill = {
 };
 
 export type GenerationRequest = Readonly<Record<string, string | number | boolean | readonly object[] | undefined>>;
-export type JobUpdate = { readonly type: 'state'; readonly state: string; readonly queuePosition: number } | { readonly type: 'progress'; readonly step: number; readonly steps: number };
+export type JobUpdate =
+  | { readonly type: 'state'; readonly state: string; readonly queuePosition: number }
+  | { readonly type: 'progress'; readonly step: number; readonly steps: number };
 
 const base = '/api/rest/v1';
 /** The server answers when the job changes or this is over; short enough for proxies, long enough to ask seldom. */
@@ -45,12 +57,17 @@ export class Generations {
   constructor(private readonly api: Api) {}
 
   async create(request: GenerationRequest, idempotencyKey: string): Promise<string> {
-    const { sdGenerationJob } = await this.api.post<{ sdGenerationJob: { generationId: string } }>(`${base}/generations`, { body: request, idempotencyKey });
+    const { sdGenerationJob } = await this.api.post<{ sdGenerationJob: { generationId: string } }>(`${base}/generations`, {
+      body: request,
+      idempotencyKey,
+    });
     return sdGenerationJob.generationId;
   }
 
   async dryRun(request: GenerationRequest): Promise<DryRun> {
-    const { sdGenerationJob } = await this.api.post<{ sdGenerationJob: { tessera: DryRun } }>(`${base}/generations?dryRun=true`, { body: request });
+    const { sdGenerationJob } = await this.api.post<{ sdGenerationJob: { tessera: DryRun } }>(`${base}/generations?dryRun=true`, {
+      body: request,
+    });
     return sdGenerationJob.tessera;
   }
 
@@ -61,7 +78,9 @@ export class Generations {
   /** The finished job. Waits on the server's side, however long it takes. */
   async finished(id: string): Promise<Generation> {
     for (;;) {
-      const { generations_by_pk: generation } = await this.api.get<{ generations_by_pk: Generation }>(`${base}/generations/${id}?wait=${waitMs}`);
+      const { generations_by_pk: generation } = await this.api.get<{ generations_by_pk: Generation }>(
+        `${base}/generations/${id}?wait=${waitMs}`,
+      );
       if (finalStates.has(generation.tessera.state)) return generation;
     }
   }
@@ -99,9 +118,15 @@ export class Generations {
   async upload(file: string): Promise<string> {
     const extension = path.extname(file).slice(1).toLowerCase();
     const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
-      throw new CommandFailure(`Cannot read ${file}: ${error.code === 'ENOENT' ? 'there is no such file' : error.message}.`, exitCodes.refused);
+      throw new CommandFailure(
+        `Cannot read ${file}: ${error.code === 'ENOENT' ? 'there is no such file' : error.message}.`,
+        exitCodes.refused,
+      );
     });
-    const { uploadInitImage } = await this.api.post<{ uploadInitImage: { id: string; url: string; fields: string } }>(`${base}/init-image`, { body: { extension } });
+    const { uploadInitImage } = await this.api.post<{ uploadInitImage: { id: string; url: string; fields: string } }>(
+      `${base}/init-image`,
+      { body: { extension } },
+    );
     const form = new FormData();
     for (const [name, value] of Object.entries(JSON.parse(uploadInitImage.fields) as Record<string, string>)) form.append(name, value);
     form.append('file', new Blob([bytes]), path.basename(file));

@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
-import { addEconomy } from './economy-program.js';
+import { addBilling } from './billing-program.js';
 import { addWebhooks } from './webhooks-program.js';
 import { exitCodes, reportFailure } from './failure.js';
 import { accountOption, dataOption, repositoryRoot } from './places.js';
-
 
 /** Each command's code is loaded when it runs: `--help` and small commands must not pay for the server. */
 function createProgram(): Command {
@@ -18,7 +17,7 @@ function createProgram(): Command {
   addGenerate(program);
   addServer(program);
   addMoney(program);
-  addEconomy(program);
+  addBilling(program);
   addWebhooks(program);
   addKeys(program);
   addDeadLetters(program);
@@ -58,7 +57,12 @@ function addGenerate(program: Command): void {
     .option('--depth <file[:strength]>', 'follow this depth map: white is near', collect, [])
     .option('--style-from <file[:strength]>', 'take colours and manner from this picture', collect, [])
     .option('--content <file[:strength]>', 'take the arrangement from this picture', collect, [])
-    .option('--character <file[:strength[:word]]>', 'show this thing in place of a word of the prompt (default: the first thing); again for more views', collect, [])
+    .option(
+      '--character <file[:strength[:word]]>',
+      'show this thing in place of a word of the prompt (default: the first thing); again for more views',
+      collect,
+      [],
+    )
     .option('-o, --out <path>', 'folder or file for the pictures', '.')
     .option('--engine <name>', 'engine of a server started for this command: onnx, noop or triton')
     .option('--dry-run', 'show what it would cost and paint nothing')
@@ -92,7 +96,10 @@ function addServer(program: Command): void {
     .option('--grpc-port <port>', 'gRPC port (default: 8421; 0 picks a free one)')
     .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
     .option('--public-url <url>', 'how clients reach the server; links begin with it')
-    .option('--engine <name>', 'onnx paints; triton has the server of TESSERA_TRITON_URL paint; noop answers with a tiny picture at once, for load tests')
+    .option(
+      '--engine <name>',
+      'onnx paints; triton has the server of TESSERA_TRITON_URL paint; noop answers with a tiny picture at once, for load tests',
+    )
     .option('--log-level <level>', 'silent, fatal, error, warn, info, debug or trace (default: warn)')
     .option('--cluster', 'a process for each service, on Kafka, MongoDB, Redis and S3 servers of their own, which are fetched when missing')
     .option(...dataOption)
@@ -177,8 +184,8 @@ function addKeys(program: Command): void {
 }
 
 function addDeadLetters(program: Command): void {
-  const letters = program.command('dead-letters').description('events that a service has given up after its retries');
-  letters
+  const deadLetters = program.command('dead-letters').description('events that a service has given up after its retries');
+  deadLetters
     .command('list')
     .description('list them, newest first')
     .option('--group <name>', 'of one group, for example billing (default: all)')
@@ -186,14 +193,17 @@ function addDeadLetters(program: Command): void {
     .option(...dataOption)
     .addHelpText('after', '\nExample:\n  tessera dead-letters list --group billing')
     .action(async (options) => (await import('./commands/dead-letters.js')).listDeadLetters(options));
-  letters
+  deadLetters
     .command('redrive')
     .description('have the service handle it once more, when the cause is gone')
     .argument('[id]', 'id from `dead-letters list`')
     .option('--all', 'the newest thousand')
     .option('--group <name>', 'with --all: of one group only')
     .option(...dataOption)
-    .addHelpText('after', '\nExamples:\n  tessera dead-letters redrive 0199f3c2-1d5e-7a41-9c1b-2f6d8e0a7b34\n  tessera dead-letters redrive --all --group billing')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  tessera dead-letters redrive 0199f3c2-1d5e-7a41-9c1b-2f6d8e0a7b34\n  tessera dead-letters redrive --all --group billing',
+    )
     .action(async (id: string | undefined, options) => (await import('./commands/dead-letters.js')).redriveDeadLetters(id, options));
 }
 

@@ -7,7 +7,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { configFromEnvironment } from '@tessera/platform/config.js';
 import { startSingleNode } from './single-node.js';
 
-const wiring = (dataDir: string, more: Record<string, string> = {}) => configFromEnvironment({}, { dataDir, engine: 'noop', httpPort: '0', grpcPort: '0', logLevel: 'silent', ...more });
+const wiring = (dataDir: string, more: Record<string, string> = {}) =>
+  configFromEnvironment({}, { dataDir, engine: 'noop', httpPort: '0', grpcPort: '0', logLevel: 'silent', ...more });
 
 describe('a process of services', () => {
   let dataDir: string;
@@ -30,7 +31,9 @@ describe('a process of services', () => {
   });
 
   it('lets go of the ports that are open when another cannot be opened', async () => {
-    await expect(startSingleNode(wiring(dataDir, { engine: 'onnx', modelsDir: path.join(dataDir, 'nowhere') }))).rejects.toThrow('folder of models');
+    await expect(startSingleNode(wiring(dataDir, { engine: 'onnx', modelsDir: path.join(dataDir, 'nowhere') }))).rejects.toThrow(
+      'folder of models',
+    );
     const node = await startSingleNode(wiring(dataDir));
     await node.close();
   });

@@ -3,7 +3,7 @@ import type { ServiceDefinition } from '@tessera/host/service-definition.js';
 import type { Config } from '@tessera/platform/config.js';
 import { billing } from '@tessera/service-billing/billing.module.js';
 import { gateway } from '@tessera/service-gateway/gateway.module.js';
-import { Installation } from '@tessera/service-gateway/installation.js';
+import { Installation } from '@tessera/service-gateway/start/installation.js';
 import { generation } from '@tessera/service-generation/generation.module.js';
 import { jobs } from '@tessera/service-jobs/jobs.module.js';
 import { storage } from '@tessera/service-storage/storage.module.js';

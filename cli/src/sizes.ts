@@ -12,7 +12,12 @@ export function parseSize(text: string): { widthPx: number; heightPx: number } {
   const ratio = /^(\d{1,3}):(\d{1,3})$/.exec(text);
   const across = Number(ratio?.[1]);
   const down = Number(ratio?.[2]);
-  if (!ratio || across === 0 || down === 0) throw new CommandFailure(`--size ${text} is neither a size nor a ratio.`, exitCodes.refused, 'For example --size 512x384 or --size 16:9');
+  if (!ratio || across === 0 || down === 0)
+    throw new CommandFailure(
+      `--size ${text} is neither a size nor a ratio.`,
+      exitCodes.refused,
+      'For example --size 512x384 or --size 16:9',
+    );
   const short = (share: number) => Math.max(stepPx, Math.round((longSidePx * share) / stepPx) * stepPx);
   return across >= down ? { widthPx: longSidePx, heightPx: short(down / across) } : { widthPx: short(across / down), heightPx: longSidePx };
 }

@@ -12,7 +12,11 @@ const kittyChunkBytes = 4096;
 export function pictureProtocol(env: Environment, isTerminal: boolean): PictureProtocol {
   if (!isTerminal || env['NO_COLOR'] || env['TERM'] === 'dumb') return 'none';
   const isMultiplexed = Boolean(env['TMUX'] || env['STY']);
-  if (!isMultiplexed && (env['TERM'] === 'xterm-kitty' || env['TERM'] === 'xterm-ghostty' || env['KITTY_WINDOW_ID'] || env['TERM_PROGRAM'] === 'ghostty')) return 'kitty';
+  if (
+    !isMultiplexed &&
+    (env['TERM'] === 'xterm-kitty' || env['TERM'] === 'xterm-ghostty' || env['KITTY_WINDOW_ID'] || env['TERM_PROGRAM'] === 'ghostty')
+  )
+    return 'kitty';
   if (!isMultiplexed && (env['TERM_PROGRAM'] === 'iTerm.app' || env['TERM_PROGRAM'] === 'WezTerm')) return 'iterm';
   return env['COLORTERM'] === 'truecolor' || env['COLORTERM'] === '24bit' ? 'blocks' : 'none';
 }
@@ -42,7 +46,12 @@ function kitty(base64: string): string {
 
 /** Two pixels a character: the upper half block in the colour of the upper one, on the colour of the lower one. */
 async function halfBlocks(png: Uint8Array): Promise<string> {
-  const { data, info } = await sharp(png).flatten().resize({ width: widthColumns }).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  const { data, info } = await sharp(png)
+    .flatten()
+    .resize({ width: widthColumns })
+    .removeAlpha()
+    .raw()
+    .toBuffer({ resolveWithObject: true });
   const colour = (x: number, y: number) => {
     const at = (Math.min(y, info.height - 1) * info.width + x) * info.channels;
     return `${data[at]};${data[at + 1]};${data[at + 2]}`;

@@ -25,7 +25,12 @@ describe('what the command line prints', () => {
     expect([tokensText(1), tokensText(2), tokensText(1000)]).toEqual(['1 token', '2 tokens', '1,000 tokens']);
   });
 
-  it.each([[0, 20, '░'.repeat(20)], [10, 20, '█'.repeat(10) + '░'.repeat(10)], [20, 20, '█'.repeat(20)], [3, 0, '░'.repeat(20)]])('draws step %i of %i', (step, steps, cells) => {
+  it.each([
+    [0, 20, '░'.repeat(20)],
+    [10, 20, '█'.repeat(10) + '░'.repeat(10)],
+    [20, 20, '█'.repeat(20)],
+    [3, 0, '░'.repeat(20)],
+  ])('draws step %i of %i', (step, steps, cells) => {
     expect(bar(step, steps)).toBe(`${cells} ${step}/${steps}`);
   });
 
@@ -35,12 +40,25 @@ describe('what the command line prints', () => {
   });
 
   it('pads every column of a table but the last', () => {
-    expect(table([['a', 'bb', 'c'], ['aaa', 'b', 'ccc']])).toBe('a    bb  c\naaa  b   ccc');
+    expect(
+      table([
+        ['a', 'bb', 'c'],
+        ['aaa', 'b', 'ccc'],
+      ]),
+    ).toBe('a    bb  c\naaa  b   ccc');
   });
 });
 
 describe('--size', () => {
-  it.each([['640x512', 640, 512], ['640 × 512', 640, 512], ['1:1', 512, 512], ['16:9', 512, 288], ['9:16', 288, 512], ['3:2', 512, 344], ['100:1', 512, 8]])('reads %s', (text, widthPx, heightPx) => {
+  it.each([
+    ['640x512', 640, 512],
+    ['640 × 512', 640, 512],
+    ['1:1', 512, 512],
+    ['16:9', 512, 288],
+    ['9:16', 288, 512],
+    ['3:2', 512, 344],
+    ['100:1', 512, 8],
+  ])('reads %s', (text, widthPx, heightPx) => {
     expect(parseSize(text)).toEqual({ widthPx, heightPx });
   });
 

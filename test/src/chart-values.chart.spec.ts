@@ -32,7 +32,11 @@ describe('the values of the chart', () => {
     ['a digest that is none', 'image.digest=sha256:abc', 'digest'],
     ['a broker without a port', 'kafka.brokers={kafka}', 'kafka/brokers'],
     ['a name of a pool that no object can have', 'workers.pools.Big_One.replicas=1', 'Big_One'],
-    ['fewer workers at most than at least', 'workers.defaults.autoscaling.enabled=true,workers.defaults.autoscaling.minReplicas=9', 'minReplicas is above maxReplicas'],
+    [
+      'fewer workers at most than at least',
+      'workers.defaults.autoscaling.enabled=true,workers.defaults.autoscaling.minReplicas=9',
+      'minReplicas is above maxReplicas',
+    ],
     ['models in a claim that is not named', 'workers.defaults.models.source=claim', 'set models.existingClaim'],
     ['models from an image that is not named', 'workers.defaults.models.source=init', 'set models.init.image'],
     ['an ingress without a host', 'ingress.enabled=true', 'Set ingress.host'],
@@ -42,7 +46,11 @@ describe('the values of the chart', () => {
     ['certificates for brokers that are not named', 'kafka.brokers=null,kafka.tls.enabled=true', 'Set kafka.brokers: kafka.tls'],
     ['a key as well as a role', 's3.role.enabled=true', 'Set secrets.s3.existingSecret or s3.role.enabled'],
     ['annotations of a role that is off', 's3.role.annotations.a=b', 'Set s3.role.enabled as well'],
-    ['annotations of a role without accounts', 'secrets.s3.existingSecret=,s3.role.enabled=true,s3.role.annotations.a=b,serviceAccounts.create=false', 'Set serviceAccounts.create'],
+    [
+      'annotations of a role without accounts',
+      'secrets.s3.existingSecret=,s3.role.enabled=true,s3.role.annotations.a=b,serviceAccounts.create=false',
+      'Set serviceAccounts.create',
+    ],
     ['a bucket without a name', 's3.bucket=', 'Set s3.bucket'],
     ['a variable that a value of its own sets', 'telemetry.variables.OTEL_TRACES_SAMPLER=always_on', 'OTEL_TRACES_SAMPLER'],
     ['a variable that is not of telemetry', 'telemetry.variables.TESSERA_DATA=/tmp', 'TESSERA_DATA'],
@@ -52,15 +60,22 @@ describe('the values of the chart', () => {
     await expect(template(...variants.least, '--set', setting)).rejects.toMatchObject({ stderr: expect.stringContaining(words) });
   });
 
-  it.each(['secrets.apiKey', 'secrets.sealing', 'secrets.mongodb', 'secrets.redis', 'secrets.s3'])('are refused without %s, with a sentence that says what to do', async (name) => {
-    await expect(template(...variants.least, '--set', `${name}.existingSecret=`)).rejects.toMatchObject({ stderr: expect.stringContaining(`Set ${name}.existingSecret to a Secret`) });
-  });
+  it.each(['secrets.apiKey', 'secrets.sealing', 'secrets.mongodb', 'secrets.redis', 'secrets.s3'])(
+    'are refused without %s, with a sentence that says what to do',
+    async (name) => {
+      await expect(template(...variants.least, '--set', `${name}.existingSecret=`)).rejects.toMatchObject({
+        stderr: expect.stringContaining(`Set ${name}.existingSecret to a Secret`),
+      });
+    },
+  );
 
   it('hand on any other variable of OpenTelemetry', async () => {
     expect(await template(...variants.least, '--set', 'telemetry.variables.OTEL_PROPAGATORS=b3')).toContain('OTEL_PROPAGATORS: "b3"');
   });
 
   it('say nothing at all: then the first thing that is missing is named', async () => {
-    await expect(template()).rejects.toMatchObject({ stderr: expect.stringMatching(/Set \S+ to .*; or try Tessera with -f values-dev\.yaml/) });
+    await expect(template()).rejects.toMatchObject({
+      stderr: expect.stringMatching(/Set \S+ to .*; or try Tessera with -f values-dev\.yaml/),
+    });
   });
 });

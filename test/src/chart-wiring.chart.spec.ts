@@ -5,7 +5,21 @@ import { addressesOf } from '@tessera/host/peers.js';
 import { factsOf, peerNames, serviceNames, type ServiceName } from '@tessera/host/services.js';
 import { configFromEnvironment } from '@tessera/platform/config.js';
 import { scalingTarget } from '@tessera/service-jobs/scaling/scaling-target.js';
-import { environmentOf, containersOf, namespace, ofKind, ownContainers, render, repository, selects, variantNames, workloadsOf, type Container, type Manifest, type Variant } from './chart.js';
+import {
+  environmentOf,
+  containersOf,
+  namespace,
+  ofKind,
+  ownContainers,
+  render,
+  repository,
+  selects,
+  variantNames,
+  workloadsOf,
+  type Container,
+  type Manifest,
+  type Variant,
+} from './chart.js';
 
 const rendered = new Map<Variant, Manifest[]>();
 beforeAll(async () => {
@@ -36,7 +50,8 @@ describe.each(variantNames)('the processes of the chart with %s values', (varian
   it('are the services of this repository', () => {
     const programs = ownContainers(manifestsOf(variant)).map(({ container }) => container.args![0]!);
     expect(new Set(programs)).toEqual(new Set(serviceNames.map((service) => `services/${service}/dist/main.js`)));
-    for (const program of programs) expect({ program, exists: existsSync(path.join(repository, program)) }).toEqual({ program, exists: true });
+    for (const program of programs)
+      expect({ program, exists: existsSync(path.join(repository, program)) }).toEqual({ program, exists: true });
   });
 
   it('are told nothing that they do not read', () => {
@@ -51,7 +66,11 @@ describe.each(variantNames)('the processes of the chart with %s values', (varian
     for (const { container } of ownContainers(manifestsOf(variant))) {
       const config = configFromEnvironment(settingsOf(variant, container));
       // Who knows no store is told of no profile that needs them.
-      expect(config).toMatchObject({ profile: factsOf(container.name as ServiceName).uses.includes('documents') ? 'cluster' : 'single', httpHost: '0.0.0.0', grpcHost: '0.0.0.0' });
+      expect(config).toMatchObject({
+        profile: factsOf(container.name as ServiceName).uses.includes('documents') ? 'cluster' : 'single',
+        httpHost: '0.0.0.0',
+        grpcHost: '0.0.0.0',
+      });
       const ports = new Map(container.ports!.map(({ name, containerPort }) => [name, containerPort]));
       const listening = { http: config.httpPort, grpc: config.grpcPort, health: config.healthPort };
       for (const [name, port] of ports) expect({ name, port }).toEqual({ name, port: listening[name as keyof typeof listening] });
@@ -92,7 +111,8 @@ describe.each(variantNames)('the processes of the chart with %s values', (varian
     const secret = /MONGO_URL|PASSWORD|REDIS_URL|SECRET|ACCESS_KEY|API_KEY|HEADERS/;
     // What a process would mint for itself, each of them another, and lose with its pod.
     const gateway = ownContainers(manifestsOf(variant)).find(({ container }) => container.name === 'gateway')!;
-    for (const name of ['TESSERA_API_KEY', 'TESSERA_SECRETS_KEY']) expect(gateway.container.env).toContainEqual({ name, valueFrom: { secretKeyRef: expect.anything() } });
+    for (const name of ['TESSERA_API_KEY', 'TESSERA_SECRETS_KEY'])
+      expect(gateway.container.env).toContainEqual({ name, valueFrom: { secretKeyRef: expect.anything() } });
     for (const { container } of ownContainers(manifestsOf(variant))) {
       const given = container.env!.filter(({ name }) => secret.test(name));
       const { uses } = factsOf(container.name as ServiceName);
@@ -103,21 +123,28 @@ describe.each(variantNames)('the processes of the chart with %s values', (varian
         ...(uses.includes('events') && (variant === 'managed' || variant === 'full') ? ['TESSERA_KAFKA_PASSWORD'] : []),
       ];
       expect(given.map(({ name }) => name).filter((name) => /MONGO|REDIS|S3|KAFKA/.test(name))).toEqual(ofStores);
-      for (const { value, valueFrom } of given) expect({ value, name: valueFrom?.secretKeyRef?.name }).toEqual({ value: undefined, name: expect.any(String) });
+      for (const { value, valueFrom } of given)
+        expect({ value, name: valueFrom?.secretKeyRef?.name }).toEqual({ value: undefined, name: expect.any(String) });
     }
     const shared = ofKind(manifestsOf(variant), 'ConfigMap').flatMap(({ data }) => Object.keys(data ?? {}));
     expect(shared.filter((name) => secret.test(name))).toEqual([]);
-    expect(ofKind(manifestsOf(variant), 'Secret').map(({ metadata }) => metadata.name)).toEqual(variant === 'dev' ? ['try-tessera-dev'] : []);
+    expect(ofKind(manifestsOf(variant), 'Secret').map(({ metadata }) => metadata.name)).toEqual(
+      variant === 'dev' ? ['try-tessera-dev'] : [],
+    );
   });
 
   it('may speak along these lines and no others', () => {
-    expect(flows(manifestsOf(variant))).toEqual(serviceNames.flatMap((name) => factsOf(name).calls.map((called) => `${name} -> ${called}`)).sort());
+    expect(flows(manifestsOf(variant))).toEqual(
+      serviceNames.flatMap((name) => factsOf(name).calls.map((called) => `${name} -> ${called}`)).sort(),
+    );
   });
 });
 
 describe('what a process needs outside', () => {
   const egressOf = (variant: Variant, component: string) =>
-    ofKind(manifestsOf(variant), 'NetworkPolicy').find(({ metadata }) => metadata.name.endsWith(`-${component}`))!.spec.egress.filter(({ to }: { to?: { podSelector?: object }[] }) => !to?.some(({ podSelector }) => podSelector));
+    ofKind(manifestsOf(variant), 'NetworkPolicy')
+      .find(({ metadata }) => metadata.name.endsWith(`-${component}`))!
+      .spec.egress.filter(({ to }: { to?: { podSelector?: object }[] }) => !to?.some(({ podSelector }) => podSelector));
 
   it('is reached at the ports that its settings name', () => {
     const ports = egressOf('full', 'storage').flatMap((rule: { ports: { port: number }[] }) => rule.ports.map(({ port }) => port));
@@ -142,10 +169,15 @@ describe('what a process needs outside', () => {
 });
 
 describe('the brokers of Kafka', () => {
-  const services = (variant: Variant) => ownContainers(manifestsOf(variant)).filter(({ container }) => factsOf(container.name as ServiceName).uses.includes('events'));
+  const services = (variant: Variant) =>
+    ownContainers(manifestsOf(variant)).filter(({ container }) => factsOf(container.name as ServiceName).uses.includes('events'));
 
   it('are spoken to as the values say', () => {
-    for (const [variant, settings] of [['least', undefined], ['managed', { tls: {}, sasl: { mechanism: 'scram-sha-512' } }], ['full', { tls: { client: {} }, sasl: { mechanism: 'scram-sha-512', username: 'tessera' } }]] as const) {
+    for (const [variant, settings] of [
+      ['least', undefined],
+      ['managed', { tls: {}, sasl: { mechanism: 'scram-sha-512' } }],
+      ['full', { tls: { client: {} }, sasl: { mechanism: 'scram-sha-512', username: 'tessera' } }],
+    ] as const) {
       for (const { container } of services(variant)) {
         const { kafka } = configFromEnvironment(settingsOf(variant, container));
         if (settings === undefined) expect(kafka).toBeUndefined();
@@ -156,19 +188,32 @@ describe('the brokers of Kafka', () => {
 
   it('have their certificates where the processes look for them', () => {
     for (const { workload, container } of services('full')) {
-      const mounted = container.volumeMounts!.flatMap(({ name, mountPath }) => workload.pod.volumes!.find((volume) => volume.name === name)!.secret?.items.map(({ key, path: file }) => [`${mountPath}/${file}`, key]) ?? []);
-      const told = Object.entries(settingsOf('full', container)).filter(([name]) => /^TESSERA_KAFKA_\w+_FILE$/.test(name)).map(([, file]) => file);
-      expect(Object.fromEntries(mounted)).toEqual({ [told[0]!]: 'ca.crt', [told[1]!]: 'user.crt', [told[2]!]: 'user.key' });
+      const mounted = container.volumeMounts!.flatMap(
+        ({ name, mountPath }) =>
+          workload.pod
+            .volumes!.find((volume) => volume.name === name)!
+            .secret?.items.map(({ key, path: file }) => [`${mountPath}/${file}`, key]) ?? [],
+      );
+      const files = Object.entries(settingsOf('full', container))
+        .filter(([name]) => /^TESSERA_KAFKA_\w+_FILE$/.test(name))
+        .map(([, file]) => file);
+      expect(Object.fromEntries(mounted)).toEqual({ [files[0]!]: 'ca.crt', [files[1]!]: 'user.crt', [files[2]!]: 'user.key' });
     }
   });
 });
 
 describe('a role for the bucket', () => {
   it('is that of the storage service alone, the only one that reaches it', () => {
-    const roles = ofKind(manifestsOf('managed'), 'ServiceAccount').map(({ metadata }) => [metadata.name, metadata.annotations?.['eks.amazonaws.com/role-arn']]);
+    const roles = ofKind(manifestsOf('managed'), 'ServiceAccount').map(({ metadata }) => [
+      metadata.name,
+      metadata.annotations?.['eks.amazonaws.com/role-arn'],
+    ]);
     const role = 'arn:aws:iam::123456789012:role/tessera';
-    expect(Object.fromEntries(roles)).toEqual(Object.fromEntries(serviceNames.map((name) => [`try-tessera-${name}`, name === 'storage' ? role : undefined])));
-    for (const { workload } of ownContainers(manifestsOf('managed'))) expect(roles.map(([name]) => name)).toContain(workload.pod.serviceAccountName);
+    expect(Object.fromEntries(roles)).toEqual(
+      Object.fromEntries(serviceNames.map((name) => [`try-tessera-${name}`, name === 'storage' ? role : undefined])),
+    );
+    for (const { workload } of ownContainers(manifestsOf('managed')))
+      expect(roles.map(([name]) => name)).toContain(workload.pod.serviceAccountName);
   });
 
   it('stands in for a key, and Amazon for a server', () => {
@@ -179,7 +224,9 @@ describe('a role for the bucket', () => {
 
 describe('a worker', () => {
   it('may finish its longest job before it is ended', () => {
-    for (const { workload, container } of ownContainers(manifestsOf('full')).filter(({ workload }) => workload.labels['app.kubernetes.io/component'] === 'worker')) {
+    for (const { workload, container } of ownContainers(manifestsOf('full')).filter(
+      ({ workload }) => workload.labels['app.kubernetes.io/component'] === 'worker',
+    )) {
       const drainSeconds = Number(settingsOf('full', container)['TESSERA_DRAIN_SECONDS']);
       expect(workload.pod.terminationGracePeriodSeconds).toBeGreaterThanOrEqual(drainSeconds + 30);
     }
@@ -187,9 +234,21 @@ describe('a worker', () => {
 
   it('outlives no Triton of its own: a sidecar starts before it and ends after it', () => {
     const workers = workloadsOf(manifestsOf('full')).filter(({ labels }) => labels['app.kubernetes.io/component'] === 'worker');
-    const sidecars = workers.map(({ name, pod }) => [name, (pod.initContainers ?? []).filter(({ name: container }) => container === 'triton').map(({ restartPolicy }) => restartPolicy)] as const);
-    expect(Object.fromEntries(sidecars)).toEqual({ 'try-paint-worker-cpu': [], 'try-paint-worker-default': ['Always'], 'try-paint-worker-large': ['Always'] });
-    for (const { container } of ownContainers(manifestsOf('least')).filter(({ workload }) => workload.labels['app.kubernetes.io/component'] === 'worker')) {
+    const sidecars = workers.map(
+      ({ name, pod }) =>
+        [
+          name,
+          (pod.initContainers ?? []).filter(({ name: container }) => container === 'triton').map(({ restartPolicy }) => restartPolicy),
+        ] as const,
+    );
+    expect(Object.fromEntries(sidecars)).toEqual({
+      'try-studio-worker-cpu': [],
+      'try-studio-worker-default': ['Always'],
+      'try-studio-worker-large': ['Always'],
+    });
+    for (const { container } of ownContainers(manifestsOf('least')).filter(
+      ({ workload }) => workload.labels['app.kubernetes.io/component'] === 'worker',
+    )) {
       const port = Number(new URL(settingsOf('least', container)['TESSERA_TRITON_URL']!).port);
       const [worker] = workloadsOf(manifestsOf('least')).filter(({ labels }) => labels['app.kubernetes.io/component'] === 'worker');
       expect(worker!.pod.initContainers![0]!.ports).toContainEqual({ name: 'triton-grpc', containerPort: port });
@@ -198,9 +257,13 @@ describe('a worker', () => {
 
   it('may change pods, and nothing else of the cluster', () => {
     for (const variant of variantNames) {
-      expect(ofKind(manifestsOf(variant), 'Role', 'ClusterRole').map((role) => (role as unknown as { rules: object }).rules)).toEqual([[{ apiGroups: [''], resources: ['pods'], verbs: ['patch'] }]]);
+      expect(ofKind(manifestsOf(variant), 'Role', 'ClusterRole').map((role) => (role as unknown as { rules: object }).rules)).toEqual([
+        [{ apiGroups: [''], resources: ['pods'], verbs: ['patch'] }],
+      ]);
       const [binding] = ofKind(manifestsOf(variant), 'RoleBinding') as unknown as { subjects: { name: string }[] }[];
-      const accounts = ownContainers(manifestsOf(variant)).filter(({ workload }) => workload.pod.serviceAccountName === binding!.subjects[0]!.name);
+      const accounts = ownContainers(manifestsOf(variant)).filter(
+        ({ workload }) => workload.pod.serviceAccountName === binding!.subjects[0]!.name,
+      );
       expect(new Set(accounts.map(({ container }) => container.name))).toEqual(new Set(['worker']));
     }
   });
@@ -208,7 +271,7 @@ describe('a worker', () => {
 
 describe('KEDA', () => {
   it('asks the queue at its address, with metadata that the queue accepts', () => {
-    const service = ofKind(manifestsOf('full'), 'Service').find(({ metadata }) => metadata.name === 'try-paint-jobs')!;
+    const service = ofKind(manifestsOf('full'), 'Service').find(({ metadata }) => metadata.name === 'try-studio-jobs')!;
     const jobs = ownContainers(manifestsOf('full')).find(({ container }) => container.name === 'jobs')!;
     const pools = ['default', ...Object.values(configFromEnvironment(settingsOf('full', jobs.container)).modelPools)];
     for (const { spec } of ofKind(manifestsOf('full'), 'ScaledObject')) {
@@ -220,7 +283,8 @@ describe('KEDA', () => {
   });
 
   it('may reach it from its own namespace where it scales something', () => {
-    const from = (variant: Variant) => JSON.stringify(ofKind(manifestsOf(variant), 'NetworkPolicy').find(({ metadata }) => metadata.name.endsWith('-jobs'))!.spec.ingress);
+    const from = (variant: Variant) =>
+      JSON.stringify(ofKind(manifestsOf(variant), 'NetworkPolicy').find(({ metadata }) => metadata.name.endsWith('-jobs'))!.spec.ingress);
     expect(from('full')).toContain('"kubernetes.io/metadata.name":"keda"');
     expect(from('least')).not.toContain('keda');
   });
@@ -231,12 +295,17 @@ function flows(manifests: readonly Manifest[]): string[] {
   const policies = ofKind(manifests, 'NetworkPolicy').map(({ spec }) => spec);
   const pods = ownContainers(manifests).map(({ workload, container }) => ({ labels: workload.labels, ports: container.ports ?? [] }));
   const of = (labels: Record<string, string>) => policies.filter(({ podSelector }) => selects(podSelector.matchLabels, labels));
-  const names = (peers: readonly any[] | undefined, labels: Record<string, string>) => peers?.some(({ podSelector }) => podSelector && selects(podSelector.matchLabels, labels)) ?? false;
+  const names = (peers: readonly any[] | undefined, labels: Record<string, string>) =>
+    peers?.some(({ podSelector }) => podSelector && selects(podSelector.matchLabels, labels)) ?? false;
   const found = pods.flatMap((from) =>
     pods.flatMap((to) =>
       to.ports.flatMap(({ name, containerPort }) => {
-        const mayLeave = of(from.labels as never).some(({ egress = [] }) => egress.some((rule: any) => names(rule.to, to.labels as never) && rule.ports.some(({ port }: any) => port === containerPort)));
-        const mayEnter = of(to.labels as never).some(({ ingress = [] }) => ingress.some((rule: any) => names(rule.from, from.labels as never) && rule.ports.some(({ port }: any) => port === name)));
+        const mayLeave = of(from.labels as never).some(({ egress = [] }) =>
+          egress.some((rule: any) => names(rule.to, to.labels as never) && rule.ports.some(({ port }: any) => port === containerPort)),
+        );
+        const mayEnter = of(to.labels as never).some(({ ingress = [] }) =>
+          ingress.some((rule: any) => names(rule.from, from.labels as never) && rule.ports.some(({ port }: any) => port === name)),
+        );
         return mayLeave && mayEnter ? [`${from.labels['app.kubernetes.io/component']} -> ${to.labels['app.kubernetes.io/component']}`] : [];
       }),
     ),

@@ -11,7 +11,12 @@ export class Client {
     readonly key = apiKey,
   ) {}
 
-  async call<T = Record<string, any>>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer<T>> {
+  async call<T = Record<string, any>>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer<T>> {
     const response = await fetch(`${this.server.url}${path}`, {
       method,
       headers: { authorization: `Bearer ${this.key}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
@@ -23,7 +28,12 @@ export class Client {
 
   /** Creates a job and answers its id. */
   async create(request: Record<string, unknown>, idempotencyKey?: string): Promise<string> {
-    const { status, body } = await this.call('POST', '/api/rest/v1/generations', request, idempotencyKey ? { 'idempotency-key': idempotencyKey } : {});
+    const { status, body } = await this.call(
+      'POST',
+      '/api/rest/v1/generations',
+      request,
+      idempotencyKey ? { 'idempotency-key': idempotencyKey } : {},
+    );
     if (status !== 200) throw new Error(`${status}: ${JSON.stringify(body)}`);
     return body['sdGenerationJob'].generationId as string;
   }
@@ -48,8 +58,14 @@ export class Client {
   /** The audit's findings and its summary. */
   async audit(): Promise<{ findings: Record<string, any>[]; summary: Record<string, any> }> {
     const response = await fetch(`${this.server.url}/api/rest/v1/audit`, { headers: { authorization: `Bearer ${this.key}` } });
-    const lines = (await response.text()).trim().split('\n').map((line) => JSON.parse(line) as Record<string, any>);
-    return { findings: lines.filter((line) => line['finding']).map((line) => line['finding']), summary: lines.find((line) => line['summary'])?.['summary'] ?? {} };
+    const lines = (await response.text())
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, any>);
+    return {
+      findings: lines.filter((line) => line['finding']).map((line) => line['finding']),
+      summary: lines.find((line) => line['summary'])?.['summary'] ?? {},
+    };
   }
 }
 

@@ -32,7 +32,11 @@ const attemptsMax = 30;
 const askAgainMs = 1_000;
 
 /** Requests in flight when the server dies may or may not have been taken: they are sent again with the same idempotency key, as a client would. */
-export async function crashRun(start: (options: StartOptions) => Promise<Running>, options: StartOptions, plan: CrashPlan): Promise<CrashReport> {
+export async function crashRun(
+  start: (options: StartOptions) => Promise<Running>,
+  options: StartOptions,
+  plan: CrashPlan,
+): Promise<CrashReport> {
   const random = mulberry32(plan.seed);
   const killAfter = Array.from({ length: plan.kills }, () => Math.floor(random() * plan.jobs)).sort((a, b) => a - b);
   const acknowledged = new Map<number, string>();
@@ -95,7 +99,12 @@ async function createPatiently(client: Client, request: Record<string, unknown>,
 }
 
 /** Waits for the end of every acknowledged job, and counts. */
-export async function inspect(client: Client, plan: Pick<CrashPlan, 'jobs' | 'kills' | 'request'>, acknowledged: Map<number, string>, objectsDir: string): Promise<CrashReport> {
+export async function inspect(
+  client: Client,
+  plan: Pick<CrashPlan, 'jobs' | 'kills' | 'request'>,
+  acknowledged: Map<number, string>,
+  objectsDir: string,
+): Promise<CrashReport> {
   const jobs = [...acknowledged].map(([job, id]) => ({ id, images: Number(plan.request(job)['num_images'] ?? 1) }));
   const { succeeded, pictures, billedTokens, complaints } = await inspectJobs(client, jobs);
   const account = await client.account();
@@ -103,14 +112,24 @@ export async function inspect(client: Client, plan: Pick<CrashPlan, 'jobs' | 'ki
   const files = await pictureFiles(objectsDir);
   const spentTokens = Number(account['spentTokens']);
   const heldTokens = Number(account['heldTokens']);
-  if (new Set(acknowledged.values()).size !== plan.jobs) complaints.push(`${new Set(acknowledged.values()).size} distinct jobs for ${plan.jobs} requests`);
+  if (new Set(acknowledged.values()).size !== plan.jobs)
+    complaints.push(`${new Set(acknowledged.values()).size} distinct jobs for ${plan.jobs} requests`);
   if (billedTokens !== spentTokens) complaints.push(`bills say ${billedTokens} tokens, the account spent ${spentTokens}`);
   if (heldTokens !== 0) complaints.push(`${heldTokens} tokens are still held`);
   if (findings.length > 0) complaints.push(`the audit found ${JSON.stringify(findings[0])}`);
   if (files.length !== pictures) complaints.push(`${files.length} files for ${pictures} pictures`);
   return {
-    acknowledged: acknowledged.size, kills: plan.kills, succeeded, pictures, files: files.length, billedTokens, spentTokens, heldTokens,
-    openHolds: Number(account['openHolds']), findings, complaints,
+    acknowledged: acknowledged.size,
+    kills: plan.kills,
+    succeeded,
+    pictures,
+    files: files.length,
+    billedTokens,
+    spentTokens,
+    heldTokens,
+    openHolds: Number(account['openHolds']),
+    findings,
+    complaints,
   };
 }
 

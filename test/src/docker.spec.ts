@@ -10,10 +10,20 @@ type Stage = { readonly base: string; readonly name: string; readonly instructio
 /** Enough of the format for our own files: comments, continued lines, stages. */
 async function stagesOf(file: string): Promise<Stage[]> {
   const text = await readFile(path.join(repository, 'deploy/docker', file), 'utf8');
-  const lines = text.split('\n').filter((line) => !line.startsWith('#')).join('\n').replaceAll(/\\\n/g, ' ').split('\n');
+  const lines = text
+    .split('\n')
+    .filter((line) => !line.startsWith('#'))
+    .join('\n')
+    .replaceAll(/\\\n/g, ' ')
+    .split('\n');
   const stages: { base: string; name: string; instructions: Instruction[] }[] = [];
   for (const [name = '', ...words] of lines.map((line) => line.trim().split(/\s+/))) {
-    if (name === 'FROM') stages.push({ base: words.find((word) => !word.startsWith('--')) ?? '', name: words.at(-2) === 'AS' ? words.at(-1)! : '', instructions: [] });
+    if (name === 'FROM')
+      stages.push({
+        base: words.find((word) => !word.startsWith('--')) ?? '',
+        name: words.at(-2) === 'AS' ? words.at(-1)! : '',
+        instructions: [],
+      });
     else if (name !== '') stages.at(-1)?.instructions.push({ name, words });
   }
   return stages;
@@ -21,7 +31,9 @@ async function stagesOf(file: string): Promise<Stage[]> {
 
 /** Whether a path is sent to the engine: the last pattern of .dockerignore that matches it decides. */
 async function isSent(file: string): Promise<boolean> {
-  const patterns = (await readFile(path.join(repository, '.dockerignore'), 'utf8')).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  const patterns = (await readFile(path.join(repository, '.dockerignore'), 'utf8'))
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'));
   let isIgnored = false;
   for (const pattern of patterns) {
     const plain = pattern.replace(/^!/, '');
@@ -33,7 +45,12 @@ async function isSent(file: string): Promise<boolean> {
 }
 
 const sourcesOf = ({ instructions }: Stage) =>
-  instructions.filter(({ name }) => name === 'COPY').map(({ words }) => ({ from: words.find((word) => word.startsWith('--from='))?.slice('--from='.length), paths: words.filter((word) => !word.startsWith('--')).slice(0, -1) }));
+  instructions
+    .filter(({ name }) => name === 'COPY')
+    .map(({ words }) => ({
+      from: words.find((word) => word.startsWith('--from='))?.slice('--from='.length),
+      paths: words.filter((word) => !word.startsWith('--')).slice(0, -1),
+    }));
 
 describe.each(['Dockerfile', 'Dockerfile.triton'])('%s', (file) => {
   it('copies only what is in the repository, and is sent to the engine', async () => {
@@ -63,11 +80,27 @@ describe.each(['Dockerfile', 'Dockerfile.triton'])('%s', (file) => {
 });
 
 describe('what is sent to the engine', () => {
-  it.each(['libs/host/src/host.ts', 'services/billing/package.json', 'proto/buf.lock', 'models/mosaic/manifest.json', 'web/console/index.html', 'deploy/triton/requirements.txt'])('is %s', async (file) => {
+  it.each([
+    'libs/host/src/host.ts',
+    'services/billing/package.json',
+    'proto/buf.lock',
+    'models/mosaic/manifest.json',
+    'web/console/index.html',
+    'deploy/triton/requirements.txt',
+  ])('is %s', async (file) => {
     expect(await isSent(file)).toBe(true);
   });
 
-  it.each(['.git/config', 'node_modules/fastify/index.js', 'libs/host/dist/host.js', 'libs/contracts/src/gen/x.ts', 'models/mosaic/training/train.py', 'bench/src/jobs.ts', '.env', 'owner-key'])('is not %s', async (file) => {
+  it.each([
+    '.git/config',
+    'node_modules/fastify/index.js',
+    'libs/host/dist/host.js',
+    'libs/contracts/src/gen/x.ts',
+    'models/mosaic/training/train.py',
+    'bench/src/jobs.ts',
+    '.env',
+    'owner-key',
+  ])('is not %s', async (file) => {
     expect(await isSent(file)).toBe(false);
   });
 });
@@ -80,8 +113,17 @@ describe('the image of the services', () => {
   });
 
   it('has the folders that the chart tells its processes of', async () => {
-    const targets = (await stagesOf('Dockerfile')).at(-1)!.instructions.filter(({ name }) => name === 'COPY').map(({ words }) => `/app/${words.at(-1)}`);
-    const told = (await Promise.all(globSync('deploy/helm/tessera/templates/*', { cwd: repository }).filter((each) => /\.(yaml|tpl)$/.test(each)).map((each) => readFile(path.join(repository, each), 'utf8')))).join('\n');
-    for (const [folder] of told.matchAll(/\/app\/[a-z/]+/g)) expect(targets).toContain(folder);
+    const targets = (await stagesOf('Dockerfile'))
+      .at(-1)!
+      .instructions.filter(({ name }) => name === 'COPY')
+      .map(({ words }) => `/app/${words.at(-1)}`);
+    const templates = (
+      await Promise.all(
+        globSync('deploy/helm/tessera/templates/*', { cwd: repository })
+          .filter((each) => /\.(yaml|tpl)$/.test(each))
+          .map((each) => readFile(path.join(repository, each), 'utf8')),
+      )
+    ).join('\n');
+    for (const [folder] of templates.matchAll(/\/app\/[a-z/]+/g)) expect(targets).toContain(folder);
   });
 });

@@ -70,7 +70,8 @@ describe.each(Object.entries(profiles))('Tessera, %s', (_name, start) => {
       [{ ...apple, num_images: 9 }, 'too_many_images'],
       [{ ...apple, modelId: 'sdxl-turbo-9000' }, 'unknown_model'],
     ] as const;
-    for (const [request, type] of refusals) expect(await client.call('POST', '/api/rest/v1/generations', request)).toMatchObject({ status: 400, body: { type } });
+    for (const [request, type] of refusals)
+      expect(await client.call('POST', '/api/rest/v1/generations', request)).toMatchObject({ status: 400, body: { type } });
     const { body } = await client.call('POST', '/api/rest/v1/generations', { ...apple, sd_Version: 'v2' });
     expect(body['error']).toContain('sd_version');
     expect((await client.account())['balanceTokens']).toBe(balanceTokens);
@@ -78,7 +79,9 @@ describe.each(Object.entries(profiles))('Tessera, %s', (_name, start) => {
 
   it('tells a stranger nothing', async () => {
     const id = await client.create(apple);
-    expect((await new Client(server, '00000000-0000-4000-8000-000000000000').call('GET', `/api/rest/v1/generations/${id}`)).status).toBe(401);
+    expect((await new Client(server, '00000000-0000-4000-8000-000000000000').call('GET', `/api/rest/v1/generations/${id}`)).status).toBe(
+      401,
+    );
     expect((await client.call('GET', '/api/rest/v1/generations/019a0000-0000-7000-8000-000000000000')).status).toBe(404);
     expect((await client.call('GET', '/api/rest/v1/generations/..%2f..%2fetc%2fpasswd')).status).toBe(404);
   });
@@ -109,7 +112,10 @@ describe.each(Object.entries(profiles))('Tessera, %s', (_name, start) => {
     form.append('file', new Blob([new Uint8Array(picture)], { type: 'image/png' }), 'picture.png');
     expect((await fetch(url, { method: 'POST', body: form })).status).toBe(204);
   };
-  const plain = (background: string) => sharp({ create: { width: 64, height: 64, channels: 3, background } }).png().toBuffer();
+  const plain = (background: string) =>
+    sharp({ create: { width: 64, height: 64, channels: 3, background } })
+      .png()
+      .toBuffer();
 
   it("repaints a part of a picture by Leonardo's canvas, and returns the tokens when the mask is no use", async () => {
     const { body } = await client.call('POST', '/api/rest/v1/canvas-init-image', { initExtension: 'png', maskExtension: 'png' });
@@ -136,7 +142,10 @@ describe.each(Object.entries(profiles))('Tessera, %s', (_name, start) => {
     const controlnets = [{ initImageId: id, initImageType: 'UPLOADED', preprocessorId: 133, strengthType: 'High' }];
     expect(await client.finished(await client.create({ ...apple, controlnets }))).toMatchObject({ status: 'COMPLETE' });
     const pose = [{ ...controlnets[0], preprocessorId: 21 }];
-    expect((await client.call('POST', '/api/rest/v1/generations', { ...apple, controlnets: pose })).body).toMatchObject({ type: 'unsupported_feature', param: 'controlnets[0].preprocessorId' });
+    expect((await client.call('POST', '/api/rest/v1/generations', { ...apple, controlnets: pose })).body).toMatchObject({
+      type: 'unsupported_feature',
+      param: 'controlnets[0].preprocessorId',
+    });
   });
 
   it('takes an uploaded picture and starts from it', async () => {
@@ -169,7 +178,8 @@ describe.each(Object.entries(profiles))('Tessera, %s', (_name, start) => {
 
   it('adds tokens once for one idempotency key', async () => {
     const { balanceTokens } = await client.account();
-    for (let time = 0; time < 2; time++) await client.call('POST', '/api/rest/v1/account/topup', { tokens: 500 }, { 'idempotency-key': 'topup-1' });
+    for (let time = 0; time < 2; time++)
+      await client.call('POST', '/api/rest/v1/account/topup', { tokens: 500 }, { 'idempotency-key': 'topup-1' });
     expect((await client.account())['balanceTokens']).toBe(balanceTokens + 500);
   });
 
@@ -189,6 +199,8 @@ describe.each(Object.entries(profiles))('Tessera, %s', (_name, start) => {
     const { findings, summary } = await client.audit();
     expect(findings).toEqual([]);
     expect(summary).toMatchObject({ accounts: 1, openHolds: 0, findings: 0 });
-    expect(summary['grantedTokens']).toBe(summary['balanceTokens'] + summary['heldTokens'] + summary['spentTokens'] + summary['expiredTokens']);
+    expect(summary['grantedTokens']).toBe(
+      summary['balanceTokens'] + summary['heldTokens'] + summary['spentTokens'] + summary['expiredTokens'],
+    );
   });
 });

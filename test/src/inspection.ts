@@ -47,5 +47,7 @@ export async function inspectJobs(client: Client, jobs: readonly AcceptedJob[]):
 /** Everything below the objects folder but its own hidden files. */
 export async function pictureFiles(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile() && !(entry.parentPath === folder && entry.name.startsWith('.'))).map((entry) => path.join(entry.parentPath, entry.name));
+  return entries
+    .filter((entry) => entry.isFile() && !(entry.parentPath === folder && entry.name.startsWith('.')))
+    .map((entry) => path.join(entry.parentPath, entry.name));
 }

@@ -22,7 +22,15 @@ const [server, client, producer, consumer] = [2, 3, 4, 5];
 export const kinds = { server, client, producer, consumer } as const;
 
 /** Everything that a job of the bundled model goes through, each step below the one that caused it. `relay`: events reach their consumers over a broker. */
-export function jobHops({ relay, services }: { readonly relay: boolean; readonly services: readonly ['tessera'] | readonly ['tessera-gateway', 'tessera-generation', 'tessera-jobs', 'tessera-billing', 'tessera-storage', 'tessera-worker'] }): Hop[] {
+export function jobHops({
+  relay,
+  services,
+}: {
+  readonly relay: boolean;
+  readonly services:
+    | readonly ['tessera']
+    | readonly ['tessera-gateway', 'tessera-generation', 'tessera-jobs', 'tessera-billing', 'tessera-storage', 'tessera-worker'];
+}): Hop[] {
   const [gateway, generation = gateway, jobs = gateway, billing = gateway, storage = gateway, worker = gateway] = services;
   const arrival = relay ? `send ${finished}` : `create ${finished}`;
   return [
@@ -60,7 +68,10 @@ export function jobHops({ relay, services }: { readonly relay: boolean; readonly
 }
 
 /** Starts a server that writes its traces to a file, lets `work` use it, stops it, and answers the file. */
-export async function tracing(start: (options: StartOptions) => Promise<Running>, work: (client: Client, server: Running) => Promise<void>): Promise<string> {
+export async function tracing(
+  start: (options: StartOptions) => Promise<Running>,
+  work: (client: Client, server: Running) => Promise<void>,
+): Promise<string> {
   const file = path.join(await mkdtemp(path.join(os.tmpdir(), 'tessera-trace-')), 'spans.jsonl');
   process.env['OTEL_EXPORTER_OTLP_TRACES_ENDPOINT'] = pathToFileURL(file).href;
   const dataDir = await newDataDir();
@@ -79,10 +90,16 @@ export async function tracing(start: (options: StartOptions) => Promise<Running>
 }
 
 /** Asks for a small picture; answers the trace that the answer names once everything that follows from it has happened: bill and webhook. */
-export async function paintTraced(client: Client): Promise<string> {
+export async function generateTraced(client: Client): Promise<string> {
   const receiver = new Receiver();
   await client.call('POST', '/api/rest/v1/webhooks', { url: await receiver.open(), events: ['job.finished'] });
-  const { status, headers, body } = await client.call('POST', '/api/rest/v1/generations', { prompt: 'a red apple', width: 512, height: 512, num_images: 1, num_inference_steps: 4 });
+  const { status, headers, body } = await client.call('POST', '/api/rest/v1/generations', {
+    prompt: 'a red apple',
+    width: 512,
+    height: 512,
+    num_images: 1,
+    num_inference_steps: 4,
+  });
   if (status !== 200) throw new Error(`${status}: ${JSON.stringify(body)}`);
   const generationId = (body['sdGenerationJob'] as { generationId: string }).generationId;
   await client.finished(generationId);

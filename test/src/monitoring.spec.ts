@@ -9,18 +9,37 @@ const file = (name: string) => readFile(fileURLToPath(new URL(`../../${name}`, i
 /** Only there where an outbox is relayed to a broker. */
 const clusterOnly = new Set(['tessera_outbox_waiting']);
 
-const parts: Record<string, readonly string[]> = { histogram: ['_bucket', '_sum', '_count'], summary: ['', '_sum', '_count'], counter: ['_total'], gauge: [''] };
+const parts: Record<string, readonly string[]> = {
+  histogram: ['_bucket', '_sum', '_count'],
+  summary: ['', '_sum', '_count'],
+  counter: ['_total'],
+  gauge: [''],
+};
 const namesIn = (text: string): string[] => [...new Set(text.match(/\b(?:tessera|process|nodejs)_[a-z0-9_]+\b/g) ?? [])];
 
 /** Every series name of an OpenMetrics page, with the labels that its series have. */
 function seriesOf(page: string): Map<string, Set<string>> {
   const series = new Map<string, Set<string>>();
-  for (const [, name = '', type = ''] of page.matchAll(/^# TYPE (\S+) (\S+)$/gm)) for (const suffix of parts[type] ?? []) series.set(`${name}${suffix}`, new Set());
-  for (const [, name = '', labels = ''] of page.matchAll(/^([a-z_0-9]+)\{([^}]*)\}/gm)) for (const [, label = ''] of labels.matchAll(/([a-z_]+)="/g)) series.get(name)?.add(label);
+  for (const [, name = '', type = ''] of page.matchAll(/^# TYPE (\S+) (\S+)$/gm))
+    for (const suffix of parts[type] ?? []) series.set(`${name}${suffix}`, new Set());
+  for (const [, name = '', labels = ''] of page.matchAll(/^([a-z_0-9]+)\{([^}]*)\}/gm))
+    for (const [, label = ''] of labels.matchAll(/([a-z_]+)="/g)) series.get(name)?.add(label);
   return series;
 }
 
-type Dashboard = { id?: unknown; uid?: unknown; templating: { list: { name: string; type: string }[] }; panels: { type: string; title: string; id?: unknown; datasource?: { uid: string }; targets?: { expr: string; datasource: { uid: string } }[]; gridPos: { x: number; y: number; w: number; h: number } }[] };
+type Dashboard = {
+  id?: unknown;
+  uid?: unknown;
+  templating: { list: { name: string; type: string }[] };
+  panels: {
+    type: string;
+    title: string;
+    id?: unknown;
+    datasource?: { uid: string };
+    targets?: { expr: string; datasource: { uid: string } }[];
+    gridPos: { x: number; y: number; w: number; h: number };
+  }[];
+};
 
 describe('what watches an installation', () => {
   let server: Running;
@@ -30,7 +49,11 @@ describe('what watches an installation', () => {
   let runbook = '';
 
   beforeAll(async () => {
-    [dashboard, rules, runbook] = [JSON.parse(await file('deploy/grafana/tessera.json')) as Dashboard, await file('deploy/grafana/tessera.rules.yaml'), await file('docs/operate.md')];
+    [dashboard, rules, runbook] = [
+      JSON.parse(await file('deploy/grafana/tessera.json')) as Dashboard,
+      await file('deploy/grafana/tessera.rules.yaml'),
+      await file('docs/operate.md'),
+    ];
     server = await profiles['one process']!({ dataDir: await newDataDir() });
     const client = new Client(server);
     const id = await client.create({ prompt: 'apple', width: 512, height: 512 });
@@ -63,7 +86,10 @@ describe('what watches an installation', () => {
       [...text.matchAll(/((?:tessera|process|nodejs)_[a-z0-9_]+)\{([^}]*)\}/g)].flatMap(([, name = '', selector = '']) => {
         const labels = series.get(name);
         if (labels === undefined || labels.size === 0) return [];
-        return [...selector.matchAll(/([a-z_]+)(?:=|!=)/g)].map(([, label = '']) => label).filter((label) => !labels.has(label) && !everywhere.has(label)).map((label) => `${name}{${label}}`);
+        return [...selector.matchAll(/([a-z_]+)(?:=|!=)/g)]
+          .map(([, label = '']) => label)
+          .filter((label) => !labels.has(label) && !everywhere.has(label))
+          .map((label) => `${name}{${label}}`);
       }),
     );
     expect(unknown).toEqual([]);
@@ -73,12 +99,16 @@ describe('what watches an installation', () => {
     expect([dashboard.id, dashboard.uid]).toEqual([undefined, undefined]);
     expect(dashboard.panels.filter(({ id }) => id !== undefined)).toEqual([]);
     expect(dashboard.templating.list.find(({ name }) => name === 'datasource')?.type).toBe('datasource');
-    const sources = dashboard.panels.flatMap(({ datasource, targets = [] }) => [datasource, ...targets.map((target) => target.datasource)].flatMap((source) => (source ? [source.uid] : [])));
+    const sources = dashboard.panels.flatMap(({ datasource, targets = [] }) =>
+      [datasource, ...targets.map((target) => target.datasource)].flatMap((source) => (source ? [source.uid] : [])),
+    );
     expect(new Set(sources)).toEqual(new Set(['${datasource}']));
   });
 
   it('draws every panel inside the grid and over no other', () => {
-    const cells = dashboard.panels.flatMap(({ gridPos: { x, y, w, h } }) => Array.from({ length: w * h }, (_, at) => `${x + (at % w)},${y + Math.floor(at / w)}`));
+    const cells = dashboard.panels.flatMap(({ gridPos: { x, y, w, h } }) =>
+      Array.from({ length: w * h }, (_, at) => `${x + (at % w)},${y + Math.floor(at / w)}`),
+    );
     expect(new Set(cells).size).toBe(cells.length);
     expect(Math.max(...dashboard.panels.map(({ gridPos: { x, w } }) => x + w))).toBeLessThanOrEqual(24);
   });

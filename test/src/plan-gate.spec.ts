@@ -26,7 +26,8 @@ describe.each(Object.entries(profiles))('A price list with a gate, %s', (_name, 
     await removeDataDir(server.dataDir);
   });
 
-  const asOwner = (accountId: string, method: string, at: string, body?: object) => owner.call(method, `${api}${at}`, body, { 'tessera-account': accountId });
+  const asOwner = (accountId: string, method: string, at: string, body?: object) =>
+    owner.call(method, `${api}${at}`, body, { 'tessera-account': accountId });
   const opened = async (plan: string) => {
     const accountId = String((await owner.call('POST', `${api}/accounts`, { plan })).body['accountId']);
     return { accountId, client: new Client(server, String((await asOwner(accountId, 'POST', '/keys', { name: 'theirs' })).body['key'])) };
@@ -34,11 +35,20 @@ describe.each(Object.entries(profiles))('A price list with a gate, %s', (_name, 
 
   it('refuses the API to a plan without it, names the plan that has it, and lets the account in once it is there', async () => {
     const { accountId, client } = await opened('free');
-    const refusal = { status: 402, body: { type: 'plan_forbids_api', error: 'The plan Free does not include access by API; API only is the cheapest that does.' } };
+    const refusal = {
+      status: 402,
+      body: { type: 'plan_forbids_api', error: 'The plan Free does not include access by API; API only is the cheapest that does.' },
+    };
     expect(await client.call('GET', `${api}/me`)).toMatchObject(refusal);
     expect(await client.call('POST', `${api}/generations`, apple)).toMatchObject(refusal);
-    expect(await asOwner(accountId, 'GET', '/account')).toMatchObject({ status: 200, body: { plan: 'free', entitlements: { planName: 'Free', forbidden: [{ capability: 'api', plan: 'api' }] } } });
-    expect(await asOwner(accountId, 'POST', '/account/plan', { plan: 'artisan' })).toMatchObject({ status: 200, body: { plan: 'artisan', entitlements: { planName: 'Artisan', forbidden: [] } } });
+    expect(await asOwner(accountId, 'GET', '/account')).toMatchObject({
+      status: 200,
+      body: { plan: 'free', entitlements: { planName: 'Free', forbidden: [{ capability: 'api', plan: 'api' }] } },
+    });
+    expect(await asOwner(accountId, 'POST', '/account/plan', { plan: 'artisan' })).toMatchObject({
+      status: 200,
+      body: { plan: 'artisan', entitlements: { planName: 'Artisan', forbidden: [] } },
+    });
     await expect(untilLetIn(client)).resolves.toBeUndefined();
   });
 

@@ -25,7 +25,11 @@ export type Running = {
   kill(): Promise<void>;
 };
 
-export type StartOptions = { readonly dataDir: string; readonly engine?: 'onnx' | 'noop'; /** A price list of its own. */ readonly catalogueFile?: string };
+export type StartOptions = {
+  readonly dataDir: string;
+  readonly engine?: 'onnx' | 'noop';
+  /** A price list of its own. */ readonly catalogueFile?: string;
+};
 
 export const newDataDir = () => mkdtemp(path.join(os.tmpdir(), 'tessera-test-'));
 
@@ -45,9 +49,22 @@ export const profiles: Record<string, (options: StartOptions) => Promise<Running
 async function startOneProcess({ dataDir, engine = 'noop', catalogueFile }: StartOptions): Promise<Running> {
   const [httpPort, grpcPort] = [await freeLoopbackPort(), await freeLoopbackPort()];
   const args = ['cli/dist/main.js', 'up', '--data', dataDir, '--port', `${httpPort}`, '--grpc-port', `${grpcPort}`, '--engine', engine];
-  const server = new ServiceProcess({ name: 'tessera up', args, cwd: repository, env: { ...environment(), ...(catalogueFile === undefined ? {} : { TESSERA_CATALOGUE: catalogueFile }) }, readyWords: 'Tessera is ready' });
+  const server = new ServiceProcess({
+    name: 'tessera up',
+    args,
+    cwd: repository,
+    env: { ...environment(), ...(catalogueFile === undefined ? {} : { TESSERA_CATALOGUE: catalogueFile }) },
+    readyWords: 'Tessera is ready',
+  });
   await server.start();
-  return { url: `http://127.0.0.1:${httpPort}`, grpcAddress: `127.0.0.1:${grpcPort}`, dataDir, objectsDir: path.join(dataDir, 'objects'), stop: () => server.stop(), kill: () => server.kill() };
+  return {
+    url: `http://127.0.0.1:${httpPort}`,
+    grpcAddress: `127.0.0.1:${grpcPort}`,
+    dataDir,
+    objectsDir: path.join(dataDir, 'objects'),
+    stop: () => server.stop(),
+    kill: () => server.kill(),
+  };
 }
 
 /** Whatever the person who runs the tests has set for their own server stays out. */
@@ -61,8 +78,18 @@ async function startOnServers(options: StartOptions): Promise<Running> {
   return { ...(await startProcesses(options, env, 2)), objectsDir };
 }
 
-async function startProcesses({ dataDir, engine = 'noop', catalogueFile }: StartOptions, serverSettings: Readonly<Record<string, string>> = {}, workers = 1): Promise<Running> {
-  const { url, grpcAddress, stop, kill } = await startServices({ repository, dataDir, engine, workers, env: { ...environment(), ...(catalogueFile === undefined ? {} : { TESSERA_CATALOGUE: catalogueFile }), ...serverSettings } });
+async function startProcesses(
+  { dataDir, engine = 'noop', catalogueFile }: StartOptions,
+  serverSettings: Readonly<Record<string, string>> = {},
+  workers = 1,
+): Promise<Running> {
+  const { url, grpcAddress, stop, kill } = await startServices({
+    repository,
+    dataDir,
+    engine,
+    workers,
+    env: { ...environment(), ...(catalogueFile === undefined ? {} : { TESSERA_CATALOGUE: catalogueFile }), ...serverSettings },
+  });
   return { url, grpcAddress, dataDir, objectsDir: path.join(dataDir, 'objects'), stop, kill };
 }
 

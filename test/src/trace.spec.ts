@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
-import { jobHops, kinds, paintTraced, tracing } from './job-trace.js';
+import { jobHops, kinds, generateTraced, tracing } from './job-trace.js';
 import { profiles } from './profiles.js';
 import { complaintsAbout, readSpans, type TraceSpan } from './trace-file.js';
 
@@ -10,12 +10,15 @@ describe('the trace of a job, in one process', () => {
   let spans: TraceSpan[];
   let alone = '';
   let answered: string | null = null;
-  const named = (name: string, traceId?: string) => spans.filter((span) => span.name === name && (traceId === undefined || span.traceId === traceId));
+  const named = (name: string, traceId?: string) =>
+    spans.filter((span) => span.name === name && (traceId === undefined || span.traceId === traceId));
 
   beforeAll(async () => {
     const file = await tracing(profiles['one process']!, async (client) => {
-      alone = await paintTraced(client);
-      answered = (await client.call('GET', '/api/rest/v1/account', undefined, { traceparent: `00-${clientsTrace}-${clientsSpan}-01` })).headers.get('x-trace-id');
+      alone = await generateTraced(client);
+      answered = (
+        await client.call('GET', '/api/rest/v1/account', undefined, { traceparent: `00-${clientsTrace}-${clientsSpan}-01` })
+      ).headers.get('x-trace-id');
     });
     spans = await readSpans(file);
   }, 180_000);
@@ -26,7 +29,10 @@ describe('the trace of a job, in one process', () => {
   });
 
   it('says of each step what kind it is, and of the painting when each step of it was done', () => {
-    const kindsOf = (name: string) => named(name, alone).map(({ kind }) => kind).sort();
+    const kindsOf = (name: string) =>
+      named(name, alone)
+        .map(({ kind }) => kind)
+        .sort();
     expect(kindsOf('POST /api/rest/v1/generations')).toEqual([kinds.server]);
     expect(kindsOf('tessera.billing.v1.BillingService/Reserve')).toEqual([kinds.server, kinds.client]);
     expect(kindsOf('create tessera.jobs.v1.JobFinished')).toEqual([kinds.producer]);

@@ -40,13 +40,22 @@ describe('workers as processes of their own', () => {
   }, 120_000);
 
   const start = async (engine: string, workers: number, more: Record<string, string> = {}) => {
-    services = await startServices({ repository, dataDir, engine, workers, env: { ...environment(), TESSERA_ENGINE_THREADS: '1', TESSERA_DRAIN_SECONDS: '0', ...servers.env, ...more } });
+    services = await startServices({
+      repository,
+      dataDir,
+      engine,
+      workers,
+      env: { ...environment(), TESSERA_ENGINE_THREADS: '1', TESSERA_DRAIN_SECONDS: '0', ...servers.env, ...more },
+    });
     return services;
   };
 
   async function heldBy(workerId: string): Promise<string[]> {
     const held: string[] = [];
-    for await (const { id, value } of new JobStore<object>(store.documents, { name: jobCollectionName, version: jobCollectionVersion }).dueUntil(Date.now() + leaseMs)) {
+    for await (const { id, value } of new JobStore<object>(store.documents, {
+      name: jobCollectionName,
+      version: jobCollectionVersion,
+    }).dueUntil(Date.now() + leaseMs)) {
       if (value.life.state === 'running' && value.life.lease.workerId === workerId) held.push(id);
     }
     return held;
@@ -60,9 +69,11 @@ describe('workers as processes of their own', () => {
     }
   }
 
-  const submit = (client: Client, count: number) => Promise.all(Array.from({ length: count }, (_, seed) => client.create({ ...jobsOf, seed })));
+  const submit = (client: Client, count: number) =>
+    Promise.all(Array.from({ length: count }, (_, seed) => client.create({ ...jobsOf, seed })));
 
-  const outcomeOf = (client: Client, jobIds: readonly string[]) => inspect(client, { jobs: jobIds.length, kills: 0, request: () => jobsOf }, new Map(jobIds.entries()), servers.objectsDir);
+  const outcomeOf = (client: Client, jobIds: readonly string[]) =>
+    inspect(client, { jobs: jobIds.length, kills: 0, request: () => jobsOf }, new Map(jobIds.entries()), servers.objectsDir);
 
   it('lose nothing and charge nothing twice when one of them is killed', async () => {
     const { url, workers } = await start('onnx', 2);

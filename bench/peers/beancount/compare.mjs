@@ -52,7 +52,7 @@ function commandFrom(random, n, nowMs) {
 }
 
 /** What an entry tells the oracle: causes, not effects. */
-function toldOf(entry, before, account) {
+function causesOf(entry, before, account) {
   const bankCap = account.subscription?.bankCapTokens ?? 0;
   const nowMs = entry.createdMs;
   switch (entry.kind) {
@@ -85,16 +85,16 @@ const stateOf = ({ lots }) => ({ free: amounts(lots, 'balance'), held: amounts(l
 function live(seed) {
   const random = randomFrom(seed);
   const account = emptyAccount('oracle');
-  const [told, ours, entries] = [[], [], []];
-  const say = (steps, outcome) => {
-    told.push(...steps);
+  const [causes, ours, entries] = [[], [], []];
+  const record = (steps, outcome) => {
+    causes.push(...steps);
     steps.forEach((_, at) => ours.push(at === steps.length - 1 ? { outcome, ...stateOf(account) } : undefined));
   };
   const enter = (draft) => {
     const before = standing(account);
     const entry = append(account, draft);
     entries.push(entry);
-    say(toldOf(entry, before, account), entry.kind === 'hold' ? (entry.lane === 'relaxed' ? 'relaxed' : 'held') : 'done');
+    record(causesOf(entry, before, account), entry.kind === 'hold' ? (entry.lane === 'relaxed' ? 'relaxed' : 'held') : 'done');
   };
   const terms = plans[Math.floor(random() * plans.length)];
   enter(decide(account, { kind: 'open', plan: terms.plan, grants: [], terms, nowMs: startMs }));
@@ -113,18 +113,18 @@ function live(seed) {
       if (!earlierEffect(command, { opening: made(opening), closing: made(closing) })) enter(decide(account, command));
     } catch (error) {
       // A refused hold is a claim, too: nobody else may find the tokens for it.
-      if (error.reason === 'insufficient_tokens') say([holdOf(command.jobId, command.quote.totalTokens, standing(account), nowMs)], 'refused');
+      if (error.reason === 'insufficient_tokens') record([holdOf(command.jobId, command.quote.totalTokens, standing(account), nowMs)], 'refused');
       else if (error.reason === undefined) throw error;
     }
   }
-  return { told, ours };
+  return { causes, ours };
 }
 
 async function oracle(lives) {
   const child = spawn(process.env.PYTHON ?? 'python3', [fileURLToPath(new URL('./oracle.py', import.meta.url))], { stdio: ['pipe', 'pipe', 'inherit'] });
   let text = '';
   child.stdout.on('data', (chunk) => (text += chunk));
-  child.stdin.end(lives.map(({ told }) => `${JSON.stringify(told)}\n`).join(''));
+  child.stdin.end(lives.map(({ causes }) => `${JSON.stringify(causes)}\n`).join(''));
   const code = await new Promise((resolve) => child.once('close', resolve));
   if (code !== 0) throw new Error(`The oracle ended with ${code}.`);
   return text.trimEnd().split('\n').map((line) => JSON.parse(line));
@@ -136,15 +136,15 @@ const lives = Array.from({ length: Number(livesAsked) }, (_, n) => live(Number(s
 const answers = await oracle(lives);
 const counts = {};
 let [compared, differing] = [0, 0];
-for (const [n, { told, ours }] of lives.entries()) {
+for (const [n, { causes, ours }] of lives.entries()) {
   for (const [at, expected] of ours.entries()) {
     if (!expected) continue;
     compared++;
-    const name = told[at].kind === 'hold' ? `hold ${expected.outcome}` : told[at].kind === 'renew' ? `renewal, bank ${told[at].bank}` : told[at].kind;
+    const name = causes[at].kind === 'hold' ? `hold ${expected.outcome}` : causes[at].kind === 'renew' ? `renewal, bank ${causes[at].bank}` : causes[at].kind;
     counts[name] = (counts[name] ?? 0) + 1;
     const actual = answers[n][at];
     if (sorted(actual) === sorted(expected)) continue;
-    if (differing++ < 3) process.stdout.write(`life ${n}, step ${at}: ${JSON.stringify(told[at])}\n  ours   ${sorted(expected)}\n  theirs ${sorted(actual)}\n`);
+    if (differing++ < 3) process.stdout.write(`life ${n}, step ${at}: ${JSON.stringify(causes[at])}\n  ours   ${sorted(expected)}\n  theirs ${sorted(actual)}\n`);
     break;
   }
 }

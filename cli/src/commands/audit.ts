@@ -6,7 +6,25 @@ import { formatCount } from '../texts.js';
 
 type Finding = { readonly accountId: string; readonly sequence: number | string; readonly invariant: string; readonly detail: string };
 type Amount = number | string;
-type Summary = Readonly<Record<'accounts' | 'entries' | 'openHolds' | 'findings' | 'grantedTokens' | 'spentTokens' | 'heldTokens' | 'balanceTokens' | 'expiredTokens' | 'creditWallets' | 'grantedCredits' | 'spentCredits' | 'heldCredits' | 'balanceCredits', Amount>>;
+type Summary = Readonly<
+  Record<
+    | 'accounts'
+    | 'entries'
+    | 'openHolds'
+    | 'findings'
+    | 'grantedTokens'
+    | 'spentTokens'
+    | 'heldTokens'
+    | 'balanceTokens'
+    | 'expiredTokens'
+    | 'creditWallets'
+    | 'grantedCredits'
+    | 'spentCredits'
+    | 'heldCredits'
+    | 'balanceCredits',
+    Amount
+  >
+>;
 
 /** Exit code 0 only if the audit ran to its end and found nothing. */
 export async function audit(options: { readonly json?: boolean; readonly data?: string }): Promise<number> {
@@ -25,7 +43,8 @@ export async function audit(options: { readonly json?: boolean; readonly data?: 
   });
 }
 
-const findingLine = ({ accountId, sequence, invariant, detail }: Finding) => `✗ account ${accountId}, entry ${sequence}: ${invariant}: ${detail}`;
+const findingLine = ({ accountId, sequence, invariant, detail }: Finding) =>
+  `✗ account ${accountId}, entry ${sequence}: ${invariant}: ${detail}`;
 
 function summaryText(summary: Summary): string {
   const count = (amount: Amount | undefined) => formatCount(Number(amount ?? 0));
@@ -33,6 +52,10 @@ function summaryText(summary: Summary): string {
   return [
     `audit ${verdict}: ${count(summary.accounts)} accounts, ${count(summary.entries)} entries, ${count(summary.openHolds)} open holds`,
     `granted ${count(summary.grantedTokens)} = balance ${count(summary.balanceTokens)} + held ${count(summary.heldTokens)} + spent ${count(summary.spentTokens)} + expired ${count(summary.expiredTokens)}`,
-    ...(Number(summary.creditWallets) > 0 ? [`${count(summary.creditWallets)} wallets of API credits: granted ${count(summary.grantedCredits)} = balance ${count(summary.balanceCredits)} + held ${count(summary.heldCredits)} + spent ${count(summary.spentCredits)}`] : []),
+    ...(Number(summary.creditWallets) > 0
+      ? [
+          `${count(summary.creditWallets)} wallets of API credits: granted ${count(summary.grantedCredits)} = balance ${count(summary.balanceCredits)} + held ${count(summary.heldCredits)} + spent ${count(summary.spentCredits)}`,
+        ]
+      : []),
   ].join('\n');
 }

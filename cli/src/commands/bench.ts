@@ -24,11 +24,17 @@ const fileOf = (name: string) => path.join(repositoryRoot, 'bench/dist', `${name
 export async function bench(name: string | undefined, rest: readonly string[]): Promise<number> {
   const present = [...benchmarks].filter(([benchmark]) => existsSync(fileOf(benchmark)));
   if (name === undefined) {
-    process.stdout.write(`${table(present.map(([benchmark, purpose]) => [`  ${benchmark}`, purpose]))}\n\nRun one with \`tessera bench <name>\`; --json prints figures for machines.\n`);
+    process.stdout.write(
+      `${table(present.map(([benchmark, purpose]) => [`  ${benchmark}`, purpose]))}\n\nRun one with \`tessera bench <name>\`; --json prints figures for machines.\n`,
+    );
     return 0;
   }
   if (!present.some(([benchmark]) => benchmark === name)) {
-    throw new CommandFailure(`There is no benchmark "${name}".`, exitCodes.refused, `There are: ${present.map(([benchmark]) => benchmark).join(', ')}.`);
+    throw new CommandFailure(
+      `There is no benchmark "${name}".`,
+      exitCodes.refused,
+      `There are: ${present.map(([benchmark]) => benchmark).join(', ')}.`,
+    );
   }
   const child = spawn(process.execPath, [fileOf(name), ...rest], { stdio: 'inherit' });
   return new Promise((resolve, reject) => {

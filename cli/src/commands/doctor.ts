@@ -25,7 +25,9 @@ export async function doctor(options: { readonly data?: string }): Promise<numbe
   for (const check of checks) {
     const { name, verdict, finding, remedy } = await check();
     if (verdict === 'fail') failures += 1;
-    process.stdout.write(`${marks[verdict]} ${verdict.padEnd(4)}  ${name.padEnd(12)} ${finding}\n${remedy ? `                     → ${remedy}\n` : ''}`);
+    process.stdout.write(
+      `${marks[verdict]} ${verdict.padEnd(4)}  ${name.padEnd(12)} ${finding}\n${remedy ? `                     → ${remedy}\n` : ''}`,
+    );
   }
   process.stdout.write(failures === 0 ? 'All is well.\n' : `${failures} of ${checks.length} checks failed.\n`);
   return failures === 0 ? 0 : 1;

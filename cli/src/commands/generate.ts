@@ -12,8 +12,29 @@ import { drawPicture, pictureProtocol } from '../terminal-picture.js';
 import { formatBytes, formatCount } from '../texts.js';
 
 export type GenerateOptions = {
-  readonly [name in 'model' | 'size' | 'images' | 'seed' | 'negative' | 'steps' | 'guidance' | 'style' | 'init' | 'strength' | 'mask' | 'unzoom' | 'engine' | 'data']?: string;
-} & { readonly [kind in GuidanceKind]?: readonly string[] } & { readonly out: string; readonly dryRun?: boolean; readonly json?: boolean; readonly quiet?: boolean };
+  readonly [
+    name in
+      | 'model'
+      | 'size'
+      | 'images'
+      | 'seed'
+      | 'negative'
+      | 'steps'
+      | 'guidance'
+      | 'style'
+      | 'init'
+      | 'strength'
+      | 'mask'
+      | 'unzoom'
+      | 'engine'
+      | 'data'
+  ]?: string;
+} & { readonly [kind in GuidanceKind]?: readonly string[] } & {
+  readonly out: string;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+};
 
 type SavedPicture = { readonly file: string; readonly widthPx: number; readonly heightPx: number; readonly bytes: Uint8Array };
 
@@ -21,9 +42,13 @@ type SavedPicture = { readonly file: string; readonly widthPx: number; readonly 
 export async function generate(prompt: string, options: GenerateOptions): Promise<number> {
   const work = async (generations: Generations): Promise<number> => {
     const request = await requestOf(prompt, options, generations);
-    return options.dryRun ? showDryRun(await generations.dryRun(request), options) : paint(generations, prompt, request, options);
+    return options.dryRun ? showDryRun(await generations.dryRun(request), options) : runGeneration(generations, prompt, request, options);
   };
-  return withConnection(dataFolder(options.data), ({ api }) => work(new Generations(api)), options.engine ? { engine: options.engine } : {});
+  return withConnection(
+    dataFolder(options.data),
+    ({ api }) => work(new Generations(api)),
+    options.engine ? { engine: options.engine } : {},
+  );
 }
 
 async function requestOf(prompt: string, options: GenerateOptions, generations: Generations): Promise<GenerationRequest> {
@@ -47,7 +72,8 @@ async function requestOf(prompt: string, options: GenerateOptions, generations: 
 
 async function startingPictureOf({ init, mask, unzoom }: GenerateOptions, generations: Generations): Promise<GenerationRequest> {
   if (init === undefined) {
-    if (mask !== undefined || unzoom !== undefined) throw new CommandFailure(`${mask === undefined ? '--unzoom' : '--mask'} needs a picture: give one with --init.`, exitCodes.refused);
+    if (mask !== undefined || unzoom !== undefined)
+      throw new CommandFailure(`${mask === undefined ? '--unzoom' : '--mask'} needs a picture: give one with --init.`, exitCodes.refused);
     return {};
   }
   const unzoomAmount = numberOf('--unzoom', unzoom);
@@ -72,7 +98,12 @@ async function controlnetsOf(options: GenerateOptions, generations: Generations)
     for (const text of options[kind === 'style-from' ? 'styleFrom' : kind] ?? []) {
       const { file = text, strength, subject } = existsSync(text) ? {} : (guidePattern.exec(text)?.groups ?? {});
       const weight = strength === undefined ? undefined : Number(strength) * weightPerStrength;
-      controlnets.push({ initImageId: await generations.upload(file), preprocessorId: kind === 'style-from' ? 'style' : kind, weight, subject });
+      controlnets.push({
+        initImageId: await generations.upload(file),
+        preprocessorId: kind === 'style-from' ? 'style' : kind,
+        weight,
+        subject,
+      });
     }
   }
   return controlnets;
@@ -86,7 +117,12 @@ function numberOf(name: string, text: string | undefined): number | undefined {
   return number;
 }
 
-async function paint(generations: Generations, prompt: string, request: GenerationRequest, options: GenerateOptions): Promise<number> {
+async function runGeneration(
+  generations: Generations,
+  prompt: string,
+  request: GenerationRequest,
+  options: GenerateOptions,
+): Promise<number> {
   const startMs = performance.now();
   const isSilent = Boolean(options.json || options.quiet);
   const id = await generations.create(request, randomUUID());
@@ -100,7 +136,8 @@ async function paint(generations: Generations, prompt: string, request: Generati
     const pictures = generation.tessera.state === 'succeeded' ? await save(generations, generation, prompt, options.out) : [];
     const totalMs = performance.now() - startMs;
     const bill = await generations.bill(id);
-    if (options.json) process.stdout.write(`${JSON.stringify({ generation, files: pictures.map(({ file }) => file), bill, seconds: totalMs / 1000 })}\n`);
+    if (options.json)
+      process.stdout.write(`${JSON.stringify({ generation, files: pictures.map(({ file }) => file), bill, seconds: totalMs / 1000 })}\n`);
     else await show(generation, pictures, bill, totalMs, Boolean(options.quiet));
     return outcome(generation, bill);
   } finally {
@@ -129,32 +166,50 @@ async function save(generations: Generations, generation: Generation, prompt: st
     const extension = link.tessera?.contentType === 'image/jpeg' ? '.jpg' : link.tessera?.contentType === 'image/webp' ? '.webp' : '.png';
     const wanted = pictureFile({ out, prompt, seed: generation.seed ?? 0, index, count: links.length, extension });
     const file = savePicture(wanted, picture, (name) => (existsSync(name) ? readFileSync(name) : undefined));
-    return [{ file, widthPx: link.tessera?.width ?? generation.imageWidth, heightPx: link.tessera?.height ?? generation.imageHeight, bytes: picture }];
+    return [
+      {
+        file,
+        widthPx: link.tessera?.width ?? generation.imageWidth,
+        heightPx: link.tessera?.height ?? generation.imageHeight,
+        bytes: picture,
+      },
+    ];
   });
 }
 
-async function show(generation: Generation, pictures: readonly SavedPicture[], bill: Bill, totalMs: number, isQuiet: boolean): Promise<void> {
-  const say = (text: string) => process.stdout.write(`${text}\n`);
+async function show(
+  generation: Generation,
+  pictures: readonly SavedPicture[],
+  bill: Bill,
+  totalMs: number,
+  isQuiet: boolean,
+): Promise<void> {
+  const print = (text: string) => process.stdout.write(`${text}\n`);
   const nameColumns = Math.max(...pictures.map(({ file }) => file.length), 0);
   if (isQuiet) {
-    for (const { file } of pictures) say(file);
+    for (const { file } of pictures) print(file);
     return;
   }
   const protocol = pictureProtocol(process.env, process.stdout.isTTY);
   for (const { bytes } of pictures) process.stdout.write(await drawPicture(bytes, protocol));
-  for (const { message } of generation.tessera.notices) say(`note: ${message}`);
-  for (const { file, widthPx, heightPx, bytes } of pictures) say(`${file.padEnd(nameColumns)}   ${widthPx}x${heightPx}   ${formatBytes(bytes.byteLength)}`);
-  for (const line of billLines(bill.chargedLines)) say(line);
+  for (const { message } of generation.tessera.notices) print(`note: ${message}`);
+  for (const { file, widthPx, heightPx, bytes } of pictures)
+    print(`${file.padEnd(nameColumns)}   ${widthPx}x${heightPx}   ${formatBytes(bytes.byteLength)}`);
+  for (const line of billLines(bill.chargedLines)) print(line);
   const { queuedMs = 0, paintingMs = 0, storingMs = 0 } = generation.tessera.timings ?? {};
   const money = `charged ${tokensText(bill.chargedTokens, bill.wallet)}${bill.lane ? ` (${bill.lane})` : ''} · balance ${formatCount(bill.balanceTokens)}`;
-  say(`${money} · job ${generation.id} · ${timingText({ totalMs, queuedMs, paintingMs, storingMs })}`);
+  print(`${money} · job ${generation.id} · ${timingText({ totalMs, queuedMs, paintingMs, storingMs })}`);
 }
 
 function outcome({ tessera, id }: Generation, bill: Bill): number {
   if (tessera.state === 'succeeded') return 0;
   const cost = bill.returnedTokens > 0 ? ` ${tokensText(bill.returnedTokens, bill.wallet)} returned.` : ' Nothing was charged.';
   if (tessera.state === 'cancelled') throw new CommandFailure(`Cancelled.${cost}`, exitCodes.interrupted);
-  throw new CommandFailure(`The job ${tessera.state}: ${tessera.failureMessage ?? tessera.failureReason ?? 'no reason was given'}.${cost}`.replaceAll('..', '.'), exitCodes.failed, `Job ${id}`);
+  throw new CommandFailure(
+    `The job ${tessera.state}: ${tessera.failureMessage ?? tessera.failureReason ?? 'no reason was given'}.${cost}`.replaceAll('..', '.'),
+    exitCodes.failed,
+    `Job ${id}`,
+  );
 }
 
 /** The first Ctrl-C asks the server to stop, the normal course then reports the end; the second leaves at once. */
@@ -164,7 +219,9 @@ function cancelOnInterrupt(generations: Generations, id: string): () => void {
     if (isCancelling) process.exit(exitCodes.interrupted);
     isCancelling = true;
     process.stderr.write('\nCancelling…\n');
-    generations.cancel(id).catch((error: unknown) => process.stderr.write(`Could not cancel: ${error instanceof Error ? error.message : String(error)}\n`));
+    generations
+      .cancel(id)
+      .catch((error: unknown) => process.stderr.write(`Could not cancel: ${error instanceof Error ? error.message : String(error)}\n`));
   };
   process.on('SIGINT', onInterrupt);
   return () => process.off('SIGINT', onInterrupt);

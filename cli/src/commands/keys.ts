@@ -13,13 +13,26 @@ type Key = {
   readonly lastUsedAt?: string;
 };
 
-export async function createKey(name: string | undefined, options: Options & { readonly readOnly?: boolean; readonly member?: string; readonly project?: string; readonly credits?: boolean }): Promise<void> {
+export async function createKey(
+  name: string | undefined,
+  options: Options & { readonly readOnly?: boolean; readonly member?: string; readonly project?: string; readonly credits?: boolean },
+): Promise<void> {
   await withConnection(dataFolder(options.data), async ({ api }) => {
     const created = await api.post<Key & { key: string }>('/api/rest/v1/keys', {
-      body: { name: name ?? 'command line', scopes: [options.readOnly ? 'read' : 'all'], memberId: options.member, project: options.project, ...(options.credits ? { wallet: 'credits' } : {}) },
+      body: {
+        name: name ?? 'command line',
+        scopes: [options.readOnly ? 'read' : 'all'],
+        memberId: options.member,
+        project: options.project,
+        ...(options.credits ? { wallet: 'credits' } : {}),
+      },
       account: options.account,
     });
-    process.stdout.write(options.json ? `${JSON.stringify(created)}\n` : `${created.key}\nKeep it: it is not shown again. Revoke it with: tessera keys revoke ${created.id}\n`);
+    process.stdout.write(
+      options.json
+        ? `${JSON.stringify(created)}\n`
+        : `${created.key}\nKeep it: it is not shown again. Revoke it with: tessera keys revoke ${created.id}\n`,
+    );
   });
 }
 
@@ -40,4 +53,11 @@ export async function revokeKey(id: string, options: Options): Promise<void> {
 
 const shortTime = (iso: string | undefined) => (iso === undefined ? '-' : iso.slice(0, 16).replace('T', ' '));
 
-const rowOf = ({ id, prefix, name, scopes, createdAt, lastUsedAt, revokedAt }: Key) => [id, prefix, scopes.join(','), shortTime(createdAt), revokedAt ? 'revoked' : shortTime(lastUsedAt), name];
+const rowOf = ({ id, prefix, name, scopes, createdAt, lastUsedAt, revokedAt }: Key) => [
+  id,
+  prefix,
+  scopes.join(','),
+  shortTime(createdAt),
+  revokedAt ? 'revoked' : shortTime(lastUsedAt),
+  name,
+];

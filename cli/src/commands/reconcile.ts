@@ -15,7 +15,10 @@ export async function reconcile(options: { readonly json?: boolean; readonly dat
       const record = JSON.parse(line) as { finding?: Finding; summary?: Summary };
       if (record.summary) summary = record.summary;
       if (options.json) process.stdout.write(`${line}\n`);
-      else if (record.finding) process.stdout.write(`✗ account ${record.finding.accountId}, job ${record.finding.jobId}: ${record.finding.mismatch}: ${record.finding.detail}\n`);
+      else if (record.finding)
+        process.stdout.write(
+          `✗ account ${record.finding.accountId}, job ${record.finding.jobId}: ${record.finding.mismatch}: ${record.finding.detail}\n`,
+        );
     }
     if (!summary) throw new CommandFailure('The reconciliation broke off before its summary.', exitCodes.failed);
     if (!options.json) process.stdout.write(`${summaryText(summary)}\n`);

@@ -7,7 +7,15 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { repositoryRoot } from '../places.js';
 import { release } from './release.js';
 
-const copied = ['package.json', 'package-lock.json', '{libs,services}/*/package.json', '{cli,bench,test,web/console}/package.json', 'deploy/helm/tessera/Chart.yaml', 'deploy/docker/docker-bake.hcl', 'deploy/docker/README.md'];
+const copied = [
+  'package.json',
+  'package-lock.json',
+  '{libs,services}/*/package.json',
+  '{cli,bench,test,web/console}/package.json',
+  'deploy/helm/tessera/Chart.yaml',
+  'deploy/docker/docker-bake.hcl',
+  'deploy/docker/README.md',
+];
 const proto = (field: string) => `syntax = "proto3";\npackage shop.v1;\n\nmessage Order {\n  string ${field} = 1;\n}\n`;
 
 describe('tessera release', () => {
@@ -15,7 +23,8 @@ describe('tessera release', () => {
   let from: string;
   let printed: string;
 
-  const git = (...args: string[]) => execFileSync('git', ['-C', root, '-c', 'user.name=test', '-c', 'user.email=test@example.com', ...args]).toString();
+  const git = (...args: string[]) =>
+    execFileSync('git', ['-C', root, '-c', 'user.name=test', '-c', 'user.email=test@example.com', ...args]).toString();
   const commit = () => {
     git('add', '-A');
     git('commit', '-qm', 'change');
@@ -59,8 +68,12 @@ describe('tessera release', () => {
 
   it('changes nothing of the lock file but the versions of what is ours', async () => {
     await release('99.1.0', { root });
-    const lines = git('diff', '--unified=0', 'package-lock.json').split('\n').filter((line) => /^[-+] /.test(line));
-    expect(new Set(lines.map((line) => line.replace(/^(.)\s+/, '$1')))).toEqual(new Set([`-"version": "${from}",`, '+"version": "99.1.0",']));
+    const lines = git('diff', '--unified=0', 'package-lock.json')
+      .split('\n')
+      .filter((line) => /^[-+] /.test(line));
+    expect(new Set(lines.map((line) => line.replace(/^(.)\s+/, '$1')))).toEqual(
+      new Set([`-"version": "${from}",`, '+"version": "99.1.0",']),
+    );
   });
 
   it.each(['1.2', 'v1.2.3', 'next'])('refuses %s, which is no version', async (version) => {

@@ -4,13 +4,22 @@ import { repositoryRoot } from '../places.js';
 
 export type StepResult = { readonly code: number; readonly output: string };
 
-type ToolOptions = { readonly nodeArgs?: readonly string[]; readonly shows?: 'stderr'; readonly env?: Readonly<Record<string, string>>; readonly cwd?: string };
+type ToolOptions = {
+  readonly nodeArgs?: readonly string[];
+  readonly shows?: 'stderr';
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+};
 
 /** Enough to show every finding of a broken tree; beyond it the end matters more than the beginning. */
 const outputCharsMax = 4 * 1024 * 1024;
 
 /** Runs one of the installed tools (in the repository's root, unless told otherwise) and keeps what it printed. */
-export function runTool(tool: string, args: readonly string[], { nodeArgs = [], shows, env = {}, cwd = repositoryRoot }: ToolOptions = {}): Promise<StepResult> {
+export function runTool(
+  tool: string,
+  args: readonly string[],
+  { nodeArgs = [], shows, env = {}, cwd = repositoryRoot }: ToolOptions = {},
+): Promise<StepResult> {
   const child = spawn(process.execPath, [...nodeArgs, tool, ...args], {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -28,7 +28,8 @@ export async function test(paths: readonly string[], options: TestOptions = {}):
   const totals = await runTests(paths, withTorch ? { ...env, TESSERA_TEST_DIFFUSERS: '1' } : env);
   process.stdout.write(`${totals.failed === 0 ? '✓' : '✗'} tests (${formatSeconds(performance.now() - startMs)} s)\n`);
   if (!cluster) process.stdout.write(`- tests against real servers: skipped, ${lacking}\n`);
-  else if (!withTorch) process.stdout.write('- diffusers pipelines in Triton: skipped, torch is not installed; TESSERA_TEST_DIFFUSERS=1 fetches it (2 GB)\n');
+  else if (!withTorch)
+    process.stdout.write('- diffusers pipelines in Triton: skipped, torch is not installed; TESSERA_TEST_DIFFUSERS=1 fetches it (2 GB)\n');
   return conclude(totals, totals.passed + totals.failed === 0 ? 'No test matches.' : undefined);
 }
 
@@ -66,8 +67,27 @@ function conclude({ passed, failed }: Totals, remark: string | undefined): numbe
 
 const checks: readonly Step[] = [
   { name: 'types', run: () => runTool(toolFile('tsc'), ['-p', '.']) },
+  {
+    name: 'format',
+    run: () => runTool(toolFile('oxfmt'), ['--check', '{libs,services,cli,bench,test,web}/**/*.{ts,tsx}', '*.{mjs,cjs}', '.*.cjs']),
+  },
   { name: 'lint', run: () => runTool(toolFile('oxlint'), ['--deny-warnings']) },
-  { name: 'import rules', run: () => runTool(toolFile('depcruise'), ['--config', '.dependency-cruiser.cjs', '--output-type', 'err', 'libs', 'services', 'cli', 'bench', 'test', 'web']) },
+  {
+    name: 'import rules',
+    run: () =>
+      runTool(toolFile('depcruise'), [
+        '--config',
+        '.dependency-cruiser.cjs',
+        '--output-type',
+        'err',
+        'libs',
+        'services',
+        'cli',
+        'bench',
+        'test',
+        'web',
+      ]),
+  },
   { name: 'contract style', run: () => runTool(toolFile('buf'), ['lint']) },
   { name: 'contract compatibility', run: () => contractCompatibility(repositoryRoot) },
 ];
@@ -105,7 +125,10 @@ async function runTests(paths: readonly string[], env: Readonly<Record<string, s
 /** A suite that could not even start counts as one failure: its tests are not in the totals. */
 function totalsOf(report: string): Totals {
   if (report === '') return { passed: 0, failed: 1 };
-  const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites } = JSON.parse(report) as Record<'numPassedTests' | 'numFailedTests' | 'numRuntimeErrorTestSuites', number>;
+  const { numPassedTests, numFailedTests, numRuntimeErrorTestSuites } = JSON.parse(report) as Record<
+    'numPassedTests' | 'numFailedTests' | 'numRuntimeErrorTestSuites',
+    number
+  >;
   return { passed: numPassedTests, failed: numFailedTests + numRuntimeErrorTestSuites };
 }
 

@@ -25,7 +25,10 @@ export async function upCluster(options: UpOptions): Promise<void> {
   process.stdout.write(await greeting(cluster, dataDir));
 }
 
-function start(dataDir: string, { port = defaultPorts.http, grpcPort = defaultPorts.grpc, engine = 'onnx', logLevel }: UpOptions): Promise<Cluster> {
+function start(
+  dataDir: string,
+  { port = defaultPorts.http, grpcPort = defaultPorts.grpc, engine = 'onnx', logLevel }: UpOptions,
+): Promise<Cluster> {
   const { modelsDir, consoleDir } = checkoutSettings();
   const env = {
     ...process.env,
@@ -34,19 +37,36 @@ function start(dataDir: string, { port = defaultPorts.http, grpcPort = defaultPo
     ...(logLevel ? { TESSERA_LOG_LEVEL: logLevel } : {}),
   };
   const onDeath = (message: string) => process.stderr.write(`${message}\n`);
-  return startCluster({ repository: repositoryRoot, dataDir, engine, workers: 1, httpPort: Number(port), grpcPort: Number(grpcPort), env, onDeath });
+  return startCluster({
+    repository: repositoryRoot,
+    dataDir,
+    engine,
+    workers: 1,
+    httpPort: Number(port),
+    grpcPort: Number(grpcPort),
+    env,
+    onDeath,
+  });
 }
 
 function refuseUnfit({ port, grpcPort, host, publicUrl }: UpOptions): void {
-  if (host || publicUrl) throw new CommandFailure('up --cluster listens on this machine only.', exitCodes.refused, 'Install it by Helm to serve others: see docs/operate.md.');
+  if (host || publicUrl)
+    throw new CommandFailure(
+      'up --cluster listens on this machine only.',
+      exitCodes.refused,
+      'Install it by Helm to serve others: see docs/operate.md.',
+    );
   for (const given of [port, grpcPort]) {
-    if (given !== undefined && !(Number.isInteger(Number(given)) && Number(given) >= 0 && Number(given) <= 65_535)) throw new CommandFailure(`"${given}" is no port.`, exitCodes.refused, 'A port is a number from 0, which picks a free one, to 65535.');
+    if (given !== undefined && !(Number.isInteger(Number(given)) && Number(given) >= 0 && Number(given) <= 65_535))
+      throw new CommandFailure(`"${given}" is no port.`, exitCodes.refused, 'A port is a number from 0, which picks a free one, to 65535.');
   }
 }
 
 async function greeting({ url, grpcAddress, services, workers, servers }: Cluster, dataDir: string): Promise<string> {
   const processes = [...Object.values(services), ...workers];
-  const memory = await Promise.all(processes.map(async (one) => `${one.name} (${one.pid}) ${Math.round((await one.residentBytes()) / 1024 / 1024)} MB`));
+  const memory = await Promise.all(
+    processes.map(async (one) => `${one.name} (${one.pid}) ${Math.round((await one.residentBytes()) / 1024 / 1024)} MB`),
+  );
   return `${[
     `Tessera's cluster profile is ready in ${formatSeconds(performance.now())} s`,
     `  console  ${url}/`,

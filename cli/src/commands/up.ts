@@ -37,7 +37,17 @@ export async function up(options: UpOptions): Promise<void> {
 function settings(dataDir: string, options: UpOptions) {
   const { port, grpcPort, host, publicUrl, engine, logLevel } = options;
   try {
-    return configFromEnvironment(process.env, { dataDir, httpPort: port, grpcPort, httpHost: host, grpcHost: host, publicUrl, engine, logLevel, ...checkoutSettings() });
+    return configFromEnvironment(process.env, {
+      dataDir,
+      httpPort: port,
+      grpcPort,
+      httpHost: host,
+      grpcHost: host,
+      publicUrl,
+      engine,
+      logLevel,
+      ...checkoutSettings(),
+    });
   } catch (error) {
     throw new CommandFailure(error instanceof Error ? error.message : String(error), exitCodes.refused, 'See `tessera up --help`.');
   }
@@ -48,12 +58,26 @@ function startFailure(error: unknown): unknown {
   const { code, port } = error as NodeJS.ErrnoException & { port?: number };
   // gRPC tells it in its message only.
   const taken = code === 'EADDRINUSE' ? port : /EADDRINUSE.*:(\d+)/.exec(error.message)?.[1];
-  if (taken !== undefined) return new CommandFailure(`Port ${taken} is taken by another program.`, exitCodes.failed, 'Choose another with --port or --grpc-port; 0 picks a free one.');
-  if (code === 'EACCES') return new CommandFailure(`Not allowed: ${error.message}`, exitCodes.failed, 'Choose a folder that you may write to with --data, and a port above 1023.');
+  if (taken !== undefined)
+    return new CommandFailure(
+      `Port ${taken} is taken by another program.`,
+      exitCodes.failed,
+      'Choose another with --port or --grpc-port; 0 picks a free one.',
+    );
+  if (code === 'EACCES')
+    return new CommandFailure(
+      `Not allowed: ${error.message}`,
+      exitCodes.failed,
+      'Choose a folder that you may write to with --data, and a port above 1023.',
+    );
   return error;
 }
 
-function greeting(server: { url: string; grpcUrl: string; installation: { mintedKey?: string } }, dataDir: string, hasConsole: boolean): string {
+function greeting(
+  server: { url: string; grpcUrl: string; installation: { mintedKey?: string } },
+  dataDir: string,
+  hasConsole: boolean,
+): string {
   const { mintedKey } = server.installation;
   const lines = [
     `Tessera is ready in ${formatSeconds(performance.now())} s`,
@@ -61,7 +85,9 @@ function greeting(server: { url: string; grpcUrl: string; installation: { minted
     `  REST     ${server.url}/api/rest/v1   described at ${server.url}/docs`,
     `  gRPC     ${server.grpcUrl}`,
     `  data     ${dataDir}`,
-    ...(mintedKey ? [`  key      ${mintedKey}   the owner's; shown this once, and kept in ${dataDir}/owner-key for commands on this machine`] : []),
+    ...(mintedKey
+      ? [`  key      ${mintedKey}   the owner's; shown this once, and kept in ${dataDir}/owner-key for commands on this machine`]
+      : []),
     'Ctrl-C stops it.',
   ];
   return `${lines.join('\n')}\n`;

@@ -13,7 +13,12 @@ const modelsDir = process.env['TESSERA_MODELS'] || modelsFolder;
 const restore = 'Restore the models folder from the repository, or point TESSERA_MODELS at a good one.';
 
 async function open(engine: 'onnx' | 'noop'): Promise<DiffusionEngine> {
-  return openEngine({ engine, modelsDir, threads: Math.max(1, Math.min(4, os.availableParallelism())), logger: createLogger('silent', 'doctor') });
+  return openEngine({
+    engine,
+    modelsDir,
+    threads: Math.max(1, Math.min(4, os.availableParallelism())),
+    logger: createLogger('silent', 'doctor'),
+  });
 }
 
 /** The manifest is read and validated by the engine itself. */
@@ -34,14 +39,14 @@ export async function checkEngine(): Promise<Check> {
   try {
     const startMs = performance.now();
     const engine = await open('onnx');
-    const bytes = await paintCanary(engine).finally(() => engine.close());
+    const bytes = await generateCanary(engine).finally(() => engine.close());
     return { name, verdict: 'ok', finding: `painted a canary in ${formatSeconds(performance.now() - startMs)} s (${bytes} bytes)` };
   } catch (error) {
     return { name, verdict: 'fail', finding: `could not paint: ${messageOf(error)}`, remedy: restore };
   }
 }
 
-async function paintCanary(engine: DiffusionEngine): Promise<number> {
+async function generateCanary(engine: DiffusionEngine): Promise<number> {
   const { models } = await engine.describe();
   const model = models.find(({ isDefault }) => isDefault) ?? models[0];
   if (!model) throw new Error('there is no model');

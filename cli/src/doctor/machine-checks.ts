@@ -18,7 +18,9 @@ export async function checkNode(): Promise<Check> {
   const name = 'node';
   const isNewEnough = Number(process.versions.node.split('.')[0]) >= nodeMajorMin;
   const finding = `${process.version} on ${process.platform}-${process.arch}`;
-  return isNewEnough ? { name, verdict: 'ok', finding } : { name, verdict: 'fail', finding, remedy: `Start through ./tessera, which fetches Node ${nodeMajorMin}.` };
+  return isNewEnough
+    ? { name, verdict: 'ok', finding }
+    : { name, verdict: 'fail', finding, remedy: `Start through ./tessera, which fetches Node ${nodeMajorMin}.` };
 }
 
 /** The packages with native parts are the ones that break when a folder is copied between machines. */
@@ -34,7 +36,12 @@ export async function checkPackages(): Promise<Check> {
     }
   }
   if (broken.length === 0) return { name, verdict: 'ok', finding: 'native modules load (sharp, onnxruntime-node)' };
-  return { name, verdict: 'fail', finding: broken.join('; '), remedy: `Remove ${path.join(repositoryRoot, 'node_modules')} and ${path.join(repositoryRoot, '.tessera/packages')}, then start again.` };
+  return {
+    name,
+    verdict: 'fail',
+    finding: broken.join('; '),
+    remedy: `Remove ${path.join(repositoryRoot, 'node_modules')} and ${path.join(repositoryRoot, '.tessera/packages')}, then start again.`,
+  };
 }
 
 export async function checkDataFolder(dataDir: string): Promise<Check> {
@@ -48,9 +55,16 @@ export async function checkDataFolder(dataDir: string): Promise<Check> {
     const { bavail, bsize } = await statfs(dataDir);
     if (isNew) await rm(dataDir, { recursive: true });
     const finding = `${dataDir} is writable${isNew ? ' (not in use yet)' : ''}, ${formatBytes(bavail * bsize)} free`;
-    return bavail * bsize >= freeBytesWanted ? { name, verdict: 'ok', finding } : { name, verdict: 'warn', finding, remedy: 'Free some space, or choose another folder with --data.' };
+    return bavail * bsize >= freeBytesWanted
+      ? { name, verdict: 'ok', finding }
+      : { name, verdict: 'warn', finding, remedy: 'Free some space, or choose another folder with --data.' };
   } catch (error) {
-    return { name, verdict: 'fail', finding: messageOf(error), remedy: 'Choose a folder that you may write to with --data or TESSERA_DATA.' };
+    return {
+      name,
+      verdict: 'fail',
+      finding: messageOf(error),
+      remedy: 'Choose a folder that you may write to with --data or TESSERA_DATA.',
+    };
   }
 }
 
@@ -64,7 +78,12 @@ export async function checkPort(kind: string, port: number, running: RunningServ
     probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
   });
   if (isFree) return { name, verdict: 'ok', finding: `free (${kind})` };
-  return { name, verdict: 'warn', finding: `taken by another program (${kind})`, remedy: `Start with ${kind === 'HTTP' ? '--port' : '--grpc-port'} and another number; 0 picks a free one.` };
+  return {
+    name,
+    verdict: 'warn',
+    finding: `taken by another program (${kind})`,
+    remedy: `Start with ${kind === 'HTTP' ? '--port' : '--grpc-port'} and another number; 0 picks a free one.`,
+  };
 }
 
 export async function checkServer(dataDir: string, running: RunningServer | undefined): Promise<Check> {
@@ -72,11 +91,18 @@ export async function checkServer(dataDir: string, running: RunningServer | unde
   if (running) return { name, verdict: 'ok', finding: `${running.url} runs on this data folder (process ${running.pid})` };
   const announced = readServerFile(dataDir);
   if (!announced) return { name, verdict: 'ok', finding: 'none runs on this data folder; commands start their own' };
-  return { name, verdict: 'warn', finding: `process ${announced.pid} announced ${announced.url} and does not answer`, remedy: 'It has crashed or hangs. Start it again; nothing that was acknowledged is lost.' };
+  return {
+    name,
+    verdict: 'warn',
+    finding: `process ${announced.pid} announced ${announced.url} and does not answer`,
+    remedy: 'It has crashed or hangs. Start it again; nothing that was acknowledged is lost.',
+  };
 }
 
 export async function checkClock(): Promise<Check> {
   const name = 'clock';
   const finding = new Date().toISOString();
-  return Date.now() > releaseMs ? { name, verdict: 'ok', finding } : { name, verdict: 'fail', finding: `${finding} lies in the past`, remedy: 'Set the clock: links, grants and renewals depend on it.' };
+  return Date.now() > releaseMs
+    ? { name, verdict: 'ok', finding }
+    : { name, verdict: 'fail', finding: `${finding} lies in the past`, remedy: 'Set the clock: links, grants and renewals depend on it.' };
 }

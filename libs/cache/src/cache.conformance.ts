@@ -35,7 +35,11 @@ export function describeCacheConformance(name: string, open: OpenCacheForConform
       const [first, second, other] = [await listenUntilEnd('job-1'), await listenUntilEnd('job-1'), await listenUntilEnd('job-2')];
       for (const message of ['one', 'two', 'end']) await cache.publish('job-1', bytes(message));
       await cache.publish('job-2', bytes('end'));
-      expect(await Promise.all([first.received, second.received, other.received])).toEqual([['one', 'two', 'end'], ['one', 'two', 'end'], ['end']]);
+      expect(await Promise.all([first.received, second.received, other.received])).toEqual([
+        ['one', 'two', 'end'],
+        ['one', 'two', 'end'],
+        ['end'],
+      ]);
     });
 
     it('are not kept for those who come later', async () => {
@@ -112,7 +116,8 @@ function describeValues(name: string, opened: () => Awaited<ReturnType<OpenCache
       await cache.set('text', 'hello', 1000);
       await expect(cache.increment('text', 1, 1000)).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'not_a_counter' });
       await expect(cache.increment('count', 0.5, 1000)).rejects.toMatchObject({ reason: 'not_a_counter' });
-      for (const ttlMs of [0, -1, Number.NaN]) await expect(cache.set('key', 'value', ttlMs)).rejects.toMatchObject({ reason: 'invalid_ttl' });
+      for (const ttlMs of [0, -1, Number.NaN])
+        await expect(cache.set('key', 'value', ttlMs)).rejects.toMatchObject({ reason: 'invalid_ttl' });
     });
   });
 }

@@ -12,7 +12,12 @@ export type CacheOptions = {
 };
 
 /** The memory of this process, or in the `cluster` profile the Redis that all processes share. */
-export async function openCache({ profile = 'single', redisUrl, clock = new SystemClock(), logger = createLogger('silent', 'cache') }: CacheOptions = {}): Promise<Cache & { close(): void }> {
+export async function openCache({
+  profile = 'single',
+  redisUrl,
+  clock = new SystemClock(),
+  logger = createLogger('silent', 'cache'),
+}: CacheOptions = {}): Promise<Cache & { close(): void }> {
   if (profile === 'single') return new MemoryCache(clock);
   if (redisUrl === undefined) throw failedPrecondition('cache_not_configured', 'The cluster profile needs a Redis: set TESSERA_REDIS_URL.');
   // Loaded where it is needed: the single profile does without a client of Redis.

@@ -28,7 +28,8 @@ const jobs = Array.from({ length: 60 }, (_, i) => ({
 }));
 
 type Row = (typeof jobs)[number];
-const field = ({ id, value }: Row, name: string): Scalar | undefined => (name === 'id' ? id : (value as Record<string, Scalar | undefined>)[name]);
+const field = ({ id, value }: Row, name: string): Scalar | undefined =>
+  name === 'id' ? id : (value as Record<string, Scalar | undefined>)[name];
 const compare = (a: Scalar, b: Scalar) => (a < b ? -1 : a > b ? 1 : 0);
 
 function matches(row: Row, where: Query['where']): boolean {
@@ -38,7 +39,12 @@ function matches(row: Row, where: Query['where']): boolean {
     if (typeof condition !== 'object') return value === condition;
     if ('in' in condition) return condition.in.includes(value);
     const { gt, gte, lt, lte } = condition;
-    return (gt === undefined || value > gt) && (gte === undefined || value >= gte) && (lt === undefined || value < lt) && (lte === undefined || value <= lte);
+    return (
+      (gt === undefined || value > gt) &&
+      (gte === undefined || value >= gte) &&
+      (lt === undefined || value < lt) &&
+      (lte === undefined || value <= lte)
+    );
   });
 }
 
@@ -71,8 +77,25 @@ const queries: [string, Pick<Query, 'where' | 'sort'>][] = [
   ['a truth value', { where: { isPublic: true }, sort: [['createdMs', 'asc']] }],
   ['fields of different indexes', { where: { isPublic: false, lane: 'fast' }, sort: [['finishedMs', 'desc']] }],
   ['an order that skips those without the field', { sort: [['finishedMs', 'asc']] }],
-  ['two orders in different directions', { sort: [['lane', 'asc'], ['createdMs', 'desc']] }],
-  ['an order by a field that is fixed', { where: { state: 'done' }, sort: [['state', 'desc'], ['createdMs', 'asc']] }],
+  [
+    'two orders in different directions',
+    {
+      sort: [
+        ['lane', 'asc'],
+        ['createdMs', 'desc'],
+      ],
+    },
+  ],
+  [
+    'an order by a field that is fixed',
+    {
+      where: { state: 'done' },
+      sort: [
+        ['state', 'desc'],
+        ['createdMs', 'asc'],
+      ],
+    },
+  ],
   ['ids', { where: { id: { in: ['job-03', 'job-50', 'job-99'] } } }],
   ['a range of ids', { where: { id: { gt: 'job-10', lte: 'job-20' } } }],
   ['one id that does not fit the rest', { where: { id: 'job-00', state: 'done' } }],
@@ -113,7 +136,9 @@ export function describeQueryConformance(name: string, open: () => Promise<Store
 
     it('counts no further than asked', async () => {
       expect(await collection.count({ state: 'queued' }, 7)).toBe(7);
-      expect(await collection.count({ state: 'queued', createdMs: { gte: 130 } }, 7)).toBe(expected({ where: { state: 'queued', createdMs: { gte: 130 } } }).length);
+      expect(await collection.count({ state: 'queued', createdMs: { gte: 130 } }, 7)).toBe(
+        expected({ where: { state: 'queued', createdMs: { gte: 130 } } }).length,
+      );
     });
 
     it('skips an offset', async () => {
@@ -123,7 +148,11 @@ export function describeQueryConformance(name: string, open: () => Promise<Store
     });
 
     it('goes on behind a cursor although its document is gone meanwhile', async () => {
-      const other = store.documents.collection<{ at: number }>({ name: 'conformance.shrinking', version: 1, indexes: [{ name: 'byAt', fields: ['at'] }] });
+      const other = store.documents.collection<{ at: number }>({
+        name: 'conformance.shrinking',
+        version: 1,
+        indexes: [{ name: 'byAt', fields: ['at'] }],
+      });
       await store.documents.commit(Array.from({ length: 6 }, (_, at) => other.insert(`d${at}`, { at })));
       const first = await other.find({ sort: [['at', 'asc']], limit: 3 });
       await store.documents.commit([other.remove(first.items[2]!)]);
@@ -132,7 +161,11 @@ export function describeQueryConformance(name: string, open: () => Promise<Store
     });
 
     it('finds a document without a field, or with null in it, by its other fields only', async () => {
-      const sparse = store.documents.collection<{ at?: number | null }>({ name: 'conformance.sparse', version: 1, indexes: [{ name: 'byAt', fields: ['at'] }] });
+      const sparse = store.documents.collection<{ at?: number | null }>({
+        name: 'conformance.sparse',
+        version: 1,
+        indexes: [{ name: 'byAt', fields: ['at'] }],
+      });
       await store.documents.commit([sparse.insert('absent', {}), sparse.insert('empty', { at: null }), sparse.insert('zero', { at: 0 })]);
       expect((await sparse.find({ sort: [['at', 'asc']], limit: 10 })).items.map(({ id }) => id)).toEqual(['zero']);
       expect(await sparse.count({ at: { lte: 5 } })).toBe(1);
@@ -140,7 +173,11 @@ export function describeQueryConformance(name: string, open: () => Promise<Store
     });
 
     it('refuses conditions and orders on fields without an index', async () => {
-      await expect(collection.find({ where: { note: 'x' }, limit: 1 })).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'unindexed_field', param: 'note' });
+      await expect(collection.find({ where: { note: 'x' }, limit: 1 })).rejects.toMatchObject({
+        kind: 'InvalidArgument',
+        reason: 'unindexed_field',
+        param: 'note',
+      });
       await expect(collection.find({ sort: [['note', 'asc']], limit: 1 })).rejects.toMatchObject({ reason: 'unindexed_field' });
       await expect(collection.count({ note: 'x' })).rejects.toMatchObject({ reason: 'unindexed_field' });
     });
@@ -151,16 +188,23 @@ export function describeQueryConformance(name: string, open: () => Promise<Store
 
     it('refuses a condition that is none', async () => {
       for (const condition of [Number.NaN, {}, { in: [{}] }, { like: 'x' }, null]) {
-        await expect(collection.find({ where: { state: condition as never }, limit: 1 })).rejects.toMatchObject({ reason: 'invalid_condition' });
+        await expect(collection.find({ where: { state: condition as never }, limit: 1 })).rejects.toMatchObject({
+          reason: 'invalid_condition',
+        });
       }
     });
 
     it('refuses a cursor that it did not make for this query', async () => {
       const { next } = await collection.find({ where: { state: 'queued' }, limit: 2 });
       for (const after of ['', 'garbage', '%%%', 'W10', next!.slice(3)]) {
-        await expect(collection.find({ where: { state: 'queued' }, limit: 2, after })).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'invalid_cursor' });
+        await expect(collection.find({ where: { state: 'queued' }, limit: 2, after })).rejects.toMatchObject({
+          kind: 'InvalidArgument',
+          reason: 'invalid_cursor',
+        });
       }
-      await expect(collection.find({ where: { state: 'done' }, limit: 2, after: next! })).rejects.toMatchObject({ reason: 'invalid_cursor' });
+      await expect(collection.find({ where: { state: 'done' }, limit: 2, after: next! })).rejects.toMatchObject({
+        reason: 'invalid_cursor',
+      });
     });
   });
 }

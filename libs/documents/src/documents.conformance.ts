@@ -41,14 +41,20 @@ function describeCommits(name: string, open: () => Promise<StoreForConformance>)
     it('refuses to insert an id twice', async () => {
       const id = newId();
       await store.documents.commit([accounts.insert(id, { owner: 'ann', balance: 1 })]);
-      await expect(store.documents.commit([accounts.insert(id, { owner: 'bob', balance: 2 })])).rejects.toMatchObject({ kind: 'Conflict', reason: 'already_exists' });
+      await expect(store.documents.commit([accounts.insert(id, { owner: 'bob', balance: 2 })])).rejects.toMatchObject({
+        kind: 'Conflict',
+        reason: 'already_exists',
+      });
       expect((await accounts.get(id))?.value.owner).toBe('ann');
     });
 
     it('refuses a second document with the same unique value, and takes any number that lack it', async () => {
       const email = `${newId()}@example.org`;
       await store.documents.commit([accounts.insert(newId(), { owner: 'ann', balance: 1, email })]);
-      await expect(store.documents.commit([accounts.insert(newId(), { owner: 'bob', balance: 1, email })])).rejects.toMatchObject({ kind: 'Conflict', reason: 'already_exists' });
+      await expect(store.documents.commit([accounts.insert(newId(), { owner: 'bob', balance: 1, email })])).rejects.toMatchObject({
+        kind: 'Conflict',
+        reason: 'already_exists',
+      });
       const lacking = [newId(), newId()];
       await store.documents.commit(lacking.map((id) => accounts.insert(id, { owner: 'cid', balance: 1 })));
       expect(await accounts.getMany(lacking)).toHaveLength(2);
@@ -56,7 +62,10 @@ function describeCommits(name: string, open: () => Promise<StoreForConformance>)
 
     it('refuses to replace into a unique value that another document has', async () => {
       const [taken, id] = [`${newId()}@example.org`, newId()];
-      await store.documents.commit([accounts.insert(newId(), { owner: 'ann', balance: 1, email: taken }), accounts.insert(id, { owner: 'bob', balance: 1 })]);
+      await store.documents.commit([
+        accounts.insert(newId(), { owner: 'ann', balance: 1, email: taken }),
+        accounts.insert(id, { owner: 'bob', balance: 1 }),
+      ]);
       const replace = accounts.replace({ id, revision: 1 }, { owner: 'bob', balance: 1, email: taken });
       await expect(store.documents.commit([replace])).rejects.toMatchObject({ kind: 'Conflict', reason: 'already_exists' });
     });
@@ -65,7 +74,10 @@ function describeCommits(name: string, open: () => Promise<StoreForConformance>)
       const id = newId();
       await store.documents.commit([accounts.insert(id, { owner: 'ann', balance: 1 })]);
       await store.documents.commit([accounts.replace({ id, revision: 1 }, { owner: 'ann', balance: 2 })]);
-      await expect(store.documents.commit([accounts.replace({ id, revision: 1 }, { owner: 'ann', balance: 3 })])).rejects.toMatchObject({ kind: 'Conflict', reason: 'revision_mismatch' });
+      await expect(store.documents.commit([accounts.replace({ id, revision: 1 }, { owner: 'ann', balance: 3 })])).rejects.toMatchObject({
+        kind: 'Conflict',
+        reason: 'revision_mismatch',
+      });
       expect(await accounts.get(id)).toEqual({ id, revision: 2, value: { owner: 'ann', balance: 2 } });
     });
 
@@ -80,7 +92,10 @@ function describeCommits(name: string, open: () => Promise<StoreForConformance>)
     it('carries out all writes of a commit or none', async () => {
       const [taken, fresh] = [newId(), newId()];
       await store.documents.commit([accounts.insert(taken, { owner: 'ann', balance: 1 })]);
-      const commit = store.documents.commit([accounts.insert(fresh, { owner: 'ann', balance: 1 }), accounts.insert(taken, { owner: 'ann', balance: 1 })]);
+      const commit = store.documents.commit([
+        accounts.insert(fresh, { owner: 'ann', balance: 1 }),
+        accounts.insert(taken, { owner: 'ann', balance: 1 }),
+      ]);
       await expect(commit).rejects.toMatchObject({ reason: 'already_exists' });
       expect(await accounts.get(fresh)).toBeUndefined();
     });
@@ -88,9 +103,14 @@ function describeCommits(name: string, open: () => Promise<StoreForConformance>)
     it('lets exactly one of many that race for a revision win, and does not disturb the commits beside them', async () => {
       const id = newId();
       await store.documents.commit([accounts.insert(id, { owner: 'ann', balance: 0 })]);
-      const racers = Array.from({ length: 50 }, (_, balance) => store.documents.commit([accounts.replace({ id, revision: 1 }, { owner: 'ann', balance })]));
+      const racers = Array.from({ length: 50 }, (_, balance) =>
+        store.documents.commit([accounts.replace({ id, revision: 1 }, { owner: 'ann', balance })]),
+      );
       const bystanders = Array.from({ length: 50 }, () => newId());
-      const results = await Promise.allSettled([...racers, ...bystanders.map((other) => store.documents.commit([accounts.insert(other, { owner: 'bob', balance: 1 })]))]);
+      const results = await Promise.allSettled([
+        ...racers,
+        ...bystanders.map((other) => store.documents.commit([accounts.insert(other, { owner: 'bob', balance: 1 })])),
+      ]);
       expect(results.slice(0, 50).filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
       expect(results.slice(50).every(({ status }) => status === 'fulfilled')).toBe(true);
       expect(await accounts.getMany(bystanders)).toHaveLength(50);
@@ -104,7 +124,12 @@ function describeCommits(name: string, open: () => Promise<StoreForConformance>)
         for (;;) {
           const current = await accounts.get(id);
           if (current === undefined) throw new Error('the account is gone');
-          const won = await store.documents.commit([accounts.replace(current, { ...current.value, balance: current.value.balance + 1 })]).then(() => true, () => false);
+          const won = await store.documents
+            .commit([accounts.replace(current, { ...current.value, balance: current.value.balance + 1 })])
+            .then(
+              () => true,
+              () => false,
+            );
           if (won) return;
         }
       };
@@ -121,10 +146,14 @@ function describeCommits(name: string, open: () => Promise<StoreForConformance>)
     });
 
     it('refuses collections that were not declared and ids that are no ids', async () => {
-      await expect(store.documents.commit([{ kind: 'insert', collection: 'nobody.knows', id: 'x', value: {} }])).rejects.toMatchObject({ reason: 'unknown_collection' });
+      await expect(store.documents.commit([{ kind: 'insert', collection: 'nobody.knows', id: 'x', value: {} }])).rejects.toMatchObject({
+        reason: 'unknown_collection',
+      });
       await expect(accounts.get('')).rejects.toMatchObject({ reason: 'invalid_id' });
       expect(() => accounts.insert('a\0b', { owner: 'ann', balance: 1 })).toThrow(expect.objectContaining({ reason: 'invalid_id' }));
-      expect(() => store.documents.collection({ name: 'x"; DROP TABLE y', version: 1, indexes: [] })).toThrow(expect.objectContaining({ reason: 'invalid_collection' }));
+      expect(() => store.documents.collection({ name: 'x"; DROP TABLE y', version: 1, indexes: [] })).toThrow(
+        expect.objectContaining({ reason: 'invalid_collection' }),
+      );
     });
 
     it('declares again without harm, and adds an index to documents that are there already', async () => {
@@ -149,7 +178,18 @@ function describeJson(name: string, open: () => Promise<StoreForConformance>): v
     afterAll(() => store.close());
 
     it('keeps every JSON value as it is', async () => {
-      const value = { text: 'žluťoučký 🐎 "quoted" \u0000 \ud800', zero: 0, fraction: 0.1, big: Number.MAX_SAFE_INTEGER, no: false, none: null, list: [1, [2, {}]], nested: { a: { b: [] } }, '': 1, 'a.b$': 2 };
+      const value = {
+        text: 'žluťoučký 🐎 "quoted" \u0000 \ud800',
+        zero: 0,
+        fraction: 0.1,
+        big: Number.MAX_SAFE_INTEGER,
+        no: false,
+        none: null,
+        list: [1, [2, {}]],
+        nested: { a: { b: [] } },
+        '': 1,
+        'a.b$': 2,
+      };
       await store.documents.commit([anything.insert('json', value)]);
       expect((await anything.get('json'))?.value).toEqual(value);
     });
@@ -174,7 +214,10 @@ function describeJson(name: string, open: () => Promise<StoreForConformance>): v
       ['a symbol', { a: Symbol('a') }],
       ['a cycle', { a: cycle }],
     ])('refuses %s', async (_, value) => {
-      await expect(store.documents.commit([anything.insert(newId(), value)])).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'not_json' });
+      await expect(store.documents.commit([anything.insert(newId(), value)])).rejects.toMatchObject({
+        kind: 'InvalidArgument',
+        reason: 'not_json',
+      });
     });
 
     it('refuses a document that is not an object', async () => {

@@ -34,7 +34,10 @@ export type CollectionSpec = {
 /** A document as it was read. `revision` starts at 1 and grows by 1 with every replace. */
 export type Stored<T> = { readonly id: string; readonly revision: number; readonly value: T };
 
-export type Condition = Scalar | { readonly in: readonly Scalar[] } | { readonly gt?: Scalar; readonly gte?: Scalar; readonly lt?: Scalar; readonly lte?: Scalar };
+export type Condition =
+  | Scalar
+  | { readonly in: readonly Scalar[] }
+  | { readonly gt?: Scalar; readonly gte?: Scalar; readonly lt?: Scalar; readonly lte?: Scalar };
 
 export type Query = {
   /** Every condition must hold; fields must belong to an index of the collection, or `find` throws InvalidArgument `unindexed_field`. The pseudo-field `id` is always allowed. */
@@ -94,7 +97,8 @@ export async function retryOnConflict<T>(attempt: () => Promise<T>): Promise<T> 
     try {
       return await attempt();
     } catch (error) {
-      const lostRace = (error as { reason?: string }).reason === 'revision_mismatch' || (error as { reason?: string }).reason === 'already_exists';
+      const lostRace =
+        (error as { reason?: string }).reason === 'revision_mismatch' || (error as { reason?: string }).reason === 'already_exists';
       if (!lostRace || tries >= conflictAttemptsMax) throw error;
       await pause(Math.random() * Math.min(50, 2 ** tries));
     }

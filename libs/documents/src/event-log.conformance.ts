@@ -8,7 +8,13 @@ import type { OutgoingEvent } from './outgoing-event.js';
 type Account = { owner: string; balance: number };
 type LoggingStore = StoreForConformance & { readonly eventLog: EventLog };
 
-const event = (type: string, key: string): OutgoingEvent => ({ id: newId(), type, key, data: new TextEncoder().encode(key), traceparent: undefined });
+const event = (type: string, key: string): OutgoingEvent => ({
+  id: newId(),
+  type,
+  key,
+  data: new TextEncoder().encode(key),
+  traceparent: undefined,
+});
 
 /** What a log does that is committed together with documents. */
 export function describeEventLogConformance(name: string, open: () => Promise<LoggingStore>): void {
@@ -23,12 +29,15 @@ export function describeEventLogConformance(name: string, open: () => Promise<Lo
 
     it('logs the events of a commit in their order, as they were given', async () => {
       const after = await store.eventLog.lastOffset();
-      const given = [event('t.A', 'one'), { ...event('t.A', 'two'), traceparent: '00-0123456789abcdef0123456789abcdef-0123456789abcdef-01' }];
+      const given = [
+        event('t.A', 'one'),
+        { ...event('t.A', 'two'), traceparent: '00-0123456789abcdef0123456789abcdef-0123456789abcdef-01' },
+      ];
       await store.documents.commit([accounts.insert(newId(), { owner: 'ann', balance: 1 })], given);
       const logged = await store.eventLog.read(['t.A'], after, 10);
-      expect(logged.map(({ id, type, key, traceparent, data }) => ({ id, type, key, traceparent, data: Buffer.from(data).toString() }))).toEqual(
-        given.map(({ id, type, key, traceparent }) => ({ id, type, key, traceparent, data: key })),
-      );
+      expect(
+        logged.map(({ id, type, key, traceparent, data }) => ({ id, type, key, traceparent, data: Buffer.from(data).toString() })),
+      ).toEqual(given.map(({ id, type, key, traceparent }) => ({ id, type, key, traceparent, data: key })));
     });
 
     it('logs nothing of a commit that was refused', async () => {
@@ -36,7 +45,9 @@ export function describeEventLogConformance(name: string, open: () => Promise<Lo
       await store.documents.commit([accounts.insert(id, { owner: 'ann', balance: 1 })]);
       const after = await store.eventLog.lastOffset();
       const results = await Promise.allSettled(
-        Array.from({ length: 20 }, (_, i) => store.documents.commit([accounts.insert(i % 2 === 0 ? id : newId(), { owner: 'ann', balance: 1 })], [event('t.B', String(i))])),
+        Array.from({ length: 20 }, (_, i) =>
+          store.documents.commit([accounts.insert(i % 2 === 0 ? id : newId(), { owner: 'ann', balance: 1 })], [event('t.B', String(i))]),
+        ),
       );
       expect(results.map(({ status }) => status === 'fulfilled')).toEqual(Array.from({ length: 20 }, (_, i) => i % 2 === 1));
       const keys = (await store.eventLog.read(['t.B'], after, 100)).map(({ key }) => Number(key));

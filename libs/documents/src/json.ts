@@ -5,7 +5,8 @@ const depthMax = 64;
 /** A document is read and rewritten whole; what is larger belongs into the object store. */
 const documentCharsMax = 4 * 1024 * 1024;
 
-const refuse = (path: string, what: string) => invalidArgument('not_json', `A document may hold JSON values only, but ${path} is ${what}.`, { param: path });
+const refuse = (path: string, what: string) =>
+  invalidArgument('not_json', `A document may hold JSON values only, but ${path} is ${what}.`, { param: path });
 
 /** Plain whichever realm it comes from: its prototype is null, or is one that has no prototype itself. */
 function isPlain(value: object): boolean {
@@ -44,6 +45,7 @@ export function toJson(value: unknown): string {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw refuse('the document', 'not an object');
   checkObject(value, 'the document', 0);
   const text = JSON.stringify(value);
-  if (text.length > documentCharsMax) throw invalidArgument('document_too_large', `A document may have at most ${documentCharsMax} characters; this one has ${text.length}.`);
+  if (text.length > documentCharsMax)
+    throw invalidArgument('document_too_large', `A document may have at most ${documentCharsMax} characters; this one has ${text.length}.`);
   return text;
 }

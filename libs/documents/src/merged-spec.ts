@@ -3,7 +3,8 @@ import type { CollectionSpec } from './documents.js';
 
 /** Two users of one collection may each declare the indexes that they need, but not the same name for different ones, and not two versions. Throws InvalidArgument `invalid_collection`. */
 export function mergedSpec(known: CollectionSpec, spec: CollectionSpec): CollectionSpec {
-  if (known.version !== spec.version) throw invalidArgument('invalid_collection', `${spec.name} is declared with the versions ${known.version} and ${spec.version}.`);
+  if (known.version !== spec.version)
+    throw invalidArgument('invalid_collection', `${spec.name} is declared with the versions ${known.version} and ${spec.version}.`);
   const added = spec.indexes.filter((index) => {
     const same = known.indexes.find(({ name }) => name === index.name);
     if (same === undefined) return true;

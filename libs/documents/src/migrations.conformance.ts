@@ -8,11 +8,21 @@ import type { InstallationForConformance } from './documents.installation.js';
 
 const migrator = fileURLToPath(new URL('./migrator.fixture.js', import.meta.url));
 
-const peopleBefore: CollectionSpec = { name: 'migrations.people', version: 1, indexes: [{ name: 'byMail', fields: ['mail'], isUnique: true }, { name: 'byName', fields: ['name'] }] };
+const peopleBefore: CollectionSpec = {
+  name: 'migrations.people',
+  version: 1,
+  indexes: [
+    { name: 'byMail', fields: ['mail'], isUnique: true },
+    { name: 'byName', fields: ['name'] },
+  ],
+};
 const people: CollectionSpec = {
   name: 'migrations.people',
   version: 3,
-  indexes: [{ name: 'byMail', fields: ['email'], isUnique: true }, { name: 'byName', fields: ['lastName'] }],
+  indexes: [
+    { name: 'byMail', fields: ['email'], isUnique: true },
+    { name: 'byName', fields: ['lastName'] },
+  ],
   migrations: [
     { from: 1, migrate: ({ mail, ...rest }) => ({ ...rest, email: mail }) },
     { from: 2, migrate: ({ name, ...rest }) => ({ ...rest, lastName: String(name).split(' ').at(-1) }) },
@@ -48,10 +58,12 @@ export function describeMigrationConformance(name: string, install: () => Promis
       const store = await installation.open();
       const collection = store.documents.collection<T>(spec);
       const all = Object.entries(documents);
-      for (let at = 0; at < all.length; at += 1_000) await store.documents.commit(all.slice(at, at + 1_000).map(([id, value]) => collection.insert(id, value)));
+      for (let at = 0; at < all.length; at += 1_000)
+        await store.documents.commit(all.slice(at, at + 1_000).map(([id, value]) => collection.insert(id, value)));
       await store.close();
     };
-    const writtenNumbers = () => written<Numbered>(numbersBefore, Object.fromEntries(Array.from({ length: manyDocuments }, (_, n) => [idOf(n), { n }])));
+    const writtenNumbers = () =>
+      written<Numbered>(numbersBefore, Object.fromEntries(Array.from({ length: manyDocuments }, (_, n) => [idOf(n), { n }])));
     const all = async (collection: Collection<Numbered>) => {
       const found: number[] = [];
       for (let after: string | undefined, isFirst = true; isFirst || after !== undefined; isFirst = false) {
@@ -75,7 +87,10 @@ export function describeMigrationConformance(name: string, install: () => Promis
       await written(peopleBefore, { a: { name: 'Ann Bell', mail: 'a@example.org' } });
       const { documents } = await open();
       const collection = documents.collection(people);
-      await expect(documents.commit([collection.insert('c', { lastName: 'Cole', email: 'a@example.org' })])).rejects.toMatchObject({ kind: 'Conflict', reason: 'already_exists' });
+      await expect(documents.commit([collection.insert('c', { lastName: 'Cole', email: 'a@example.org' })])).rejects.toMatchObject({
+        kind: 'Conflict',
+        reason: 'already_exists',
+      });
     });
 
     it('lets commits wait for the migration, and replaces what was migrated at the revision that it had', async () => {
@@ -113,7 +128,11 @@ export function describeMigrationConformance(name: string, install: () => Promis
       };
       const first = await open();
       const unusable = first.documents.collection<Numbered>(failing);
-      await expect(first.ready()).rejects.toMatchObject({ kind: 'FailedPrecondition', reason: 'migration_failed', message: expect.stringContaining(idOf(manyDocuments - 200)) });
+      await expect(first.ready()).rejects.toMatchObject({
+        kind: 'FailedPrecondition',
+        reason: 'migration_failed',
+        message: expect.stringContaining(idOf(manyDocuments - 200)),
+      });
       await expect(unusable.get(idOf(0))).rejects.toMatchObject({ reason: 'migration_failed' });
       await expect(first.documents.commit([unusable.insert('x', { n: 1 })])).rejects.toMatchObject({ reason: 'migration_failed' });
       expect(await all((await open()).documents.collection<Numbered>(numbers))).toEqual(migratedOnce);
@@ -134,14 +153,19 @@ export function describeMigrationConformance(name: string, install: () => Promis
     it('migrates each document once when several processes start together', async () => {
       await writtenNumbers();
       const stores = await Promise.all([open(), open(), open()]);
-      for (const found of await Promise.all(stores.map(({ documents }) => all(documents.collection<Numbered>(numbers))))) expect(found).toEqual(migratedOnce);
+      for (const found of await Promise.all(stores.map(({ documents }) => all(documents.collection<Numbered>(numbers)))))
+        expect(found).toEqual(migratedOnce);
     });
 
     it('refuses data of a newer release with a sentence that names it, and touches nothing', async () => {
       await written(numbers, { a: { n: 1 } });
       const older = await open();
       const collection = older.documents.collection<Numbered>(numbersBefore);
-      const refusal = { kind: 'FailedPrecondition', reason: 'newer_schema', message: expect.stringContaining(`release ${release} (version 2)`) };
+      const refusal = {
+        kind: 'FailedPrecondition',
+        reason: 'newer_schema',
+        message: expect.stringContaining(`release ${release} (version 2)`),
+      };
       await expect(older.ready()).rejects.toMatchObject(refusal);
       await expect(collection.get('a')).rejects.toMatchObject(refusal);
       await expect(older.documents.commit([collection.insert('b', { n: 2 })])).rejects.toMatchObject(refusal);
@@ -162,7 +186,11 @@ export function describeMigrationConformance(name: string, install: () => Promis
       await written(numbersBefore, { a: { n: 1 } });
       const store = await open();
       store.documents.collection({ ...numbersBefore, version: 3, migrations: [{ from: 2, migrate: plusMillion }] });
-      await expect(store.ready()).rejects.toMatchObject({ kind: 'FailedPrecondition', reason: 'older_schema', message: expect.stringContaining('from version 2 on') });
+      await expect(store.ready()).rejects.toMatchObject({
+        kind: 'FailedPrecondition',
+        reason: 'older_schema',
+        message: expect.stringContaining('from version 2 on'),
+      });
     });
 
     it('renames what lies under a former name, with its version, and lets no older release begin that name anew', async () => {
@@ -173,13 +201,26 @@ export function describeMigrationConformance(name: string, install: () => Promis
       expect(await all((await open()).documents.collection<Numbered>(renamed))).toEqual([1_000_001]);
       const older = await open();
       older.documents.collection(numbersBefore);
-      await expect(older.ready()).rejects.toMatchObject({ kind: 'FailedPrecondition', reason: 'newer_schema', message: expect.stringContaining('migrations.counts') });
+      await expect(older.ready()).rejects.toMatchObject({
+        kind: 'FailedPrecondition',
+        reason: 'newer_schema',
+        message: expect.stringContaining('migrations.counts'),
+      });
     });
 
     it.each<[string, Partial<CollectionSpec>]>([
       ['no version', { version: 0 }],
       ['a fraction of one', { version: 1.5 }],
-      ['a gap between migrations', { version: 4, migrations: [{ from: 1, migrate: plusMillion }, { from: 3, migrate: plusMillion }] }],
+      [
+        'a gap between migrations',
+        {
+          version: 4,
+          migrations: [
+            { from: 1, migrate: plusMillion },
+            { from: 3, migrate: plusMillion },
+          ],
+        },
+      ],
       ['migrations that end before its version', { version: 3, migrations: [{ from: 1, migrate: plusMillion }] }],
       ['a former name that is none', { formerNames: ['x"; DROP TABLE y'] }],
     ])('refuses a declaration with %s', async (_, part) => {

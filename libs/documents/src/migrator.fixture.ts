@@ -19,7 +19,9 @@ const spec: CollectionSpec = {
   ],
 };
 
-const store = await (profile === 'cluster' ? openDocuments({ profile: 'cluster', mongoUrl: location }) : openDocuments({ dataDir: location }));
+const store = await (profile === 'cluster'
+  ? openDocuments({ profile: 'cluster', mongoUrl: location })
+  : openDocuments({ dataDir: location }));
 store.documents.collection(spec);
 await store.ready();
 await store.close();

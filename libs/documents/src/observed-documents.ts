@@ -4,8 +4,16 @@ import { inSpan, isTracing, startSpan, type Span } from '@tessera/platform/telem
 import { Documents, type Collection, type CollectionSpec, type Write } from './documents.js';
 import type { OutgoingEvent } from './outgoing-event.js';
 
-const commitDuration = distribution({ name: 'tessera_store_commit_duration_seconds', help: 'From asking for a commit to its being durable.', buckets: latencyBuckets });
-const commitsFailed = counter({ name: 'tessera_store_commits_failed_total', help: 'Commits that did not happen: `Conflict` is a lost race and is tried again, all else is trouble.', labelNames: ['kind'] });
+const commitDuration = distribution({
+  name: 'tessera_store_commit_duration_seconds',
+  help: 'From asking for a commit to its being durable.',
+  buckets: latencyBuckets,
+});
+const commitsFailed = counter({
+  name: 'tessera_store_commits_failed_total',
+  help: 'Commits that did not happen: `Conflict` is a lost race and is tried again, all else is trouble.',
+  labelNames: ['kind'],
+});
 
 /** Wraps the store of a process: commits are measured and, where spans are recorded, each is a span of its caller, and every event in it begins a span of its own. */
 export class ObservedDocuments extends Documents {
@@ -34,7 +42,12 @@ export class ObservedDocuments extends Documents {
 
   #traced(writes: readonly Write[], events: readonly OutgoingEvent[]): Promise<void> {
     const collections = [...new Set(writes.map(({ collection }) => collection))].join(' ');
-    const attributes = { 'db.system.name': this.system, 'db.operation.name': 'commit', 'db.operation.batch.size': writes.length, 'db.collection.name': collections };
+    const attributes = {
+      'db.system.name': this.system,
+      'db.operation.name': 'commit',
+      'db.operation.batch.size': writes.length,
+      'db.collection.name': collections,
+    };
     return inSpan(`commit ${collections}`, attributes, () => this.#publish(writes, events), { kind: 'client' });
   }
 
@@ -42,7 +55,10 @@ export class ObservedDocuments extends Documents {
   async #publish(writes: readonly Write[], events: readonly OutgoingEvent[]): Promise<void> {
     const traced = events.map((event) => ({ event, span: createSpan(event) }));
     try {
-      await this.documents.commit(writes, traced.map(({ event, span }) => (span?.traceparent === undefined ? event : { ...event, traceparent: span.traceparent })));
+      await this.documents.commit(
+        writes,
+        traced.map(({ event, span }) => (span?.traceparent === undefined ? event : { ...event, traceparent: span.traceparent })),
+      );
     } catch (error) {
       for (const { span } of traced) span?.fail(error);
       throw error;
@@ -55,6 +71,14 @@ export class ObservedDocuments extends Documents {
 /** `create`, as the conventions for messaging name it: the commit creates the event, the relay sends it. */
 function createSpan({ id, type, key, traceparent, data }: OutgoingEvent): Span | undefined {
   if (traceparent === undefined) return undefined;
-  const attributes = { 'messaging.system': 'tessera', 'messaging.operation.type': 'create', 'messaging.operation.name': 'create', 'messaging.destination.name': type, 'messaging.message.id': id, 'messaging.message.body.size': data.byteLength, 'tessera.event.key': key };
+  const attributes = {
+    'messaging.system': 'tessera',
+    'messaging.operation.type': 'create',
+    'messaging.operation.name': 'create',
+    'messaging.destination.name': type,
+    'messaging.message.id': id,
+    'messaging.message.body.size': data.byteLength,
+    'tessera.event.key': key,
+  };
   return startSpan(`create ${type}`, { kind: 'producer', parent: traceparent, attributes });
 }

@@ -24,7 +24,11 @@ async function prepareFolder(dataDir: string): Promise<void> {
     await fs.mkdir(dataDir, { recursive: true, mode: folderMode });
     await fs.access(dataDir, fs.constants.R_OK | fs.constants.W_OK | fs.constants.X_OK);
   } catch (error) {
-    throw failedPrecondition('data_folder_unusable', `The data folder ${dataDir} cannot be written: ${(error as NodeJS.ErrnoException).code ?? 'unknown reason'}.`, { cause: error });
+    throw failedPrecondition(
+      'data_folder_unusable',
+      `The data folder ${dataDir} cannot be written: ${(error as NodeJS.ErrnoException).code ?? 'unknown reason'}.`,
+      { cause: error },
+    );
   }
 }
 

@@ -5,7 +5,10 @@ import { isScalar, type SortField } from './query-rules.js';
 
 /** A cursor of another query would silently skip documents, so each carries a mark of the query that it belongs to. */
 function queryMark(collection: string, where: Query['where'], sort: readonly SortField[]): string {
-  return createHash('sha256').update(JSON.stringify([collection, where ?? {}, sort])).digest('base64url').slice(0, 8);
+  return createHash('sha256')
+    .update(JSON.stringify([collection, where ?? {}, sort]))
+    .digest('base64url')
+    .slice(0, 8);
 }
 
 function sortKeys({ id, value }: Stored<object>, sort: readonly SortField[]): Scalar[] {
@@ -16,7 +19,13 @@ function sortKeys({ id, value }: Stored<object>, sort: readonly SortField[]): Sc
 }
 
 /** The page made of `found`, which holds one more than the page does when there is another page. */
-export function pageOf<Found, T extends object>(collection: string, { where, limit }: Query, sort: readonly SortField[], found: readonly Found[], stored: (one: Found) => Stored<T>): Page<T> {
+export function pageOf<Found, T extends object>(
+  collection: string,
+  { where, limit }: Query,
+  sort: readonly SortField[],
+  found: readonly Found[],
+  stored: (one: Found) => Stored<T>,
+): Page<T> {
   const items = found.slice(0, limit).map(stored);
   const last = items.at(-1);
   if (found.length <= limit || last === undefined) return { items };

@@ -20,12 +20,15 @@ export type SortField = readonly [field: string, direction: 'asc' | 'desc'];
 /** Names become parts of statements and of file names in some stores, so they are narrow. Throws InvalidArgument `invalid_collection`. */
 export function checkSpec({ name, indexes, version, migrations = [], formerNames = [] }: CollectionSpec): void {
   const misnamed = [name, ...formerNames].find((one) => !collectionName.test(one));
-  if (misnamed !== undefined) throw invalidArgument('invalid_collection', `A collection is named <service>.<plural>; "${misnamed}" is not.`);
+  if (misnamed !== undefined)
+    throw invalidArgument('invalid_collection', `A collection is named <service>.<plural>; "${misnamed}" is not.`);
   const isInOrder = migrations.every(({ from }, at) => from >= 1 && from === version - migrations.length + at);
-  if (!Number.isSafeInteger(version) || version < 1 || !isInOrder) throw invalidArgument('invalid_collection', `${name} needs a version from 1 on, and migrations that lead up to it without a gap.`);
+  if (!Number.isSafeInteger(version) || version < 1 || !isInOrder)
+    throw invalidArgument('invalid_collection', `${name} needs a version from 1 on, and migrations that lead up to it without a gap.`);
   for (const index of indexes) {
     const isSound = fieldName.test(index.name) && index.fields.length > 0 && index.fields.every((field) => fieldName.test(field));
-    if (!isSound) throw invalidArgument('invalid_collection', `Index "${index.name}" of ${name} needs a plain name and at least one plain field.`);
+    if (!isSound)
+      throw invalidArgument('invalid_collection', `Index "${index.name}" of ${name} needs a plain name and at least one plain field.`);
   }
 }
 
@@ -40,7 +43,8 @@ export type Range = Exclude<Condition, Scalar | { readonly in: readonly Scalar[]
 export const isScalar = (condition: unknown): condition is Scalar =>
   typeof condition === 'string' || typeof condition === 'boolean' || (typeof condition === 'number' && Number.isFinite(condition));
 
-export const isAlternatives = (condition: Condition): condition is { readonly in: readonly Scalar[] } => typeof condition === 'object' && 'in' in condition;
+export const isAlternatives = (condition: Condition): condition is { readonly in: readonly Scalar[] } =>
+  typeof condition === 'object' && 'in' in condition;
 
 const bounds: ReadonlySet<string> = new Set(['gt', 'gte', 'lt', 'lte']);
 
@@ -54,7 +58,8 @@ function checkCondition(field: string, condition: Condition): void {
     return;
   }
   const given = Object.entries(condition).filter(([, bound]) => bound !== undefined);
-  if (given.length === 0 || !given.every(([name, bound]) => bounds.has(name) && isScalar(bound))) throw refusal('is not a range of plain values');
+  if (given.length === 0 || !given.every(([name, bound]) => bounds.has(name) && isScalar(bound)))
+    throw refusal('is not a range of plain values');
 }
 
 /** Throws InvalidArgument `unindexed_field` or `invalid_condition`. Conditions that are undefined do not count. */
@@ -88,11 +93,14 @@ export function fullSort(spec: CollectionSpec, sort: Query['sort'], conditions: 
 
 /** Throws InvalidArgument `invalid_limit`. */
 export function checkPage({ limit, offset = 0 }: Query): void {
-  if (!Number.isInteger(limit) || limit < 1 || limit > pageItemsMax) throw invalidArgument('invalid_limit', `limit must be a whole number from 1 to ${pageItemsMax}.`, { param: 'limit' });
-  if (!Number.isInteger(offset) || offset < 0 || offset > offsetMax) throw invalidArgument('invalid_limit', `offset must be a whole number from 0 to ${offsetMax}.`, { param: 'offset' });
+  if (!Number.isInteger(limit) || limit < 1 || limit > pageItemsMax)
+    throw invalidArgument('invalid_limit', `limit must be a whole number from 1 to ${pageItemsMax}.`, { param: 'limit' });
+  if (!Number.isInteger(offset) || offset < 0 || offset > offsetMax)
+    throw invalidArgument('invalid_limit', `offset must be a whole number from 0 to ${offsetMax}.`, { param: 'offset' });
 }
 
 /** Throws InvalidArgument `too_many_ids`. */
 export function checkIds(ids: readonly string[]): void {
-  if (ids.length > pageItemsMax) throw invalidArgument('too_many_ids', `At most ${pageItemsMax} ids at once; these are ${ids.length}.`, { param: 'ids' });
+  if (ids.length > pageItemsMax)
+    throw invalidArgument('too_many_ids', `At most ${pageItemsMax} ids at once; these are ${ids.length}.`, { param: 'ids' });
 }

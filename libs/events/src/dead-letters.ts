@@ -9,9 +9,15 @@ import { eventsGivenUp, observeDeadLetters } from './event-metrics.js';
 const errorCharsMax = 2_000;
 
 /** A dead letter keeps the whole event, since the log forgets it after a while. */
-type DeadLetterDocument = Omit<DeadLetter, 'deadLetterId'> & { offset: number; occurredMs: number; traceparent?: string | undefined; dataBase64: string };
+type DeadLetterDocument = Omit<DeadLetter, 'deadLetterId'> & {
+  offset: number;
+  occurredMs: number;
+  traceparent?: string | undefined;
+  dataBase64: string;
+};
 
-const messageOf = (error: unknown): string => String((error as { message?: unknown } | undefined)?.message ?? error).slice(0, errorCharsMax);
+const messageOf = (error: unknown): string =>
+  String((error as { message?: unknown } | undefined)?.message ?? error).slice(0, errorCharsMax);
 
 type Redelivery = { readonly subscriptions: ReadonlyMap<string, unknown>; redeliver(event: LoggedEvent, attempt: number): Promise<void> };
 
@@ -19,7 +25,14 @@ export class DeadLetters {
   private readonly collection: Collection<DeadLetterDocument>;
 
   constructor(private readonly documents: Documents) {
-    this.collection = documents.collection({ name: 'events.dead_letters', version: 1, indexes: [{ name: 'byGroup', fields: ['group', 'failedMs'] }, { name: 'byTime', fields: ['failedMs'] }] });
+    this.collection = documents.collection({
+      name: 'events.dead_letters',
+      version: 1,
+      indexes: [
+        { name: 'byGroup', fields: ['group', 'failedMs'] },
+        { name: 'byTime', fields: ['failedMs'] },
+      ],
+    });
     observeDeadLetters(() => this.collection.count());
   }
 
@@ -37,8 +50,21 @@ export class DeadLetters {
   }
 
   async list(group: string | undefined, limit: number): Promise<DeadLetter[]> {
-    const { items } = await this.collection.find({ ...(group === undefined ? {} : { where: { group } }), sort: [['failedMs', 'desc']], limit });
-    return items.map(({ id, value: { group: of, type, key, eventId, attempts, error, failedMs } }) => ({ deadLetterId: id, group: of, type, key, eventId, attempts, error, failedMs }));
+    const { items } = await this.collection.find({
+      ...(group === undefined ? {} : { where: { group } }),
+      sort: [['failedMs', 'desc']],
+      limit,
+    });
+    return items.map(({ id, value: { group: of, type, key, eventId, attempts, error, failedMs } }) => ({
+      deadLetterId: id,
+      group: of,
+      type,
+      key,
+      eventId,
+      attempts,
+      error,
+      failedMs,
+    }));
   }
 
   /** Runs the handler of the dead letter's group once more; the dead letter is removed when it succeeds, and notes another attempt when it fails. */
@@ -73,7 +99,14 @@ export class DeadLetters {
   }
 
   private async failedAgain(deadLetter: Stored<DeadLetterDocument>, error: unknown): Promise<void> {
-    await this.update([this.collection.replace(deadLetter, { ...deadLetter.value, attempts: deadLetter.value.attempts + 1, error: messageOf(error), failedMs: Date.now() })]);
+    await this.update([
+      this.collection.replace(deadLetter, {
+        ...deadLetter.value,
+        attempts: deadLetter.value.attempts + 1,
+        error: messageOf(error),
+        failedMs: Date.now(),
+      }),
+    ]);
   }
 
   private async update(writes: Parameters<Documents['commit']>[0]): Promise<void> {

@@ -43,7 +43,16 @@ export function describeFailureConformance(name: string, install: () => Promise<
       await here.bus.drain();
       expect(seen).toEqual(['next']);
       expect(await here.bus.deadLetters('billing', 10)).toEqual([
-        { deadLetterId: expect.any(String), group: 'billing', type: JobFinishedSchema.typeName, key: 'ann', eventId: poison.id, attempts: attemptsMax, error: 'cannot be handled', failedMs: expect.any(Number) },
+        {
+          deadLetterId: expect.any(String),
+          group: 'billing',
+          type: JobFinishedSchema.typeName,
+          key: 'ann',
+          eventId: poison.id,
+          attempts: attemptsMax,
+          error: 'cannot be handled',
+          failedMs: expect.any(Number),
+        },
       ]);
       expect(await here.bus.lag()).toEqual({ billing: 0 });
     });
@@ -57,7 +66,11 @@ export function describeFailureConformance(name: string, install: () => Promise<
         await others.promise.then(() => Promise.reject(new Error('poison')));
       });
       await here.bus.start();
-      await publish(here.documents, ...Array.from({ length: 60 }, (_, i) => finished(`poison-${i}`, 'poison')), ...Array.from({ length: 200 }, (_, i) => finished(`key-${i % 50}`, String(i))));
+      await publish(
+        here.documents,
+        ...Array.from({ length: 60 }, (_, i) => finished(`poison-${i}`, 'poison')),
+        ...Array.from({ length: 200 }, (_, i) => finished(`key-${i % 50}`, String(i))),
+      );
       await here.bus.drain();
       expect(healthy).toBe(200);
       expect(await here.bus.deadLetters('billing', 100)).toHaveLength(60);
@@ -68,7 +81,11 @@ export function describeFailureConformance(name: string, install: () => Promise<
         if (jobId === 'poison') throw new Error('poison');
       });
       await here.bus.start();
-      await publish(here.documents, ...Array.from({ length: 300 }, (_, i) => finished(`poison-${i}`, 'poison')), finished('ann', 'healthy'));
+      await publish(
+        here.documents,
+        ...Array.from({ length: 300 }, (_, i) => finished(`poison-${i}`, 'poison')),
+        finished('ann', 'healthy'),
+      );
       await here.bus.drain();
       expect(seen).toEqual(['healthy']);
       expect(await here.bus.deadLetters('billing', 1000)).toHaveLength(300);
@@ -105,8 +122,13 @@ export function describeFailureConformance(name: string, install: () => Promise<
       await publish(here.documents, finished('ann', 'a'));
       await here.bus.drain();
       const [deadLetter] = await here.bus.deadLetters('billing', 1);
-      await expect(here.bus.redrive(deadLetter!.deadLetterId)).rejects.toMatchObject({ kind: 'FailedPrecondition', reason: 'redrive_failed' });
-      expect(await here.bus.deadLetters('billing', 1)).toMatchObject([{ deadLetterId: deadLetter!.deadLetterId, attempts: attemptsMax + 1 }]);
+      await expect(here.bus.redrive(deadLetter!.deadLetterId)).rejects.toMatchObject({
+        kind: 'FailedPrecondition',
+        reason: 'redrive_failed',
+      });
+      expect(await here.bus.deadLetters('billing', 1)).toMatchObject([
+        { deadLetterId: deadLetter!.deadLetterId, attempts: attemptsMax + 1 },
+      ]);
       isRepaired = true;
       await here.bus.redrive(deadLetter!.deadLetterId);
       expect(seen).toEqual(['a']);

@@ -27,7 +27,19 @@ export function describeEventBusConformance(name: string, install: () => Promise
       const event = finished('ann', 'job-1');
       await publish(here.documents, event);
       await here.bus.drain();
-      expect(got).toEqual([{ jobId: 'job-1', envelope: { id: event.id, type: JobFinishedSchema.typeName, key: 'ann', occurredMs: expect.any(Number), traceparent: undefined, attempt: 1 } }]);
+      expect(got).toEqual([
+        {
+          jobId: 'job-1',
+          envelope: {
+            id: event.id,
+            type: JobFinishedSchema.typeName,
+            key: 'ann',
+            occurredMs: expect.any(Number),
+            traceparent: undefined,
+            attempt: 1,
+          },
+        },
+      ]);
     });
 
     it('continues the trace of the commit in the handler', async () => {
@@ -35,7 +47,11 @@ export function describeEventBusConformance(name: string, install: () => Promise
       const seen: (string | undefined)[] = [];
       collect(here.bus, 'billing', () => void seen.push(currentTraceparent()));
       await here.bus.start();
-      await publish(here.documents, withTraceparent(traceparent, () => finished('ann', 'job-1')), finished('ann', 'job-2'));
+      await publish(
+        here.documents,
+        withTraceparent(traceparent, () => finished('ann', 'job-1')),
+        finished('ann', 'job-2'),
+      );
       await here.bus.drain();
       expect(seen).toEqual([traceparent, undefined]);
     });
@@ -56,7 +72,9 @@ export function describeEventBusConformance(name: string, install: () => Promise
       await Promise.all(ids.map((id) => publish(here.documents, finished(`key-${Number(id) % 7}`, id))));
       await here.bus.drain();
       expect(overlaps).toBe(0);
-      expect(Object.fromEntries(seen)).toEqual(Object.fromEntries(Array.from({ length: 7 }, (_, k) => [`key-${k}`, ids.filter((id) => Number(id) % 7 === k)])));
+      expect(Object.fromEntries(seen)).toEqual(
+        Object.fromEntries(Array.from({ length: 7 }, (_, k) => [`key-${k}`, ids.filter((id) => Number(id) % 7 === k)])),
+      );
     });
 
     it('handles different keys side by side', async () => {
@@ -92,7 +110,8 @@ export function describeEventBusConformance(name: string, install: () => Promise
         if (quick.push(jobId) === 3000) quickDone.resolve();
       });
       await here.bus.start();
-      for (let i = 0; i < 6; i++) await publish(here.documents, ...Array.from({ length: 500 }, (_, j) => finished(`key-${j}`, `${i}/${j}`)));
+      for (let i = 0; i < 6; i++)
+        await publish(here.documents, ...Array.from({ length: 500 }, (_, j) => finished(`key-${j}`, `${i}/${j}`)));
       await quickDone.promise;
       expect((await here.bus.lag())['slow']).toBe(3000);
       gate.resolve();

@@ -29,7 +29,11 @@ export function signal(): { readonly promise: Promise<void>; readonly resolve: (
 export const publish = (documents: Documents, ...events: OutgoingEvent[]): Promise<void> => documents.commit([], events);
 
 /** Subscribes a handler that notes job ids, and does whatever `also` does first. */
-export function collect(bus: EventBus, group: string, also?: (event: JobFinished, envelope: EventEnvelope) => Promise<void> | void): string[] {
+export function collect(
+  bus: EventBus,
+  group: string,
+  also?: (event: JobFinished, envelope: EventEnvelope) => Promise<void> | void,
+): string[] {
   const seen: string[] = [];
   bus.subscribe(JobFinishedSchema, group, async (event, envelope) => {
     await also?.(event, envelope);

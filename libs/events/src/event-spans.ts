@@ -19,7 +19,10 @@ export async function relayed(events: readonly OutboxEvent[], write: (events: re
   if (!isTracing()) return write(events).then(() => measure(events));
   const sent = events.map((event) => {
     const attributes = { ...attributesOf('send', event), 'messaging.system': 'kafka', 'messaging.batch.message_count': events.length };
-    const span = event.traceparent === undefined ? undefined : startSpan(`send ${event.type}`, { kind: 'producer', parent: event.traceparent, startMs: event.occurredMs, attributes });
+    const span =
+      event.traceparent === undefined
+        ? undefined
+        : startSpan(`send ${event.type}`, { kind: 'producer', parent: event.traceparent, startMs: event.occurredMs, attributes });
     return { event: span?.traceparent === undefined ? event : { ...event, traceparent: span.traceparent }, span };
   });
   try {
@@ -57,6 +60,11 @@ export function processed(group: string, event: LoggedEvent, attempt: number, ha
 }
 
 function inProcessSpan(group: string, event: LoggedEvent, attempt: number, handle: () => Promise<void>): Promise<void> {
-  const attributes = { ...attributesOf('process', event), 'messaging.system': 'tessera', 'messaging.consumer.group.name': group, 'tessera.event.attempt': attempt };
+  const attributes = {
+    ...attributesOf('process', event),
+    'messaging.system': 'tessera',
+    'messaging.consumer.group.name': group,
+    'tessera.event.attempt': attempt,
+  };
   return inSpan(`process ${event.type}`, attributes, handle, { kind: 'consumer' });
 }

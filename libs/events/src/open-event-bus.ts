@@ -15,7 +15,11 @@ type CommonOptions = {
 /** The log that lies beside the documents. */
 export type EmbeddedOptions = CommonOptions & { readonly eventLog: EventLog };
 /** Topics on `host:port` of some brokers, connected to as `kafka` configures it, fed from the outbox that lies beside the documents. */
-export type ClusterOptions = CommonOptions & { readonly outbox: Outbox; readonly kafkaBrokers: readonly string[]; readonly kafka?: KafkaSettings | undefined };
+export type ClusterOptions = CommonOptions & {
+  readonly outbox: Outbox;
+  readonly kafkaBrokers: readonly string[];
+  readonly kafka?: KafkaSettings | undefined;
+};
 
 /** The event bus that fits the document store. Stop it before the store is closed. */
 export function openEventBus(options: EmbeddedOptions): EventBus;

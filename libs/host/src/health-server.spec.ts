@@ -21,7 +21,11 @@ describe('the health port', () => {
     const answering = (does: boolean) => (does ? Promise.resolve() : Promise.reject(new Error('away')));
     const port = await freePort();
     url = `http://127.0.0.1:${port}`;
-    server = await serveHealth(port, '127.0.0.1', new HealthChecks({ documents: async () => {}, objects: () => answering(isReachable) }, { cache: () => answering(isCached) }));
+    server = await serveHealth(
+      port,
+      '127.0.0.1',
+      new HealthChecks({ documents: async () => {}, objects: () => answering(isReachable) }, { cache: () => answering(isCached) }),
+    );
   });
   afterEach(() => server.close());
 
@@ -37,20 +41,29 @@ describe('the health port', () => {
 
   it('is ready when it has started and everything it needs answers', async () => {
     server.started();
-    expect(await get('/readyz')).toMatchObject({ status: 200, body: '{"status":"ok","checks":{"documents":"ok","objects":"ok","cache":"ok"}}' });
+    expect(await get('/readyz')).toMatchObject({
+      status: 200,
+      body: '{"status":"ok","checks":{"documents":"ok","objects":"ok","cache":"ok"}}',
+    });
   });
 
   it('names what does not answer, and stays alive', async () => {
     isReachable = false;
     server.started();
-    expect(await get('/readyz')).toMatchObject({ status: 503, body: '{"status":"not_ready","checks":{"documents":"ok","objects":"failed","cache":"ok"}}' });
+    expect(await get('/readyz')).toMatchObject({
+      status: 503,
+      body: '{"status":"not_ready","checks":{"documents":"ok","objects":"failed","cache":"ok"}}',
+    });
     expect(await get('/healthz')).toMatchObject({ status: 200 });
   });
 
   it('is ready, and says that something is missing, while only what it can do without does not answer', async () => {
     isCached = false;
     server.started();
-    expect(await get('/readyz')).toMatchObject({ status: 200, body: '{"status":"degraded","checks":{"documents":"ok","objects":"ok","cache":"failed"}}' });
+    expect(await get('/readyz')).toMatchObject({
+      status: 200,
+      body: '{"status":"degraded","checks":{"documents":"ok","objects":"ok","cache":"failed"}}',
+    });
   });
 
   it('takes no more traffic while it stops', async () => {

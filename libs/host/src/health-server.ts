@@ -28,7 +28,8 @@ export async function serveHealth(port: number, hostName: string, health: Health
     '/metrics': async () => ({ status: 200, type: metricsContentType, body: await metricsText() }),
   };
   const server = createServer((request, response) => {
-    const answer = answers[(request.url ?? '').split('?', 1)[0] ?? ''] ?? (async () => json(404, { status: 'unknown', paths: Object.keys(answers) }));
+    const answer =
+      answers[(request.url ?? '').split('?', 1)[0] ?? ''] ?? (async () => json(404, { status: 'unknown', paths: Object.keys(answers) }));
     void answer().then(
       (given) => send(response, given),
       () => send(response, json(500, { status: 'failed' })),

@@ -22,11 +22,21 @@ describe('the ports of a process', () => {
     await rm(folder, { recursive: true, force: true });
   });
   const dataDir = () => path.join(folder, 'data');
-  const start = (service: ServiceDefinition, more: object = {}) => host([service], parseConfig({ dataDir: dataDir(), engine: 'noop', logLevel: 'silent', httpPort: 0, grpcPort: 0, ...more }));
+  const start = (service: ServiceDefinition, more: object = {}) =>
+    host([service], parseConfig({ dataDir: dataDir(), engine: 'noop', logLevel: 'silent', httpPort: 0, grpcPort: 0, ...more }));
 
   it('are those that its services use: without any it has neither a folder nor a lock nor an open port', async () => {
     const { ports, url, grpcAddress, close } = await start(using());
-    expect({ ...ports, url, grpcAddress }).toMatchObject({ store: undefined, documents: undefined, bus: undefined, objects: undefined, cache: undefined, engine: undefined, url: '', grpcAddress: undefined });
+    expect({ ...ports, url, grpcAddress }).toMatchObject({
+      store: undefined,
+      documents: undefined,
+      bus: undefined,
+      objects: undefined,
+      cache: undefined,
+      engine: undefined,
+      url: '',
+      grpcAddress: undefined,
+    });
     expect(existsSync(dataDir())).toBe(false);
     await close();
   });

@@ -36,7 +36,18 @@ export type Hosted = {
 class HostModule {
   static for(services: readonly ServiceDefinition[], config: Config, ports: Ports): DynamicModule {
     const links = servesHttp(services) && ports.bareObjects ? [ObjectLinksModule.for(ports.bareObjects)] : [];
-    return { module: HostModule, imports: [PortsModule.for(config, ports, services.map(({ name }) => name)), ...services.map((service) => service.module), ...links] };
+    return {
+      module: HostModule,
+      imports: [
+        PortsModule.for(
+          config,
+          ports,
+          services.map(({ name }) => name),
+        ),
+        ...services.map((service) => service.module),
+        ...links,
+      ],
+    };
   }
 }
 
@@ -52,10 +63,14 @@ export async function host(services: readonly ServiceDefinition[], config: Confi
   };
   try {
     // In a cluster a service may run any number of times: its servers, not a folder, keep the processes apart.
-    if (config.profile === 'single') for (const service of services.filter(keepsData)) closers.push(lockFolder(config.dataDir, service.name));
+    if (config.profile === 'single')
+      for (const service of services.filter(keepsData)) closers.push(lockFolder(config.dataDir, service.name));
     let url = config.publicUrl ?? `http://${config.httpHost}:${config.httpPort}`;
     // A folder of objects has no server of its own: the process with an HTTP server serves its links.
-    const uses = new Set([...services.flatMap((service) => service.uses), ...(config.profile === 'single' && servesHttp(services) ? (['objects'] as const) : [])]);
+    const uses = new Set([
+      ...services.flatMap((service) => service.uses),
+      ...(config.profile === 'single' && servesHttp(services) ? (['objects'] as const) : []),
+    ]);
     const ports = await openPorts(config, services.map((service) => service.name).join('+'), () => url, uses, replacements);
     closers.push(() => ports.close());
     const healthServers = await Promise.all(healthPorts(services, config).map((port) => serveHealth(port, config.httpHost, ports.health)));
@@ -80,9 +95,13 @@ export async function host(services: readonly ServiceDefinition[], config: Confi
 }
 
 /** The HTTP port serves health, too, where services that are called serve no HTTP; it comes last. A process that nobody calls, such as a worker, runs many times on a machine and has no port but the one it is given. */
-const healthPorts = (services: readonly ServiceDefinition[], { healthPort, httpPort }: Config): number[] => [...(healthPort === 0 ? [] : [healthPort]), ...(servesHttp(services) || !isCalled(services) ? [] : [httpPort])];
+const healthPorts = (services: readonly ServiceDefinition[], { healthPort, httpPort }: Config): number[] => [
+  ...(healthPort === 0 ? [] : [healthPort]),
+  ...(servesHttp(services) || !isCalled(services) ? [] : [httpPort]),
+];
 
-const isCalled = (services: readonly ServiceDefinition[]): boolean => services.some(({ contracts, publicContracts = [] }) => contracts.length + publicContracts.length > 0);
+const isCalled = (services: readonly ServiceDefinition[]): boolean =>
+  services.some(({ contracts, publicContracts = [] }) => contracts.length + publicContracts.length > 0);
 
 /** `listen` resolves with the HTTP port, if there is one. */
 type App = { readonly app: INestApplication; listen(): Promise<number | undefined> };
@@ -112,7 +131,9 @@ async function createApp(services: readonly ServiceDefinition[], config: Config,
 /** Calls in process; what goes wrong in a handler leaves it as a refusal, and the trace goes on in it. */
 function connectRpc(app: INestApplication, services: readonly ServiceDefinition[], ports: Ports): void {
   app.useGlobalFilters(new RpcErrorFilter(ports.logger));
-  app.useGlobalInterceptors(new TraceInterceptor(new Set(services.flatMap((service) => service.publicContracts ?? []).map(({ typeName }) => typeName))));
+  app.useGlobalInterceptors(
+    new TraceInterceptor(new Set(services.flatMap((service) => service.publicContracts ?? []).map(({ typeName }) => typeName))),
+  );
   app.connectMicroservice<MicroserviceOptions>({ strategy: ports.strategy }, { inheritAppConfig: true });
 }
 
@@ -142,7 +163,11 @@ async function connectGrpc(app: INestApplication, services: readonly ServiceDefi
 
 /** grpc-js takes interceptors of a server among its options, and Nest hands those through. */
 function interceptorsOf(services: readonly ServiceDefinition[]): { interceptors: ServerInterceptor[] } {
-  return { interceptors: services.flatMap(({ publicContracts = [], publicParam }) => (publicContracts.length === 0 ? [] : [publicCalls(publicContracts, publicParam ?? ((_, param) => param))])) };
+  return {
+    interceptors: services.flatMap(({ publicContracts = [], publicParam }) =>
+      publicContracts.length === 0 ? [] : [publicCalls(publicContracts, publicParam ?? ((_, param) => param))],
+    ),
+  };
 }
 
 function urlOf(httpHost: string, port: number): string {

@@ -42,7 +42,13 @@ export type PortReplacements = {
 };
 
 /** Opens the ports that these services use, for the profile. This is the one place where a profile picks its adapters. What has opened when another refuses is closed again. */
-export async function openPorts(config: Config, name: string, publicUrl: () => string, uses: ReadonlySet<OptionalPort>, replacements: PortReplacements = {}) {
+export async function openPorts(
+  config: Config,
+  name: string,
+  publicUrl: () => string,
+  uses: ReadonlySet<OptionalPort>,
+  replacements: PortReplacements = {},
+) {
   const opened: Closable[] = [];
   const close = async () => {
     for (const port of opened.splice(0).reverse()) await port.close();
@@ -55,8 +61,12 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
     const { logger = createLogger(config.logLevel, name), clock = new SystemClock() } = replacements;
     keep(await startTelemetry(config.telemetry, serviceNameOf(name), logger));
     const store = uses.has('documents') ? keep(await openStore(config, logger)) : undefined;
-    const cache = uses.has('cache') ? keep(replacements.cache ?? (await openCache({ profile: config.profile, redisUrl: config.redisUrl, logger }))) : undefined;
-    const objects = uses.has('objects') ? keep(await openObjectStore({ profile: config.profile, dataDir: config.dataDir, publicUrl, clock, s3: config.s3, logger })) : undefined;
+    const cache = uses.has('cache')
+      ? keep(replacements.cache ?? (await openCache({ profile: config.profile, redisUrl: config.redisUrl, logger })))
+      : undefined;
+    const objects = uses.has('objects')
+      ? keep(await openObjectStore({ profile: config.profile, dataDir: config.dataDir, publicUrl, clock, s3: config.s3, logger }))
+      : undefined;
     const models = uses.has('models') ? (replacements.models ?? (await openModels(config))) : undefined;
     const engine = uses.has('engine') ? keep(replacements.engine ?? (await openEngineFor(config, logger))) : undefined;
     const { rpc, strategy } = openRpc(addressesOf(config.peers), replacements.standIns);
@@ -64,13 +74,31 @@ export async function openPorts(config: Config, name: string, publicUrl: () => s
     const bus = uses.has('events') ? await openBus(store, config, logger) : undefined;
     if (bus) keep({ close: () => bus.stop() });
     // Losing the cache loses no job and no token: a process that has lost it still takes requests.
-    const health = new HealthChecks({ ...(store ? { documents: () => store.ping() } : {}), ...(objects ? { objects: () => objects.head(probe) } : {}) }, cache ? { cache: () => cache.get(probe) } : {});
+    const health = new HealthChecks(
+      { ...(store ? { documents: () => store.ping() } : {}), ...(objects ? { objects: () => objects.head(probe) } : {}) },
+      cache ? { cache: () => cache.get(probe) } : {},
+    );
     observeProcess(health);
     if (store) observeStore(store);
     if (bus) observeBus(bus);
     const isCluster = config.profile === 'cluster';
     const documents = store && new ObservedDocuments(store.documents, isCluster ? 'mongodb' : 'sqlite');
-    return { logger, store, documents, bus, bareObjects: objects, objects: objects && new ObservedObjectStore(objects, isCluster ? 's3' : 'filesystem'), cache, models, engine, rpc, strategy, health, clock, close };
+    return {
+      logger,
+      store,
+      documents,
+      bus,
+      bareObjects: objects,
+      objects: objects && new ObservedObjectStore(objects, isCluster ? 's3' : 'filesystem'),
+      cache,
+      models,
+      engine,
+      rpc,
+      strategy,
+      health,
+      clock,
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
@@ -99,11 +127,21 @@ async function openStore({ profile, dataDir, mongoUrl }: Config, logger: Logger)
   return openDocuments({ profile, mongoUrl: required(mongoUrl, 'mongoUrl', 'TESSERA_MONGO_URL'), logger });
 }
 
-async function openBus(store: OpenDocuments | OpenClusterDocuments | undefined, { kafkaBrokers, kafka }: Config, logger: Logger): Promise<EventBus> {
+async function openBus(
+  store: OpenDocuments | OpenClusterDocuments | undefined,
+  { kafkaBrokers, kafka }: Config,
+  logger: Logger,
+): Promise<EventBus> {
   if (!store) throw new Error('A service that uses events uses documents as well.');
   const { documents } = store;
   if ('eventLog' in store) return openEventBus({ eventLog: store.eventLog, documents, logger });
-  return openEventBus({ outbox: store.outbox, kafkaBrokers: required(kafkaBrokers, 'kafkaBrokers', 'TESSERA_KAFKA_BROKERS'), kafka, documents, logger });
+  return openEventBus({
+    outbox: store.outbox,
+    kafkaBrokers: required(kafkaBrokers, 'kafkaBrokers', 'TESSERA_KAFKA_BROKERS'),
+    kafka,
+    documents,
+    logger,
+  });
 }
 
 /** What the cluster profile asks for only when a service uses it. */

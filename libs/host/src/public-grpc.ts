@@ -11,13 +11,19 @@ export function addReflectionAndHealth(server: Pick<Server, 'addService'>, servi
   const health = new HealthImplementation({ '': 'SERVING', ...Object.fromEntries(names.map((name) => [name, 'SERVING' as const])) });
   health.addToServer(server as Server);
   // The files also hold services that are imported for their messages only; what is not served is not listed.
-  new ReflectionService(describedBy([...services, Health]) as never, { services: [...names, Health.typeName] }).addToServer(server as Server);
+  new ReflectionService(describedBy([...services, Health]) as never, { services: [...names, Health.typeName] }).addToServer(
+    server as Server,
+  );
 }
 
 /** The part of proto-loader's output that reflection reads: the files. */
 function describedBy(services: readonly DescService[]) {
-  const fileDescriptorProtos = [...filesOf(services.map((service) => service.file))].map((file) => Buffer.from(toBinary(FileDescriptorProtoSchema, create(FileDescriptorProtoSchema, file.proto))));
-  return Object.fromEntries(services.map((service) => [service.typeName, { format: 'Protocol Buffer 3 ServiceDescriptorProto', type: {}, fileDescriptorProtos }]));
+  const fileDescriptorProtos = [...filesOf(services.map((service) => service.file))].map((file) =>
+    Buffer.from(toBinary(FileDescriptorProtoSchema, create(FileDescriptorProtoSchema, file.proto))),
+  );
+  return Object.fromEntries(
+    services.map((service) => [service.typeName, { format: 'Protocol Buffer 3 ServiceDescriptorProto', type: {}, fileDescriptorProtos }]),
+  );
 }
 
 /** The files and all that they import, each once. */

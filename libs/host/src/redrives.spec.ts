@@ -30,7 +30,8 @@ describe('redriving when asked', () => {
     const deadLetters = await bus.deadLetters(undefined, 10);
     expect(deadLetters).toHaveLength(2);
     isBroken = false;
-    for (const { deadLetterId } of deadLetters) await documents.commit([], [outgoingEvent(RedriveAskedSchema, deadLetterId, { deadLetterId })]);
+    for (const { deadLetterId } of deadLetters)
+      await documents.commit([], [outgoingEvent(RedriveAskedSchema, deadLetterId, { deadLetterId })]);
     await bus.drain();
     expect(handled).toEqual(['mended']);
     expect(await bus.deadLetters('storage', 10)).toMatchObject([{ key: 'hopeless' }]);

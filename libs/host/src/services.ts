@@ -19,11 +19,27 @@ import type { ServiceFacts } from './service-definition.js';
  * chart, documentation) derives from this list or is compared with it. It imports none of them: a service spreads its facts into its definition.
  */
 export const services = {
-  billing: { name: 'billing', contracts: [BillingService, AccountService, ReportService, CatalogueService, PaymentService, ReconciliationService], uses: ['documents', 'events'], calls: ['jobs'] },
+  billing: {
+    name: 'billing',
+    contracts: [BillingService, AccountService, ReportService, CatalogueService, PaymentService, ReconciliationService],
+    uses: ['documents', 'events'],
+    calls: ['jobs'],
+  },
   storage: { name: 'storage', contracts: [StorageService], uses: ['documents', 'events', 'objects'], calls: [] },
-  jobs: { name: 'jobs', contracts: [JobService, WorkerService, ExternalScaler], uses: ['documents', 'events', 'cache'], calls: ['billing'] },
+  jobs: {
+    name: 'jobs',
+    contracts: [JobService, WorkerService, ExternalScaler],
+    uses: ['documents', 'events', 'cache'],
+    calls: ['billing'],
+  },
   generation: { name: 'generation', contracts: [GenerationService], uses: ['models'], calls: ['billing', 'storage', 'jobs'] },
-  gateway: { name: 'gateway', contracts: [], publicContracts: [TesseraService, PublicBillingService, WebhookService], uses: ['documents', 'events', 'cache'], calls: ['billing', 'storage', 'jobs', 'generation'] },
+  gateway: {
+    name: 'gateway',
+    contracts: [],
+    publicContracts: [TesseraService, PublicBillingService, WebhookService],
+    uses: ['documents', 'events', 'cache'],
+    calls: ['billing', 'storage', 'jobs', 'generation'],
+  },
   worker: { name: 'worker', contracts: [], uses: ['engine'], calls: ['jobs', 'storage'] },
 } as const satisfies Record<string, ServiceFacts>;
 

@@ -2,7 +2,15 @@ import { describe, expect, it } from '@jest/globals';
 import sharp from 'sharp';
 import type { DiffusionEngine, EncodedImage, GenerateBatch, GenerateRequest, GenerateUpdate } from './diffusion-engine.js';
 
-const request = (fields: Partial<GenerateRequest> = {}): GenerateRequest => ({ requestId: 'request-1', prompt: 'a red apple on a table', negativePrompt: '', seed: 7, images: 1, style: 'NONE', ...fields });
+const request = (fields: Partial<GenerateRequest> = {}): GenerateRequest => ({
+  requestId: 'request-1',
+  prompt: 'a red apple on a table',
+  negativePrompt: '',
+  seed: 7,
+  images: 1,
+  style: 'NONE',
+  ...fields,
+});
 
 async function all(updates: AsyncIterable<GenerateUpdate>): Promise<GenerateUpdate[]> {
   const list: GenerateUpdate[] = [];
@@ -11,17 +19,30 @@ async function all(updates: AsyncIterable<GenerateUpdate>): Promise<GenerateUpda
 }
 
 const imagesOf = (updates: readonly GenerateUpdate[], requestId = 'request-1') =>
-  updates.flatMap((update) => (update.type === 'image' && update.requestId === requestId ? [Buffer.from(update.image.bytes).toString('base64')] : []));
+  updates.flatMap((update) =>
+    update.type === 'image' && update.requestId === requestId ? [Buffer.from(update.image.bytes).toString('base64')] : [],
+  );
 
 /** What every engine guarantees, whichever runtime it uses. */
 export function describeDiffusionEngineConformance(name: string, open: () => Promise<DiffusionEngine>): void {
   describe(`the diffusion engine "${name}"`, () => {
-    const withEngine = async (use: (engine: DiffusionEngine, batch: (fields?: Partial<GenerateBatch>) => GenerateBatch) => Promise<void>) => {
+    const withEngine = async (
+      use: (engine: DiffusionEngine, batch: (fields?: Partial<GenerateBatch>) => GenerateBatch) => Promise<void>,
+    ) => {
       const engine = await open();
       try {
         const { models } = await engine.describe();
         const modelId = models.find((model) => model.isDefault)!.modelId;
-        await use(engine, (fields = {}) => ({ modelId, widthPx: 128, heightPx: 128, steps: 4, guidanceScale: 7, previewEverySteps: 0, requests: [request()], ...fields }));
+        await use(engine, (fields = {}) => ({
+          modelId,
+          widthPx: 128,
+          heightPx: 128,
+          steps: 4,
+          guidanceScale: 7,
+          previewEverySteps: 0,
+          requests: [request()],
+          ...fields,
+        }));
       } finally {
         await engine.close();
       }
@@ -44,7 +65,11 @@ export function describeDiffusionEngineConformance(name: string, open: () => Pro
         expect(images.map(({ index }) => index)).toEqual([0, 1]);
         for (const { image } of images) {
           const { width, height, format } = await sharp(image.bytes).metadata();
-          expect({ width, height, type: `image/${format}` }).toEqual({ width: image.widthPx, height: image.heightPx, type: image.contentType });
+          expect({ width, height, type: `image/${format}` }).toEqual({
+            width: image.widthPx,
+            height: image.heightPx,
+            type: image.contentType,
+          });
         }
         expect(updates.at(-1)).toBe(images.at(-1));
       }));
@@ -92,12 +117,19 @@ export function describeDiffusionEngineConformance(name: string, open: () => Pro
 
     it('refuses a model that it does not have', () =>
       withEngine(async (engine, batch) => {
-        await expect(all(engine.generate(batch({ modelId: 'nobody' }), never))).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'unknown_model' });
+        await expect(all(engine.generate(batch({ modelId: 'nobody' }), never))).rejects.toMatchObject({
+          kind: 'InvalidArgument',
+          reason: 'unknown_model',
+        });
       }));
 
     it.each([0, 31, 100, 1544, 512.5])('refuses a side of %d px', (widthPx) =>
       withEngine(async (engine, batch) => {
-        await expect(all(engine.generate(batch({ widthPx }), never))).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'unsupported_size', param: 'width' });
+        await expect(all(engine.generate(batch({ widthPx }), never))).rejects.toMatchObject({
+          kind: 'InvalidArgument',
+          reason: 'unsupported_size',
+          param: 'width',
+        });
       }),
     );
 
@@ -108,21 +140,38 @@ export function describeDiffusionEngineConformance(name: string, open: () => Pro
     ])('refuses an init image that is %s', (_what, bytes) =>
       withEngine(async (engine, batch) => {
         const requests = [request({ initImage: { bytes, strength: 0.5 } })];
-        await expect(all(engine.generate(batch({ requests }), never))).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'unreadable_init_image' });
+        await expect(all(engine.generate(batch({ requests }), never))).rejects.toMatchObject({
+          kind: 'InvalidArgument',
+          reason: 'unreadable_init_image',
+        });
       }),
     );
 
-    const square = (sidePx: number, background: string) => sharp({ create: { width: sidePx, height: sidePx, channels: 3, background } }).png().toBuffer();
+    const square = (sidePx: number, background: string) =>
+      sharp({ create: { width: sidePx, height: sidePx, channels: 3, background } })
+        .png()
+        .toBuffer();
 
     it.each([
       ['is no picture', async () => Buffer.from('not a picture'), 'unreadable_mask'],
       ['is half a picture', async () => Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAgAAAAI', 'base64'), 'unreadable_mask'],
       ['is black everywhere', () => square(64, '#000000'), 'nothing_to_repaint'],
-      ['has other proportions', () => sharp({ create: { width: 64, height: 40, channels: 3, background: '#ffffff' } }).png().toBuffer(), 'mask_proportions'],
+      [
+        'has other proportions',
+        () =>
+          sharp({ create: { width: 64, height: 40, channels: 3, background: '#ffffff' } })
+            .png()
+            .toBuffer(),
+        'mask_proportions',
+      ],
     ])('refuses a mask that %s', (_what, mask, reason) =>
       withEngine(async (engine, batch) => {
         const requests = [request({ initImage: { bytes: await square(128, '#808080'), strength: 0, mask: await mask() } })];
-        await expect(all(engine.generate(batch({ requests }), never))).rejects.toMatchObject({ kind: 'InvalidArgument', reason, param: 'mask' });
+        await expect(all(engine.generate(batch({ requests }), never))).rejects.toMatchObject({
+          kind: 'InvalidArgument',
+          reason,
+          param: 'mask',
+        });
       }),
     );
 
@@ -132,16 +181,36 @@ export function describeDiffusionEngineConformance(name: string, open: () => Pro
         expect(imagesOf(await all(engine.generate(batch({ requests }), never)))).toHaveLength(1);
       }));
 
-    it.each([[64, 64, 65, 64], [-8, 0, 64, 64], [0, 0, 4, 64], [0, 0.5, 64, 64], [0, 0, 128, 136]])('refuses a picture that is placed at %d, %d and measures %d x %d', (leftPx, topPx, widthPx, heightPx) =>
+    it.each([
+      [64, 64, 65, 64],
+      [-8, 0, 64, 64],
+      [0, 0, 4, 64],
+      [0, 0.5, 64, 64],
+      [0, 0, 128, 136],
+    ])('refuses a picture that is placed at %d, %d and measures %d x %d', (leftPx, topPx, widthPx, heightPx) =>
       withEngine(async (engine, batch) => {
-        const requests = [request({ initImage: { bytes: await square(128, '#808080'), strength: 0, placement: { leftPx, topPx, widthPx, heightPx } } })];
-        await expect(all(engine.generate(batch({ requests }), never))).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'invalid_placement', param: 'placement' });
+        const requests = [
+          request({ initImage: { bytes: await square(128, '#808080'), strength: 0, placement: { leftPx, topPx, widthPx, heightPx } } }),
+        ];
+        await expect(all(engine.generate(batch({ requests }), never))).rejects.toMatchObject({
+          kind: 'InvalidArgument',
+          reason: 'invalid_placement',
+          param: 'placement',
+        });
       }),
     );
 
     it('refuses a picture that is placed over everything, with nothing left to generate', () =>
       withEngine(async (engine, batch) => {
-        const requests = [request({ initImage: { bytes: await square(128, '#808080'), strength: 0, placement: { leftPx: 0, topPx: 0, widthPx: 128, heightPx: 128 } } })];
+        const requests = [
+          request({
+            initImage: {
+              bytes: await square(128, '#808080'),
+              strength: 0,
+              placement: { leftPx: 0, topPx: 0, widthPx: 128, heightPx: 128 },
+            },
+          }),
+        ];
         await expect(all(engine.generate(batch({ requests }), never))).rejects.toMatchObject({ reason: 'nothing_to_repaint' });
       }));
 
@@ -150,7 +219,13 @@ export function describeDiffusionEngineConformance(name: string, open: () => Pro
         const picture = await square(60, '#808080');
         const answer = await engine.removeBackground(batch().modelId, picture, never).catch((error: unknown) => error);
         if (answer instanceof Error) expect(answer).toMatchObject({ kind: 'InvalidArgument', reason: 'unsupported_background_removal' });
-        else expect(await sharp((answer as EncodedImage).bytes).metadata()).toMatchObject({ width: 60, height: 60, format: 'png', hasAlpha: true });
+        else
+          expect(await sharp((answer as EncodedImage).bytes).metadata()).toMatchObject({
+            width: 60,
+            height: 60,
+            format: 'png',
+            hasAlpha: true,
+          });
       }));
 
     it('is unavailable once closed, and can be closed twice', () =>

@@ -68,7 +68,12 @@ export type GenerateBatch = {
   readonly requests: readonly GenerateRequest[];
 };
 
-export type EncodedImage = { readonly widthPx: number; readonly heightPx: number; readonly contentType: string; readonly bytes: Uint8Array };
+export type EncodedImage = {
+  readonly widthPx: number;
+  readonly heightPx: number;
+  readonly contentType: string;
+  readonly bytes: Uint8Array;
+};
 
 /** Something the caller should know that is not an error, for example `unknown_word`. */
 export type EngineNotice = { readonly kind: string; readonly message: string };
@@ -77,7 +82,14 @@ export type EngineNotice = { readonly kind: string; readonly message: string };
 export type GeneratePhase = 'load' | 'read_prompt' | 'conditioning' | 'denoise' | 'decode' | 'super_resolution' | 'encode';
 
 export type GenerateUpdate =
-  | { readonly type: 'phase'; readonly phase: GeneratePhase; /** Milliseconds since 1970, fractions included. */ readonly startMs: number; readonly endMs: number; /** The picture that it was for; absent: the whole batch. */ readonly requestId?: string; readonly index?: number }
+  | {
+      readonly type: 'phase';
+      readonly phase: GeneratePhase;
+      /** Milliseconds since 1970, fractions included. */ readonly startMs: number;
+      readonly endMs: number;
+      /** The picture that it was for; absent: the whole batch. */ readonly requestId?: string;
+      readonly index?: number;
+    }
   | { readonly type: 'notice'; readonly requestId: string; readonly notice: EngineNotice }
   | { readonly type: 'step'; readonly step: number; readonly steps: number }
   | { readonly type: 'preview'; readonly requestId: string; readonly index: number; readonly step: number; readonly image: EncodedImage }

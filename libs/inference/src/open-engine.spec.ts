@@ -9,10 +9,25 @@ import { openEngine } from './open-engine.js';
 
 const logger = pino({ level: 'silent' });
 const sdxl = {
-  formatVersion: 1, pipeline: 'diffusers', version: '1.0',
-  variants: [{ modelId: 'sdxl', name: 'SDXL', description: 'Large.', aliases: [], leonardoId: '1e60896f-3c26-4296-8ecc-53e2afecc132', isDefault: true, adapters: [{ file: 'adapters/pixel.safetensors', weight: 0.8 }] }],
+  formatVersion: 1,
+  pipeline: 'diffusers',
+  version: '1.0',
+  variants: [
+    {
+      modelId: 'sdxl',
+      name: 'SDXL',
+      description: 'Large.',
+      aliases: [],
+      leonardoId: '1e60896f-3c26-4296-8ecc-53e2afecc132',
+      isDefault: true,
+      adapters: [{ file: 'adapters/pixel.safetensors', weight: 0.8 }],
+    },
+  ],
   limits: { minSidePx: 512, maxSidePx: 1536, defaultSteps: 30, maxSteps: 60, defaultGuidanceScale: 7 },
-  nativeSidePx: 1024, pipelineFolder: 'weights', dtype: 'float16', picturesAtOnce: 1,
+  nativeSidePx: 1024,
+  pipelineFolder: 'weights',
+  dtype: 'float16',
+  picturesAtOnce: 1,
 };
 
 describe('a family of diffusers in the folder of models', () => {
@@ -29,7 +44,9 @@ describe('a family of diffusers in the folder of models', () => {
 
   it.each(['noop', 'triton'] as const)('is offered by the engine "%s", which need not be there for that', async (name) => {
     const engine = await open(name);
-    expect((await engine.describe()).models).toEqual([expect.objectContaining({ modelId: 'sdxl', version: '1.0', nativeWidthPx: 1024, defaultSteps: 30, supportsInitImage: false })]);
+    expect((await engine.describe()).models).toEqual([
+      expect.objectContaining({ modelId: 'sdxl', version: '1.0', nativeWidthPx: 1024, defaultSteps: 30, supportsInitImage: false }),
+    ]);
     await engine.close();
   });
 
@@ -40,7 +57,11 @@ describe('a family of diffusers in the folder of models', () => {
   });
 
   it.each([
-    ['an adapter outside of its folder', { variants: [{ ...sdxl.variants[0], adapters: [{ file: '../secret.safetensors', weight: 1 }] }] }, 'variants.0.adapters.0.file'],
+    [
+      'an adapter outside of its folder',
+      { variants: [{ ...sdxl.variants[0], adapters: [{ file: '../secret.safetensors', weight: 1 }] }] },
+      'variants.0.adapters.0.file',
+    ],
     ['weights outside of its folder', { pipelineFolder: '../../etc' }, 'pipelineFolder'],
     ['an unknown precision', { dtype: 'float8' }, 'dtype'],
     ['a setting that does not exist', { compile: true }, 'manifest.json'],
@@ -48,15 +69,20 @@ describe('a family of diffusers in the folder of models', () => {
     await expect(open('noop', { ...sdxl, ...wrong })).rejects.toThrow(entry);
   });
 
-  it.each(['onnx', 'noop', 'triton'] as const)('is in the registry where the engine "%s" offers it, beside the bundled models and in the same words', async (name) => {
-    await fs.cp(path.join(bundledModelsDir, 'mosaic', 'manifest.json'), path.join(modelsDir, 'mosaic', 'manifest.json'), { recursive: true });
-    const engine = await open(name, { ...sdxl, variants: sdxl.variants.map((variant) => ({ ...variant, isDefault: false })) });
-    const registry = await openModelRegistry({ engine: name, modelsDir, modelPools: {} });
-    const { models } = await engine.describe();
-    expect(models.map(({ modelId }) => modelId)).toContain('mosaic-3d');
-    expect(registry.list).toEqual(models);
-    await engine.close();
-  });
+  it.each(['onnx', 'noop', 'triton'] as const)(
+    'is in the registry where the engine "%s" offers it, beside the bundled models and in the same words',
+    async (name) => {
+      await fs.cp(path.join(bundledModelsDir, 'mosaic', 'manifest.json'), path.join(modelsDir, 'mosaic', 'manifest.json'), {
+        recursive: true,
+      });
+      const engine = await open(name, { ...sdxl, variants: sdxl.variants.map((variant) => ({ ...variant, isDefault: false })) });
+      const registry = await openModelRegistry({ engine: name, modelsDir, modelPools: {} });
+      const { models } = await engine.describe();
+      expect(models.map(({ modelId }) => modelId)).toContain('mosaic-3d');
+      expect(registry.list).toEqual(models);
+      await engine.close();
+    },
+  );
 
   it('needs the address of a Triton to be opened for it', async () => {
     await fs.writeFile(path.join(modelsDir, 'sdxl', 'manifest.json'), JSON.stringify(sdxl));

@@ -13,15 +13,23 @@ export type EngineOptions = {
 };
 
 /** Reads the manifests and refuses broken ones with a sentence; weights are loaded when first needed, and a Triton is called when first used. */
-export async function openEngine({ engine, modelsDir = bundledModelsDir, threads, tritonUrl, logger }: EngineOptions): Promise<DiffusionEngine> {
+export async function openEngine({
+  engine,
+  modelsDir = bundledModelsDir,
+  threads,
+  tritonUrl,
+  logger,
+}: EngineOptions): Promise<DiffusionEngine> {
   const families = await loadFamilies(modelsDir);
   if (engine === 'noop') return new NoopEngine(families);
   if (engine === 'triton') {
-    if (tritonUrl === undefined) throw new Error('The engine "triton" needs an address: set TESSERA_TRITON_URL, for example to http://127.0.0.1:8001.');
+    if (tritonUrl === undefined)
+      throw new Error('The engine "triton" needs an address: set TESSERA_TRITON_URL, for example to http://127.0.0.1:8001.');
     const { TritonEngine } = await import('./triton/triton-engine.js');
     return new TritonEngine(families, tritonUrl, logger);
   }
-  for (const { folder } of families.filter((family) => !canRun(engine, family))) logger.warn({ folder }, 'left out: a diffusers pipeline needs TESSERA_ENGINE=triton');
+  for (const { folder } of families.filter((family) => !canRun(engine, family)))
+    logger.warn({ folder }, 'left out: a diffusers pipeline needs TESSERA_ENGINE=triton');
   // Loaded where it is needed: a process that does not generate is spared the runtime.
   const { OnnxEngine } = await import('./onnx/onnx-engine.js');
   return new OnnxEngine(families.filter(isFlow), threads, logger);

@@ -63,7 +63,11 @@ export class AccountLoad {
     if (mine < this.#newestCount) return;
     this.#newestCount = mine;
     const committedMeanwhile = (key: LoadKey) => Math.max(0, this.#counted[key] - before[key]);
-    this.#counted = { waiting: counted.waiting + committedMeanwhile('waiting'), running: counted.running + committedMeanwhile('running'), parked: counted.parked + committedMeanwhile('parked') };
+    this.#counted = {
+      waiting: counted.waiting + committedMeanwhile('waiting'),
+      running: counted.running + committedMeanwhile('running'),
+      parked: counted.parked + committedMeanwhile('parked'),
+    };
   }
 }
 

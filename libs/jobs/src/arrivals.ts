@@ -13,7 +13,13 @@ export class Arrivals {
   }
 
   /** Resolves when something was announced after `seenCount`, after `timeoutMs`, or when the signal aborts. If it comes to waiting, `onWaiting` gets the way to end it. */
-  async wait(name: string, seenCount: number, timeoutMs: number, signal: AbortSignal, onWaiting?: (wake: () => void) => void): Promise<void> {
+  async wait(
+    name: string,
+    seenCount: number,
+    timeoutMs: number,
+    signal: AbortSignal,
+    onWaiting?: (wake: () => void) => void,
+  ): Promise<void> {
     if (this.count(name) !== seenCount || signal.aborted || timeoutMs <= 0) return;
     const waiting = this.#waiting.get(name) ?? new Set();
     this.#waiting.set(name, waiting);

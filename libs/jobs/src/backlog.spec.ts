@@ -14,7 +14,12 @@ const many = 400;
 
 describe('a backlog', () => {
   it('is nothing where nothing was queued', async () => {
-    expect(await measure()).toEqual({ queuedJobs: { priority: 0, fast: 0, relaxed: 0 }, queuedGpuSeconds: 0, oldestWaitMs: 0, leftOfWorkers: [] });
+    expect(await measure()).toEqual({
+      queuedJobs: { priority: 0, fast: 0, relaxed: 0 },
+      queuedGpuSeconds: 0,
+      oldestWaitMs: 0,
+      leftOfWorkers: [],
+    });
     expect(await hasWork(jobs.parts.store, 'pool')).toBe(false);
   });
 
@@ -47,7 +52,7 @@ describe('a backlog', () => {
     expect(await measure()).toMatchObject({ queuedGpuSeconds: many, queuedJobs: { fast: many } });
   });
 
-  it('leaves out what stands parked at its account\'s limit, which more workers would not run', async () => {
+  it("leaves out what stands parked at its account's limit, which more workers would not run", async () => {
     for (let n = 0; n < 5; n++) await jobs.submit({ concurrentJobsMax: 2 });
     expect((await measure()).queuedGpuSeconds).toBe(2);
   });

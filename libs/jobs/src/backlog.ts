@@ -49,7 +49,10 @@ type Measured = { readonly jobs: number; readonly gpuSeconds: number };
 async function measureLane(store: Jobs, pool: string, lane: Lane): Promise<Measured & { lane: Lane; oldestMs: number }> {
   const heads = await store.heads(pool, lane, headsMax);
   const oldestMs = Math.min(...heads.map(enqueuedMsOf));
-  const measured = heads.length < headsMax ? { jobs: heads.length, gpuSeconds: sum(heads.map(gpuSecondsOf)) } : await sampleLane(store, pool, lane, tagOf(heads[0]));
+  const measured =
+    heads.length < headsMax
+      ? { jobs: heads.length, gpuSeconds: sum(heads.map(gpuSecondsOf)) }
+      : await sampleLane(store, pool, lane, tagOf(heads[0]));
   return { ...measured, lane, oldestMs };
 }
 
@@ -57,7 +60,10 @@ async function sampleLane(store: Jobs, pool: string, lane: Lane, firstTag: numbe
   const lastTag = Math.max(firstTag, (await store.lastTag(pool, lane)) ?? firstTag);
   const parts = await Promise.all(
     tagRanges(firstTag, lastTag).map(async (tags) => {
-      const [count, samples] = await Promise.all([store.countBetween(pool, lane, tags, countedPerRangeMax), store.between(pool, lane, tags, samplesPerRange)]);
+      const [count, samples] = await Promise.all([
+        store.countBetween(pool, lane, tags, countedPerRangeMax),
+        store.between(pool, lane, tags, samplesPerRange),
+      ]);
       return { jobs: count, gpuSeconds: samples.length === 0 ? 0 : (count * sum(samples.map(gpuSecondsOf))) / samples.length };
     }),
   );
@@ -84,5 +90,6 @@ function leftOfWorkers(running: readonly StoredJob<object>[], nowMs: number): nu
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
 const gpuSecondsOf = ({ value }: StoredJob<object>): number => value.work.gpuSecondsEstimated;
-const enqueuedMsOf = ({ value }: StoredJob<object>): number => (value.life.state === 'queued' ? value.life.enqueuedMs : Number.POSITIVE_INFINITY);
+const enqueuedMsOf = ({ value }: StoredJob<object>): number =>
+  value.life.state === 'queued' ? value.life.enqueuedMs : Number.POSITIVE_INFINITY;
 const tagOf = (job: StoredJob<object> | undefined): number => (job?.value.life.state === 'queued' ? job.value.life.tag : 0);

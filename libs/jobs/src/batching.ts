@@ -26,26 +26,46 @@ export type WorkerCapacity = {
  * The leader and those behind it that can share its batch. `heads` come in the order of their tags, so the first that the worker can run leads, unless it may be overtaken by
  * one whose model is warm; jobs are overtaken only by jobs whose tags lie within the deficit. A job on its second attempt runs alone: if it brought a worker down, it shall not take others along.
  */
-export function pickBatch<C extends object>(heads: readonly C[], candidateOf: (head: C) => Candidate, capacity: WorkerCapacity, mayBeOvertaken: (head: C) => boolean = () => false): C[] {
+export function pickBatch<C extends object>(
+  heads: readonly C[],
+  candidateOf: (head: C) => Candidate,
+  capacity: WorkerCapacity,
+  mayBeOvertaken: (head: C) => boolean = () => false,
+): C[] {
   const first = firstRunnable(heads, candidateOf, capacity);
   if (first === undefined) return [];
   const leader = (mayBeOvertaken(first) ? firstWarm(heads, candidateOf, candidateOf(first), capacity) : undefined) ?? first;
   return batchAround(leader, heads, candidateOf, capacity);
 }
 
-export function firstRunnable<C extends object>(heads: readonly C[], candidateOf: (head: C) => Candidate, capacity: WorkerCapacity): C | undefined {
+export function firstRunnable<C extends object>(
+  heads: readonly C[],
+  candidateOf: (head: C) => Candidate,
+  capacity: WorkerCapacity,
+): C | undefined {
   return heads.find((head) => canRun(capacity, candidateOf(head)));
 }
 
-export const canRun = ({ kinds, modelIds }: WorkerCapacity, { kind, modelId }: Pick<Candidate, 'kind' | 'modelId'>): boolean => kinds.includes(kind) && modelIds.includes(modelId);
+export const canRun = ({ kinds, modelIds }: WorkerCapacity, { kind, modelId }: Pick<Candidate, 'kind' | 'modelId'>): boolean =>
+  kinds.includes(kind) && modelIds.includes(modelId);
 
 /** None when the first is warm itself, has lost a worker, or no warm one is near enough. */
-function firstWarm<C extends object>(heads: readonly C[], candidateOf: (head: C) => Candidate, first: Candidate, capacity: WorkerCapacity): C | undefined {
+function firstWarm<C extends object>(
+  heads: readonly C[],
+  candidateOf: (head: C) => Candidate,
+  first: Candidate,
+  capacity: WorkerCapacity,
+): C | undefined {
   const { warmModelIds = [] } = capacity;
   if (first.attempt > 1 || warmModelIds.includes(first.modelId)) return undefined;
   return heads.find((head) => {
     const candidate = candidateOf(head);
-    return candidate.attempt === 1 && candidate.tag <= first.tag + affinityDeficitGpuSeconds && warmModelIds.includes(candidate.modelId) && canRun(capacity, candidate);
+    return (
+      candidate.attempt === 1 &&
+      candidate.tag <= first.tag + affinityDeficitGpuSeconds &&
+      warmModelIds.includes(candidate.modelId) &&
+      canRun(capacity, candidate)
+    );
   });
 }
 

@@ -16,6 +16,8 @@ const renewAfter = 1 / 3;
 const recheckMs = 1_000;
 /** Heads read for each job that a worker can take: enough to find batch-mates, few enough to cost the same with a million queued. */
 const headsPerJob = 3;
+/** How often heads are read behind those that the worker cannot run: a bound on what a claim costs in a pool of mixed workers. */
+const pagesMax = 16;
 /** Races lost in a row before a claim answers with nothing; the worker asks again at once. */
 const claimAttemptsMax = 8;
 /** Above what any worker asks for, and a bound on one commit. */
@@ -102,7 +104,9 @@ export class Claims<P extends object> {
   /** Takes back at once all that a worker held that is known to be gone, instead of waiting for its leases to run out. Counts an attempt. */
   reclaim(workerId: string, pools: readonly string[]): Promise<number> {
     const failure = { reason: 'lease_lost', message: 'The process that worked on it ended, every time.' };
-    return this.#takeBack(workerId, pools, (job) => this.queue.requeueOrFail(job, failure, { countsAsAttempt: true, attemptsMax: attemptsThroughRestartsMax }));
+    return this.#takeBack(workerId, pools, (job) =>
+      this.queue.requeueOrFail(job, failure, { countsAsAttempt: true, attemptsMax: attemptsThroughRestartsMax }),
+    );
   }
 
   /** For a worker that ends in good order and holds nothing: what was leased to it while it hung up returns to the queue, and counts no attempt. */
@@ -114,7 +118,8 @@ export class Claims<P extends object> {
   async #takeBack(workerId: string, pools: readonly string[], requeue: (job: StoredJob<P>) => Promise<unknown>): Promise<number> {
     const left: StoredJob<P>[] = [];
     for (const pool of pools) {
-      for await (const job of this.queue.options.store.allRunning(pool)) if (job.value.life.state === 'running' && job.value.life.lease.workerId === workerId) left.push(job);
+      for await (const job of this.queue.options.store.allRunning(pool))
+        if (job.value.life.state === 'running' && job.value.life.lease.workerId === workerId) left.push(job);
     }
     for (const job of left) await requeue(job);
     return left.length;
@@ -158,7 +163,9 @@ export class Claims<P extends object> {
   async #lease(pool: Pool, { workerId }: ClaimRequest, batch: readonly StoredJob<P>[]): Promise<StoredJob<P>[]> {
     const startedMs = performance.now();
     const nowMs = this.queue.options.clock.now();
-    const claimed = await this.queue.claim(batch.map((job) => ({ job, lease: { leaseId: newId(), workerId, expiresMs: nowMs + leaseMsOf(job) } })));
+    const claimed = await this.queue.claim(
+      batch.map((job) => ({ job, lease: { leaseId: newId(), workerId, expiresMs: nowMs + leaseMsOf(job) } })),
+    );
     claimDuration.observe((performance.now() - startedMs) / 1_000, { pool: pool.name });
     for (const job of batch) pool.fair.served(queuedLife(job).lane, queuedLife(job).tag, job.value.work.gpuSecondsEstimated);
     return claimed;
@@ -166,22 +173,47 @@ export class Claims<P extends object> {
 
   async #pick(pool: Pool, capacity: ClaimRequest): Promise<StoredJob<P>[]> {
     const seen = pool.arrivalsCount;
-    const { store } = this.queue.options;
     const limit = Math.max(1, capacity.jobsMax) * headsPerJob;
     const known = [...pool.backlogged];
-    const heads = new Map(await Promise.all(known.map(async (lane) => [lane, await store.heads(pool.name, lane, limit)] as const)));
+    const heads = new Map(await Promise.all(known.map(async (lane) => [lane, await this.#headsFor(pool, lane, limit, capacity)] as const)));
     const empty = known.filter((lane) => heads.get(lane)?.length === 0);
     if (pool.arrivalsCount === seen) for (const lane of empty) pool.backlogged.delete(lane);
-    return this.#batchOf(pool, capacity, heads, known.filter((lane) => !empty.includes(lane)));
+    return this.#batchOf(
+      pool,
+      capacity,
+      heads,
+      known.filter((lane) => !empty.includes(lane)),
+    );
   }
 
-  #batchOf(pool: Pool, capacity: ClaimRequest, heads: ReadonlyMap<Lane, readonly StoredJob<P>[]>, backlogged: readonly Lane[]): StoredJob<P>[] {
+  /** The first of a lane; and, where this worker can run none of them because others of the pool run other kinds, the next ones, until there is one that it can. */
+  async #headsFor(pool: Pool, lane: Lane, limit: number, capacity: ClaimRequest): Promise<readonly StoredJob<P>[]> {
+    let first: readonly StoredJob<P>[] | undefined;
+    let pages = 0;
+    for await (const heads of this.queue.options.store.headPages(pool.name, lane, limit)) {
+      first ??= heads;
+      if (firstRunnable(heads, candidateOf, capacity)) return heads;
+      if (++pages >= pagesMax) break;
+    }
+    return first ?? [];
+  }
+
+  #batchOf(
+    pool: Pool,
+    capacity: ClaimRequest,
+    heads: ReadonlyMap<Lane, readonly StoredJob<P>[]>,
+    backlogged: readonly Lane[],
+  ): StoredJob<P>[] {
     const nowMs = this.queue.options.clock.now();
     for (const lane of pool.fair.order(backlogged)) {
       const startable = (heads.get(lane) ?? []).filter((job) => queuedLife(job).startDeadlineMs > nowMs);
       const batch = pickBatch(startable, candidateOf, capacity, ({ id }) => pool.overtaking.allows(id));
       const head = firstRunnable(startable, candidateOf, capacity);
-      if (head && batch.length > 0 && !batch.includes(head)) pool.overtaking.happened(head.id, batch.reduce((sum, { value }) => sum + value.work.gpuSecondsEstimated, 0));
+      if (head && batch.length > 0 && !batch.includes(head))
+        pool.overtaking.happened(
+          head.id,
+          batch.reduce((sum, { value }) => sum + value.work.gpuSecondsEstimated, 0),
+        );
       for (const { id } of batch) pool.overtaking.served(id);
       if (batch.length > 0) return batch;
     }

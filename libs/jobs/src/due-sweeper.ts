@@ -5,13 +5,13 @@ import type { JobQueue } from './job-queue.js';
 import type { JobStore, StoredJob } from './job.store.js';
 
 /** `setTimeout` cannot wait longer than 24.8 days; looking once an hour costs nothing. */
-const timerMsMax = 3_600_000;
+const lookEveryMsDefault = 3_600_000;
 /** After a sweep that failed: the store may be busy or away. */
 const retryMs = 1_000;
 
 /**
  * Finishes what nobody else will: jobs left between two steps by a crash, leases that were not renewed, jobs that nobody began in time.
- * One timer, armed for the nearest due time of all jobs; nothing polls.
+ * One timer, armed for the nearest due time of all jobs; nothing polls where one process alone writes to the store.
  */
 export class DueSweeper<P extends object> {
   #timer: NodeJS.Timeout | undefined;
@@ -26,6 +26,8 @@ export class DueSweeper<P extends object> {
     private readonly logger: Logger,
     /** Takes an accepted job on to the queue or to its rejection. Must be harmless when somebody else does the same. */
     private readonly resumeAccepted: (job: StoredJob<P>) => Promise<void>,
+    /** Where other processes write to the store, what they make due is seen only there. */
+    private readonly lookEveryMs = lookEveryMsDefault,
   ) {}
 
   async start(): Promise<void> {
@@ -85,7 +87,11 @@ export class DueSweeper<P extends object> {
         await this.queue.expire(job);
         return;
       case 'running':
-        await this.queue.requeueOrFail(job, { reason: 'lease_lost', message: 'The workers that took it fell silent, every time.' }, { countsAsAttempt: true });
+        await this.queue.requeueOrFail(
+          job,
+          { reason: 'lease_lost', message: 'The workers that took it fell silent, every time.' },
+          { countsAsAttempt: true },
+        );
         return;
     }
   }
@@ -93,7 +99,7 @@ export class DueSweeper<P extends object> {
   #arm(dueMs: number): void {
     clearTimeout(this.#timer);
     this.#armedForMs = dueMs;
-    const waitMs = Math.min(timerMsMax, Math.max(0, dueMs - this.clock.now()));
+    const waitMs = Math.min(this.lookEveryMs, Math.max(0, dueMs - this.clock.now()));
     this.#timer = setTimeout(() => {
       this.#armedForMs = Number.POSITIVE_INFINITY;
       this.#sweeping = this.#run();
@@ -111,8 +117,9 @@ export class DueSweeper<P extends object> {
   }
 
   async #armForNext(): Promise<void> {
-    const nextMs = await this.store.nextDueMs();
-    if (nextMs === undefined || this.#isStopped || nextMs >= this.#armedForMs) return;
+    const lookMs = this.clock.now() + this.lookEveryMs;
+    const nextMs = Math.min(lookMs, (await this.store.nextDueMs()) ?? lookMs);
+    if (this.#isStopped || nextMs >= this.#armedForMs) return;
     // What is due already was just tried and could not be moved on.
     this.#arm(Math.max(nextMs, this.clock.now() + retryMs));
   }

@@ -6,7 +6,13 @@ import { laneWeights, lanes, type Lane } from './lanes.js';
 import { Overtaking } from './overtaking.js';
 
 type QueuedJob = Candidate & { readonly lane: Lane; readonly accountId: string; readonly estimated: number; readonly actual: number };
-type Offer = { readonly lane: Lane; readonly accountId: string; readonly estimated: number; readonly actual: number; readonly affinity?: string };
+type Offer = {
+  readonly lane: Lane;
+  readonly accountId: string;
+  readonly estimated: number;
+  readonly actual: number;
+  readonly affinity?: string;
+};
 
 /** One GPU and its queue in virtual time: no clock, no store. */
 class Simulation {
@@ -18,7 +24,15 @@ class Simulation {
 
   offer({ affinity = 'same', ...job }: Offer): void {
     const queue = this.queues.get(job.lane)!;
-    queue.push({ ...job, kind: 'image', affinity, modelId: 'model', units: 1, attempt: 1, tag: this.fair.tag(job.lane, job.accountId, job.estimated) });
+    queue.push({
+      ...job,
+      kind: 'image',
+      affinity,
+      modelId: 'model',
+      units: 1,
+      attempt: 1,
+      tag: this.fair.tag(job.lane, job.accountId, job.estimated),
+    });
     queue.sort((a, b) => a.tag - b.tag);
   }
 
@@ -32,7 +46,10 @@ class Simulation {
     if (!lane) return [];
     const queue = this.queues.get(lane)!;
     const batch = pickBatch(queue, (job) => job, { kinds: ['image'], modelIds: ['model'], jobsMax, unitsMax: 64 });
-    this.queues.set(lane, queue.filter((job) => !batch.includes(job)));
+    this.queues.set(
+      lane,
+      queue.filter((job) => !batch.includes(job)),
+    );
     for (const job of batch) {
       this.fair.served(lane, job.tag, job.estimated);
       this.fair.measured(lane, job.accountId, job.estimated, job.actual);
@@ -72,8 +89,10 @@ describe('fair queueing', () => {
   it('charges what was measured: an account whose jobs take longer than thought gets no more than its share', () => {
     const simulation = new Simulation();
     for (let round = 0; round < 400; round++) {
-      if (!simulation.queues.get('fast')!.some((job) => job.accountId === 'heavy')) simulation.offer({ lane: 'fast', accountId: 'heavy', estimated: 1, actual: 5 });
-      if (!simulation.queues.get('fast')!.some((job) => job.accountId === 'light')) simulation.offer({ lane: 'fast', accountId: 'light', estimated: 1, actual: 1 });
+      if (!simulation.queues.get('fast')!.some((job) => job.accountId === 'heavy'))
+        simulation.offer({ lane: 'fast', accountId: 'heavy', estimated: 1, actual: 5 });
+      if (!simulation.queues.get('fast')!.some((job) => job.accountId === 'light'))
+        simulation.offer({ lane: 'fast', accountId: 'light', estimated: 1, actual: 1 });
       simulation.serve();
     }
     expect(simulation.secondsOf('heavy') / simulation.secondsOf('light')).toBeCloseTo(1, 1);
@@ -83,7 +102,8 @@ describe('fair queueing', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 300 }), cost, (rounds, seconds) => {
         const simulation = new Simulation();
-        for (let round = 0; round < rounds + 60; round++) simulation.offer({ lane: 'fast', accountId: 'busy', estimated: seconds, actual: seconds });
+        for (let round = 0; round < rounds + 60; round++)
+          simulation.offer({ lane: 'fast', accountId: 'busy', estimated: seconds, actual: seconds });
         for (let round = 0; round < rounds; round++) simulation.serve();
         const before = simulation.secondsOf('busy');
         for (let round = 0; round < 60; round++) simulation.offer({ lane: 'fast', accountId: 'late', estimated: seconds, actual: seconds });
@@ -100,7 +120,9 @@ describe('fair queueing', () => {
         const simulation = new Simulation();
         const total = Object.values(laneWeights).reduce((sum, weight) => sum + weight, 0);
         for (let round = 0; round < 600; round++) {
-          for (const lane of lanes) if (simulation.queues.get(lane)!.length === 0) simulation.offer({ lane, accountId: lane, estimated: seconds[lane], actual: seconds[lane] });
+          for (const lane of lanes)
+            if (simulation.queues.get(lane)!.length === 0)
+              simulation.offer({ lane, accountId: lane, estimated: seconds[lane], actual: seconds[lane] });
           simulation.serve();
         }
         const all = [...simulation.laneSeconds.values()].reduce((sum, laneSeconds) => sum + laneSeconds, 0);
@@ -114,7 +136,13 @@ describe('fair queueing', () => {
   });
 
   it('never idles while a job waits, and serves every job exactly once', () => {
-    const offer = fc.record({ lane: fc.constantFrom(...lanes), accountId: fc.constantFrom('a', 'b', 'c'), estimated: cost, actual: cost, affinity: fc.constantFrom('x', 'y') });
+    const offer = fc.record({
+      lane: fc.constantFrom(...lanes),
+      accountId: fc.constantFrom('a', 'b', 'c'),
+      estimated: cost,
+      actual: cost,
+      affinity: fc.constantFrom('x', 'y'),
+    });
     const step = fc.oneof(offer, fc.constant('serve' as const));
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120 }), fc.integer({ min: 1, max: 6 }), (script, jobsMax) => {
@@ -166,7 +194,15 @@ describe('fair queueing', () => {
 });
 
 describe('a batch', () => {
-  const candidate = (tag: number, more: Partial<Candidate> = {}): Candidate => ({ kind: 'image', modelId: 'model', affinity: 'x', units: 1, tag, attempt: 1, ...more });
+  const candidate = (tag: number, more: Partial<Candidate> = {}): Candidate => ({
+    kind: 'image',
+    modelId: 'model',
+    affinity: 'x',
+    units: 1,
+    tag,
+    attempt: 1,
+    ...more,
+  });
   const capacity = { kinds: ['image'], modelIds: ['model'], jobsMax: 4, unitsMax: 8 };
   const pick = (heads: Candidate[]) => pickBatch(heads, (head) => head, capacity);
 
@@ -185,7 +221,13 @@ describe('a batch', () => {
 
   it('is led by a job whose model is warm, if the head may be overtaken and is near enough', () => {
     const warm = { kinds: ['image'], modelIds: ['cold', 'warm'], jobsMax: 1, unitsMax: 8, warmModelIds: ['warm'] };
-    const lead = (mayBeOvertaken: boolean, ...heads: Candidate[]) => pickBatch(heads, (head) => head, warm, () => mayBeOvertaken).map(({ tag }) => tag);
+    const lead = (mayBeOvertaken: boolean, ...heads: Candidate[]) =>
+      pickBatch(
+        heads,
+        (head) => head,
+        warm,
+        () => mayBeOvertaken,
+      ).map(({ tag }) => tag);
     const cold = candidate(1, { modelId: 'cold' });
     expect(lead(true, cold, candidate(2, { modelId: 'warm' }))).toEqual([2]);
     expect(lead(false, cold, candidate(2, { modelId: 'warm' }))).toEqual([1]);
@@ -194,7 +236,9 @@ describe('a batch', () => {
   });
 
   it('holds no more pictures than the worker asked for', () => {
-    expect(pick([candidate(1, { units: 4 }), candidate(2, { units: 5 }), candidate(3, { units: 4 })]).map(({ tag }) => tag)).toEqual([1, 3]);
+    expect(pick([candidate(1, { units: 4 }), candidate(2, { units: 5 }), candidate(3, { units: 4 })]).map(({ tag }) => tag)).toEqual([
+      1, 3,
+    ]);
   });
 });
 

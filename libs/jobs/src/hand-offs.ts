@@ -9,7 +9,12 @@ export type Offer<P> = {
   readonly reject: (error: unknown) => void;
 };
 
-type Claimant<P> = { readonly capacity: WorkerCapacity; readonly seenCount: number; readonly offers: Offer<P>[]; readonly wake: () => void };
+type Claimant<P> = {
+  readonly capacity: WorkerCapacity;
+  readonly seenCount: number;
+  readonly offers: Offer<P>[];
+  readonly wake: () => void;
+};
 
 /**
  * Brings a job to a claim that already waits for it, so that it need not be written as queued only to be claimed a moment later. Whoever waits has looked and found
@@ -20,7 +25,13 @@ export class HandOffs<P extends object> {
   readonly #waiting = new Map<Pool, Set<Claimant<P>>>();
 
   /** Waits like `Pool.waitForArrival`, and answers what was offered meanwhile. Every offer must be settled or rejected. */
-  async wait(pool: Pool, capacity: WorkerCapacity, seenCount: number, timeoutMs: number, signal: AbortSignal): Promise<readonly Offer<P>[]> {
+  async wait(
+    pool: Pool,
+    capacity: WorkerCapacity,
+    seenCount: number,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<readonly Offer<P>[]> {
     const offers: Offer<P>[] = [];
     const waiting = this.#waiting.get(pool) ?? new Set();
     this.#waiting.set(pool, waiting);

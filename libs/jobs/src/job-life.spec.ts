@@ -28,7 +28,11 @@ const legal: Record<JobLife['state'], readonly JobLife['state'][]> = {
   accepted: ['queued', 'rejected', 'cancelled'],
   queued: ['queued', 'running', 'cancelled', 'expired'],
   running: ['running', 'queued', 'succeeded', 'failed', 'cancelled'],
-  succeeded: [], failed: [], cancelled: [], expired: [], rejected: [],
+  succeeded: [],
+  failed: [],
+  cancelled: [],
+  expired: [],
+  rejected: [],
 };
 
 describe('the life of a job', () => {
@@ -72,6 +76,8 @@ describe('the life of a job', () => {
   });
 
   it('cannot be claimed while it is parked', () => {
-    expect(() => life.claim(life.enqueue(accepted, { ...place, isParked: true }), lease, 20)).toThrow(expect.objectContaining({ reason: 'illegal_transition' }));
+    expect(() => life.claim(life.enqueue(accepted, { ...place, isParked: true }), lease, 20)).toThrow(
+      expect.objectContaining({ reason: 'illegal_transition' }),
+    );
   });
 });

@@ -46,11 +46,12 @@ export const attemptsMax = 3;
 /** The same for a process that ended with everything in it: mostly somebody's restart and no fault of the job, but a job that brings the process down must not do so for ever. */
 export const attemptsThroughRestartsMax = 10;
 
-const finalStates: ReadonlySet<JobState> = new Set(['succeeded', 'failed', 'cancelled', 'expired', 'rejected']);
+export const finalStates: ReadonlySet<JobState> = new Set(['succeeded', 'failed', 'cancelled', 'expired', 'rejected']);
 
 export const hasEnded = (life: JobLife): life is Final => finalStates.has(life.state);
 
-const illegal = (life: JobLife, step: string): TesseraError => failedPrecondition('illegal_transition', `A job that is ${life.state} cannot be ${step}.`);
+const illegal = (life: JobLife, step: string): TesseraError =>
+  failedPrecondition('illegal_transition', `A job that is ${life.state} cannot be ${step}.`);
 
 export const leaseLost = (): TesseraError => failedPrecondition('lease_lost', 'The job is no longer leased under this lease; drop it.');
 
@@ -116,7 +117,11 @@ export function cancel(life: JobLife, nowMs: number): Unsuccessful {
 
 export function expire(life: JobLife, nowMs: number): Unsuccessful {
   if (life.state !== 'queued') throw illegal(life, 'expired');
-  return { ...endingOf(life, nowMs, 0), state: 'expired', failure: { reason: 'start_deadline', message: 'No worker could begin it before its deadline.' } };
+  return {
+    ...endingOf(life, nowMs, 0),
+    state: 'expired',
+    failure: { reason: 'start_deadline', message: 'No worker could begin it before its deadline.' },
+  };
 }
 
 export function reject(life: JobLife, failure: JobFailure, nowMs: number): Unsuccessful {

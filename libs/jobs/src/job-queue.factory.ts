@@ -16,7 +16,15 @@ import type { Lane } from './lanes.js';
 import { JobStore, type StoredJob } from './job.store.js';
 
 export type Payload = { readonly name: string };
-export type Submitted = { accountId?: string; lane?: Lane; concurrentJobsMax?: number; units?: number; kind?: string; affinity?: string; modelId?: string };
+export type Submitted = {
+  accountId?: string;
+  lane?: Lane;
+  concurrentJobsMax?: number;
+  units?: number;
+  kind?: string;
+  affinity?: string;
+  modelId?: string;
+};
 
 /** A queue on a real store in a folder of its own, with a clock that tests move. `restart` forgets what the process kept in memory. */
 export async function openQueue({ isShared = false }: { isShared?: boolean } = {}) {
@@ -27,30 +35,51 @@ export async function openQueue({ isShared = false }: { isShared?: boolean } = {
   const start = () => openParts(documents, clock, changes, isShared);
   let parts = start();
   return {
-    clock, changes,
+    clock,
+    changes,
     get parts() {
       return parts;
     },
     restart: () => (parts = start()),
-    async accept({ accountId = 'account', units = 1, kind = 'image', affinity = 'x', modelId = 'model' }: Submitted = {}): Promise<StoredJob<Payload>> {
+    async accept({ accountId = 'account', units = 1, kind = 'image', affinity = 'x', modelId = 'model' }: Submitted = {}): Promise<
+      StoredJob<Payload>
+    > {
       const work = { kind, pool: 'pool', modelId, affinity, units, size: units, gpuSecondsEstimated: units };
-      return parts.queue.accept(newId(), { accountId, createdMs: clock.now(), changedMs: clock.now(), work, life: { state: 'accepted', resumeMs: clock.now() + 1_000 }, payload: { name: 'job' } });
+      return parts.queue.accept(newId(), {
+        accountId,
+        createdMs: clock.now(),
+        changedMs: clock.now(),
+        work,
+        life: { state: 'accepted', resumeMs: clock.now() + 1_000 },
+        payload: { name: 'job' },
+      });
     },
     async submit(job: Submitted = {}): Promise<StoredJob<Payload>> {
       return this.enqueue(await this.accept(job), job);
     },
-    enqueue(job: StoredJob<Payload>, { lane = 'fast', concurrentJobsMax = 0 }: { lane?: Lane; concurrentJobsMax?: number } = {}): Promise<StoredJob<Payload>> {
+    enqueue(
+      job: StoredJob<Payload>,
+      { lane = 'fast', concurrentJobsMax = 0 }: { lane?: Lane; concurrentJobsMax?: number } = {},
+    ): Promise<StoredJob<Payload>> {
       return parts.queue.enqueue(job, { lane, concurrentJobsMax, startDeadlineMs: clock.now() + 3_600_000, payload: { name: 'job' } });
     },
     /** A claim that has found nothing and waits for what will be queued. */
-    async waitingClaim({ jobsMax = 1, signal = new AbortController().signal }: { jobsMax?: number; signal?: AbortSignal } = {}): Promise<{ claimed: Promise<StoredJob<Payload>[]> }> {
+    async waitingClaim({ jobsMax = 1, signal = new AbortController().signal }: { jobsMax?: number; signal?: AbortSignal } = {}): Promise<{
+      claimed: Promise<StoredJob<Payload>[]>;
+    }> {
       const pool = await parts.queue.pools.named('pool');
-      const claimed = parts.claims.claim({ workerId: 'worker', pool: 'pool', kinds: ['image'], modelIds: ['model'], jobsMax, unitsMax: 64, waitMs: 60_000 }, signal);
+      const claimed = parts.claims.claim(
+        { workerId: 'worker', pool: 'pool', kinds: ['image'], modelIds: ['model'], jobsMax, unitsMax: 64, waitMs: 60_000 },
+        signal,
+      );
       while (pool.backlogged.size > 0) await nextTurn();
       return { claimed };
     },
     claim(jobsMax = 1, workerId = 'worker'): Promise<StoredJob<Payload>[]> {
-      return parts.claims.claim({ workerId, pool: 'pool', kinds: ['image'], modelIds: ['model'], jobsMax, unitsMax: 64, waitMs: 0 }, new AbortController().signal);
+      return parts.claims.claim(
+        { workerId, pool: 'pool', kinds: ['image'], modelIds: ['model'], jobsMax, unitsMax: 64, waitMs: 0 },
+        new AbortController().signal,
+      );
     },
     async succeed(job: StoredJob<Payload>): Promise<StoredJob<Payload>> {
       if (job.value.life.state !== 'running') throw new Error(`Job ${job.id} does not run`);
@@ -75,7 +104,9 @@ function openParts(documents: Documents, clock: Clock, changes: StoredJob<Payloa
   const logger = createLogger('silent', 'jobs');
   const store = new JobStore<Payload>(documents, { name: 'test.jobs', version: 1 });
   const queue = new JobQueue<Payload>({
-    store, clock, logger,
+    store,
+    clock,
+    logger,
     finishedEvent: (job) => outgoingEvent(EmptySchema, job.value.accountId, {}),
     onChange: (job) => changes.push(job),
     onDue: () => {},

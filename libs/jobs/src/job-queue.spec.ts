@@ -9,7 +9,8 @@ beforeEach(async () => {
 afterEach(() => jobs.close());
 
 const idsOf = (claimed: readonly { id: string }[]) => claimed.map(({ id }) => id);
-const leaseOf = (job: Awaited<ReturnType<typeof jobs.claim>>[number]) => (job.value.life.state === 'running' ? job.value.life.lease.leaseId : '');
+const leaseOf = (job: Awaited<ReturnType<typeof jobs.claim>>[number]) =>
+  job.value.life.state === 'running' ? job.value.life.lease.leaseId : '';
 
 describe('claims', () => {
   it('takes batchable jobs together and each only once', async () => {
@@ -26,7 +27,12 @@ describe('claims', () => {
     const other = jobs.restart();
     const signal = new AbortController().signal;
     const claims = Array.from({ length: 24 }, (_, index) =>
-      index % 2 === 0 ? jobs.claim(4) : other.claims.claim({ workerId: 'other', pool: 'pool', kinds: ['image'], modelIds: ['model'], jobsMax: 4, unitsMax: 64, waitMs: 0 }, signal),
+      index % 2 === 0
+        ? jobs.claim(4)
+        : other.claims.claim(
+            { workerId: 'other', pool: 'pool', kinds: ['image'], modelIds: ['model'], jobsMax: 4, unitsMax: 64, waitMs: 0 },
+            signal,
+          ),
     );
     const claimed = (await Promise.all(claims)).flat();
     expect(new Set(idsOf(claimed))).toEqual(new Set(idsOf(submitted)));
@@ -34,14 +40,20 @@ describe('claims', () => {
   });
 
   it('wakes a waiting claim when a job is queued', async () => {
-    const waiting = jobs.parts.claims.claim({ workerId: 'w', pool: 'pool', kinds: ['image'], modelIds: ['model'], jobsMax: 1, unitsMax: 8, waitMs: 600_000 }, new AbortController().signal);
+    const waiting = jobs.parts.claims.claim(
+      { workerId: 'w', pool: 'pool', kinds: ['image'], modelIds: ['model'], jobsMax: 1, unitsMax: 8, waitMs: 600_000 },
+      new AbortController().signal,
+    );
     const submitted = await jobs.submit();
     expect(idsOf(await waiting)).toEqual([submitted.id]);
   });
 
   it('returns from a wait when the worker hangs up', async () => {
     const hangUp = new AbortController();
-    const waiting = jobs.parts.claims.claim({ workerId: 'w', pool: 'pool', kinds: ['image'], modelIds: ['model'], jobsMax: 1, unitsMax: 8, waitMs: 600_000 }, hangUp.signal);
+    const waiting = jobs.parts.claims.claim(
+      { workerId: 'w', pool: 'pool', kinds: ['image'], modelIds: ['model'], jobsMax: 1, unitsMax: 8, waitMs: 600_000 },
+      hangUp.signal,
+    );
     hangUp.abort();
     expect(await waiting).toEqual([]);
   });
@@ -136,7 +148,7 @@ describe('limits of an account', () => {
     expect(first).toHaveLength(2);
     expect(await jobs.claim(8)).toEqual([]);
     const seen = [...first];
-    for (let running = [...first]; running.length > 0; ) {
+    for (let running = [...first]; running.length > 0;) {
       await jobs.succeed(running.shift()!);
       const more = await jobs.claim(8);
       running.push(...more);
@@ -179,7 +191,10 @@ describe('limits of an account', () => {
       await jobs.submit({ concurrentJobsMax: 1 });
       ticket.release();
     }
-    await expect(jobs.parts.queue.admit('account', limits)).rejects.toMatchObject({ reason: 'queue_full', retryAfterMs: expect.any(Number) });
+    await expect(jobs.parts.queue.admit('account', limits)).rejects.toMatchObject({
+      reason: 'queue_full',
+      retryAfterMs: expect.any(Number),
+    });
   });
 });
 

@@ -1,7 +1,8 @@
 import type { OutgoingEvent } from '@tessera/documents/outgoing-event.js';
 import type { Clock } from '@tessera/platform/clock.js';
-import { resourceExhausted, TesseraError } from '@tessera/platform/errors.js';
+import { TesseraError } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
+import { requireAllowed } from '@tessera/plans/gate.js';
 import { AccountLoads, type AccountLoad, type LoadCounts, type LoadKey, type LoadSnapshot } from './account-loads.js';
 import { GpuTime } from './gpu-time.js';
 import { HandOffs } from './hand-offs.js';
@@ -24,7 +25,12 @@ export type QueueLimits = { /** 0 is unlimited, in both. */ readonly concurrentJ
 /** A place for one job among those that its account may have waiting. Releasing it twice is harmless. */
 export type AdmissionTicket = { release(): void };
 
-export type QueuePlace<P> = { readonly lane: Lane; readonly startDeadlineMs: number; readonly concurrentJobsMax: number; readonly payload: P };
+export type QueuePlace<P> = {
+  readonly lane: Lane;
+  readonly startDeadlineMs: number;
+  readonly concurrentJobsMax: number;
+  readonly payload: P;
+};
 
 export type JobQueueOptions<P extends object> = {
   readonly store: JobStore<P>;
@@ -40,7 +46,13 @@ export type JobQueueOptions<P extends object> = {
   readonly isShared: boolean;
 };
 
-type Change<P> = { readonly job: StoredJob<P>; readonly next: JobLife; readonly payload?: P; readonly hadNoHold?: boolean; /** The place that it takes is counted already. */ readonly isCounted?: true };
+type Change<P> = {
+  readonly job: StoredJob<P>;
+  readonly next: JobLife;
+  readonly payload?: P;
+  readonly hadNoHold?: boolean;
+  /** The place that it takes is counted already. */ readonly isCounted?: true;
+};
 /** Counting an account's load further changes no decision: no plan allows as many. */
 const loadCountedMax = 10_000;
 
@@ -68,11 +80,13 @@ export class JobQueue<P extends object> {
   /** Keeps a place for one more job of the account, or refuses with ResourceExhausted `queue_full`. `enqueue` uses the ticket; else it is to be released. */
   async admit(accountId: string, { concurrentJobsMax, queuedJobsMax }: QueueLimits): Promise<AdmissionTicket> {
     const load = await (queuedJobsMax > 0 ? this.#loads.of(accountId) : this.#loads.toNote(accountId));
-    const queued = load.admitted + load.waiting + load.parked;
-    const isFull = concurrentJobsMax === 0 ? queued >= queuedJobsMax : queued + load.running >= concurrentJobsMax + queuedJobsMax;
-    if (queuedJobsMax > 0 && isFull) {
-      throw resourceExhausted('queue_full', `This account already has ${queued} jobs waiting; its plan allows ${queuedJobsMax}.`, { retryAfterMs: queueFullRetryAfterMs });
-    }
+    requireAllowed('waiting_jobs', {
+      concurrentJobsMax,
+      queuedJobsMax,
+      waiting: load.admitted + load.waiting + load.parked,
+      running: load.running,
+      retryAfterMs: queueFullRetryAfterMs,
+    });
     load.admitted += 1;
     let isKept = true;
     const release = () => {
@@ -99,7 +113,14 @@ export class JobQueue<P extends object> {
     const isParked = place.concurrentJobsMax > 0 && load.waiting + load.running >= place.concurrentJobsMax;
     const tag = isParked ? 0 : pool.fair.tag(place.lane, accountId, work.gpuSecondsEstimated);
     const { lane, startDeadlineMs, concurrentJobsMax, payload } = place;
-    const next = life.enqueue(job.value.life, { lane, tag, isParked, startDeadlineMs, concurrentJobsMax, enqueuedMs: this.options.clock.now() });
+    const next = life.enqueue(job.value.life, {
+      lane,
+      tag,
+      isParked,
+      startDeadlineMs,
+      concurrentJobsMax,
+      enqueuedMs: this.options.clock.now(),
+    });
     // Counted at once, before anything else can look: two that decide side by side must not both take the last place.
     load.begin(loadKeyOf(next));
     ticket?.release();
@@ -149,7 +170,11 @@ export class JobQueue<P extends object> {
   }
 
   /** Back to the front of its lane; after the last attempt it fails with `failure` instead. */
-  requeueOrFail(job: StoredJob<P>, failure: JobFailure, { countsAsAttempt, attemptsMax = job.value.terms?.attemptsMax ?? life.attemptsMax }: { countsAsAttempt: boolean; attemptsMax?: number }): Promise<StoredJob<P>> {
+  requeueOrFail(
+    job: StoredJob<P>,
+    failure: JobFailure,
+    { countsAsAttempt, attemptsMax = job.value.terms?.attemptsMax ?? life.attemptsMax }: { countsAsAttempt: boolean; attemptsMax?: number },
+  ): Promise<StoredJob<P>> {
     const current = job.value.life;
     if (failure.reason === 'lease_lost' && countsAsAttempt) leasesLost.inc({ pool: job.value.work.pool });
     if (current.state === 'running' && countsAsAttempt && !life.hasAttemptsLeft(current, attemptsMax)) return this.fail(job, failure, 0);
@@ -195,10 +220,14 @@ export class JobQueue<P extends object> {
     // What a job takes is counted before the commit and what it leaves after it, so that in between the account seems to have too many jobs, never too few.
     for (const { load, stored, isCounted } of planned) if (!isCounted) load.begin(loadKeyOf(stored.value.life));
     try {
-      await store.commit(planned.map(({ write }) => write), planned.flatMap(({ events }) => events));
+      await store.commit(
+        planned.map(({ write }) => write),
+        planned.flatMap(({ events }) => events),
+      );
     } catch (error) {
       for (const { load, stored } of planned) load.abandon(loadKeyOf(stored.value.life));
-      if (!(error instanceof TesseraError && error.kind === 'Conflict')) for (const { stored } of planned) this.#loads.forget(stored.value.accountId);
+      if (!(error instanceof TesseraError && error.kind === 'Conflict'))
+        for (const { stored } of planned) this.#loads.forget(stored.value.accountId);
       throw error;
     }
     for (const { load, before, stored, pool } of planned) {
@@ -219,7 +248,8 @@ export class JobQueue<P extends object> {
     const estimated = value.work.gpuSecondsEstimated;
     const ended = value.life;
     if (before.state === 'queued' && !before.isParked) pool.fair.withdrawn(before.lane, value.accountId, estimated);
-    if (before.state === 'running' && ended.state === 'succeeded') pool.fair.measured(before.lane, value.accountId, estimated, ended.gpuSeconds);
+    if (before.state === 'running' && ended.state === 'succeeded')
+      pool.fair.measured(before.lane, value.accountId, estimated, ended.gpuSeconds);
   }
 
   #announce(job: StoredJob<P>, before: JobLife | undefined): void {

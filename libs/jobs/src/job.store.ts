@@ -75,22 +75,48 @@ function indexFieldsOf({ accountId, work, life }: JobRecord<unknown>): IndexFiel
       return { dueMs: life.resumeMs };
     case 'queued':
       if (life.isParked) return { parkedOf: accountId, parkedMs: life.enqueuedMs, dueMs: life.startDeadlineMs };
-      return { queueKey: queueKeyOf(work.pool, life.lane), queueTag: life.tag, slotOf: accountId, slotState: 'waiting', dueMs: life.startDeadlineMs };
+      return {
+        queueKey: queueKeyOf(work.pool, life.lane),
+        queueTag: life.tag,
+        slotOf: accountId,
+        slotState: 'waiting',
+        dueMs: life.startDeadlineMs,
+      };
     case 'running':
-      return { queueKey: queueKeyOf(work.pool, 'running'), slotOf: accountId, slotState: 'running', queueTag: life.tag, dueMs: life.lease.expiresMs };
+      return {
+        queueKey: queueKeyOf(work.pool, 'running'),
+        slotOf: accountId,
+        slotState: 'running',
+        queueTag: life.tag,
+        dueMs: life.lease.expiresMs,
+      };
     default:
       return {};
   }
 }
 
 const toDocument = <P>({ accountId, createdMs, work, terms, life, changedMs, traceparent, payload }: JobRecord<P>): JobDocument<P> => {
-  const record: JobRecord<P> = { accountId, createdMs, work, life, changedMs, payload, ...(terms === undefined ? {} : { terms }), ...(traceparent === undefined ? {} : { traceparent }) };
+  const record: JobRecord<P> = {
+    accountId,
+    createdMs,
+    work,
+    life,
+    changedMs,
+    payload,
+    ...(terms === undefined ? {} : { terms }),
+    ...(traceparent === undefined ? {} : { traceparent }),
+  };
   return { ...record, ...indexFieldsOf(record) };
 };
 
 export type TagRange = { readonly gte: number; readonly lt: number } | { readonly gte: number; readonly lte: number };
 
-export type Waiting = { readonly waiting: number; readonly running: number; readonly parked: number; readonly lastWaiting?: StoredJob<unknown> };
+export type Waiting = {
+  readonly waiting: number;
+  readonly running: number;
+  readonly parked: number;
+  readonly lastWaiting?: StoredJob<unknown>;
+};
 
 /** The only file that knows how the queue's side of a job is stored. */
 export class JobStore<P extends object> {
@@ -117,7 +143,10 @@ export class JobStore<P extends object> {
 
   /** The write, and the job as it will stand when the write has been committed. */
   change(current: StoredJob<P>, record: JobRecord<P>): { write: Write; stored: StoredJob<P> } {
-    return { write: this.#jobs.replace(current, toDocument(record)), stored: { id: current.id, revision: current.revision + 1, value: record } };
+    return {
+      write: this.#jobs.replace(current, toDocument(record)),
+      stored: { id: current.id, revision: current.revision + 1, value: record },
+    };
   }
 
   removal(current: StoredJob<P>): Write {
@@ -130,13 +159,37 @@ export class JobStore<P extends object> {
 
   /** First in the lane, at most `limit`. */
   async heads(pool: string, lane: Lane, limit: number): Promise<readonly StoredJob<P>[]> {
-    const page = await this.#jobs.find({ where: { queueKey: queueKeyOf(pool, lane) }, sort: [['queueTag', 'asc']], limit: Math.min(limit, windowMax) });
+    const page = await this.#jobs.find({
+      where: { queueKey: queueKeyOf(pool, lane) },
+      sort: [['queueTag', 'asc']],
+      limit: Math.min(limit, windowMax),
+    });
     return page.items;
+  }
+
+  /** A lane from its front: first `limit` jobs, then larger pages. Jobs with the same tag come in the order of their ids. */
+  async *headPages(pool: string, lane: Lane, limit: number): AsyncIterable<readonly StoredJob<P>[]> {
+    let after: string | undefined;
+    do {
+      const size = after === undefined ? Math.min(limit, windowMax) : windowMax;
+      const page = await this.#jobs.find({
+        where: { queueKey: queueKeyOf(pool, lane) },
+        sort: [['queueTag', 'asc']],
+        limit: size,
+        ...(after === undefined ? {} : { after }),
+      });
+      yield page.items;
+      after = page.next;
+    } while (after !== undefined);
   }
 
   /** Jobs of a lane with tags in the range, at most `limit`, in the order of their tags. */
   async between(pool: string, lane: Lane, tags: TagRange, limit: number): Promise<readonly StoredJob<P>[]> {
-    const page = await this.#jobs.find({ where: { queueKey: queueKeyOf(pool, lane), queueTag: tags }, sort: [['queueTag', 'asc']], limit: Math.min(limit, windowMax) });
+    const page = await this.#jobs.find({
+      where: { queueKey: queueKeyOf(pool, lane), queueTag: tags },
+      sort: [['queueTag', 'asc']],
+      limit: Math.min(limit, windowMax),
+    });
     return page.items;
   }
 
@@ -166,7 +219,12 @@ export class JobStore<P extends object> {
   async *allRunning(pool: string): AsyncIterable<StoredJob<P>> {
     let after: string | undefined;
     do {
-      const page = await this.#jobs.find({ where: { queueKey: queueKeyOf(pool, 'running') }, sort: [['queueTag', 'asc']], limit: windowMax, ...(after === undefined ? {} : { after }) });
+      const page = await this.#jobs.find({
+        where: { queueKey: queueKeyOf(pool, 'running') },
+        sort: [['queueTag', 'asc']],
+        limit: windowMax,
+        ...(after === undefined ? {} : { after }),
+      });
       yield* page.items;
       after = page.next;
     } while (after !== undefined);
@@ -223,7 +281,12 @@ export class JobStore<P extends object> {
   async *dueUntil(dueMs: number): AsyncIterable<StoredJob<P>> {
     let after: string | undefined;
     do {
-      const page = await this.#jobs.find({ where: { dueMs: { lte: dueMs } }, sort: [['dueMs', 'asc']], limit: windowMax, ...(after === undefined ? {} : { after }) });
+      const page = await this.#jobs.find({
+        where: { dueMs: { lte: dueMs } },
+        sort: [['dueMs', 'asc']],
+        limit: windowMax,
+        ...(after === undefined ? {} : { after }),
+      });
       yield* page.items;
       after = page.next;
     } while (after !== undefined);
@@ -235,12 +298,21 @@ export class JobStore<P extends object> {
   }
 
   /** Newest first; either so many are skipped, or `after` is the `next` of the page before. */
-  newestOf(accountId: string, limit: number, from: { readonly offset?: number; readonly after?: string } = {}): Promise<Page<JobDocument<P>>> {
+  newestOf(
+    accountId: string,
+    limit: number,
+    from: { readonly offset?: number; readonly after?: string } = {},
+  ): Promise<Page<JobDocument<P>>> {
     return this.#jobs.find({ where: { accountId }, sort: [['createdMs', 'desc']], limit, ...from });
   }
 
   /** Jobs of an account that came to another state at or after that time, in the order in which they did; `after` is the `next` of the page before. */
   changedSince(accountId: string, changedMs: number, limit: number, after?: string): Promise<Page<JobDocument<P>>> {
-    return this.#jobs.find({ where: { accountId, changedMs: { gte: changedMs } }, sort: [['changedMs', 'asc']], limit, ...(after === undefined ? {} : { after }) });
+    return this.#jobs.find({
+      where: { accountId, changedMs: { gte: changedMs } },
+      sort: [['changedMs', 'asc']],
+      limit,
+      ...(after === undefined ? {} : { after }),
+    });
   }
 }

@@ -20,13 +20,19 @@ export class Parking {
 
   /** Every account that has parked jobs, one after the other. */
   async lookAtAll(): Promise<void> {
-    for (let accountId = await this.store.parkedAccountAfter(''); accountId !== undefined; accountId = await this.store.parkedAccountAfter(accountId)) {
+    for (
+      let accountId = await this.store.parkedAccountAfter('');
+      accountId !== undefined;
+      accountId = await this.store.parkedAccountAfter(accountId)
+    ) {
       await this.#look(accountId);
     }
   }
 
   lookLater(accountId: string): void {
-    void this.#look(accountId).catch((error: unknown) => this.logger.error({ err: error, accountId }, 'a parked job stays parked until the account is looked at again'));
+    void this.#look(accountId).catch((error: unknown) =>
+      this.logger.error({ err: error, accountId }, 'a parked job stays parked until the account is looked at again'),
+    );
   }
 
   /** Waits for what was begun in the background. */

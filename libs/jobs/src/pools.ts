@@ -1,5 +1,6 @@
 import { Arrivals } from './arrivals.js';
 import type { Clock } from '@tessera/platform/clock.js';
+import { InTurn } from '@tessera/platform/concurrency/in-turn.js';
 import { FairQueue } from './fair-queue.js';
 import type { JobStore } from './job.store.js';
 import { lanes, type Lane } from './lanes.js';
@@ -17,7 +18,7 @@ export class Pool {
   /** Lanes that may hold jobs, as far as this process knows. */
   readonly backlogged = new Set<Lane>(lanes);
   readonly #arrivals = new Arrivals();
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new InTurn();
 
   constructor(readonly name: string) {}
 
@@ -36,10 +37,8 @@ export class Pool {
   }
 
   /** One claim at a time in this process: two that run side by side would want the same heads, and one would lose the race. */
-  async inTurn<T>(run: () => Promise<T>): Promise<T> {
-    const mine = this.#turn.then(run);
-    this.#turn = mine.catch(() => undefined);
-    return mine;
+  inTurn<T>(run: () => Promise<T>): Promise<T> {
+    return this.#turns.run(this.name, run);
   }
 }
 
@@ -70,7 +69,8 @@ export class Pools {
     if (nowMs === undefined || nowMs - (this.#resumedMs.get(name) ?? 0) < upToDateMs) return pool;
     this.#resumedMs.set(name, nowMs);
     await this.#resume(pool);
-    for (const { value } of await this.store.lastRunning(name, headsToResume)) if (value.life.state === 'running') pool.fair.resume(value.life.lane, value.life.tag);
+    for (const { value } of await this.store.lastRunning(name, headsToResume))
+      if (value.life.state === 'running') pool.fair.resume(value.life.lane, value.life.tag);
     return pool;
   }
 

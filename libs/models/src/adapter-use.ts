@@ -10,9 +10,11 @@ type Use = { readonly id: string; readonly bytes?: Uint8Array; readonly weight: 
 export function refuseUnadaptable(uses: readonly Use[], known: readonly string[] | undefined, modelId: string): void {
   const refuse = (reason: ReasonOf<'InvalidArgument'>, sentence: string) => invalidArgument(reason, sentence, { param: 'adapters' });
   if (uses.length > 0 && !known) throw refuse('unsupported_adapters', `${modelId} takes no adapters.`);
-  if (uses.length > adaptersMax) throw refuse('too_many_adapters', `At most ${adaptersMax} adapters work together; these are ${uses.length}.`);
+  if (uses.length > adaptersMax)
+    throw refuse('too_many_adapters', `At most ${adaptersMax} adapters work together; these are ${uses.length}.`);
   for (const { id, bytes, weight } of uses) {
-    if (!(Math.abs(weight) <= weightMax)) throw refuse('invalid_adapter_weight', `The weight of an adapter is from -${weightMax} to ${weightMax}.`);
+    if (!(Math.abs(weight) <= weightMax))
+      throw refuse('invalid_adapter_weight', `The weight of an adapter is from -${weightMax} to ${weightMax}.`);
     if (!bytes && !known?.includes(id)) throw refuse('unknown_adapter', `${modelId} has no adapter "${id.slice(0, 80)}".`);
   }
 }

@@ -16,7 +16,12 @@ export function describeModels(engine: EngineKind, families: readonly Family[]):
 function modelInfos(family: Family): ModelInfo[] {
   const { limits: all, version, nativeSidePx } = family;
   return family.variants.map(({ modelId, name, description, aliases, leonardoId, isDefault, defaultSteps = all.defaultSteps }) => ({
-    modelId, name, description, aliases, leonardoId, isDefault,
+    modelId,
+    name,
+    description,
+    aliases,
+    leonardoId,
+    isDefault,
     ...all,
     defaultSteps,
     version,

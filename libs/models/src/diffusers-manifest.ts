@@ -3,7 +3,10 @@ import { z } from 'zod';
 import { limits, variantOfAny } from './manifest-entries.js';
 
 /** A LoRA file below the family's folder, and how strongly it acts. */
-const adapter = z.strictObject({ file: z.string().regex(/^(?!\/)(?!.*\.\.).+\.safetensors$/, 'a .safetensors file below the folder of the manifest'), weight: z.number().min(-2).max(2) });
+const adapter = z.strictObject({
+  file: z.string().regex(/^(?!\/)(?!.*\.\.).+\.safetensors$/, 'a .safetensors file below the folder of the manifest'),
+  weight: z.number().min(-2).max(2),
+});
 
 /** What a diffusers family says in its `manifest.json`; Triton's model reads the same file (deploy/triton). Nothing is optional that Python would have to guess as well. */
 export const diffusersSchema = z.strictObject({

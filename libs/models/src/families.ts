@@ -14,7 +14,8 @@ export type Family = Manifest | DiffusersManifest;
 
 export const isFlow = (family: Family): family is Manifest => family.pipeline === 'reference-conditioned-flow';
 
-export const familyOf = (families: readonly Family[], modelId: string): Family | undefined => families.find(({ variants }) => variants.some((variant) => variant.modelId === modelId));
+export const familyOf = (families: readonly Family[], modelId: string): Family | undefined =>
+  families.find(({ variants }) => variants.some((variant) => variant.modelId === modelId));
 
 /** Every `<folder>/manifest.json` below `modelsDir`; together they name each id once and one default. */
 export async function loadFamilies(modelsDir: string): Promise<readonly Family[]> {
@@ -36,7 +37,9 @@ export async function loadFamilies(modelsDir: string): Promise<readonly Family[]
 
 function parseFamily(json: string, manifestPath: string): Family {
   const { pipeline } = parseFile(z.object({ pipeline: z.string() }), json, manifestPath);
-  return pipeline === 'diffusers' ? { ...parseFile(diffusersSchema, json, manifestPath), folder: path.dirname(manifestPath) } : parseManifest(json, manifestPath);
+  return pipeline === 'diffusers'
+    ? { ...parseFile(diffusersSchema, json, manifestPath), folder: path.dirname(manifestPath) }
+    : parseManifest(json, manifestPath);
 }
 
 function refuseAmbiguity(modelsDir: string, manifests: readonly Family[]): void {

@@ -20,7 +20,11 @@ async function changed(change: (manifest: Editable) => void): Promise<string> {
 describe('the manifest', () => {
   it('that comes with Tessera is valid and has one default model that Leonardo clients find by its id', async () => {
     const models = describeModels('onnx', await loadFamilies(bundledModelsDir));
-    expect(models.find((model) => model.isDefault)).toMatchObject({ modelId: 'mosaic-3d', leonardoId: 'b24e16ff-06e3-43eb-8d33-4416c2d75876', nativeWidthPx: 128 });
+    expect(models.find((model) => model.isDefault)).toMatchObject({
+      modelId: 'mosaic-3d',
+      leonardoId: 'b24e16ff-06e3-43eb-8d33-4416c2d75876',
+      nativeWidthPx: 128,
+    });
   });
 
   it('that is not JSON is refused with the name of the file', () => {
@@ -43,7 +47,13 @@ describe('the manifest', () => {
   });
 
   it('must map guidance monotonically', async () => {
-    const json = await changed((manifest) => (manifest.guidance.points = [[1, 2], [7, 1]]));
+    const json = await changed(
+      (manifest) =>
+        (manifest.guidance.points = [
+          [1, 2],
+          [7, 1],
+        ]),
+    );
     expect(() => parseManifest(json, 'm.json')).toThrow('m.json: guidance.points must rise');
   });
 

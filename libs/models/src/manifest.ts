@@ -4,7 +4,8 @@ import { limits, variantOfAny } from './manifest-entries.js';
 import { parseFile } from './parse-file.js';
 
 const file = z.string().min(1);
-const ioNames = <Key extends string>(...keys: readonly Key[]) => z.strictObject(Object.fromEntries(keys.map((key) => [key, z.string().min(1)])) as Record<Key, z.ZodString>);
+const ioNames = <Key extends string>(...keys: readonly Key[]) =>
+  z.strictObject(Object.fromEntries(keys.map((key) => [key, z.string().min(1)])) as Record<Key, z.ZodString>);
 const graph = <In extends string, Out extends string>(inputs: readonly In[], outputs: readonly Out[]) =>
   z.strictObject({ file, inputs: ioNames(...inputs), outputs: ioNames(...outputs) });
 
@@ -34,10 +35,20 @@ const conditioningGraph = z.strictObject({
 const share = z.number().min(0).max(1);
 
 /** How a thing may stand apart from its picture in the bank; drawn from the seed. */
-const poses = z.strictObject({ mirroredShare: share, turnedShare: share, turnDeviationDegrees: z.number().min(0), maxTurnDegrees: z.number().min(0).max(180), slantDeviation: z.number().min(0) });
+const poses = z.strictObject({
+  mirroredShare: share,
+  turnedShare: share,
+  turnDeviationDegrees: z.number().min(0),
+  maxTurnDegrees: z.number().min(0).max(180),
+  slantDeviation: z.number().min(0),
+});
 
 /** From `fromSteps` steps on: `shift` above 1 spends more of them on the noisy half; order 2 uses the velocity of the step before, too. */
-const sampler = z.strictObject({ fromSteps: z.int().positive(), shift: z.number().positive(), order: z.union([z.literal(1), z.literal(2)]) });
+const sampler = z.strictObject({
+  fromSteps: z.int().positive(),
+  shift: z.number().positive(),
+  order: z.union([z.literal(1), z.literal(2)]),
+});
 
 const grade = z.strictObject({
   /** 0 is grey, 1 leaves the colours alone. */
@@ -104,7 +115,9 @@ const schema = z.strictObject({
     /** Absent: the model generates from noise only. */
     encoder: graph(['picture'], ['latent']).optional(),
     /** Loss, and its gradients for the adapter's matrices as `grad.<name>`. Its batch and its rank are fixed. Absent: the model cannot be trained. */
-    trainStep: graph(['latent', 'noise', 'time', 'weight', 'text', 'references', 'canvas'], ['loss']).extend({ rows: z.int().positive(), rank: z.int().positive() }).optional(),
+    trainStep: graph(['latent', 'noise', 'time', 'weight', 'text', 'references', 'canvas'], ['loss'])
+      .extend({ rows: z.int().positive(), rank: z.int().positive() })
+      .optional(),
     /** Absent: pictures must come with their background cut away. */
     matting: graph(['picture'], ['alpha', 'nearness']).optional(),
   }),
@@ -117,7 +130,9 @@ const schema = z.strictObject({
   language: file,
   concepts: file,
   /** Applied one after the other while the picture must be larger than `aboveSidePx`; what is missing then is plain resampling. */
-  superResolution: z.array(z.strictObject({ file, factor: z.int().min(2), aboveSidePx: z.int().positive(), input: z.string(), output: z.string() })),
+  superResolution: z.array(
+    z.strictObject({ file, factor: z.int().min(2), aboveSidePx: z.int().positive(), input: z.string(), output: z.string() }),
+  ),
   styles: z.record(z.string().regex(/^[A-Z0-9_]+$/, 'upper case'), grade),
 });
 
@@ -137,7 +152,8 @@ export function parseManifest(json: string, manifestPath: string): Manifest {
   const { guidance, samplers, variants, adapters } = manifest;
   const stranger = variants.find(({ distilled }) => distilled && !(distilled.adapter in (adapters?.files ?? {})));
   if (stranger) throw refuse(`${stranger.modelId} needs the adapter "${stranger.distilled?.adapter}", which adapters.files does not name`);
-  if (samplers[0]?.fromSteps !== 1 || samplers.some(({ fromSteps }, k) => fromSteps <= (samplers[k - 1]?.fromSteps ?? 0))) throw refuse('samplers must begin with 1 and rise');
+  if (samplers[0]?.fromSteps !== 1 || samplers.some(({ fromSteps }, k) => fromSteps <= (samplers[k - 1]?.fromSteps ?? 0)))
+    throw refuse('samplers must begin with 1 and rise');
   for (const [k, [from, to]] of guidance.points.entries()) {
     const before = guidance.points[k - 1];
     if (before && (from <= before[0] || to < before[1])) throw refuse('guidance.points must rise');

@@ -17,7 +17,9 @@ describe('pools of models', () => {
     expect(registry.pools).toEqual(['default', 'large']);
     expect([registry.poolOf('mosaic-3d'), registry.poolOf('another')]).toEqual(['large', 'default']);
     expect(registry.inPool('large').map(({ modelId }) => modelId)).toEqual(['mosaic-3d']);
-    expect(registry.inPool('default').map(({ modelId }) => modelId)).toEqual(registry.list.map(({ modelId }) => modelId).filter((modelId) => modelId !== 'mosaic-3d'));
+    expect(registry.inPool('default').map(({ modelId }) => modelId)).toEqual(
+      registry.list.map(({ modelId }) => modelId).filter((modelId) => modelId !== 'mosaic-3d'),
+    );
   });
 
   it('are refused at start when they name a model that does not exist', async () => {
@@ -31,7 +33,8 @@ describe('a model', () => {
     const registry = await registryWith({});
     const model = registry.named('');
     expect(model.isDefault).toBe(true);
-    for (const name of [model.modelId, model.modelId.toUpperCase(), ...model.aliases, model.leonardoId]) expect(registry.named(name)).toBe(model);
+    for (const name of [model.modelId, model.modelId.toUpperCase(), ...model.aliases, model.leonardoId])
+      expect(registry.named(name)).toBe(model);
   });
 
   it('that does not exist is refused with the name that was probably meant', async () => {

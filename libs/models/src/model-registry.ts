@@ -39,13 +39,20 @@ export class ModelRegistry {
   /** By id, alias or Leonardo's UUID; an empty name is the default model. InvalidArgument `unknown_model`, Unavailable `no_models`. */
   named(name: string): ModelInfo {
     const wanted = name.toLowerCase();
-    const model = this.list.find((candidate) => (name === '' ? candidate.isDefault : namesOf(candidate).some((known) => known.toLowerCase() === wanted)));
+    const model = this.list.find((candidate) =>
+      name === '' ? candidate.isDefault : namesOf(candidate).some((known) => known.toLowerCase() === wanted),
+    );
     if (model) return model;
     const [first] = this.list;
     if (!first) throw unavailable('no_models', 'No model is loaded, so nothing can be painted.');
     if (name === '') return first;
-    const closest = closestName(wanted, this.list.flatMap((candidate) => [candidate.modelId, ...candidate.aliases]));
-    throw invalidArgument('unknown_model', `There is no model "${name.slice(0, 80)}".${closest ? ` Did you mean "${closest}"?` : ''}`, { param: 'model_id' });
+    const closest = closestName(
+      wanted,
+      this.list.flatMap((candidate) => [candidate.modelId, ...candidate.aliases]),
+    );
+    throw invalidArgument('unknown_model', `There is no model "${name.slice(0, 80)}".${closest ? ` Did you mean "${closest}"?` : ''}`, {
+      param: 'model_id',
+    });
   }
 }
 

@@ -35,7 +35,12 @@ function describeObjects(store: () => ObjectStore): void {
     const { head, body } = await store().get('a/whole.png');
     expect((await bytesOf(body)).equals(bytes)).toBe(true);
     expect(head).toEqual(put);
-    expect(head).toMatchObject({ key: 'a/whole.png', contentType: 'image/png', sizeBytes: 10_000, sha256: createHash('sha256').update(bytes).digest('hex') });
+    expect(head).toMatchObject({
+      key: 'a/whole.png',
+      contentType: 'image/png',
+      sizeBytes: 10_000,
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+    });
     expect(await store().head('a/whole.png')).toEqual(put);
   });
 
@@ -49,17 +54,25 @@ function describeObjects(store: () => ObjectStore): void {
   it.each([10_000, 3_000_000])('reads ranges of %i bytes, both ends included, and no further than the end', async (sizeBytes) => {
     const bytes = randomBytes(sizeBytes);
     await store().put('a/ranges', bytes, png);
-    for (const [start, end] of [[0, 0], [5, 5000], [9_000, undefined], [sizeBytes - 1, sizeBytes + 99]] as const) {
+    for (const [start, end] of [
+      [0, 0],
+      [5, 5000],
+      [9_000, undefined],
+      [sizeBytes - 1, sizeBytes + 99],
+    ] as const) {
       const { body, head } = await store().get('a/ranges', end === undefined ? { start } : { start, end });
       expect((await bytesOf(body)).equals(bytes.subarray(start, end === undefined ? undefined : end + 1))).toBe(true);
       expect(head.sizeBytes).toBe(sizeBytes);
     }
   });
 
-  it.each([[{ start: 100 }], [{ start: -1 }], [{ start: 5, end: 4 }], [{ start: 0.5 }], [{ start: Number.NaN }]])('refuses the range %j of 100 bytes', async (range) => {
-    await store().put('a/hundred', randomBytes(100), png);
-    await expect(store().get('a/hundred', range)).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'invalid_range' });
-  });
+  it.each([[{ start: 100 }], [{ start: -1 }], [{ start: 5, end: 4 }], [{ start: 0.5 }], [{ start: Number.NaN }]])(
+    'refuses the range %j of 100 bytes',
+    async (range) => {
+      await store().put('a/hundred', randomBytes(100), png);
+      await expect(store().get('a/hundred', range)).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'invalid_range' });
+    },
+  );
 
   it('says that an object is not there', async () => {
     await expect(store().get('nowhere/to/be/found')).rejects.toMatchObject({ kind: 'NotFound', reason: 'unknown_object' });
@@ -76,7 +89,9 @@ function describeObjects(store: () => ObjectStore): void {
 
   it('lets one of many concurrent puts win whole', async () => {
     const bodies = Array.from({ length: 12 }, (_, at) => Buffer.alloc(400_000, at));
-    await Promise.all(bodies.map((body, at) => store().put('a/contended', at % 2 === 0 ? body : inPieces(body, 9_000), { contentType: `image/v${at}` })));
+    await Promise.all(
+      bodies.map((body, at) => store().put('a/contended', at % 2 === 0 ? body : inPieces(body, 9_000), { contentType: `image/v${at}` })),
+    );
     const { head, body } = await store().get('a/contended');
     const winner = Number(head.contentType.slice('image/v'.length));
     expect((await bytesOf(body)).equals(bodies[winner]!)).toBe(true);
@@ -90,7 +105,11 @@ function describeObjects(store: () => ObjectStore): void {
     })();
     for (let round = 0; round < 15; round++) {
       const { head, body } = await store().get('a/moving');
-      expect(createHash('sha256').update(await bytesOf(body)).digest('hex')).toBe(head.sha256);
+      expect(
+        createHash('sha256')
+          .update(await bytesOf(body))
+          .digest('hex'),
+      ).toBe(head.sha256);
     }
     await writing;
   });
@@ -98,8 +117,13 @@ function describeObjects(store: () => ObjectStore): void {
   it('keeps nothing of a put that breaks off or grows too large', async () => {
     await store().put('a/kept', Buffer.from('old'), png);
     await expect(store().put('a/kept', brokenStream(), png)).rejects.toThrow('the source broke');
-    await expect(store().put('a/kept', inPieces(randomBytes(2000), 600), { ...png, sizeBytesMax: 1999 })).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'object_too_large' });
-    await expect(store().put('a/kept', randomBytes(2000), { ...png, sizeBytesMax: 1999 })).rejects.toMatchObject({ reason: 'object_too_large' });
+    await expect(store().put('a/kept', inPieces(randomBytes(2000), 600), { ...png, sizeBytesMax: 1999 })).rejects.toMatchObject({
+      kind: 'InvalidArgument',
+      reason: 'object_too_large',
+    });
+    await expect(store().put('a/kept', randomBytes(2000), { ...png, sizeBytesMax: 1999 })).rejects.toMatchObject({
+      reason: 'object_too_large',
+    });
     expect((await bytesOf((await store().get('a/kept')).body)).toString()).toBe('old');
   });
 
@@ -116,7 +140,25 @@ function describeObjects(store: () => ObjectStore): void {
     }
   });
 
-  const badKeys = ['', '/', '/etc/passwd', 'a//b', 'a/', '../up', 'a/../../up', 'a/./b', '..', '.', 'a\\..\\b', 'a b', 'ä', 'a\0b', 'a%2e%2e', 'x'.repeat(513), 'x'.repeat(201)];
+  const badKeys = [
+    '',
+    '/',
+    '/etc/passwd',
+    'a//b',
+    'a/',
+    '../up',
+    'a/../../up',
+    'a/./b',
+    '..',
+    '.',
+    'a\\..\\b',
+    'a b',
+    'ä',
+    'a\0b',
+    'a%2e%2e',
+    'x'.repeat(513),
+    'x'.repeat(201),
+  ];
   it.each(badKeys)('refuses the key %j everywhere', async (key) => {
     const refusal = { kind: 'InvalidArgument', reason: 'invalid_object_key' };
     await expect(store().put(key, Buffer.from('x'), png)).rejects.toMatchObject(refusal);
@@ -128,7 +170,10 @@ function describeObjects(store: () => ObjectStore): void {
   });
 
   it.each(['', 'image', 'image/png\r\nset-cookie: a=b', 'x'.repeat(200)])('refuses the content type %j', async (contentType) => {
-    await expect(store().put('a/typed', Buffer.from('x'), { contentType })).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'invalid_content_type' });
+    await expect(store().put('a/typed', Buffer.from('x'), { contentType })).rejects.toMatchObject({
+      kind: 'InvalidArgument',
+      reason: 'invalid_content_type',
+    });
   });
 }
 
@@ -197,7 +242,8 @@ function describeDownloads(under: () => ObjectStoreUnderTest): void {
 }
 
 function describeUploads(under: () => ObjectStoreUnderTest): void {
-  const upload = (key: string, more: object = {}) => under().store.signUpload({ key, contentTypePrefix: 'image/', sizeBytesMax: 100_000, expiresMs: under().now() + hourMs, ...more });
+  const upload = (key: string, more: object = {}) =>
+    under().store.signUpload({ key, contentTypePrefix: 'image/', sizeBytesMax: 100_000, expiresMs: under().now() + hourMs, ...more });
 
   it('takes a file by its form, and answers 204 without a body', async () => {
     const bytes = randomBytes(100_000);

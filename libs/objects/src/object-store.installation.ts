@@ -22,7 +22,11 @@ export async function bytesOf(body: AsyncIterable<Uint8Array>): Promise<Buffer> 
 }
 
 /** Sends the file as a browser would: the fields of the form, then the file. */
-export function postForm(form: UploadForm, file: { bytes: Uint8Array; type: string }, headers: Record<string, string> = {}): Promise<Response> {
+export function postForm(
+  form: UploadForm,
+  file: { bytes: Uint8Array; type: string },
+  headers: Record<string, string> = {},
+): Promise<Response> {
   const data = new FormData();
   for (const [name, value] of Object.entries(form.fields)) data.append(name, value);
   if (form.fields['Content-Type'] === undefined) data.append('Content-Type', file.type);

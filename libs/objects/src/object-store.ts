@@ -32,7 +32,11 @@ export type UploadForm = { readonly url: string; readonly fields: Readonly<Recor
 /** Files. A put is all or nothing: a reader sees the old object or the new one, also after a crash. */
 export abstract class ObjectStore {
   /** InvalidArgument `object_too_large` beyond `sizeBytesMax`, and then nothing is kept; ResourceExhausted `storage_full`. */
-  abstract put(key: ObjectKey, body: Uint8Array | AsyncIterable<Uint8Array>, options: { contentType: string; sizeBytesMax?: number }): Promise<ObjectHead>;
+  abstract put(
+    key: ObjectKey,
+    body: Uint8Array | AsyncIterable<Uint8Array>,
+    options: { contentType: string; sizeBytesMax?: number },
+  ): Promise<ObjectHead>;
   /** NotFound `unknown_object`; InvalidArgument `invalid_range`. Read the body to its end, or call its `return`: it may hold a file open. */
   abstract get(key: ObjectKey, range?: ByteRange): Promise<{ head: ObjectHead; body: AsyncIterable<Uint8Array> }>;
   abstract head(key: ObjectKey): Promise<ObjectHead | undefined>;

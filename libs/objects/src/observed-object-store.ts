@@ -4,8 +4,17 @@ import { ObjectStore, type ByteRange, type ObjectHead, type ObjectKey, type Uplo
 
 type Operation = 'put' | 'get' | 'head' | 'delete' | 'list';
 
-const duration = distribution({ name: 'tessera_object_operation_duration_seconds', help: 'Time of an operation on the object store; for a get, until its body can be read.', labelNames: ['operation', 'outcome'], buckets: latencyBuckets });
-const bytes = counter({ name: 'tessera_object_bytes_total', help: 'Bytes of the objects that were stored (`put`) and opened (`get`).', labelNames: ['operation'] });
+const duration = distribution({
+  name: 'tessera_object_operation_duration_seconds',
+  help: 'Time of an operation on the object store; for a get, until its body can be read.',
+  labelNames: ['operation', 'outcome'],
+  buckets: latencyBuckets,
+});
+const bytes = counter({
+  name: 'tessera_object_bytes_total',
+  help: 'Bytes of the objects that were stored (`put`) and opened (`get`).',
+  labelNames: ['operation'],
+});
 
 /** Wraps the object store of a process: operations are measured and, where spans are recorded, spans. */
 export class ObservedObjectStore extends ObjectStore {
@@ -17,7 +26,11 @@ export class ObservedObjectStore extends ObjectStore {
     super();
   }
 
-  put(key: ObjectKey, body: Uint8Array | AsyncIterable<Uint8Array>, options: { contentType: string; sizeBytesMax?: number }): Promise<ObjectHead> {
+  put(
+    key: ObjectKey,
+    body: Uint8Array | AsyncIterable<Uint8Array>,
+    options: { contentType: string; sizeBytesMax?: number },
+  ): Promise<ObjectHead> {
     return this.#observed('put', key, async (span) => {
       const head = await this.objects.put(key, body, options);
       span.set({ 'tessera.object.size_bytes': head.sizeBytes });
@@ -57,7 +70,11 @@ export class ObservedObjectStore extends ObjectStore {
 
   async #observed<T>(operation: Operation, key: string, run: (span: Span) => Promise<T>): Promise<T> {
     const startedMs = performance.now();
-    const attributes: Attributes = { 'tessera.object.system': this.system, 'tessera.object.operation': operation, 'tessera.object.key': key };
+    const attributes: Attributes = {
+      'tessera.object.system': this.system,
+      'tessera.object.operation': operation,
+      'tessera.object.key': key,
+    };
     let outcome = 'failed';
     try {
       const done = await inSpan(`${operation} object`, attributes, run, { kind: 'client' });

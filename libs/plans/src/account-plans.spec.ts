@@ -40,7 +40,13 @@ describe("an account's plan", () => {
   it('is learnt from any answer that says it', async () => {
     const billing = new SmallBilling();
     const plans = new AccountPlans(billing, new ManualClock());
-    plans.learn('acme', create(ReserveResponseSchema, { limits: { queuedJobs: 7 }, entitlements: { planName: 'Free', forbidden: [{ capability: 'motion' }] } }));
+    plans.learn(
+      'acme',
+      create(ReserveResponseSchema, {
+        limits: { queuedJobs: 7 },
+        entitlements: { planName: 'Free', forbidden: [{ capability: 'motion' }] },
+      }),
+    );
     expect(await plans.of('acme')).toMatchObject({ queuedJobsMax: 7, forbidden: new Map([['motion', '']]) });
     expect(billing.asked).toBe(0);
   });

@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { BillingService } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import { Clock } from '@tessera/platform/clock.js';
+import { ExpiringMap } from '@tessera/platform/expiring-map.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
-import { allowancesOf, type Allowances } from './gate.js';
+import { allowancesOf, type Allowances } from './allowances.js';
 
 /** A change of plan is felt after this at the latest. */
 const freshMs = 5_000;
@@ -12,19 +13,17 @@ const accountsMax = 10_000;
 /** What an account's plan lets it do, as billing said a moment ago: without a call for every request and every job. */
 @Injectable()
 export class AccountPlans {
-  readonly #known = new Map<string, { readonly allowances: Allowances; readonly readMs: number }>();
+  readonly #known: ExpiringMap<string, Allowances>;
   readonly #billing: RpcClient<typeof BillingService>;
 
-  constructor(
-    rpc: Rpc,
-    private readonly clock: Clock,
-  ) {
+  constructor(rpc: Rpc, clock: Clock) {
+    this.#known = new ExpiringMap({ clock, ttlMs: freshMs, entriesMax: accountsMax });
     this.#billing = rpc.client(BillingService);
   }
 
   async of(accountId: string): Promise<Allowances> {
     const known = this.#known.get(accountId);
-    if (known && this.clock.now() - known.readMs < freshMs) return known.allowances;
+    if (known) return known;
     const { account } = await this.#billing.getAccount({ accountId });
     return this.learn(accountId, account ?? {});
   }
@@ -32,12 +31,7 @@ export class AccountPlans {
   /** From an answer that says it by the way. */
   learn(accountId: string, answer: Parameters<typeof allowancesOf>[0]): Allowances {
     const allowances = allowancesOf(answer);
-    this.#known.delete(accountId);
-    if (this.#known.size >= accountsMax) {
-      const [oldest] = this.#known.keys();
-      if (oldest !== undefined) this.#known.delete(oldest);
-    }
-    this.#known.set(accountId, { allowances, readMs: this.clock.now() });
+    this.#known.set(accountId, allowances);
     return allowances;
   }
 }

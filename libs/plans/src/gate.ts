@@ -1,55 +1,135 @@
-import type { Entitlements, PlanLimits } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import { failedPrecondition, type TesseraError } from '@tessera/platform/errors.js';
+import { failedPrecondition, permissionDenied, resourceExhausted, type Reason, type TesseraError } from '@tessera/platform/errors.js';
 
-/** What a plan may or may not include: the reason of the refusal, and what a person calls it. */
-const capabilities = {
-  api: { reason: 'plan_forbids_api', name: 'access by API' },
-  characters: { reason: 'plan_forbids_characters', name: 'character references' },
-  motion: { reason: 'plan_forbids_motion', name: 'motion' },
-  training: { reason: 'plan_forbids_training', name: 'trainings' },
-  private_pictures: { reason: 'plan_forbids_private_pictures', name: 'private pictures' },
-} as const;
+/** What a key may do, in rising order: each role includes the ones before it. */
+export const roles = ['reader', 'member', 'admin', 'owner'] as const;
+export type Role = (typeof roles)[number];
 
-export type Capability = keyof typeof capabilities;
-
-/** What an account's plan lets it do. 0 means unlimited. */
-export type Allowances = {
-  readonly requestsPerMinute: number;
-  readonly concurrentJobsMax: number;
-  readonly queuedJobsMax: number;
-  readonly storedBytesMax: number;
-  /** Kinds of work that may wait in the relaxed lane. */
-  readonly relaxedKinds: ReadonlySet<string>;
+/** What a plan includes. */
+export type OfPlan = {
   readonly planName: string;
   /** What it does not include, and the name of the cheapest plan that does. */
   readonly forbidden: ReadonlyMap<string, string>;
+  /** The installation's owner is asking, in whose way no plan stands when it comes to reaching the server. */
+  readonly isOwner?: boolean;
+};
+/** `unpaid`: the refusal of a job that tokens do not pay for and that may not wait in the relaxed lane either. */
+export type OfLane = { readonly relaxedKinds: ReadonlySet<string>; readonly kind: string; readonly unpaid: () => TesseraError };
+/** 0 is unlimited. `used` counts the request that asks. */
+export type OfRequests = { readonly requestsPerMinute: number; readonly used: number; readonly retryAfterMs: number };
+/** 0 is unlimited, in both. */
+export type OfQueue = {
+  readonly concurrentJobsMax: number;
+  readonly queuedJobsMax: number;
+  readonly waiting: number;
+  readonly running: number;
+  readonly retryAfterMs: number;
+};
+export type OfKey = { readonly role: Role };
+
+/** What may be refused, and what decides it. */
+type Facts = {
+  readonly api: OfPlan;
+  readonly characters: OfPlan;
+  readonly motion: OfPlan;
+  readonly training: OfPlan;
+  readonly private_pictures: OfPlan;
+  readonly topups: OfPlan;
+  readonly relaxed_lane: OfLane;
+  readonly requests: OfRequests;
+  readonly waiting_jobs: OfQueue;
+  readonly write: OfKey;
+  readonly account: OfKey;
+  readonly installation: OfKey;
+};
+export type Thing = keyof Facts;
+
+/** Where the answer comes from: the catalogue's `gates`, the terms or the limits of the account's plan, or the role of the key. */
+type Source = 'gates' | 'terms' | 'limits' | 'role';
+type Row<F> = { readonly from: Source; readonly reasons: readonly Reason[]; readonly refusal: (facts: F) => TesseraError | undefined };
+
+/** Why a role is not enough: what it lacks itself, whatever was asked. */
+const shortcomings: Readonly<Record<Exclude<Role, 'owner'>, () => TesseraError>> = {
+  reader: () => permissionDenied('read_only_key', 'This API key may only read.'),
+  member: () => permissionDenied('member_key', "This API key is a member's; the account is changed with a key of its own."),
+  admin: () => permissionDenied('owner_only', "Only the installation's owner may do this."),
 };
 
-/** As billing answers it. A billing that says nothing of entitlements forbids nothing. */
-export const allowancesOf = ({ limits, entitlements }: { readonly limits?: PlanLimits | undefined; readonly entitlements?: Entitlements | undefined }): Allowances => ({
-  requestsPerMinute: limits?.requestsPerMinute ?? 0,
-  concurrentJobsMax: limits?.concurrentJobs ?? 0,
-  queuedJobsMax: limits?.queuedJobs ?? 0,
-  storedBytesMax: Number(entitlements?.storedBytesMax ?? 0n),
-  relaxedKinds: new Set(entitlements?.relaxedKinds),
-  planName: entitlements?.planName ?? '',
-  forbidden: new Map(entitlements?.forbidden.map(({ capability, planName }) => [capability, planName])),
+const ofPlan = (
+  from: Source,
+  thing: Thing,
+  reason: Extract<Reason, `plan_forbids_${string}`>,
+  name: string,
+  { sparesOwner = false } = {},
+): Row<OfPlan> => ({
+  from,
+  reasons: [reason],
+  refusal: ({ planName, forbidden, isOwner }) => {
+    const cheapest = forbidden.get(thing);
+    if (cheapest === undefined || (sparesOwner && isOwner === true)) return undefined;
+    return failedPrecondition(
+      reason,
+      `The plan ${planName} does not include ${name}; ${cheapest === '' ? 'no plan that is sold here does' : `${cheapest} is the cheapest that does`}.`,
+    );
+  },
 });
 
-type Included = Pick<Allowances, 'planName' | 'forbidden'>;
+const ofRole = (least: Role, reasons: readonly Reason[]): Row<OfKey> => ({
+  from: 'role',
+  reasons,
+  refusal: ({ role }) => (role === 'owner' || roles.indexOf(role) >= roles.indexOf(least) ? undefined : shortcomings[role]()),
+});
 
-export const isAllowed = ({ forbidden }: Pick<Included, 'forbidden'>, capability: Capability): boolean => !forbidden.has(capability);
+/** The one table of what a plan, a limit or a key may stand in the way of. */
+export const gate: { readonly [T in Thing]: Row<Facts[T]> } = {
+  api: ofPlan('gates', 'api', 'plan_forbids_api', 'access by API', { sparesOwner: true }),
+  characters: ofPlan('gates', 'characters', 'plan_forbids_characters', 'character references'),
+  motion: ofPlan('gates', 'motion', 'plan_forbids_motion', 'motion'),
+  training: ofPlan('gates', 'training', 'plan_forbids_training', 'trainings'),
+  private_pictures: ofPlan('gates', 'private_pictures', 'plan_forbids_private_pictures', 'private pictures'),
+  topups: ofPlan('terms', 'topups', 'plan_forbids_topups', 'token packs'),
+  relaxed_lane: {
+    from: 'terms',
+    reasons: ['insufficient_tokens', 'insufficient_credits'],
+    refusal: ({ relaxedKinds, kind, unpaid }) => (relaxedKinds.has(kind) ? undefined : unpaid()),
+  },
+  requests: {
+    from: 'limits',
+    reasons: ['rate_limited'],
+    refusal: ({ requestsPerMinute, used, retryAfterMs }) =>
+      requestsPerMinute > 0 && used > requestsPerMinute
+        ? resourceExhausted('rate_limited', `Your plan allows ${requestsPerMinute} requests a minute.`, { retryAfterMs })
+        : undefined,
+  },
+  waiting_jobs: {
+    from: 'limits',
+    reasons: ['queue_full'],
+    refusal: ({ concurrentJobsMax, queuedJobsMax, waiting, running, retryAfterMs }) => {
+      // What an account may run is not waiting in the sense of its plan, even before a worker has begun it.
+      const isFull = concurrentJobsMax === 0 ? waiting >= queuedJobsMax : waiting + running >= concurrentJobsMax + queuedJobsMax;
+      return queuedJobsMax > 0 && isFull
+        ? resourceExhausted('queue_full', `This account already has ${waiting} jobs waiting; its plan allows ${queuedJobsMax}.`, {
+            retryAfterMs,
+          })
+        : undefined;
+    },
+  },
+  write: ofRole('member', ['read_only_key']),
+  account: ofRole('admin', ['read_only_key', 'member_key']),
+  installation: ofRole('owner', ['read_only_key', 'member_key', 'owner_only']),
+};
 
-/**
- * The one gate: every route and every kind of job asks here what a plan includes. FailedPrecondition `plan_forbids_<capability>`.
- * `isOwner`: the installation's owner is asking, in whose way no plan stands when it comes to reaching the server.
- */
-export function requireAllowed(allowances: Included, capability: Capability, { isOwner = false } = {}): void {
-  if (isAllowed(allowances, capability) || (isOwner && capability === 'api')) return;
-  throw planForbids(capability, allowances.planName, allowances.forbidden.get(capability) ?? '');
+/** The one gate: every route and every kind of job asks here. Throws the refusal that the row of the thing has. */
+export function requireAllowed<T extends Thing>(thing: T, facts: Facts[T]): void {
+  const refused = gate[thing].refusal(facts);
+  if (refused) throw refused;
 }
 
-function planForbids(capability: Capability, plan: string, cheapest: string): TesseraError {
-  const { reason, name } = capabilities[capability];
-  return failedPrecondition(reason, `The plan ${plan} does not include ${name}; ${cheapest === '' ? 'no plan that is sold here does' : `${cheapest} is the cheapest that does`}.`);
-}
+export const isAllowed = <T extends Thing>(thing: T, facts: Facts[T]): boolean => gate[thing].refusal(facts) === undefined;
+
+/** What a catalogue's `gates` may forbid to a plan. */
+export const capabilities = ['api', 'characters', 'motion', 'training', 'private_pictures'] as const satisfies readonly Thing[];
+export type Capability = (typeof capabilities)[number];
+
+/** What a plan must include for a job of this kind; undefined: nothing, as pictures are what every plan is for. */
+export const capabilityOfKind = (kind: string): 'motion' | 'training' | undefined =>
+  kind === 'motion' || kind === 'training' ? kind : undefined;

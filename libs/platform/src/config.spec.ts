@@ -3,12 +3,18 @@ import { configFromEnvironment, parseConfig } from './config.js';
 
 describe('configuration', () => {
   it('reads the environment and lets the command line win', () => {
-    const config = configFromEnvironment({ TESSERA_DATA: '/data', TESSERA_HTTP_PORT: '9000', TESSERA_ENGINE: 'onnx' }, { engine: 'noop', httpHost: undefined });
+    const config = configFromEnvironment(
+      { TESSERA_DATA: '/data', TESSERA_HTTP_PORT: '9000', TESSERA_ENGINE: 'onnx' },
+      { engine: 'noop', httpHost: undefined },
+    );
     expect(config).toMatchObject({ dataDir: '/data', httpPort: 9000, engine: 'noop', httpHost: '127.0.0.1' });
   });
 
   it('reads peers', () => {
-    expect(configFromEnvironment({ TESSERA_PEERS: 'billing=127.0.0.1:9001, storage=10.0.0.2:9002' }).peers).toEqual({ billing: '127.0.0.1:9001', storage: '10.0.0.2:9002' });
+    expect(configFromEnvironment({ TESSERA_PEERS: 'billing=127.0.0.1:9001, storage=10.0.0.2:9002' }).peers).toEqual({
+      billing: '127.0.0.1:9001',
+      storage: '10.0.0.2:9002',
+    });
   });
 
   it.each([
@@ -47,10 +53,13 @@ describe('configuration', () => {
     expect(configFromEnvironment(rest).s3).toEqual({ region: 'us-east-1', bucket: 'tessera' });
   });
 
-  it.each(['TESSERA_S3_BUCKET', 'TESSERA_S3_ACCESS_KEY_ID', 'TESSERA_S3_SECRET_ACCESS_KEY'])('says what is missing of S3 without %s', (name) => {
-    const { [name]: _, ...rest } = cluster as Record<string, string>;
-    expect(() => configFromEnvironment(rest)).toThrow(/Setting s3\.\w+:/);
-  });
+  it.each(['TESSERA_S3_BUCKET', 'TESSERA_S3_ACCESS_KEY_ID', 'TESSERA_S3_SECRET_ACCESS_KEY'])(
+    'says what is missing of S3 without %s',
+    (name) => {
+      const { [name]: _, ...rest } = cluster as Record<string, string>;
+      expect(() => configFromEnvironment(rest)).toThrow(/Setting s3\.\w+:/);
+    },
+  );
 
   it('leaves it to the services that use them to ask for their servers', () => {
     expect(configFromEnvironment({ TESSERA_PROFILE: 'cluster' })).toMatchObject({ profile: 'cluster' });

@@ -6,7 +6,12 @@ import { telemetryFromEnvironment, telemetrySettings } from './telemetry/setting
 
 /** Refused without repeating it: it may hold a password. */
 const connectionString = (...protocols: readonly string[]) =>
-  z.string().refine((text) => protocols.some((protocol) => text.startsWith(`${protocol}//`) && text.length > protocol.length + 2), `must begin with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`);
+  z
+    .string()
+    .refine(
+      (text) => protocols.some((protocol) => text.startsWith(`${protocol}//`) && text.length > protocol.length + 2),
+      `must begin with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+    );
 
 const s3Fields = z.object({
   /** Absent: Amazon's, in the region. */
@@ -22,8 +27,10 @@ const s3Fields = z.object({
 
 const s3Schema = s3Fields.superRefine(({ accessKeyId, secretAccessKey }, context) => {
   const pair = 'set TESSERA_S3_ACCESS_KEY_ID and TESSERA_S3_SECRET_ACCESS_KEY, or neither to use a role';
-  if (accessKeyId !== undefined && secretAccessKey === undefined) context.addIssue({ code: 'custom', path: ['secretAccessKey'], message: `an access key needs its secret; ${pair}` });
-  if (accessKeyId === undefined && secretAccessKey !== undefined) context.addIssue({ code: 'custom', path: ['accessKeyId'], message: `a secret needs its access key; ${pair}` });
+  if (accessKeyId !== undefined && secretAccessKey === undefined)
+    context.addIssue({ code: 'custom', path: ['secretAccessKey'], message: `an access key needs its secret; ${pair}` });
+  if (accessKeyId === undefined && secretAccessKey !== undefined)
+    context.addIssue({ code: 'custom', path: ['accessKeyId'], message: `a secret needs its access key; ${pair}` });
 });
 export type S3Settings = z.infer<typeof s3Schema>;
 
@@ -41,12 +48,28 @@ const schema = z.object({
   publicUrl: z.url().optional(),
   engine: z.enum(['onnx', 'noop', 'triton']).default('onnx'),
   /** gRPC address of the Triton Inference Server that paints when the engine is `triton`; `https:` for TLS. */
-  tritonUrl: z.string().regex(/^(https?:\/\/)?[^\s/]+:\d+$/, 'a gRPC address, such as http://127.0.0.1:8001').optional(),
+  tritonUrl: z
+    .string()
+    .regex(/^(https?:\/\/)?[^\s/]+:\d+$/, 'a gRPC address, such as http://127.0.0.1:8001')
+    .optional(),
   modelsDir: z.string().optional(),
   /** Pools of workers by the ids of the models that only they hold; all other models are painted in the pool `default`. */
-  modelPools: z.record(z.string(), z.string().regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'a pool is lower-case letters, digits and dashes').max(20)).default({}),
+  modelPools: z
+    .record(
+      z.string(),
+      z
+        .string()
+        .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/, 'a pool is lower-case letters, digits and dashes')
+        .max(20),
+    )
+    .default({}),
   /** Threads of the inference engine. */
-  engineThreads: z.coerce.number().int().min(1).max(64).default(Math.max(1, Math.min(4, os.availableParallelism()))),
+  engineThreads: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(64)
+    .default(Math.max(1, Math.min(4, os.availableParallelism()))),
   logLevel: z.enum(['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('warn'),
   /** The owner's API key at the first start; minted when absent. */
   apiKey: z.string().min(16).max(256).optional(),
@@ -65,7 +88,10 @@ const schema = z.object({
   /** A replica set, for commits of several documents are transactions: `mongodb://host:27017/tessera?replicaSet=rs0`. */
   mongoUrl: connectionString('mongodb:', 'mongodb+srv:').optional(),
   /** `host:port` of some brokers; the client learns the others from them. */
-  kafkaBrokers: z.array(z.string().regex(/^\S+:\d+$/, 'a broker is host:port')).min(1).optional(),
+  kafkaBrokers: z
+    .array(z.string().regex(/^\S+:\d+$/, 'a broker is host:port'))
+    .min(1)
+    .optional(),
   /** TLS and SASL; absent: neither. */
   kafka: kafkaSettings.optional(),
   redisUrl: connectionString('redis:', 'rediss:').optional(),
@@ -77,9 +103,15 @@ const schema = z.object({
   /** Whether a process of all services runs jobs itself; else workers of their own must. Default: in `single` it does, in `cluster` it does not. */
   embeddedWorker: z.stringbool().or(z.boolean()).optional(),
   /** How a worker is called in leases; absent: by its machine and process. */
-  workerId: z.string().regex(/^[\w.-]{1,128}$/, 'letters, digits, dots and dashes').optional(),
+  workerId: z
+    .string()
+    .regex(/^[\w.-]{1,128}$/, 'letters, digits, dots and dashes')
+    .optional(),
   /** The pool that a worker takes jobs from. */
-  pool: z.string().regex(/^[\w.-]{1,64}$/, 'letters, digits, dots and dashes').default('default'),
+  pool: z
+    .string()
+    .regex(/^[\w.-]{1,64}$/, 'letters, digits, dots and dashes')
+    .default('default'),
   /** How long a worker that is asked to stop may finish what it holds before it hands it back. */
   drainSeconds: z.coerce.number().min(0).max(86_400).default(60),
   /** Where traces and metrics are exported to; absent: nowhere. */
@@ -138,7 +170,8 @@ const s3Environment: Record<string, keyof S3Settings> = {
 };
 
 const listOf = (text: string): string[] => text.split(',').map((part) => part.trim());
-const pairsOf = (text: string): Record<string, string> => Object.fromEntries(listOf(text).map((pair) => pair.split('=', 2).map((part) => part.trim())));
+const pairsOf = (text: string): Record<string, string> =>
+  Object.fromEntries(listOf(text).map((pair) => pair.split('=', 2).map((part) => part.trim())));
 
 /** Settings from the environment; what the command line gives wins over it. */
 export function configFromEnvironment(env: NodeJS.ProcessEnv, overrides: Partial<Record<keyof ConfigInput, unknown>> = {}): Config {

@@ -4,13 +4,25 @@ import { errorKinds, invalidArgument, kindOfGrpcStatus, resourceExhausted, toTes
 describe('TesseraError', () => {
   it('keeps a refusal as it is at a boundary', () => {
     const refusal = invalidArgument('prompt_empty', 'Say what to paint.', { param: 'prompt' });
-    expect(toTesseraError(refusal, () => { throw new Error('not unexpected'); }, () => 'x')).toBe(refusal);
+    expect(
+      toTesseraError(
+        refusal,
+        () => {
+          throw new Error('not unexpected');
+        },
+        () => 'x',
+      ),
+    ).toBe(refusal);
   });
 
   it('turns anything else into internal with the id that the log has, and nothing of its text', () => {
     const logged: [string, unknown][] = [];
     const cause = new Error('password is hunter2');
-    const error = toTesseraError(cause, (id, reason) => logged.push([id, reason]), () => 'incident-1');
+    const error = toTesseraError(
+      cause,
+      (id, reason) => logged.push([id, reason]),
+      () => 'incident-1',
+    );
     expect(error).toMatchObject({ kind: 'Internal', reason: 'internal' });
     expect(error.message).toContain('incident-1');
     expect(error.message).not.toContain('hunter2');

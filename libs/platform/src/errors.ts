@@ -61,7 +61,8 @@ export const cancelled = maker('Cancelled');
 export const internal = maker('Internal');
 
 /** Of any kind: the registry knows it. */
-export const refusal = (reason: Reason, message: string, details?: ErrorDetails): TesseraError => new TesseraError(factsOf(reason).kind, reason, message, details);
+export const refusal = (reason: Reason, message: string, details?: ErrorDetails): TesseraError =>
+  new TesseraError(factsOf(reason).kind, reason, message, details);
 
 /** A refusal that was stored or sent as text, perhaps by another release: its reason stays, and counts as `kind` where this release does not know it. */
 export const receivedRefusal = (kind: ErrorKind, reason: string, message: string, details?: ErrorDetails): TesseraError =>
@@ -71,11 +72,20 @@ export const receivedRefusal = (kind: ErrorKind, reason: string, message: string
 export function renamed<E>(error: E, param: string | undefined): E | TesseraError {
   if (!(error instanceof TesseraError) || error.param === undefined) return error;
   const { kind, reason, message, retryAfterMs, retryable, cause } = error;
-  return new TesseraError(kind, reason, message, { retryable, cause, ...(param === undefined ? {} : { param }), ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
+  return new TesseraError(kind, reason, message, {
+    retryable,
+    cause,
+    ...(param === undefined ? {} : { param }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
 }
 
 /** What an unexpected exception becomes at a boundary: an id that is also in the log, and nothing of its own text. */
-export function toTesseraError(error: unknown, onUnexpected: (incidentId: string, error: unknown) => void, newId: () => string): TesseraError {
+export function toTesseraError(
+  error: unknown,
+  onUnexpected: (incidentId: string, error: unknown) => void,
+  newId: () => string,
+): TesseraError {
   if (error instanceof TesseraError) return error;
   const incidentId = newId();
   onUnexpected(incidentId, error);

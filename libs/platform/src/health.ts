@@ -44,10 +44,12 @@ export class HealthChecks {
 async function outcomeOf(probe: Probe): Promise<Outcome> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<Outcome>((resolve) => (timer = setTimeout(() => resolve('failed'), deadlineMs)));
-  const looking = Promise.resolve().then(probe).then(
-    () => 'ok' as const,
-    () => 'failed' as const,
-  );
+  const looking = Promise.resolve()
+    .then(probe)
+    .then(
+      () => 'ok' as const,
+      () => 'failed' as const,
+    );
   return Promise.race([looking, late]).finally(() => clearTimeout(timer));
 }
 

@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { configFromEnvironment } from './config.js';
 
 /** Settings of Kafka, by the ends of the variables' names. */
-const kafkaOf = (variables: Record<string, string>) => configFromEnvironment(Object.fromEntries(Object.entries(variables).map(([name, value]) => [`TESSERA_KAFKA_${name}`, value]))).kafka;
+const kafkaOf = (variables: Record<string, string>) =>
+  configFromEnvironment(Object.fromEntries(Object.entries(variables).map(([name, value]) => [`TESSERA_KAFKA_${name}`, value]))).kafka;
 const user = { USERNAME: 'tessera', PASSWORD: 'hidden' };
 
 describe('how brokers are spoken to', () => {
@@ -14,7 +15,9 @@ describe('how brokers are spoken to', () => {
   it('is TLS where it is asked for, and where a certificate is named', () => {
     expect(kafkaOf({ TLS: 'true' })).toEqual({ tls: {} });
     expect(kafkaOf({ CA_FILE: '/ca.crt' })).toEqual({ tls: { caFile: '/ca.crt' } });
-    expect(kafkaOf({ CERT_FILE: '/tls.crt', KEY_FILE: '/tls.key' })).toEqual({ tls: { client: { certFile: '/tls.crt', keyFile: '/tls.key' } } });
+    expect(kafkaOf({ CERT_FILE: '/tls.crt', KEY_FILE: '/tls.key' })).toEqual({
+      tls: { client: { certFile: '/tls.crt', keyFile: '/tls.key' } },
+    });
   });
 
   it.each(['plain', 'scram-sha-256', 'SCRAM-SHA-512'])('is SASL by %s, with or without TLS', (mechanism) => {

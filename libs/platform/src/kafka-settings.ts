@@ -10,7 +10,11 @@ const variablesSchema = z.object({
   caFile: z.string().min(1).optional(),
   certFile: z.string().min(1).optional(),
   keyFile: z.string().min(1).optional(),
-  saslMechanism: z.string().toLowerCase().pipe(z.enum(mechanisms, `set TESSERA_KAFKA_SASL_MECHANISM to ${mechanismsInWords}`)).optional(),
+  saslMechanism: z
+    .string()
+    .toLowerCase()
+    .pipe(z.enum(mechanisms, `set TESSERA_KAFKA_SASL_MECHANISM to ${mechanismsInWords}`))
+    .optional(),
   username: z.string().min(1).optional(),
   password: z.string().min(1).optional(),
 });
@@ -18,17 +22,34 @@ type KafkaVariables = z.infer<typeof variablesSchema>;
 
 /** How brokers are connected to; without `tls` in plain text, without `sasl` anonymously or as the subject of the certificate. */
 export type KafkaSettings = {
-  readonly tls?: { readonly caFile?: string | undefined; readonly client?: { readonly certFile: string; readonly keyFile: string } | undefined } | undefined;
+  readonly tls?:
+    | { readonly caFile?: string | undefined; readonly client?: { readonly certFile: string; readonly keyFile: string } | undefined }
+    | undefined;
   readonly sasl?: { readonly mechanism: (typeof mechanisms)[number]; readonly username: string; readonly password: string } | undefined;
 };
 
 /** The first thing that does not fit, and what to do. */
-function complaint({ tls, caFile, certFile, keyFile, saslMechanism, username, password }: KafkaVariables): [keyof KafkaVariables, string] | undefined {
-  const needsTls = Object.entries({ TESSERA_KAFKA_CA_FILE: caFile, TESSERA_KAFKA_CERT_FILE: certFile, TESSERA_KAFKA_KEY_FILE: keyFile }).find(([, file]) => file !== undefined);
+function complaint({
+  tls,
+  caFile,
+  certFile,
+  keyFile,
+  saslMechanism,
+  username,
+  password,
+}: KafkaVariables): [keyof KafkaVariables, string] | undefined {
+  const needsTls = Object.entries({
+    TESSERA_KAFKA_CA_FILE: caFile,
+    TESSERA_KAFKA_CERT_FILE: certFile,
+    TESSERA_KAFKA_KEY_FILE: keyFile,
+  }).find(([, file]) => file !== undefined);
   if (tls === false && needsTls) return ['tls', `${needsTls[0]} is for TLS, which TESSERA_KAFKA_TLS turns off; leave one of them out`];
-  if (certFile !== undefined && keyFile === undefined) return ['keyFile', 'a client certificate needs its private key; set TESSERA_KAFKA_KEY_FILE as well as TESSERA_KAFKA_CERT_FILE'];
-  if (keyFile !== undefined && certFile === undefined) return ['certFile', 'a private key needs its client certificate; set TESSERA_KAFKA_CERT_FILE as well as TESSERA_KAFKA_KEY_FILE'];
-  if (saslMechanism === undefined && (username !== undefined || password !== undefined)) return ['saslMechanism', `a user needs a way to prove who it is; set TESSERA_KAFKA_SASL_MECHANISM to ${mechanismsInWords}`];
+  if (certFile !== undefined && keyFile === undefined)
+    return ['keyFile', 'a client certificate needs its private key; set TESSERA_KAFKA_KEY_FILE as well as TESSERA_KAFKA_CERT_FILE'];
+  if (keyFile !== undefined && certFile === undefined)
+    return ['certFile', 'a private key needs its client certificate; set TESSERA_KAFKA_CERT_FILE as well as TESSERA_KAFKA_KEY_FILE'];
+  if (saslMechanism === undefined && (username !== undefined || password !== undefined))
+    return ['saslMechanism', `a user needs a way to prove who it is; set TESSERA_KAFKA_SASL_MECHANISM to ${mechanismsInWords}`];
   if (saslMechanism !== undefined && username === undefined) return ['username', 'SASL needs a user; set TESSERA_KAFKA_USERNAME'];
   if (saslMechanism !== undefined && password === undefined) return ['password', 'SASL needs a password; set TESSERA_KAFKA_PASSWORD'];
   return undefined;
@@ -40,8 +61,14 @@ export const kafkaSettings = variablesSchema
     if (found) context.addIssue({ code: 'custom', path: [found[0]], message: found[1] });
   })
   .transform(({ tls, caFile, certFile, keyFile, saslMechanism, username, password }): KafkaSettings => ({
-    tls: (tls ?? (caFile ?? certFile) !== undefined) ? { caFile, client: certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : undefined } : undefined,
-    sasl: saslMechanism !== undefined && username !== undefined && password !== undefined ? { mechanism: saslMechanism, username, password } : undefined,
+    tls:
+      (tls ?? (caFile ?? certFile) !== undefined)
+        ? { caFile, client: certFile !== undefined && keyFile !== undefined ? { certFile, keyFile } : undefined }
+        : undefined,
+    sasl:
+      saslMechanism !== undefined && username !== undefined && password !== undefined
+        ? { mechanism: saslMechanism, username, password }
+        : undefined,
   }));
 
 const variables: Record<string, keyof KafkaVariables> = {

@@ -6,8 +6,14 @@ const run = promisify(execFile);
 
 /** What a process of its own writes to its log. */
 async function logOf(statements: string): Promise<Record<string, unknown>> {
-  const modules = ['logger', 'trace'].map((name) => `import * as ${name} from ${JSON.stringify(new URL(`./${name}.js`, import.meta.url).href)};`).join('');
-  const { stderr } = await run(process.execPath, ['--input-type=module', '--eval', `${modules} const log = logger.createLogger('info', 'test'); ${statements}`]);
+  const modules = ['logger', 'trace']
+    .map((name) => `import * as ${name} from ${JSON.stringify(new URL(`./${name}.js`, import.meta.url).href)};`)
+    .join('');
+  const { stderr } = await run(process.execPath, [
+    '--input-type=module',
+    '--eval',
+    `${modules} const log = logger.createLogger('info', 'test'); ${statements}`,
+  ]);
   return JSON.parse(stderr.trim().split('\n').at(-1) ?? '') as Record<string, unknown>;
 }
 

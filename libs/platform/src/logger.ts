@@ -17,7 +17,14 @@ export function exportLogLinesTo(next: ((line: string) => void) | undefined): vo
 /** JSON lines on stderr (or where a test reads them), so that a command's own output stays clean. Secrets never reach a log: keys and headers that hold them are redacted here once. */
 export function createLogger(level: LogLevel, name: string, destination?: { write(line: string): void }): Logger {
   return pino(
-    { level, name, redact: { paths: secrets.flatMap((secret) => [secret, `*.${secret}`, `*.*.${secret}`]), censor: '[redacted]' }, timestamp: pino.stdTimeFunctions.isoTime, mixin: traceFields, hooks: { streamWrite: exported } },
+    {
+      level,
+      name,
+      redact: { paths: secrets.flatMap((secret) => [secret, `*.${secret}`, `*.*.${secret}`]), censor: '[redacted]' },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      mixin: traceFields,
+      hooks: { streamWrite: exported },
+    },
     destination ?? pino.destination({ fd: 2, sync: false }),
   );
 }

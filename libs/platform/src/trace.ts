@@ -20,7 +20,8 @@ export function withTraceparent<T>(traceparent: string | undefined, run: () => T
 }
 
 /** Exactly this context, none included: for loops and timers that would otherwise go on in the context of their last caller. */
-export const inTrace = <T>(traceparent: string | undefined, run: () => T): T => storage.run(isTraceparent(traceparent) ? traceparent : undefined, run);
+export const inTrace = <T>(traceparent: string | undefined, run: () => T): T =>
+  storage.run(isTraceparent(traceparent) ? traceparent : undefined, run);
 
 const traceIdAt = 3;
 const traceIdEnd = 35;

@@ -4,7 +4,10 @@ import { withTraceparent } from '@tessera/platform/trace.js';
 
 /** As the semantic conventions name calls, in process as over gRPC: the handlers are the same. */
 export const callName = (service: string, method: string): string => `${service}/${method}`;
-export const callAttributes = (service: string, method: string): Attributes => ({ 'rpc.system.name': 'grpc', 'rpc.method': callName(service, method) });
+export const callAttributes = (service: string, method: string): Attributes => ({
+  'rpc.system.name': 'grpc',
+  'rpc.method': callName(service, method),
+});
 
 const nameOf = ({ parent, name }: DescMethod): [string, string] => [parent.typeName, name];
 

@@ -7,4 +7,8 @@ import { createGrpcMethodMetadata, GrpcMethodStreamingType, MessagePattern, Tran
 export const GrpcClientStream =
   (service: string) =>
   (target: object, key: string, descriptor: PropertyDescriptor): PropertyDescriptor =>
-    MessagePattern(createGrpcMethodMetadata(target, key, service, undefined, GrpcMethodStreamingType.RX_STREAMING), Transport.GRPC)(target, key, descriptor) as PropertyDescriptor;
+    MessagePattern(createGrpcMethodMetadata(target, key, service, undefined, GrpcMethodStreamingType.RX_STREAMING), Transport.GRPC)(
+      target,
+      key,
+      descriptor,
+    ) as PropertyDescriptor;

@@ -13,13 +13,27 @@ const domain = 'tessera';
 /** `reason` is upper case as google.rpc wants it; `metadata.type` is the same word as REST has it. */
 export function statusDetailsOf(error: TesseraError, code: number, requestId: string): Buffer {
   const { kind, reason, message, param, retryable, retryAfterMs } = error;
-  const metadata = { type: reason, doc: pageOf(reason), retryable: String(retryable), request_id: requestId, ...(param === undefined ? {} : { param }) };
+  const metadata = {
+    type: reason,
+    doc: pageOf(reason),
+    retryable: String(retryable),
+    request_id: requestId,
+    ...(param === undefined ? {} : { param }),
+  };
   const details = [
     anyPack(ErrorInfoSchema, create(ErrorInfoSchema, { reason: reason.toUpperCase(), domain, metadata })),
-    ...(kind === 'InvalidArgument' && param !== undefined ? [anyPack(BadRequestSchema, create(BadRequestSchema, { fieldViolations: [{ field: param, description: message, reason: reason.toUpperCase() }] }))] : []),
+    ...(kind === 'InvalidArgument' && param !== undefined
+      ? [
+          anyPack(
+            BadRequestSchema,
+            create(BadRequestSchema, { fieldViolations: [{ field: param, description: message, reason: reason.toUpperCase() }] }),
+          ),
+        ]
+      : []),
     ...(retryAfterMs === undefined ? [] : [anyPack(RetryInfoSchema, create(RetryInfoSchema, { retryDelay: durationOf(retryAfterMs) }))]),
   ];
   return Buffer.from(toBinary(StatusSchema, create(StatusSchema, { code, message, details })));
 }
 
-const durationOf = (ms: number) => create(DurationSchema, { seconds: BigInt(Math.floor(ms / 1000)), nanos: Math.round((ms % 1000) * 1_000_000) });
+const durationOf = (ms: number) =>
+  create(DurationSchema, { seconds: BigInt(Math.floor(ms / 1000)), nanos: Math.round((ms % 1000) * 1_000_000) });

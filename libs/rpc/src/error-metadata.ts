@@ -28,7 +28,8 @@ export function fromWireStatus(error: unknown): TesseraError {
   const first = (key: string) => error.metadata?.get(key)[0]?.toString();
   const kind = kindOfGrpcStatus(error.code);
   const reason = first(reasonKey);
-  if (reason === undefined) return new TesseraError(kind, transportReason(error.code), error.details ?? error.message ?? 'The call failed.', { cause: error });
+  if (reason === undefined)
+    return new TesseraError(kind, transportReason(error.code), error.details ?? error.message ?? 'The call failed.', { cause: error });
   const param = first(paramKey);
   const retryAfter = first(retryAfterKey);
   return receivedRefusal(kind, reason, error.details ?? error.message ?? reason, {

@@ -26,10 +26,20 @@ async function openInProcess() {
 async function openOverGrpc() {
   const { grpcAddress = '', close } = await startTestHost([echo]);
   const { rpc } = openRpc(new Map(contracts.map(({ typeName }) => [typeName, grpcAddress])));
-  return { rpc, url: grpcAddress, close: async () => { await rpc.close(); await close(); } };
+  return {
+    rpc,
+    url: grpcAddress,
+    close: async () => {
+      await rpc.close();
+      await close();
+    },
+  };
 }
 
-for (const [name, open] of [['in process', openInProcess], ['over gRPC', openOverGrpc]] as const) {
+for (const [name, open] of [
+  ['in process', openInProcess],
+  ['over gRPC', openOverGrpc],
+] as const) {
   describeRpcConformance(name, open);
   describeStreamConformance(name, open);
 }
@@ -44,7 +54,14 @@ describe('a stream of a caller over gRPC', () => {
   it('is taken for one that was cut short when it ends without its mark', async () => {
     const client = new Client(opened.url, credentials.createInsecure());
     const ended = new Promise((resolve) => {
-      client.makeClientStreamRequest(`/${StorageService.typeName}/PutOutput`, (wire: Buffer) => wire, (wire) => wire, (error) => resolve(error?.details)).end(Buffer.from([0x12, 1, 0]));
+      client
+        .makeClientStreamRequest(
+          `/${StorageService.typeName}/PutOutput`,
+          (wire: Buffer) => wire,
+          (wire) => wire,
+          (error) => resolve(error?.details),
+        )
+        .end(Buffer.from([0x12, 1, 0]));
     });
     expect(await ended).toContain('has not ended its messages with an empty one');
     client.close();

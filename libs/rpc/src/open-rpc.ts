@@ -1,4 +1,12 @@
-import type { DescMessage, DescMethod, DescMethodClientStreaming, DescMethodServerStreaming, DescMethodUnary, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
+import type {
+  DescMessage,
+  DescMethod,
+  DescMethodClientStreaming,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  MessageInitShape,
+  MessageShape,
+} from '@bufbuild/protobuf';
 import { GrpcRpc } from './grpc/grpc-rpc.js';
 import { InProcessRpc } from './in-process/in-process-rpc.js';
 import { InProcessStrategy } from './in-process/in-process-strategy.js';
@@ -15,15 +23,27 @@ class LocalFirstRpc extends Rpc {
     super();
   }
 
-  unary<I extends DescMessage, O extends DescMessage>(method: DescMethodUnary<I, O>, request: MessageInitShape<I>, options?: CallOptions): Promise<MessageShape<O>> {
+  unary<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    request: MessageInitShape<I>,
+    options?: CallOptions,
+  ): Promise<MessageShape<O>> {
     return this.#route(method).unary(method, request, options);
   }
 
-  stream<I extends DescMessage, O extends DescMessage>(method: DescMethodServerStreaming<I, O>, request: MessageInitShape<I>, options?: CallOptions): AsyncIterable<MessageShape<O>> {
+  stream<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodServerStreaming<I, O>,
+    request: MessageInitShape<I>,
+    options?: CallOptions,
+  ): AsyncIterable<MessageShape<O>> {
     return this.#route(method).stream(method, request, options);
   }
 
-  clientStream<I extends DescMessage, O extends DescMessage>(method: DescMethodClientStreaming<I, O>, messages: AsyncIterable<MessageInitShape<I>>, options?: CallOptions): Promise<MessageShape<O>> {
+  clientStream<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodClientStreaming<I, O>,
+    messages: AsyncIterable<MessageInitShape<I>>,
+    options?: CallOptions,
+  ): Promise<MessageShape<O>> {
     return this.#route(method).clientStream(method, messages, options);
   }
 

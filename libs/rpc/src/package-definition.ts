@@ -1,4 +1,12 @@
-import { create, fromBinary, toBinary, type DescMessage, type DescMethod, type DescService, type MessageInitShape } from '@bufbuild/protobuf';
+import {
+  create,
+  fromBinary,
+  toBinary,
+  type DescMessage,
+  type DescMethod,
+  type DescService,
+  type MessageInitShape,
+} from '@bufbuild/protobuf';
 import { noteEmpty } from './end-mark.js';
 
 const codec = (schema: DescMessage) => ({
@@ -23,5 +31,10 @@ const methodDefinition = (service: DescService, method: DescMethod) => {
 
 /** What proto-loader would have built, from protobuf-es descriptors: no .proto file is read at run time. */
 export function packageDefinition(services: readonly DescService[]) {
-  return Object.fromEntries(services.map((service) => [service.typeName, Object.fromEntries(service.methods.map((method) => [method.name, methodDefinition(service, method)]))]));
+  return Object.fromEntries(
+    services.map((service) => [
+      service.typeName,
+      Object.fromEntries(service.methods.map((method) => [method.name, methodDefinition(service, method)])),
+    ]),
+  );
 }

@@ -18,7 +18,11 @@ export class RpcErrorFilter implements ExceptionFilter {
   constructor(private readonly logger: Logger) {}
 
   catch(error: unknown): Observable<never> {
-    const refusal = toTesseraError(error, (incidentId, cause) => this.logger.error({ incidentId, err: cause }, 'a handler failed unexpectedly'), incidentIdOf);
+    const refusal = toTesseraError(
+      error,
+      (incidentId, cause) => this.logger.error({ incidentId, err: cause }, 'a handler failed unexpectedly'),
+      incidentIdOf,
+    );
     return throwError(() => toWireStatus(refusal));
   }
 }

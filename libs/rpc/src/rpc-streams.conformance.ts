@@ -72,7 +72,14 @@ export function describeStreamConformance(name: string, open: () => Promise<{ rp
     });
 
     it('brings a refusal back before the messages have ended, and asks for no more of them', async () => {
-      await expect(put('refused')).rejects.toMatchObject({ kind: 'ResourceExhausted', reason: 'rate_limited', message: 'Come back später.', param: 'größe', retryAfterMs: 1500, retryable: true });
+      await expect(put('refused')).rejects.toMatchObject({
+        kind: 'ResourceExhausted',
+        reason: 'rate_limited',
+        message: 'Come back später.',
+        param: 'größe',
+        retryAfterMs: 1500,
+        retryable: true,
+      });
       await returned;
       expect(produced).toBeLessThan(piecesMax);
     });
@@ -118,7 +125,10 @@ export function describeStreamConformance(name: string, open: () => Promise<{ rp
     });
 
     it('fails a call that outlives its deadline, and tells the handler', async () => {
-      await expect(storage.putOutput(messages('slow'), { deadlineMs: 60 })).rejects.toMatchObject({ kind: 'DeadlineExceeded', retryable: true });
+      await expect(storage.putOutput(messages('slow'), { deadlineMs: 60 })).rejects.toMatchObject({
+        kind: 'DeadlineExceeded',
+        retryable: true,
+      });
       await Promise.all([seen.cancelled, returned]);
     });
 

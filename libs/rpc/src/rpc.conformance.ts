@@ -18,7 +18,10 @@ export function describeRpcConformance(name: string, open: () => Promise<{ rpc: 
     beforeEach(() => seen.reset());
 
     const failure = async (call: Promise<unknown>): Promise<TesseraError> => {
-      const error = await call.then(() => new Error('the call succeeded'), (reason: unknown) => reason);
+      const error = await call.then(
+        () => new Error('the call succeeded'),
+        (reason: unknown) => reason,
+      );
       expect(error).toBeInstanceOf(TesseraError);
       return error as TesseraError;
     };
@@ -35,7 +38,14 @@ export function describeRpcConformance(name: string, open: () => Promise<{ rpc: 
 
     it('brings a refusal back with its kind, reason, sentence, parameter and retry time', async () => {
       const error = await failure(billing.getAccount({ accountId: 'refused' }));
-      expect(error).toMatchObject({ kind: 'ResourceExhausted', reason: 'engine_busy', message: 'Come back später.', param: 'größe', retryAfterMs: 1500, retryable: true });
+      expect(error).toMatchObject({
+        kind: 'ResourceExhausted',
+        reason: 'engine_busy',
+        message: 'Come back später.',
+        param: 'größe',
+        retryAfterMs: 1500,
+        retryable: true,
+      });
     });
 
     it('hides the message of an unexpected exception', async () => {
@@ -66,19 +76,29 @@ export function describeRpcConformance(name: string, open: () => Promise<{ rpc: 
     });
 
     it('refuses a call whose signal has been aborted before', async () => {
-      expect(await failure(billing.getAccount({ accountId: 'anna' }, { signal: AbortSignal.abort() }))).toMatchObject({ kind: 'Cancelled' });
+      expect(await failure(billing.getAccount({ accountId: 'anna' }, { signal: AbortSignal.abort() }))).toMatchObject({
+        kind: 'Cancelled',
+      });
     });
 
     it('streams messages in order and ends', async () => {
       const findings = await collect(billing.audit({ accountId: 'five' }));
-      expect(findings.map((message) => (message.result.case === 'finding' ? message.result.value.sequence : -1n))).toEqual([0n, 1n, 2n, 3n, 4n]);
+      expect(findings.map((message) => (message.result.case === 'finding' ? message.result.value.sequence : -1n))).toEqual([
+        0n,
+        1n,
+        2n,
+        3n,
+        4n,
+      ]);
     });
 
     it('brings a refusal in the middle of a stream after the messages before it', async () => {
       const received: unknown[] = [];
-      const error = await failure((async () => {
-        for await (const message of billing.audit({ accountId: 'refused' })) received.push(message);
-      })());
+      const error = await failure(
+        (async () => {
+          for await (const message of billing.audit({ accountId: 'refused' })) received.push(message);
+        })(),
+      );
       expect(received).toHaveLength(2);
       expect(error).toMatchObject({ kind: 'FailedPrecondition', reason: 'job_ended' });
     });
@@ -90,9 +110,11 @@ export function describeRpcConformance(name: string, open: () => Promise<{ rpc: 
 
     it('cancels a stream by its signal', async () => {
       const controller = new AbortController();
-      const error = await failure((async () => {
-        for await (const _ of billing.audit({ accountId: 'endless' }, { signal: controller.signal })) controller.abort();
-      })());
+      const error = await failure(
+        (async () => {
+          for await (const _ of billing.audit({ accountId: 'endless' }, { signal: controller.signal })) controller.abort();
+        })(),
+      );
       expect(error).toMatchObject({ kind: 'Cancelled' });
       await seen.cancelled;
     });

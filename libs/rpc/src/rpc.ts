@@ -1,6 +1,14 @@
 import { isTracing } from '@tessera/platform/telemetry/span.js';
 import { streamSpan, unarySpan } from './call-spans.js';
-import type { DescMessage, DescMethodClientStreaming, DescMethodServerStreaming, DescMethodUnary, DescService, MessageInitShape, MessageShape } from '@bufbuild/protobuf';
+import type {
+  DescMessage,
+  DescMethodClientStreaming,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  DescService,
+  MessageInitShape,
+  MessageShape,
+} from '@bufbuild/protobuf';
 
 export type CallOptions = {
   /** Milliseconds from now after which the call fails with DeadlineExceeded. Default `deadlineMsDefault` for unary calls, none for streams. */
@@ -31,7 +39,11 @@ export type RpcClient<S extends DescService> = {
  * and errors arrive as the TesseraError that the handler threw.
  */
 export abstract class Rpc {
-  abstract unary<I extends DescMessage, O extends DescMessage>(method: DescMethodUnary<I, O>, request: MessageInitShape<I>, options?: CallOptions): Promise<MessageShape<O>>;
+  abstract unary<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    request: MessageInitShape<I>,
+    options?: CallOptions,
+  ): Promise<MessageShape<O>>;
   abstract stream<I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
     request: MessageInitShape<I>,

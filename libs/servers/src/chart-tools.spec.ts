@@ -48,7 +48,11 @@ describe('the tools for the chart', () => {
   it('are left out with the last words of what failed, without a network', async () => {
     await program('go', 'echo "go: downloading" >&2; echo "dial tcp: lookup proxy.golang.org: no such host" >&2; exit 1');
     await program('python3', '');
-    expect(await installChartTools()).toEqual({ skipped: expect.stringContaining('its tools could not be fetched: go install failed: dial tcp: lookup proxy.golang.org: no such host') });
+    expect(await installChartTools()).toEqual({
+      skipped: expect.stringContaining(
+        'its tools could not be fetched: go install failed: dial tcp: lookup proxy.golang.org: no such host',
+      ),
+    });
     expect(presentChartTools()).toBeUndefined();
   });
 

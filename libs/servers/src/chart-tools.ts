@@ -27,7 +27,8 @@ export async function installChartTools(): Promise<ChartTools | { readonly skipp
   const present = presentChartTools();
   if (present) return present;
   if (!programOnPath('helm') && !programOnPath('go')) return { skipped: 'this machine has neither helm nor Go, which builds it' };
-  if (!programOnPath('kubernetes-validate') && !programOnPath('python3')) return { skipped: 'this machine lacks Python 3, which validates against the schemas of Kubernetes' };
+  if (!programOnPath('kubernetes-validate') && !programOnPath('python3'))
+    return { skipped: 'this machine lacks Python 3, which validates against the schemas of Kubernetes' };
   try {
     const helm = programOnPath('helm') ?? helmIn(await installedOnce(helmInstallation, buildHelm));
     const validator = programOnPath('kubernetes-validate') ?? validatorIn(await installedOnce(schemasInstallation, installSchemas));
@@ -43,7 +44,16 @@ async function buildHelm(folder: string): Promise<void> {
 
 /** A folder of packages rather than a virtual environment, which could not be moved to where it is kept. */
 async function installSchemas(folder: string): Promise<void> {
-  await runProgram('python3', ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--target', path.join(folder, 'lib'), `kubernetes-validate==${schemasVersion}`]);
+  await runProgram('python3', [
+    '-m',
+    'pip',
+    'install',
+    '--quiet',
+    '--disable-pip-version-check',
+    '--target',
+    path.join(folder, 'lib'),
+    `kubernetes-validate==${schemasVersion}`,
+  ]);
   await mkdir(path.join(folder, 'bin'), { recursive: true });
   const script = '#!/bin/sh\nPYTHONPATH="${0%/*}/../lib" exec python3 -m kubernetes_validate "$@"\n';
   await writeFile(validatorIn(folder), script, { mode: 0o755 });

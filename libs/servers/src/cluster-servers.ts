@@ -22,7 +22,13 @@ export type ClusterServers = {
 };
 
 /** All servers that the cluster profile needs, with their data below a folder. */
-export async function startClusterServers({ dataDir, breakable = false }: { readonly dataDir: string; readonly breakable?: boolean }): Promise<ClusterServers> {
+export async function startClusterServers({
+  dataDir,
+  breakable = false,
+}: {
+  readonly dataDir: string;
+  readonly breakable?: boolean;
+}): Promise<ClusterServers> {
   const folder = (name: ServerName) => ({ dataDir: path.join(dataDir, name) });
   const brokerLinkPort = breakable ? await freeLoopbackPort() : undefined;
   const starting = {
@@ -34,7 +40,13 @@ export async function startClusterServers({ dataDir, breakable = false }: { read
   const servers = await allOrNone(starting);
   const stopServers = () => Promise.all(Object.values(servers).map((server) => server.stop())).then(() => undefined);
   const objectsDir = path.join(folder('s3').dataDir, s3Access.bucket);
-  if (brokerLinkPort === undefined) return { servers, env: settings(servers.mongo.url, servers.kafka.url, servers.redis.url, servers.s3.url), objectsDir, stop: stopServers };
+  if (brokerLinkPort === undefined)
+    return {
+      servers,
+      env: settings(servers.mongo.url, servers.kafka.url, servers.redis.url, servers.s3.url),
+      objectsDir,
+      stop: stopServers,
+    };
   const { links, proxy } = await linked(servers, brokerLinkPort);
   // A client of a replica set would go around the proxy to the address that the set knows itself by.
   const mongoUrl = `mongodb://${links.mongo.address}/tessera?directConnection=true`;
@@ -54,7 +66,10 @@ const settings = (mongoUrl: string, kafkaBrokers: string, redisUrl: string, s3En
   TESSERA_S3_SECRET_ACCESS_KEY: s3Access.secretAccessKey,
 });
 
-async function linked(servers: Readonly<Record<ServerName, RunningServer>>, brokerLinkPort: number): Promise<{ links: Record<ServerName, Link>; proxy: Toxiproxy }> {
+async function linked(
+  servers: Readonly<Record<ServerName, RunningServer>>,
+  brokerLinkPort: number,
+): Promise<{ links: Record<ServerName, Link>; proxy: Toxiproxy }> {
   const proxy = await Toxiproxy.start();
   const hostOf = (url: string) => (URL.canParse(url) && new URL(url).host) || url;
   const links = {

@@ -21,5 +21,8 @@ export async function unpackDebianPackages(folder: string, packages: readonly st
 export async function libraryPath(folder: string): Promise<string> {
   const libraries = path.join(folder, 'usr', 'lib');
   const names = await fs.readdir(libraries);
-  return names.filter((name) => name.endsWith('-linux-gnu')).map((name) => path.join(libraries, name)).join(':');
+  return names
+    .filter((name) => name.endsWith('-linux-gnu'))
+    .map((name) => path.join(libraries, name))
+    .join(':');
 }

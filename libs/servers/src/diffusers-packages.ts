@@ -9,7 +9,18 @@ const deployTriton = path.resolve(import.meta.dirname, '../../../deploy/triton')
 
 /** torch without what it wants for a GPU, and what diffusers imports; numpy as Triton's python backend needs it. */
 const torch = ['torch==2.15.0', 'accelerate==1.15.0', 'peft==0.21.2'];
-const others = ['diffusers==0.42.1', 'transformers==5.23.0', 'safetensors==0.8.0', 'pillow==13.0.0', 'numpy==1.26.4', 'sympy', 'networkx', 'jinja2', 'typing_extensions', 'psutil'];
+const others = [
+  'diffusers==0.42.1',
+  'transformers==5.23.0',
+  'safetensors==0.8.0',
+  'pillow==13.0.0',
+  'numpy==1.26.4',
+  'sympy',
+  'networkx',
+  'jinja2',
+  'typing_extensions',
+  'psutil',
+];
 
 /** Two gigabytes, so they are fetched only when somebody asks for them. */
 export const hasDiffusers = (): boolean => existsSync(path.join(cacheFolder(), installation));
@@ -18,7 +29,19 @@ export const hasDiffusers = (): boolean => existsSync(path.join(cacheFolder(), i
 export async function installDiffusers(): Promise<string> {
   return installedOnce(installation, async (folder) => {
     const packages = path.join(folder, 'packages');
-    const pip = (...args: string[]) => runProgram('python3', ['-m', 'pip', 'install', '--quiet', '--no-warn-script-location', '--only-binary', ':all:', '--target', packages, ...args]);
+    const pip = (...args: string[]) =>
+      runProgram('python3', [
+        '-m',
+        'pip',
+        'install',
+        '--quiet',
+        '--no-warn-script-location',
+        '--only-binary',
+        ':all:',
+        '--target',
+        packages,
+        ...args,
+      ]);
     await pip('--no-deps', ...torch);
     await pip(...others);
     // PyPI's torch is linked with libraries for a GPU, four gigabytes of them: empty ones do where there is none.
@@ -32,6 +55,8 @@ export async function withTinyPipelines(modelsDir: string): Promise<TritonOption
   const packages = path.join(folder, 'packages');
   const libraries = path.join(folder, 'libraries');
   await fs.mkdir(modelsDir, { recursive: true });
-  await runProgram('python3', [path.join(deployTriton, 'tests', 'tiny_pipelines.py'), modelsDir], { env: { PYTHONPATH: packages, LD_LIBRARY_PATH: libraries } });
+  await runProgram('python3', [path.join(deployTriton, 'tests', 'tiny_pipelines.py'), modelsDir], {
+    env: { PYTHONPATH: packages, LD_LIBRARY_PATH: libraries },
+  });
   return { modelsDir, env: { TESSERA_TRITON_PACKAGES: packages }, libraries: [libraries] };
 }

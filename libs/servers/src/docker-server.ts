@@ -29,7 +29,9 @@ export async function dockerWith({ name, docker }: DockerRecipe): Promise<typeof
     }
     return testcontainers;
   } catch (error) {
-    process.stderr.write(`• ${name} runs without Docker: ${docker.image} could not be pulled (${error instanceof Error ? error.message : String(error)})\n`);
+    process.stderr.write(
+      `• ${name} runs without Docker: ${docker.image} could not be pulled (${error instanceof Error ? error.message : String(error)})\n`,
+    );
     return undefined;
   }
 }

@@ -38,8 +38,14 @@ describe('installing a server', () => {
   });
 
   it('gives advice in one sentence when it cannot be done', async () => {
-    const native = { ...redisRecipe.native, program: 'no-such-server', install: async () => void (await runProgram('sh', ['-c', 'echo first; echo "E: nothing here" >&2; exit 3'])) };
+    const native = {
+      ...redisRecipe.native,
+      program: 'no-such-server',
+      install: async () => void (await runProgram('sh', ['-c', 'echo first; echo "E: nothing here" >&2; exit 3'])),
+    };
     const recipe: ServerRecipe = { ...redisRecipe, native };
-    await expect(installNatively(recipe)).rejects.toThrow('redis could not be installed here: start Docker, or install redis-server, or run this on a system with apt-get. (sh -c failed: E: nothing here)');
+    await expect(installNatively(recipe)).rejects.toThrow(
+      'redis could not be installed here: start Docker, or install redis-server, or run this on a system with apt-get. (sh -c failed: E: nothing here)',
+    );
   });
 });

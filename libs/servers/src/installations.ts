@@ -68,7 +68,11 @@ function isAlive(pid: number): boolean {
 }
 
 /** Runs a tool of the machine to its end; a failure ends with its last output. */
-export async function runProgram(program: string, args: readonly string[], { cwd, env = {} }: { cwd?: string; env?: Record<string, string> } = {}): Promise<string> {
+export async function runProgram(
+  program: string,
+  args: readonly string[],
+  { cwd, env = {} }: { cwd?: string; env?: Record<string, string> } = {},
+): Promise<string> {
   const child = spawn(program, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], timeout: installWithinMs });
   let output = '';
   let complaint = '';
@@ -82,7 +86,11 @@ export async function runProgram(program: string, args: readonly string[], { cwd
 const lastWordsCharsMax = 2_000;
 
 /** Where a stack trace begins; without one, the last line. */
-const tellingLine = (text: string): string => text.split('\n').findLast((line) => /^(Caused by|Exception|[\w.]*Error)\b/.test(line))?.trim() ?? lastLine(text);
+const tellingLine = (text: string): string =>
+  text
+    .split('\n')
+    .findLast((line) => /^(Caused by|Exception|[\w.]*Error)\b/.test(line))
+    ?.trim() ?? lastLine(text);
 
 export const lastLine = (text: string): string => text.trimEnd().split('\n').at(-1)?.trim() ?? '';
 

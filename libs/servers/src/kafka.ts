@@ -30,7 +30,10 @@ appender.c.layout.pattern=[%d] %p %m (%c)%n
 `;
 
 /** Broker and controller in one, with the internal topics as small as one node needs. */
-function settings(listeners: { readonly broker: string; readonly advertised: string; readonly controller: string; readonly voter: string }, logDir: string): Record<string, string> {
+function settings(
+  listeners: { readonly broker: string; readonly advertised: string; readonly controller: string; readonly voter: string },
+  logDir: string,
+): Record<string, string> {
   return {
     'process.roles': 'broker,controller',
     'node.id': '1',
@@ -59,18 +62,31 @@ function settings(listeners: { readonly broker: string; readonly advertised: str
 }
 
 function java(folder: string, mainClass: string, args: readonly string[]): Command {
-  const flags = [`-Xms${heap}`, `-Xmx${heap}`, '-XX:+UseSerialGC', '-Xshare:auto', '-Djava.awt.headless=true', `-Dlog4j2.configurationFile=${path.join(folder, 'log4j2.properties')}`];
+  const flags = [
+    `-Xms${heap}`,
+    `-Xmx${heap}`,
+    '-XX:+UseSerialGC',
+    '-Xshare:auto',
+    '-Djava.awt.headless=true',
+    `-Dlog4j2.configurationFile=${path.join(folder, 'log4j2.properties')}`,
+  ];
   return { program: 'java', args: [...flags, '-cp', path.join(folder, 'libs', '*'), mainClass, ...args] };
 }
 
-const starting = (installation: Installation, properties: string): Command => ('program' in installation ? { program: installation.program, args: [properties] } : java(installation.folder, 'kafka.Kafka', [properties]));
+const starting = (installation: Installation, properties: string): Command =>
+  'program' in installation
+    ? { program: installation.program, args: [properties] }
+    : java(installation.folder, 'kafka.Kafka', [properties]);
 
 /** A log folder carries the name of its cluster before a broker takes it: once for each data folder. */
 async function format(installation: Installation, properties: string, users: readonly string[]): Promise<void> {
   // Base64 for URLs has a dash, and an id that begins with one would be taken for an option.
   const clusterId = Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url').replace(/^-/, 'A');
   const args = ['format', '-t', clusterId, '-c', properties, ...users];
-  const { program, args: all } = 'program' in installation ? { program: path.join(path.dirname(installation.program), 'kafka-storage.sh'), args } : java(installation.folder, 'kafka.tools.StorageTool', args);
+  const { program, args: all } =
+    'program' in installation
+      ? { program: path.join(path.dirname(installation.program), 'kafka-storage.sh'), args }
+      : java(installation.folder, 'kafka.tools.StorageTool', args);
   await runProgram(program, all);
 }
 
@@ -81,23 +97,33 @@ type Reached = {
   readonly mutualPort?: number | undefined;
 };
 
-async function command({ installation, dataDir, port }: Launch & { readonly installation: Installation }, { advertisedPort = port, mutualPort }: Reached = {}): Promise<Command> {
+async function command(
+  { installation, dataDir, port }: Launch & { readonly installation: Installation },
+  { advertisedPort = port, mutualPort }: Reached = {},
+): Promise<Command> {
   const broker = `127.0.0.1:${port}`;
   const controller = `127.0.0.1:${await freeLoopbackPort()}`;
   const logDir = path.join(dataDir, 'logs');
   const properties = path.join(dataDir, 'server.properties');
   const open = settings({ broker, advertised: `127.0.0.1:${advertisedPort}`, controller, voter: controller }, logDir);
-  const guarded = mutualPort === undefined ? {} : await guard({ sasl: port, mutual: mutualPort, inside: await freeLoopbackPort() }, controller, dataDir);
+  const guarded =
+    mutualPort === undefined ? {} : await guard({ sasl: port, mutual: mutualPort, inside: await freeLoopbackPort() }, controller, dataDir);
   const lines = Object.entries({ ...open, ...guarded }).map(([name, value]) => `${name}=${value}\n`);
   await fs.writeFile(properties, lines.join(''));
-  if (!existsSync(path.join(logDir, 'meta.properties'))) await format(installation, properties, mutualPort === undefined ? [] : firstUsers());
+  if (!existsSync(path.join(logDir, 'meta.properties')))
+    await format(installation, properties, mutualPort === undefined ? [] : firstUsers());
   return starting(installation, properties);
 }
 
 /** The image takes settings as variables: `log.dirs` is KAFKA_LOG_DIRS. */
 const variables = ({ port }: Launch): Record<string, string> =>
   Object.fromEntries(
-    Object.entries(settings({ broker: `0.0.0.0:${port}`, advertised: `127.0.0.1:${port}`, controller: '127.0.0.1:9093', voter: '127.0.0.1:9093' }, '/data/logs')).map(([name, value]) => [`KAFKA_${name.toUpperCase().replaceAll('.', '_')}`, value]),
+    Object.entries(
+      settings(
+        { broker: `0.0.0.0:${port}`, advertised: `127.0.0.1:${port}`, controller: '127.0.0.1:9093', voter: '127.0.0.1:9093' },
+        '/data/logs',
+      ),
+    ).map(([name, value]) => [`KAFKA_${name.toUpperCase().replaceAll('.', '_')}`, value]),
   );
 
 /** ApiVersions, version 0, from client `t`, and the head of an answer without error (https://kafka.apache.org/protocol#The_Messages_ApiVersions). */
@@ -114,7 +140,16 @@ export const kafkaRecipe = {
       await fs.writeFile(path.join(folder, 'pom.xml'), pom);
       await fs.writeFile(path.join(folder, 'log4j2.properties'), logging);
       await runProgram('java', ['-version']);
-      await runProgram('mvn', ['-q', '-B', '-ntp', '-f', path.join(folder, 'pom.xml'), 'dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${path.join(folder, 'libs')}`]);
+      await runProgram('mvn', [
+        '-q',
+        '-B',
+        '-ntp',
+        '-f',
+        path.join(folder, 'pom.xml'),
+        'dependency:copy-dependencies',
+        '-DincludeScope=runtime',
+        `-DoutputDirectory=${path.join(folder, 'libs')}`,
+      ]);
     },
     command: (launch) => command(launch),
   },
@@ -125,7 +160,10 @@ export const kafkaRecipe = {
 } satisfies ServerRecipe;
 
 /** @param advertisedPort clients are sent there, to a proxy, once they have asked the broker where it is; absent: to itself. Native only. */
-export function startKafka({ advertisedPort, ...options }: ServerOptions & { readonly advertisedPort?: number } = {}): Promise<RunningServer> {
+export function startKafka({
+  advertisedPort,
+  ...options
+}: ServerOptions & { readonly advertisedPort?: number } = {}): Promise<RunningServer> {
   return advertisedPort === undefined ? startServer(kafkaRecipe, options) : startServer(native({ advertisedPort }), options);
 }
 
@@ -134,7 +172,10 @@ export async function startGuardedKafka(): Promise<RunningServer & { readonly mu
   const mutualPort = await freeLoopbackPort();
   const recipe = native({ mutualPort });
   // Requests before authentication go through TLS as well.
-  const server = await startServer({ ...recipe, isReady: (port) => answers(port, apiVersions.question, apiVersions.answer, loopbackCertificate) });
+  const server = await startServer({
+    ...recipe,
+    isReady: (port) => answers(port, apiVersions.question, apiVersions.answer, loopbackCertificate),
+  });
   return { ...server, mutualUrl: kafkaRecipe.url(mutualPort) };
 }
 

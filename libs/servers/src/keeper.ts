@@ -6,11 +6,15 @@ import type { Socket } from 'node:net';
  * and removes the temporary folder. Works on every system with a shell, unlike a parent-death signal.
  */
 export class Keeper {
-  private static readonly script = 'while read -r next; do pid=$next; done; [ -z "$pid" ] || { kill -9 "-$pid" 2>/dev/null; sleep 0.2; }; [ -z "$1" ] || rm -rf "$1"';
+  private static readonly script =
+    'while read -r next; do pid=$next; done; [ -z "$pid" ] || { kill -9 "-$pid" 2>/dev/null; sleep 0.2; }; [ -z "$1" ] || rm -rf "$1"';
   private readonly shell: ChildProcess;
 
   constructor(temporaryFolder = '') {
-    this.shell = spawn('/bin/sh', ['-c', Keeper.script, 'tessera-server-keeper', temporaryFolder], { stdio: ['pipe', 'ignore', 'ignore'], detached: true });
+    this.shell = spawn('/bin/sh', ['-c', Keeper.script, 'tessera-server-keeper', temporaryFolder], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+      detached: true,
+    });
     this.shell.unref();
     // Writing to a keeper that is gone already is no failure of the server's.
     this.shell.stdin?.on('error', () => undefined);

@@ -53,7 +53,10 @@ export function answers(port: number, question: string, expected: string, ca?: s
 const askEveryMs = 20;
 
 /** Asks until the answer is yes, the time is over, or it cannot become yes any more; resolves with whether it was yes. */
-export async function until(question: () => Promise<boolean>, { withinMs, isHopeless = () => false }: { withinMs: number; isHopeless?: () => boolean }): Promise<boolean> {
+export async function until(
+  question: () => Promise<boolean>,
+  { withinMs, isHopeless = () => false }: { withinMs: number; isHopeless?: () => boolean },
+): Promise<boolean> {
   const deadlineMs = Date.now() + withinMs;
   while (!(await question())) {
     if (isHopeless() || Date.now() > deadlineMs) return false;

@@ -9,10 +9,16 @@ import { until } from './loopback.js';
 import type { Command, Installation, Launch, ServerRecipe } from './running-server.js';
 
 /** The slowest one, a broker on a busy machine, takes ten seconds. */
-const readyWithinMs = 60_000;
+const readyWithinMs = 120_000;
 
 /** What `startServer` turns into a running server: one that can be started again on the same data and port. */
-export type Engine = { start(): Promise<void>; kill(): Promise<void>; pause(): Promise<void>; resume(): Promise<void>; remove(): Promise<void> };
+export type Engine = {
+  start(): Promise<void>;
+  kill(): Promise<void>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  remove(): Promise<void>;
+};
 
 /** Fetches the programs if they are not there yet. */
 export async function installNatively({ name, native }: ServerRecipe): Promise<Installation> {
@@ -22,7 +28,10 @@ export async function installNatively({ name, native }: ServerRecipe): Promise<I
     try {
       await native.install(unfinished);
     } catch (error) {
-      throw new Error(`${name} could not be installed here: start Docker, or install ${native.needs}. (${error instanceof Error ? error.message : String(error)})`, { cause: error });
+      throw new Error(
+        `${name} could not be installed here: start Docker, or install ${native.needs}. (${error instanceof Error ? error.message : String(error)})`,
+        { cause: error },
+      );
     }
   });
   return { folder };
@@ -74,10 +83,15 @@ export class NativeServer implements Engine {
   }
 
   private async waitUntilReady(child: ChildProcess, log: string): Promise<void> {
-    const isReady = await until(() => this.recipe.isReady(this.launch.port), { withinMs: readyWithinMs, isHopeless: () => hasEnded(child) });
+    const isReady = await until(() => this.recipe.isReady(this.launch.port), {
+      withinMs: readyWithinMs,
+      isHopeless: () => hasEnded(child),
+    });
     if (isReady) return;
     const output = lastLine(await fs.readFile(log, 'utf8').catch(() => ''));
-    throw new Error(`${this.recipe.name} ${hasEnded(child) ? 'ended' : 'did not answer in time'} instead of starting: ${output || 'it printed nothing'}`);
+    throw new Error(
+      `${this.recipe.name} ${hasEnded(child) ? 'ended' : 'did not answer in time'} instead of starting: ${output || 'it printed nothing'}`,
+    );
   }
 }
 

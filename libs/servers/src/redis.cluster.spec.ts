@@ -67,7 +67,10 @@ describe('a server for tests', () => {
   });
 
   it('ends with the process that started it, even when that is killed, and leaves no folder', async () => {
-    const parent = spawn(process.execPath, [new URL('./servers.keeper-parent.js', import.meta.url).pathname], { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, TMPDIR: folder } });
+    const parent = spawn(process.execPath, [new URL('./servers.keeper-parent.js', import.meta.url).pathname], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, TMPDIR: folder },
+    });
     const [url] = (await once(createInterface({ input: parent.stdout }), 'line')) as [string];
     expect([await isSilent(url), (await fs.readdir(folder)).length]).toEqual([false, 2]);
     parent.kill('SIGKILL');

@@ -7,8 +7,22 @@ import { startServer } from './start-server.js';
 /** The server and the libraries that Debian links it with. */
 const packages = ['redis-server', 'redis-tools', 'libjemalloc2', 'liblua5.1-0', 'liblzf1', 'lua-cjson', 'lua-bitop'];
 
-const options = ({ port }: Launch, dir: string, bind: string) =>
-  ['--bind', bind, '--port', String(port), '--dir', dir, '--appendonly', 'yes', '--appendfsync', 'everysec', '--save', '', '--protected-mode', 'no'];
+const options = ({ port }: Launch, dir: string, bind: string) => [
+  '--bind',
+  bind,
+  '--port',
+  String(port),
+  '--dir',
+  dir,
+  '--appendonly',
+  'yes',
+  '--appendfsync',
+  'everysec',
+  '--save',
+  '',
+  '--protected-mode',
+  'no',
+];
 
 /** Redis 7, alone, with an append-only file. */
 export const redisRecipe = {

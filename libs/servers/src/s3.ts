@@ -10,8 +10,18 @@ const version = 'v1.8.0';
 export const s3Access = { region: 'us-east-1', bucket: 'tessera', accessKeyId: 'tessera', secretAccessKey: 'tessera-secret' } as const;
 const credentials = { ROOT_ACCESS_KEY: s3Access.accessKeyId, ROOT_SECRET_KEY: s3Access.secretAccessKey };
 
-const options = ({ port }: Launch, host: string, folder: string) =>
-  ['--port', `${host}:${port}`, '--region', s3Access.region, '--cors-allow-origin', '*', '--keep-alive', '--quiet', 'posix', folder];
+const options = ({ port }: Launch, host: string, folder: string) => [
+  '--port',
+  `${host}:${port}`,
+  '--region',
+  s3Access.region,
+  '--cors-allow-origin',
+  '*',
+  '--keep-alive',
+  '--quiet',
+  'posix',
+  folder,
+];
 
 /** Versity's S3 gateway over a folder, with one empty bucket. Its description of an object lies in the file's extended attributes, so the data folder's file system must have them. */
 export const s3Recipe = {
@@ -21,7 +31,9 @@ export const s3Recipe = {
     program: 'versitygw',
     needs: 'Go 1.25 or newer, which builds it in two minutes',
     async install(folder) {
-      await runProgram('go', ['install', '-trimpath', '-ldflags=-s -w', `github.com/versity/versitygw/cmd/versitygw@${version}`], { env: { GOBIN: folder } });
+      await runProgram('go', ['install', '-trimpath', '-ldflags=-s -w', `github.com/versity/versitygw/cmd/versitygw@${version}`], {
+        env: { GOBIN: folder },
+      });
     },
     async command({ installation, ...launch }) {
       const program = 'program' in installation ? installation.program : path.join(installation.folder, 'versitygw');
@@ -30,13 +42,14 @@ export const s3Recipe = {
   },
   docker: { image: `versity/versitygw:${version}`, command: (launch) => options(launch, '0.0.0.0', '/data'), env: () => credentials },
   url: (port) => `http://127.0.0.1:${port}`,
-  isReady: (port) => fetch(`http://127.0.0.1:${port}/`).then(
-    async (response) => {
-      await response.body?.cancel();
-      return true;
-    },
-    () => false,
-  ),
+  isReady: (port) =>
+    fetch(`http://127.0.0.1:${port}/`).then(
+      async (response) => {
+        await response.body?.cancel();
+        return true;
+      },
+      () => false,
+    ),
   prepare: (port) => createBucket(`http://127.0.0.1:${port}`),
 } satisfies ServerRecipe;
 

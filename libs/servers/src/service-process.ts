@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Keeper } from './keeper.js';
 
 /** A start includes loading all modules on a busy machine. */
-const readyWithinMs = 60_000;
+const readyWithinMs = 120_000;
 const outputCharsKept = 10_000;
 /** First pause before a process that died is started again; doubled with every further death in a row, as Kubernetes does. */
 const firstRestartMs = 500;
@@ -42,7 +42,12 @@ export class ServiceProcess {
     this.#isWanted = true;
     const { args, cwd, env, readyWords } = this.options;
     // A process group of its own: Ctrl-C in the terminal reaches only the parent, which then stops it in good order.
-    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+    const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', ...args], {
+      cwd,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
     this.#child = child;
     this.#keeper ??= new Keeper();
     this.#keeper.watchOver(child.pid);
@@ -65,7 +70,11 @@ export class ServiceProcess {
   async cpuSeconds(): Promise<number> {
     const stat = await fs.readFile(`/proc/${this.pid}/stat`, 'utf8').catch(() => '');
     // utime and stime, the 14th and 15th field of proc(5), in hundredths; the second field may hold spaces.
-    const [user = 0, system = 0] = stat.slice(stat.lastIndexOf(')') + 2).split(' ').slice(11, 13).map(Number);
+    const [user = 0, system = 0] = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .slice(11, 13)
+      .map(Number);
     return (user + system) / 100;
   }
 

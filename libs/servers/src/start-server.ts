@@ -12,7 +12,9 @@ export async function startServer(recipe: ServerRecipe, options: ServerOptions =
     return await startOnce(recipe, options);
   } catch (error) {
     if (options.dataDir !== undefined) throw error;
-    process.stderr.write(`• ${recipe.name} did not start and is tried once more: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(
+      `• ${recipe.name} did not start and is tried once more: ${error instanceof Error ? error.message : String(error)}\n`,
+    );
     return startOnce(recipe, options);
   }
 }
@@ -53,7 +55,8 @@ async function portOf(dataDir: string, name: string): Promise<number> {
   const file = path.join(dataDir, 'port');
   const known = Number(await fs.readFile(file, 'utf8').catch(() => ''));
   if (known > 0) {
-    if (!(await canListen(known))) throw new Error(`${name} with its data in ${dataDir} needs port ${known}, which another program has taken: is it running already?`);
+    if (!(await canListen(known)))
+      throw new Error(`${name} with its data in ${dataDir} needs port ${known}, which another program has taken: is it running already?`);
     return known;
   }
   const port = await freeLoopbackPort();

@@ -15,7 +15,9 @@ export const toxiproxyRecipe: ServerRecipe = {
     program: 'toxiproxy-server',
     needs: 'Go 1.21 or newer, or toxiproxy itself',
     async install(folder) {
-      await runProgram('go', ['install', '-trimpath', '-ldflags=-s -w', `github.com/Shopify/toxiproxy/v2/cmd/server@${version}`], { env: { GOBIN: folder } });
+      await runProgram('go', ['install', '-trimpath', '-ldflags=-s -w', `github.com/Shopify/toxiproxy/v2/cmd/server@${version}`], {
+        env: { GOBIN: folder },
+      });
       await fs.rename(path.join(folder, 'server'), path.join(folder, 'toxiproxy-server'));
     },
     async command({ installation, port }) {
@@ -24,7 +26,11 @@ export const toxiproxyRecipe: ServerRecipe = {
     },
   },
   url: (port) => `http://127.0.0.1:${port}`,
-  isReady: (port) => fetch(`http://127.0.0.1:${port}/version`).then(({ ok }) => ok, () => false),
+  isReady: (port) =>
+    fetch(`http://127.0.0.1:${port}/version`).then(
+      ({ ok }) => ok,
+      () => false,
+    ),
 };
 
 /** One link between our services and a server, which can be cut. */
@@ -52,7 +58,13 @@ export class Toxiproxy {
       address,
       cut: async () => {
         // A timeout of 0 never ends: https://github.com/Shopify/toxiproxy#timeout
-        for (const stream of directions) await this.#ask('POST', `/proxies/${name}/toxics`, { name: `cut-${stream}`, type: 'timeout', stream, attributes: { timeout: 0 } });
+        for (const stream of directions)
+          await this.#ask('POST', `/proxies/${name}/toxics`, {
+            name: `cut-${stream}`,
+            type: 'timeout',
+            stream,
+            attributes: { timeout: 0 },
+          });
       },
       heal: async () => {
         for (const stream of directions) await this.#ask('DELETE', `/proxies/${name}/toxics/cut-${stream}`);
@@ -65,7 +77,10 @@ export class Toxiproxy {
   }
 
   async #ask(method: string, resource: string, body?: unknown): Promise<void> {
-    const answer = await fetch(`${this.server.url}${resource}`, { method, ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }) });
+    const answer = await fetch(`${this.server.url}${resource}`, {
+      method,
+      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    });
     const text = await answer.text();
     if (!answer.ok) throw new Error(`Toxiproxy refused ${method} ${resource}: ${text}`);
   }

@@ -32,17 +32,20 @@ type Python = { readonly version: string; readonly libraries: string; readonly i
 
 /** The machine's Python, whose version decides which backend is taken. */
 async function python(): Promise<Python> {
-  const question = 'import sys, sysconfig as c; print(*sys.version_info[:2], sep="."); print(c.get_config_var("LIBDIR")); print(c.get_config_var("Py_ENABLE_SHARED")); print(sys.base_prefix)';
+  const question =
+    'import sys, sysconfig as c; print(*sys.version_info[:2], sep="."); print(c.get_config_var("LIBDIR")); print(c.get_config_var("Py_ENABLE_SHARED")); print(sys.base_prefix)';
   const [version = '', libraries = '', isShared, home = ''] = (await runProgram('python3', ['-c', question])).trim().split('\n');
   return { version, libraries, isShared: isShared === '1', home };
 }
 
 async function install(folder: string): Promise<void> {
   const { version, libraries, isShared, home } = await python();
-  if (!pythonVersions.includes(version)) throw new Error(`Triton's models run on Python ${pythonVersions.join(' or ')}, and python3 is ${version}`);
+  if (!pythonVersions.includes(version))
+    throw new Error(`Triton's models run on Python ${pythonVersions.join(' or ')}, and python3 is ${version}`);
   const requirements = path.join(folder, 'requirements.txt');
   await fs.writeFile(requirements, wheel);
-  const pip = (...args: string[]) => runProgram('python3', ['-m', 'pip', 'install', '--quiet', '--no-deps', '--no-warn-script-location', '--only-binary', ':all:', ...args]);
+  const pip = (...args: string[]) =>
+    runProgram('python3', ['-m', 'pip', 'install', '--quiet', '--no-deps', '--no-warn-script-location', '--only-binary', ':all:', ...args]);
   const site = path.join(folder, 'site');
   await pip('--require-hashes', '--no-compile', '--target', site, '--requirement', requirements);
   const server = path.join(site, 'pytriton', 'tritonserver');
@@ -73,7 +76,12 @@ const optionsOf = (launch: Launch, repository: string, backends: string | undefi
 ];
 
 /** NVIDIA's Triton Inference Server 2.51 (24.10) with the python backend. */
-export function tritonRecipe({ repository = path.join(repositoryRoot, 'deploy/triton/repository'), modelsDir = path.join(repositoryRoot, 'models'), env = {}, libraries = [] }: TritonOptions = {}): ServerRecipe {
+export function tritonRecipe({
+  repository = path.join(repositoryRoot, 'deploy/triton/repository'),
+  modelsDir = path.join(repositoryRoot, 'models'),
+  env = {},
+  libraries = [],
+}: TritonOptions = {}): ServerRecipe {
   return {
     name: 'triton',
     native: {
@@ -83,7 +91,14 @@ export function tritonRecipe({ repository = path.join(repositoryRoot, 'deploy/tr
       install,
       async command({ installation, ...launch }) {
         const modelEnv = { TESSERA_MODELS: modelsDir, ...env };
-        return { ...(await commandOf(installation, launch, repository)), env: { ...modelEnv, ...(await pathOf(installation)), LD_LIBRARY_PATH: [...libraries, ...(await librariesOf(installation))].join(':') } };
+        return {
+          ...(await commandOf(installation, launch, repository)),
+          env: {
+            ...modelEnv,
+            ...(await pathOf(installation)),
+            LD_LIBRARY_PATH: [...libraries, ...(await librariesOf(installation))].join(':'),
+          },
+        };
       },
     },
     url: (port) => `http://127.0.0.1:${port}`,
@@ -91,7 +106,11 @@ export function tritonRecipe({ repository = path.join(repositoryRoot, 'deploy/tr
   };
 }
 
-async function commandOf(installation: Installation, launch: Launch, repository: string): Promise<{ program: string; args: readonly string[] }> {
+async function commandOf(
+  installation: Installation,
+  launch: Launch,
+  repository: string,
+): Promise<{ program: string; args: readonly string[] }> {
   await removeSharedMemory(launch.port);
   if ('program' in installation) return { program: installation.program, args: optionsOf(launch, repository, undefined) };
   const server = path.join(installation.folder, 'site', 'pytriton', 'tritonserver');
@@ -122,10 +141,17 @@ function isReady(port: number): Promise<boolean> {
   const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
   const same = (bytes: Buffer) => bytes;
   return new Promise((resolve) => {
-    client.makeUnaryRequest('/inference.GRPCInferenceService/ServerReady', same, same, Buffer.alloc(0), { deadline: Date.now() + answerWithinMs }, (error, reply) => {
-      client.close();
-      resolve(!error && reply?.equals(Buffer.from([0x08, 0x01])) === true);
-    });
+    client.makeUnaryRequest(
+      '/inference.GRPCInferenceService/ServerReady',
+      same,
+      same,
+      Buffer.alloc(0),
+      { deadline: Date.now() + answerWithinMs },
+      (error, reply) => {
+        client.close();
+        resolve(!error && reply?.equals(Buffer.from([0x08, 0x01])) === true);
+      },
+    );
   });
 }
 

@@ -15,7 +15,8 @@ describe.each(['plan', 'credits'] as const)('the wallet of %s', (wallet) => {
       await billing.accounts.open(accountId, 'artisan');
       await billing.accounts.topUp(accountId, 'order', 1_000, wallet);
     }
-    const reserve = (accountId: string, jobId: string, aheadMs = hourMs) => billing.reservations.reserve(accountId, jobId, twoPictures, billing.clock.now() + aheadMs, {}, wallet);
+    const reserve = (accountId: string, jobId: string, aheadMs = hourMs) =>
+      billing.reservations.reserve(accountId, jobId, twoPictures, billing.clock.now() + aheadMs, {}, wallet);
     await reserve('acme', 'late', 1_000);
     billing.clock.advance(2_000);
     await reserve('acme', 'open');
@@ -27,12 +28,18 @@ describe.each(['plan', 'credits'] as const)('the wallet of %s', (wallet) => {
   });
   afterAll(() => billing.close());
 
-  const amounts = [-1, 0, 0.5, 1.5, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, tokensMax + 1, 2 ** 53, 1e308].map((tokens): [string, () => Promise<unknown>, string] => [
-    `a top-up of ${tokens}`,
-    () => billing.accounts.topUp('acme', 'another-order', tokens, wallet),
-    'invalid_amount',
+  const amounts = [-1, 0, 0.5, 1.5, Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, tokensMax + 1, 2 ** 53, 1e308].map(
+    (tokens): [string, () => Promise<unknown>, string] => [
+      `a top-up of ${tokens}`,
+      () => billing.accounts.topUp('acme', 'another-order', tokens, wallet),
+      'invalid_amount',
+    ],
+  );
+  const pictures = [-1, 0.5, Number.NaN, 1_000_001, 2 ** 53].map((units): [string, () => Promise<unknown>, string] => [
+    `a settlement of ${units} units`,
+    () => billing.reservations.settle('acme', 'open', units),
+    'invalid_field',
   ]);
-  const pictures = [-1, 0.5, Number.NaN, 1_000_001, 2 ** 53].map((units): [string, () => Promise<unknown>, string] => [`a settlement of ${units} units`, () => billing.reservations.settle('acme', 'open', units), 'invalid_field']);
   const sizes = [-512, 0, 0.5, Number.NaN, 1e9].map((widthPx): [string, () => Promise<unknown>, string] => [
     `a job ${widthPx} pixels wide`,
     () => billing.reservations.reserve('acme', 'new', { ...twoPictures, widthPx }, deadlineMs(), {}, wallet),
@@ -50,15 +57,31 @@ describe.each(['plan', 'credits'] as const)('the wallet of %s', (wallet) => {
     ['a job that ended past the deadline of its hold', () => billing.reservations.settle('acme', 'late', 2), 'hold_expired'],
     ["another account's hold", () => billing.reservations.settle('acme', 'theirs', 2), 'unknown_hold'],
     ['a hold that never was', () => billing.reservations.settle('acme', 'nothing', 2), 'unknown_hold'],
-    ['a reservation whose deadline has passed', () => billing.reservations.reserve('acme', 'new', twoPictures, billing.clock.now() - 1, {}, wallet), 'deadline_passed'],
-    ['a deadline without end', () => billing.reservations.reserve('acme', 'new', twoPictures, Number.POSITIVE_INFINITY, {}, wallet), 'invalid_field'],
-    ['the same job with another body', () => billing.reservations.reserve('acme', 'open', { ...twoPictures, images: 1 }, deadlineMs(), {}, wallet), 'job_id_reused'],
+    [
+      'a reservation whose deadline has passed',
+      () => billing.reservations.reserve('acme', 'new', twoPictures, billing.clock.now() - 1, {}, wallet),
+      'deadline_passed',
+    ],
+    [
+      'a deadline without end',
+      () => billing.reservations.reserve('acme', 'new', twoPictures, Number.POSITIVE_INFINITY, {}, wallet),
+      'invalid_field',
+    ],
+    [
+      'the same job with another body',
+      () => billing.reservations.reserve('acme', 'open', { ...twoPictures, images: 1 }, deadlineMs(), {}, wallet),
+      'job_id_reused',
+    ],
     ['the same operation with another amount', () => billing.accounts.topUp('acme', 'order', 999, wallet), 'operation_id_reused'],
     ['the reversal of a lot that is unknown', () => billing.accounts.reverse('acme', 'topup:unknown', wallet), 'unknown_operation'],
     ['the reversal of what is none to be reversed', () => billing.accounts.reverse('acme', 'open', wallet), 'unknown_operation'],
     ["an account id with a store's separator", () => billing.accounts.topUp('acme:hold', 'x', 1, wallet), 'invalid_id'],
     ['an account that does not exist', () => billing.accounts.topUp('nobody', 'x', 1, wallet), 'unknown_account'],
-    ['a low-balance limit below nothing', () => billing.accounts.configure('acme', 'limit', { kind: 'limits', lowBalanceTokens: -1 }, wallet), 'invalid_amount'],
+    [
+      'a low-balance limit below nothing',
+      () => billing.accounts.configure('acme', 'limit', { kind: 'limits', lowBalanceTokens: -1 }, wallet),
+      'invalid_amount',
+    ],
   ])('refuses %s and stays what it was', async (_, ask, reason) => {
     const before = await billing.documents.image(ledgerId);
     await expect(ask()).rejects.toMatchObject({ reason });

@@ -101,7 +101,9 @@ export async function openBilling(dataDir?: string, clock = new ManualClock(), p
   const accountsController = new AccountsController(accounts);
   const reportsController = new ReportsController(ledgerReports, usage);
   const auditController = new AuditController(audit, reconciliation);
-  const payments = new Payments(accounts, new PaymentDocuments(installation.documents), prices, clock, [new StripePayments([stripeSecret, 'whsec_of_the_day_before'])]);
+  const payments = new Payments(accounts, new PaymentDocuments(installation.documents), prices, clock, [
+    new StripePayments([stripeSecret, 'whsec_of_the_day_before']),
+  ]);
   const simulation = new Simulation(accountIds, history, prices, clock);
   const catalogueController = new CatalogueController(prices, new PlanList(prices, clock), simulation);
   const stop = async () => {
@@ -118,11 +120,48 @@ export async function openBilling(dataDir?: string, clock = new ManualClock(), p
     await stop();
     return openBilling(folder, clock, prices);
   };
-  return { dataDir: folder, installation, clock, bus, documents, store, accounts, reservations, statements, ledgerReports, usage, acceptedPictures, audit, generation, deletedJobs, reconciliation, simulation, payments, settlement, dueWork, controller, accountsController, reportsController, catalogueController, auditController, stop, close, reopened };
+  return {
+    dataDir: folder,
+    installation,
+    clock,
+    bus,
+    documents,
+    store,
+    accounts,
+    reservations,
+    statements,
+    ledgerReports,
+    usage,
+    acceptedPictures,
+    audit,
+    generation,
+    deletedJobs,
+    reconciliation,
+    simulation,
+    payments,
+    settlement,
+    dueWork,
+    controller,
+    accountsController,
+    reportsController,
+    catalogueController,
+    auditController,
+    stop,
+    close,
+    reopened,
+  };
 }
 
 /** Costs 8 tokens: 6 for the compute, 2 for the super-resolution. */
-export const twoPictures: ImageCompute = { modelId: 'mosaic-3d', widthPx: 512, heightPx: 512, steps: 20, images: 2, superResolution: true, surcharges: [] };
+export const twoPictures: ImageCompute = {
+  modelId: 'mosaic-3d',
+  widthPx: 512,
+  heightPx: 512,
+  steps: 20,
+  images: 2,
+  superResolution: true,
+  surcharges: [],
+};
 
 export const hourMs = 3_600_000;
 

@@ -33,7 +33,8 @@ import { Statements } from './holds/statements.js';
 import { UsageReports } from './reports/usage-reports.js';
 
 /** Only what is configured is connected: a webhook without a secret would believe everybody. */
-const providersOf = ({ stripeWebhookSecrets }: Config): PaymentProvider[] => (stripeWebhookSecrets.length === 0 ? [] : [new StripePayments(stripeWebhookSecrets)]);
+const providersOf = ({ stripeWebhookSecrets }: Config): PaymentProvider[] =>
+  stripeWebhookSecrets.length === 0 ? [] : [new StripePayments(stripeWebhookSecrets)];
 
 @Module({
   controllers: [BillingController, AccountsController, ReportsController, CatalogueController, PaymentsController, AuditController],

@@ -15,7 +15,7 @@ const plans = { ann: 'maestro', bob: 'artisan', cat: 'free', dan: 'team-starter'
 const accountIds = Object.keys(plans);
 const billing = await openBilling(dataDir, new ManualClock(Number(nowMs)));
 const { accounts, reservations, clock, dueWork } = billing;
-const say = (...words: (string | number)[]): void => void process.stdout.write(`${words.join(' ')}\n`);
+const report = (...words: (string | number)[]): void => void process.stdout.write(`${words.join(' ')}\n`);
 
 type Step = () => Promise<void>;
 
@@ -27,12 +27,23 @@ function stepOf(random: ReturnType<typeof randomOf>): Step {
   const steps: [weight: number, step: Step][] = [
     [8, async () => void (await reservations.reserve(account, job, { ...twoPictures, images: 4 }, clock.now() + 25 * dayMs))],
     // The number of delivered images follows from the job: a repeat says the same.
-    [6, async () => say('settled', account, job, (await reservations.settle(account, job, 1 + (Number(job.slice(4)) % 4))).chargedTokens)],
-    [2, async () => void say('released', account, job, (await reservations.release(account, job, 'failed')).state)],
-    [2, async () => void say('bought', account, `order-${order}`, (await accounts.topUp(account, `order-${order}`, 100 + order)).lastEntry)],
+    [
+      6,
+      async () => report('settled', account, job, (await reservations.settle(account, job, 1 + (Number(job.slice(4)) % 4))).chargedTokens),
+    ],
+    [2, async () => void report('released', account, job, (await reservations.release(account, job, 'failed')).state)],
+    [
+      2,
+      async () =>
+        void report('bought', account, `order-${order}`, (await accounts.topUp(account, `order-${order}`, 100 + order)).lastEntry),
+    ],
     [1, async () => void (await accounts.reverse(account, `topup:order-${order}`))],
     [1, async () => void (await accounts.changePlan(account, `change-${order}`, random.pick(['artisan', 'maestro'])))],
-    [1, async () => void (await accounts.configure(account, `limit-${order}`, { kind: 'limits', spendCapTokens: order % 2 === 0 ? null : 5_000 }))],
+    [
+      1,
+      async () =>
+        void (await accounts.configure(account, `limit-${order}`, { kind: 'limits', spendCapTokens: order % 2 === 0 ? null : 5_000 })),
+    ],
     [1, async () => void (await dueWork.sweep())],
     [1, async () => clock.advance(random.pick([-hourMs, -1, 1, hourMs, hourMs, 3 * dayMs]))],
   ];
@@ -56,9 +67,9 @@ async function client(name: number): Promise<void> {
     for (const delivered of await Promise.allSettled(deliveries)) {
       if (delivered.status === 'fulfilled' || isRefusal(delivered.reason)) continue;
       if (mayFail !== 'may-fail') throw delivered.reason;
-      say('failed', String(delivered.reason).replaceAll(/\s+/g, '_'));
+      report('failed', String(delivered.reason).replaceAll(/\s+/g, '_'));
     }
-    say('at', clock.now());
+    report('at', clock.now());
   }
 }
 

@@ -7,12 +7,33 @@ export class SmallGeneration extends Rpc {
   readonly outcomes = new Map<string, JobOutcome>();
 
   /** A job that ended, or one that runs when `finishedMs` is 0. */
-  add(jobId: string, unitsDelivered: number, finishedMs: number, change: { accountId?: string; state?: JobState; assetIds?: string[] } = {}): void {
-    this.outcomes.set(jobId, create(JobOutcomeSchema, { jobId, accountId: 'acme', state: finishedMs === 0 ? JobState.RUNNING : JobState.SUCCEEDED, unitsDelivered, finishedMs: BigInt(finishedMs), ...change }));
+  add(
+    jobId: string,
+    unitsDelivered: number,
+    finishedMs: number,
+    change: { accountId?: string; state?: JobState; assetIds?: string[] } = {},
+  ): void {
+    this.outcomes.set(
+      jobId,
+      create(JobOutcomeSchema, {
+        jobId,
+        accountId: 'acme',
+        state: finishedMs === 0 ? JobState.RUNNING : JobState.SUCCEEDED,
+        unitsDelivered,
+        finishedMs: BigInt(finishedMs),
+        ...change,
+      }),
+    );
   }
 
-  async unary<I extends DescMessage, O extends DescMessage>(method: DescMethodUnary<I, O>, request: MessageInitShape<I>): Promise<MessageShape<O>> {
-    const answer = method.name === 'GetOutcomes' ? this.named(request as { jobIds: string[] }) : this.page(request as { accountId: string; pageToken: string });
+  async unary<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    request: MessageInitShape<I>,
+  ): Promise<MessageShape<O>> {
+    const answer =
+      method.name === 'GetOutcomes'
+        ? this.named(request as { jobIds: string[] })
+        : this.page(request as { accountId: string; pageToken: string });
     return create(method.output, answer as unknown as MessageInitShape<O>);
   }
 

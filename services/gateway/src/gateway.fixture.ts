@@ -7,7 +7,7 @@ import type { Clock } from '@tessera/platform/clock.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import type { FastifyInstance } from 'fastify';
 import { gateway } from './gateway.module.js';
-import { Installation } from './installation.js';
+import { Installation } from './start/installation.js';
 import { SmallServices } from './services.fixture.js';
 import { DeliveryWorker } from './webhooks/delivery-worker.js';
 import { Subscriptions } from './webhooks/subscriptions.js';
@@ -30,22 +30,51 @@ export type OpenGateway = {
 };
 
 /** `name` lets a second one on the same folder, as several share one store in a cluster. */
-type Options = { readonly name?: string; readonly dataDir?: string; readonly services?: SmallServices; readonly apiKey?: string; readonly webhookPrivateNetworks?: boolean; readonly clock?: Clock; readonly logger?: Logger; readonly cache?: PortReplacements['cache'] };
+type Options = {
+  readonly name?: string;
+  readonly dataDir?: string;
+  readonly services?: SmallServices;
+  readonly apiKey?: string;
+  readonly webhookPrivateNetworks?: boolean;
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+  readonly cache?: PortReplacements['cache'];
+};
 
 /** The gateway alone, as its own process would host it, with small stand-ins for the services behind it. */
-export async function openGateway({ services = new SmallServices(), name = gateway.name, clock, logger, cache, ...config }: Options = {}): Promise<OpenGateway> {
+export async function openGateway({
+  services = new SmallServices(),
+  name = gateway.name,
+  clock,
+  logger,
+  cache,
+  ...config
+}: Options = {}): Promise<OpenGateway> {
   const routes: string[] = [];
-  const hosted = await startTestHost([{ ...noting(routes), name }], { config, replace: { standIns: services, ...(clock ? { clock } : {}), ...(logger ? { logger } : {}), ...(cache ? { cache } : {}) } });
+  const hosted = await startTestHost([{ ...noting(routes), name }], {
+    config,
+    replace: { standIns: services, ...(clock ? { clock } : {}), ...(logger ? { logger } : {}), ...(cache ? { cache } : {}) },
+  });
   const { url, dataDir, grpcAddress = '' } = hosted;
   const installation = hosted.get(Installation);
   const key = installation.mintedKey ?? config.apiKey ?? '';
   return {
-    url, grpcAddress, key, dataDir, services, installation, routes,
+    url,
+    grpcAddress,
+    key,
+    dataDir,
+    services,
+    installation,
+    routes,
     bus: hosted.get(EventBus),
     documents: hosted.get(Documents),
     worker: hosted.get(DeliveryWorker),
     subscriptions: hosted.get(Subscriptions),
-    fetch: (pathname, { headers, ...init } = {}) => fetch(new URL(pathname, url), { ...init, headers: { authorization: `Bearer ${key}`, ...(init.body ? { 'content-type': 'application/json' } : {}), ...headers } }),
+    fetch: (pathname, { headers, ...init } = {}) =>
+      fetch(new URL(pathname, url), {
+        ...init,
+        headers: { authorization: `Bearer ${key}`, ...(init.body ? { 'content-type': 'application/json' } : {}), ...headers },
+      }),
     close: () => hosted.close(),
   };
 }

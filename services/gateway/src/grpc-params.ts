@@ -1,28 +1,33 @@
 import type { DescMessage, DescMethod } from '@bufbuild/protobuf';
 
 /** What the use cases and services call a field, and where it may stand in a request of the public contracts; the first place that the request has is meant. */
-const grpcNames: ReadonlyMap<string, readonly string[]> = new Map(Object.entries({
-  id: ['job_id', 'image_id', 'webhook_id', 'delivery_id'],
-  asset_id: ['image_id'],
-  width: ['request.width_px'],
-  height: ['request.height_px'],
-  num_images: ['request.images'],
-  num_inference_steps: ['request.steps'],
-  presetStyle: ['request.style'],
-  init_image_id: ['request.init_image.asset_id'],
-  init_mask_id: ['request.init_image.mask_asset_id'],
-  init_strength: ['request.init_image.strength'],
-  init_placement: ['request.init_image.placement'],
-  after: ['page_token', 'after_sequence'],
-  operation_id: ['operation_id', 'payment_id'],
-  capTokens: ['cap_tokens'],
-  spendCapTokens: ['spend_cap'],
-  lowBalanceTokens: ['low_balance'],
-  catalogue: ['catalogue_json'],
-}));
+const grpcNames: ReadonlyMap<string, readonly string[]> = new Map(
+  Object.entries({
+    id: ['job_id', 'image_id', 'webhook_id', 'delivery_id'],
+    asset_id: ['image_id'],
+    width: ['request.width_px'],
+    height: ['request.height_px'],
+    num_images: ['request.images'],
+    num_inference_steps: ['request.steps'],
+    presetStyle: ['request.style'],
+    init_image_id: ['request.init_image.asset_id'],
+    init_mask_id: ['request.init_image.mask_asset_id'],
+    init_strength: ['request.init_image.strength'],
+    init_placement: ['request.init_image.placement'],
+    after: ['page_token', 'after_sequence'],
+    operation_id: ['operation_id', 'payment_id'],
+    capTokens: ['cap_tokens'],
+    spendCapTokens: ['spend_cap'],
+    lowBalanceTokens: ['low_balance'],
+    catalogue: ['catalogue_json'],
+  }),
+);
 
 /** Metadata keys that callers send. */
-const metadataNames: ReadonlyMap<string, string> = new Map([['idempotency_key', 'idempotency-key'], ['Idempotency-Key', 'idempotency-key']]);
+const metadataNames: ReadonlyMap<string, string> = new Map([
+  ['idempotency_key', 'idempotency-key'],
+  ['Idempotency-Key', 'idempotency-key'],
+]);
 
 /** The path of the field in the request of this method; undefined for what its caller cannot have written. */
 export function paramInGrpc({ input }: DescMethod, param: string): string | undefined {

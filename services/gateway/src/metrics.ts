@@ -7,8 +7,20 @@ export const httpDuration = distribution({
   buckets: latencyBuckets,
 });
 
-export const jobsSubmitted = counter({ name: 'tessera_jobs_submitted_total', help: 'Jobs accepted at the public API; replays of an idempotency key apart.', labelNames: ['replay'] });
+export const jobsSubmitted = counter({
+  name: 'tessera_jobs_submitted_total',
+  help: 'Jobs accepted at the public API; replays of an idempotency key apart.',
+  labelNames: ['replay'],
+});
 
-export const refusals = counter({ name: 'tessera_refusals_total', help: 'Requests refused over HTTP, by stable reason.', labelNames: ['type'] });
+export const refusals = counter({
+  name: 'tessera_refusals_total',
+  help: 'Requests refused over HTTP, by stable reason.',
+  labelNames: ['type'],
+});
 
-export const webhookDeliveries = counter({ name: 'tessera_webhook_attempts_total', help: 'Attempts to deliver a webhook, by what became of them.', labelNames: ['outcome'] });
+export const webhookDeliveries = counter({
+  name: 'tessera_webhook_attempts_total',
+  help: 'Attempts to deliver a webhook, by what became of them.',
+  labelNames: ['outcome'],
+});

@@ -6,7 +6,8 @@ import { model } from './model.fixture.js';
 import { fullImageRequest } from './image-request.js';
 
 const assetId = model.leonardoId;
-const full = (asked: Parameters<typeof create<typeof ImageRequestSchema>>[1]) => fullImageRequest(create(ImageRequestSchema, { prompt: 'x', ...asked }), model, () => 1);
+const full = (asked: Parameters<typeof create<typeof ImageRequestSchema>>[1]) =>
+  fullImageRequest(create(ImageRequestSchema, { prompt: 'x', ...asked }), model, () => 1);
 const affinity = (asked: Parameters<typeof full>[0]) => workOf(full(asked), 'default').affinity;
 
 describe('what can run as one batch', () => {

@@ -8,7 +8,10 @@ import type { FullImageRequest } from './image-request.js';
 export function computeSpecOf(request: FullImageRequest, model: ModelInfo): MessageInitShape<typeof ComputeSpecSchema> {
   const { modelId, widthPx, heightPx, steps, images } = request;
   const superResolution = widthPx > model.nativeWidthPx || heightPx > model.nativeHeightPx;
-  const surcharges = [...(request.initImage ? ['init_image'] : []), ...(request.guidance?.some(({ kind }) => kind === 'character') ? ['character_reference'] : [])];
+  const surcharges = [
+    ...(request.initImage ? ['init_image'] : []),
+    ...(request.guidance?.some(({ kind }) => kind === 'character') ? ['character_reference'] : []),
+  ];
   return { spec: { case: 'image', value: { modelId, widthPx, heightPx, steps, images, superResolution, surcharges } } };
 }
 
@@ -19,7 +22,15 @@ export function workOf(request: FullImageRequest, pool: string): MessageInitShap
     pool,
     modelId,
     // A batch must agree on the noise schedule, and the strength of an init image cuts into it; adapters change the model itself.
-    affinity: [modelId, widthPx, heightPx, steps, guidanceScale, initImage ? `init ${initImage.strength}` : 'text', ...adapters.map(({ adapterId, weight }) => `${adapterId} ${weight}`)].join('/'),
+    affinity: [
+      modelId,
+      widthPx,
+      heightPx,
+      steps,
+      guidanceScale,
+      initImage ? `init ${initImage.strength}` : 'text',
+      ...adapters.map(({ adapterId, weight }) => `${adapterId} ${weight}`),
+    ].join('/'),
     units: images,
     // GPU-seconds grow with steps times megapixels times pictures.
     size: ((widthPx * heightPx) / 1_000_000) * steps * images,

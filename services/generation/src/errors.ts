@@ -1,6 +1,7 @@
 import { invalidArgument, type TesseraError } from '@tessera/platform/errors.js';
 
-export const invalidInitImage = (message: string): TesseraError => invalidArgument('invalid_init_image', message, { param: 'init_image_id' });
+export const invalidInitImage = (message: string): TesseraError =>
+  invalidArgument('invalid_init_image', message, { param: 'init_image_id' });
 
 export const invalidMask = (message: string): TesseraError => invalidArgument('invalid_mask', message, { param: 'init_mask_id' });
 

@@ -43,7 +43,10 @@ export class GenerationController {
   }
 }
 
-const modelMessage = ({ aliases, guidanceKinds = [], adapterIds = [], minSidePx: _, ...model }: ModelInfo, pool: string): MessageInitShape<typeof ModelDescriptionSchema> => ({
+const modelMessage = (
+  { aliases, guidanceKinds = [], adapterIds = [], minSidePx: _, ...model }: ModelInfo,
+  pool: string,
+): MessageInitShape<typeof ModelDescriptionSchema> => ({
   ...model,
   aliases: [...aliases],
   guidanceKinds: [...guidanceKinds],

@@ -10,16 +10,28 @@ type Asked = Parameters<typeof create<typeof ImageRequestSchema>>[1];
 const full = (asked: Asked) => fullImageRequest(create(ImageRequestSchema, asked), model, () => 42);
 const refusal = (asked: Asked): { reason?: string; param?: string } => {
   try {
-    return full(asked), {};
+    return (full(asked), {});
   } catch (error) {
-    return error instanceof TesseraError ? { reason: error.reason, ...(error.param ? { param: error.param } : {}) } : { reason: String(error) };
+    return error instanceof TesseraError
+      ? { reason: error.reason, ...(error.param ? { param: error.param } : {}) }
+      : { reason: String(error) };
   }
 };
 
 describe('an image request', () => {
   it('is complete with nothing but a prompt', () => {
     expect(full({ prompt: '  a red apple ' })).toEqual({
-      prompt: 'a red apple', negativePrompt: '', modelId: 'mosaic-3d', widthPx: 512, heightPx: 512, images: 1, steps: 20, guidanceScale: 7, seed: 42, style: 'NONE', isPublic: false,
+      prompt: 'a red apple',
+      negativePrompt: '',
+      modelId: 'mosaic-3d',
+      widthPx: 512,
+      heightPx: 512,
+      images: 1,
+      steps: 20,
+      guidanceScale: 7,
+      seed: 42,
+      style: 'NONE',
+      isPublic: false,
     });
   });
 
@@ -48,13 +60,37 @@ describe('an image request', () => {
     [{ prompt: 'x', guidance: [{ kind: 'edges', assetId: '../secret', strength: 1 }] }, 'invalid_guidance', 'guidance'],
     [{ prompt: 'x', guidance: [{ kind: 'depth', assetId: model.leonardoId, strength: 1 }] }, 'unsupported_guidance', 'guidance'],
     [{ prompt: 'x', guidance: [{ kind: 'smell', assetId: model.leonardoId, strength: 1 }] }, 'unknown_guidance', 'guidance'],
-    [{ prompt: 'x', guidance: [{ kind: 'edges', assetId: model.leonardoId, strength: Number.NaN }] }, 'invalid_guidance_strength', 'guidance'],
-    [{ prompt: 'x', guidance: [1, 2].map(() => ({ kind: 'edges', assetId: model.leonardoId, strength: 1 })) }, 'guidance_repeated', 'guidance'],
-    [{ prompt: 'x', guidance: Array.from({ length: 6 }, () => ({ kind: 'character', assetId: model.leonardoId, strength: 1 })) }, 'too_many_guides', 'guidance'],
-    [{ prompt: 'x', guidance: [{ kind: 'character', assetId: model.leonardoId, strength: 1, subject: 'x'.repeat(61) }] }, 'invalid_guidance', 'guidance'],
+    [
+      { prompt: 'x', guidance: [{ kind: 'edges', assetId: model.leonardoId, strength: Number.NaN }] },
+      'invalid_guidance_strength',
+      'guidance',
+    ],
+    [
+      { prompt: 'x', guidance: [1, 2].map(() => ({ kind: 'edges', assetId: model.leonardoId, strength: 1 })) },
+      'guidance_repeated',
+      'guidance',
+    ],
+    [
+      { prompt: 'x', guidance: Array.from({ length: 6 }, () => ({ kind: 'character', assetId: model.leonardoId, strength: 1 })) },
+      'too_many_guides',
+      'guidance',
+    ],
+    [
+      { prompt: 'x', guidance: [{ kind: 'character', assetId: model.leonardoId, strength: 1, subject: 'x'.repeat(61) }] },
+      'invalid_guidance',
+      'guidance',
+    ],
     [{ prompt: 'x', initImage: { assetId: model.leonardoId, maskAssetId: '../secret' } }, 'invalid_mask', 'init_mask_id'],
-    [{ prompt: 'x', initImage: { assetId: model.leonardoId, placement: { leftPx: 300, topPx: 0, widthPx: 300, heightPx: 300 } } }, 'invalid_placement', 'init_placement'],
-    [{ prompt: 'x', initImage: { assetId: model.leonardoId, placement: { leftPx: 0, topPx: 0, widthPx: 0, heightPx: 300 } } }, 'invalid_placement', 'init_placement'],
+    [
+      { prompt: 'x', initImage: { assetId: model.leonardoId, placement: { leftPx: 300, topPx: 0, widthPx: 300, heightPx: 300 } } },
+      'invalid_placement',
+      'init_placement',
+    ],
+    [
+      { prompt: 'x', initImage: { assetId: model.leonardoId, placement: { leftPx: 0, topPx: 0, widthPx: 0, heightPx: 300 } } },
+      'invalid_placement',
+      'init_placement',
+    ],
   ] satisfies [Asked, string, string][])('refuses %j', (asked, reason, param) => {
     expect(refusal(asked)).toEqual({ reason, param });
   });
@@ -62,8 +98,13 @@ describe('an image request', () => {
   it('is either refused with a reason and a parameter, or within every limit', () => {
     const asked = fc.record({
       prompt: fc.string({ unit: 'binary', maxLength: 2_000 }),
-      widthPx: fc.nat(2_000), heightPx: fc.nat(2_000), images: fc.nat(12), steps: fc.nat(80),
-      guidanceScale: fc.double(), seed: fc.option(fc.bigInt({ min: -10n, max: 2n ** 40n }), { nil: undefined }), style: fc.constantFrom('', 'anime', 'NONE', 'x'),
+      widthPx: fc.nat(2_000),
+      heightPx: fc.nat(2_000),
+      images: fc.nat(12),
+      steps: fc.nat(80),
+      guidanceScale: fc.double(),
+      seed: fc.option(fc.bigInt({ min: -10n, max: 2n ** 40n }), { nil: undefined }),
+      style: fc.constantFrom('', 'anime', 'NONE', 'x'),
     });
     fc.assert(
       fc.property(asked, ({ seed, ...rest }) => {

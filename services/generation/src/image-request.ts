@@ -9,7 +9,12 @@ import { isUuid } from '@tessera/platform/ids.js';
 import { invalidGuidance, invalidInitImage, invalidMask } from './errors.js';
 
 /** A picture to start from; `maskAssetId` says what of it is repainted, `placement` where it lies in the painted one. */
-export type InitImageUse = { readonly assetId: string; readonly strength: number; readonly maskAssetId?: string; readonly placement?: Placement };
+export type InitImageUse = {
+  readonly assetId: string;
+  readonly strength: number;
+  readonly maskAssetId?: string;
+  readonly placement?: Placement;
+};
 
 export type GuidanceUse = { readonly kind: string; readonly assetId: string; readonly strength: number; readonly subject: string };
 
@@ -51,9 +56,37 @@ const defaultSidePx = 512;
 
 /** Leonardo's preset styles (`SdGenerationStyle`). */
 export const styles: ReadonlySet<string> = new Set([
-  'ANIME', 'BOKEH', 'CINEMATIC', 'CINEMATIC_CLOSEUP', 'CREATIVE', 'DYNAMIC', 'ENVIRONMENT', 'FASHION', 'FILM', 'FOOD', 'GENERAL', 'HDR', 'ILLUSTRATION', 'LEONARDO',
-  'LONG_EXPOSURE', 'MACRO', 'MINIMALISTIC', 'MONOCHROME', 'MOODY', 'NONE', 'NEUTRAL', 'PHOTOGRAPHY', 'PORTRAIT', 'RAYTRACED', 'RENDER_3D', 'RETRO', 'SKETCH_BW',
-  'SKETCH_COLOR', 'STOCK_PHOTO', 'VIBRANT', 'UNPROCESSED',
+  'ANIME',
+  'BOKEH',
+  'CINEMATIC',
+  'CINEMATIC_CLOSEUP',
+  'CREATIVE',
+  'DYNAMIC',
+  'ENVIRONMENT',
+  'FASHION',
+  'FILM',
+  'FOOD',
+  'GENERAL',
+  'HDR',
+  'ILLUSTRATION',
+  'LEONARDO',
+  'LONG_EXPOSURE',
+  'MACRO',
+  'MINIMALISTIC',
+  'MONOCHROME',
+  'MOODY',
+  'NONE',
+  'NEUTRAL',
+  'PHOTOGRAPHY',
+  'PORTRAIT',
+  'RAYTRACED',
+  'RENDER_3D',
+  'RETRO',
+  'SKETCH_BW',
+  'SKETCH_COLOR',
+  'STOCK_PHOTO',
+  'VIBRANT',
+  'UNPROCESSED',
 ]);
 
 /** Fills in what was left open and refuses what no model could paint. `drawSeed` is asked only when the request brings none. */
@@ -83,7 +116,12 @@ export function fullImageRequest(request: ImageRequest, model: ModelInfo, drawSe
 
 /** Control characters carry no meaning for a picture and make mischief in logs and file names; line breaks and tabs become spaces. */
 // oxlint-disable-next-line no-control-regex
-const printable = (text: string): string => text.replace(/[\t\n\r]+/g, ' ').replace(/[\u0000-\u001f\u007f-\u009f]/g, '').trim();
+const controls = /[\u0000-\u001f\u007f-\u009f]/g;
+const printable = (text: string): string =>
+  text
+    .replace(/[\t\n\r]+/g, ' ')
+    .replace(controls, '')
+    .trim();
 
 function promptOf(text: string): string {
   const prompt = printable(text);
@@ -108,7 +146,11 @@ function sideOf(sidePx: number, param: string, nativePx: number, model: ModelInf
   const minPx = Math.max(sidePxMin, model.minSidePx);
   if (sidePx === 0) return Math.min(maxPx, Math.max(nativePx, defaultSidePx));
   if (sidePx < minPx || sidePx > maxPx || sidePx % sideStepPx !== 0) {
-    throw invalidArgument('invalid_dimensions', `The ${param} must be a multiple of ${sideStepPx} from ${minPx} to ${maxPx} with ${model.modelId}; it is ${sidePx}.`, { param });
+    throw invalidArgument(
+      'invalid_dimensions',
+      `The ${param} must be a multiple of ${sideStepPx} from ${minPx} to ${maxPx} with ${model.modelId}; it is ${sidePx}.`,
+      { param },
+    );
   }
   return sidePx;
 }
@@ -116,13 +158,19 @@ function sideOf(sidePx: number, param: string, nativePx: number, model: ModelInf
 function imagesOf(images: number, longSidePx: number): number {
   if (images === 0) return 1;
   const max = longSidePx > largeSidePx ? largeImagesMax : imagesMax;
-  if (images > max) throw invalidArgument('too_many_images', `At most ${max} images of this size in one job; ${images} were asked for.`, { param: 'num_images' });
+  if (images > max)
+    throw invalidArgument('too_many_images', `At most ${max} images of this size in one job; ${images} were asked for.`, {
+      param: 'num_images',
+    });
   return images;
 }
 
 function stepsOf(steps: number, model: ModelInfo): number {
   if (steps === 0) return model.defaultSteps;
-  if (steps > model.maxSteps) throw invalidArgument('invalid_steps', `The number of steps must be from 1 to ${model.maxSteps}; it is ${steps}.`, { param: 'num_inference_steps' });
+  if (steps > model.maxSteps)
+    throw invalidArgument('invalid_steps', `The number of steps must be from 1 to ${model.maxSteps}; it is ${steps}.`, {
+      param: 'num_inference_steps',
+    });
   return steps;
 }
 
@@ -136,24 +184,32 @@ function guidanceOf(guidanceScale: number, model: ModelInfo): number {
 
 function seedOf(seed: bigint | undefined, drawSeed: () => number): number {
   if (seed === undefined) return drawSeed();
-  if (seed < 0n || seed > BigInt(seedMax)) throw invalidArgument('invalid_seed', `A seed is a whole number from 0 to ${seedMax}.`, { param: 'seed' });
+  if (seed < 0n || seed > BigInt(seedMax))
+    throw invalidArgument('invalid_seed', `A seed is a whole number from 0 to ${seedMax}.`, { param: 'seed' });
   return Number(seed);
 }
 
 function styleOf(style: string): string {
   if (style === '') return 'NONE';
   const known = style.toUpperCase();
-  if (!styles.has(known)) throw invalidArgument('unknown_style', `There is no preset style "${style.slice(0, 40)}".`, { param: 'presetStyle' });
+  if (!styles.has(known))
+    throw invalidArgument('unknown_style', `There is no preset style "${style.slice(0, 40)}".`, { param: 'presetStyle' });
   return known;
 }
 
-function initImageOf({ initImage }: ImageRequest, model: ModelInfo, canvasWidthPx: number, canvasHeightPx: number): InitImageUse | undefined {
+function initImageOf(
+  { initImage }: ImageRequest,
+  model: ModelInfo,
+  canvasWidthPx: number,
+  canvasHeightPx: number,
+): InitImageUse | undefined {
   if (!initImage) return undefined;
   if (!model.supportsInitImage) throw invalidInitImage(`${model.modelId} cannot start from a picture.`);
   const { assetId, strength, maskAssetId, placement } = initImage;
   if (!isUuid(assetId)) throw invalidInitImage('There is no such picture to start from.');
   if (maskAssetId !== '' && !isUuid(maskAssetId)) throw invalidMask('There is no such picture to use as a mask.');
-  if (!(strength >= 0 && strength <= 1)) throw invalidArgument('invalid_init_strength', 'The strength of an init image is from 0 to 1.', { param: 'init_strength' });
+  if (!(strength >= 0 && strength <= 1))
+    throw invalidArgument('invalid_init_strength', 'The strength of an init image is from 0 to 1.', { param: 'init_strength' });
   return {
     assetId: assetId.toLowerCase(),
     strength,
@@ -173,17 +229,32 @@ function guidesOf({ guidance }: ImageRequest, model: ModelInfo): GuidanceUse[] {
 }
 
 function adaptersOf({ adapters }: ImageRequest, model: ModelInfo): AdapterUse[] {
-  refuseUnadaptable(adapters.map(({ adapterId, weight }) => ({ id: adapterId, weight })), model.adapterIds, model.modelId);
+  refuseUnadaptable(
+    adapters.map(({ adapterId, weight }) => ({ id: adapterId, weight })),
+    model.adapterIds,
+    model.modelId,
+  );
   return adapters.map(({ adapterId, weight }) => ({ adapterId, weight }));
 }
 
 function placementOf({ leftPx, topPx, widthPx, heightPx }: Placement, canvasWidthPx: number, canvasHeightPx: number): Placement {
-  const isWithin = leftPx + widthPx <= canvasWidthPx && topPx + heightPx <= canvasHeightPx && widthPx >= sideStepPx && heightPx >= sideStepPx;
+  const isWithin =
+    leftPx + widthPx <= canvasWidthPx && topPx + heightPx <= canvasHeightPx && widthPx >= sideStepPx && heightPx >= sideStepPx;
   if (isWithin) return { leftPx, topPx, widthPx, heightPx };
-  throw invalidArgument('invalid_placement', `The init image must lie within the picture of ${canvasWidthPx} x ${canvasHeightPx} pixels and be at least ${sideStepPx} pixels long on each side.`, { param: 'init_placement' });
+  throw invalidArgument(
+    'invalid_placement',
+    `The init image must lie within the picture of ${canvasWidthPx} x ${canvasHeightPx} pixels and be at least ${sideStepPx} pixels long on each side.`,
+    { param: 'init_placement' },
+  );
 }
 
-export const requestMessage = ({ seed, initImage, guidance, adapters, ...rest }: FullImageRequest): MessageInitShape<typeof ImageRequestSchema> => ({
+export const requestMessage = ({
+  seed,
+  initImage,
+  guidance,
+  adapters,
+  ...rest
+}: FullImageRequest): MessageInitShape<typeof ImageRequestSchema> => ({
   ...rest,
   seed: BigInt(seed),
   ...(initImage ? { initImage: { ...initImage } } : {}),

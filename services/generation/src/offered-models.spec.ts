@@ -21,7 +21,10 @@ describe('the service in a process without a worker', () => {
     await rm(dataDir, { recursive: true, force: true });
   });
   const start = async (settings: object) => {
-    hosted = await host([generation], parseConfig({ dataDir, httpPort: 0, grpcPort: 0, logLevel: 'silent', embeddedWorker: false, ...settings }));
+    hosted = await host(
+      [generation],
+      parseConfig({ dataDir, httpPort: 0, grpcPort: 0, logLevel: 'silent', embeddedWorker: false, ...settings }),
+    );
     return hosted;
   };
 
@@ -29,12 +32,16 @@ describe('the service in a process without a worker', () => {
     const { app } = await start({ engine: 'onnx', modelPools: { 'mosaic-turbo': 'large' } });
     const { models } = await app.get(Rpc, { strict: false }).client(GenerationService).listModels({});
     const { list } = await openModelRegistry({ engine: 'onnx', modelPools: {} });
-    expect(models.map(({ modelId, version }) => ({ modelId, version }))).toEqual(list.map(({ modelId, version }) => ({ modelId, version })));
+    expect(models.map(({ modelId, version }) => ({ modelId, version }))).toEqual(
+      list.map(({ modelId, version }) => ({ modelId, version })),
+    );
     expect(models.find(({ modelId }) => modelId === 'mosaic-turbo')?.pool).toBe('large');
     expect(() => app.get(DiffusionEngine, { strict: false })).toThrow();
   });
 
   it('does not start with a pool for a model that does not exist', async () => {
-    await expect(start({ engine: 'noop', modelPools: { 'mosaik-3d': 'large' } })).rejects.toThrow('TESSERA_MODEL_POOLS names the model "mosaik-3d"');
+    await expect(start({ engine: 'noop', modelPools: { 'mosaik-3d': 'large' } })).rejects.toThrow(
+      'TESSERA_MODEL_POOLS names the model "mosaik-3d"',
+    );
   });
 });

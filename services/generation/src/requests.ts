@@ -6,6 +6,8 @@ import { BillingService, type Quote } from '@tessera/contracts/tessera/billing/v
 import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
 import type { ModelInfo } from '@tessera/models/model-info.js';
 import { ModelRegistry } from '@tessera/models/model-registry.js';
+import { AccountPlans } from '@tessera/plans/account-plans.js';
+import { requireAllowed } from '@tessera/plans/gate.js';
 import { invalidArgument, renamed, TesseraError } from '@tessera/platform/errors.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { computeSpecOf } from './compute.js';
@@ -22,6 +24,7 @@ export class Requests {
 
   constructor(
     private readonly models: ModelRegistry,
+    private readonly plans: AccountPlans,
     rpc: Rpc,
   ) {
     this.#billing = rpc.client(BillingService);
@@ -32,15 +35,22 @@ export class Requests {
     if (!asked) throw invalidArgument('prompt_empty', 'A request says at least what to paint.', { param: 'prompt' });
     const model = this.models.named(asked.modelId);
     const request = fullImageRequest(asked, model, () => randomInt(seedMax + 1));
+    if (!request.isPublic) requireAllowed('private_pictures', await this.plans.of(accountId));
     const { initImage } = request;
     if (initImage) await this.#requirePicture(accountId, initImage.assetId, invalidInitImage('There is no such picture to start from.'));
-    if (initImage?.maskAssetId !== undefined) await this.#requirePicture(accountId, initImage.maskAssetId, invalidMask('There is no such picture to use as a mask.'));
-    for (const { assetId } of request.guidance ?? []) await this.#requirePicture(accountId, assetId, invalidGuidance('There is no such picture to be guided by.'));
+    if (initImage?.maskAssetId !== undefined)
+      await this.#requirePicture(accountId, initImage.maskAssetId, invalidMask('There is no such picture to use as a mask.'));
+    for (const { assetId } of request.guidance ?? [])
+      await this.#requirePicture(accountId, assetId, invalidGuidance('There is no such picture to be guided by.'));
     return { request, model };
   }
 
   /** What it would be and cost; promises and creates nothing. */
-  async preview(accountId: string, asked: ImageRequest | undefined, wallet: string): Promise<{ request: FullImageRequest; quote: Quote | undefined }> {
+  async preview(
+    accountId: string,
+    asked: ImageRequest | undefined,
+    wallet: string,
+  ): Promise<{ request: FullImageRequest; quote: Quote | undefined }> {
     const { request, model } = await this.check(accountId, asked);
     const { quote } = await this.#billing.quote({ accountId, wallet, compute: computeSpecOf(request, model) });
     return { request, quote };

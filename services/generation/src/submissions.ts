@@ -25,7 +25,15 @@ export class Submissions {
     this.#jobs = rpc.client(JobService);
   }
 
-  async submit({ accountId, idempotencyKey, request: asked, memberId, project, wallet, joinsEqual }: SubmitRequest): Promise<SubmitResponse> {
+  async submit({
+    accountId,
+    idempotencyKey,
+    request: asked,
+    memberId,
+    project,
+    wallet,
+    joinsEqual,
+  }: SubmitRequest): Promise<SubmitResponse> {
     const { request, model } = await this.requests.check(accountId, asked);
     return this.#jobs.submit({
       accountId,

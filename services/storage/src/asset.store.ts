@@ -86,7 +86,11 @@ export class AssetStore {
   async *ofJobs(jobIds: readonly string[]): AsyncGenerator<Stored<Asset>> {
     let after: string | undefined;
     do {
-      const page: Page<Asset> = await this.assets.find({ where: { jobId: { in: jobIds } }, limit: pageMax, ...(after === undefined ? {} : { after }) });
+      const page: Page<Asset> = await this.assets.find({
+        where: { jobId: { in: jobIds } },
+        limit: pageMax,
+        ...(after === undefined ? {} : { after }),
+      });
       yield* page.items;
       after = page.next;
     } while (after !== undefined);
@@ -94,7 +98,9 @@ export class AssetStore {
 
   /** Uploads that have waited since before then, the oldest first, at most a page of them. */
   async awaitingBefore(sinceMs: number): Promise<Stored<Asset>[]> {
-    return (await this.assets.find({ where: { awaitingSinceMs: { lt: sinceMs } }, sort: [['awaitingSinceMs', 'asc']], limit: pageMax })).items.slice();
+    return (
+      await this.assets.find({ where: { awaitingSinceMs: { lt: sinceMs } }, sort: [['awaitingSinceMs', 'asc']], limit: pageMax })
+    ).items.slice();
   }
 
   /** From now on the job keeps no outputs, whoever still brings some. */

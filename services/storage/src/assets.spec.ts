@@ -10,7 +10,8 @@ describe('pictures of jobs', () => {
   });
   afterAll(() => running.close());
 
-  const put = (jobId: string, assets: ReturnType<typeof newAsset>[], account = accountId) => running.storage.putAssets({ accountId: account, jobId, assets });
+  const put = (jobId: string, assets: ReturnType<typeof newAsset>[], account = accountId) =>
+    running.storage.putAssets({ accountId: account, jobId, assets });
   const read = async (assetId: string, account = accountId) => {
     const messages: ReadAssetResponse[] = [];
     for await (const message of running.storage.readAsset({ accountId: account, assetId })) messages.push(message);
@@ -23,20 +24,34 @@ describe('pictures of jobs', () => {
     const { asset } = await running.storage.getAsset({ accountId, assetId: 'described' });
     expect(assets).toEqual([asset]);
     expect(asset).toMatchObject({
-      assetId: 'described', accountId, jobId: 'job-described', index: 3, kind: AssetKind.GENERATED, contentType: 'image/png',
-      widthPx: 64, heightPx: 64, sizeBytes: 500n, sha256: createHash('sha256').update(data).digest('hex'), createdMs: BigInt(running.clock.now()),
+      assetId: 'described',
+      accountId,
+      jobId: 'job-described',
+      index: 3,
+      kind: AssetKind.GENERATED,
+      contentType: 'image/png',
+      widthPx: 64,
+      heightPx: 64,
+      sizeBytes: 500n,
+      sha256: createHash('sha256').update(data).digest('hex'),
+      createdMs: BigInt(running.clock.now()),
     });
     expect(await running.objects.head(`accounts/${accountId}/jobs/job-described/3.png`)).toBeDefined();
   });
 
   it('notes whether somebody takes a picture, tells the world once, and shows it with its link', async () => {
     await put('job-marked', [newAsset('marked', 0, randomBytes(10))]);
-    const mark = (isAccepted: boolean, account = accountId) => running.storage.markAsset({ accountId: account, assetId: 'marked', isAccepted });
+    const mark = (isAccepted: boolean, account = accountId) =>
+      running.storage.markAsset({ accountId: account, assetId: 'marked', isAccepted });
     for (const isAccepted of [true, true, false, true]) expect((await mark(isAccepted)).asset?.isAccepted).toBe(isAccepted);
-    expect((await running.storage.signUrls({ accountId, assetIds: ['marked'], expiresS: 60 })).urls).toMatchObject([{ assetId: 'marked', isAccepted: true }]);
+    expect((await running.storage.signUrls({ accountId, assetIds: ['marked'], expiresS: 60 })).urls).toMatchObject([
+      { assetId: 'marked', isAccepted: true },
+    ]);
     await expect(mark(true, 'other')).rejects.toMatchObject({ reason: 'unknown_asset' });
     await running.bus.drain();
-    expect(running.marked.map(({ assetId, jobId, isAccepted }) => [assetId, jobId, isAccepted])).toEqual([true, false, true].map((isAccepted) => ['marked', 'job-marked', isAccepted]));
+    expect(running.marked.map(({ assetId, jobId, isAccepted }) => [assetId, jobId, isAccepted])).toEqual(
+      [true, false, true].map((isAccepted) => ['marked', 'job-marked', isAccepted]),
+    );
   });
 
   it('reads the description first, then the bytes in pieces of at most 256 KiB', async () => {
@@ -51,7 +66,9 @@ describe('pictures of jobs', () => {
 
   it('overwrites when the same pictures come again, also all at once', async () => {
     const data = randomBytes(300);
-    const attempts = await Promise.all(Array.from({ length: 8 }, () => put('job-again', [newAsset('again-0', 0, data), newAsset('again-1', 1, data)])));
+    const attempts = await Promise.all(
+      Array.from({ length: 8 }, () => put('job-again', [newAsset('again-0', 0, data), newAsset('again-1', 1, data)])),
+    );
     await put('job-again', [newAsset('again-1', 1, randomBytes(400)), newAsset('again-2', 2, data)]);
     expect(attempts.every(({ assets }) => assets.length === 2)).toBe(true);
     expect((await running.storage.getAsset({ accountId, assetId: 'again-1' })).asset?.sizeBytes).toBe(400n);
@@ -61,13 +78,21 @@ describe('pictures of jobs', () => {
   it('keeps no file of an earlier attempt in another format', async () => {
     await put('job-format', [newAsset('format', 0, randomBytes(10), 'image/png')]);
     await put('job-format', [newAsset('format', 0, randomBytes(10), 'image/webp')]);
-    expect(await running.objects.list(`accounts/${accountId}/jobs/job-format/`, 10)).toEqual([`accounts/${accountId}/jobs/job-format/0.webp`]);
+    expect(await running.objects.list(`accounts/${accountId}/jobs/job-format/`, 10)).toEqual([
+      `accounts/${accountId}/jobs/job-format/0.webp`,
+    ]);
   });
 
   it("does not let one job take another one's id", async () => {
     await put('job-owner', [newAsset('owned', 0, randomBytes(10))]);
-    await expect(put('job-thief', [newAsset('owned', 0, randomBytes(10))])).rejects.toMatchObject({ kind: 'Conflict', reason: 'asset_id_taken' });
-    await expect(put('job-owner', [newAsset('owned', 0, randomBytes(10))], 'account-2')).rejects.toMatchObject({ kind: 'Conflict', reason: 'asset_id_taken' });
+    await expect(put('job-thief', [newAsset('owned', 0, randomBytes(10))])).rejects.toMatchObject({
+      kind: 'Conflict',
+      reason: 'asset_id_taken',
+    });
+    await expect(put('job-owner', [newAsset('owned', 0, randomBytes(10))], 'account-2')).rejects.toMatchObject({
+      kind: 'Conflict',
+      reason: 'asset_id_taken',
+    });
   });
 
   it("answers for another account's picture as for one that does not exist", async () => {
@@ -92,7 +117,10 @@ describe('pictures of jobs', () => {
     ['another type', { assets: [newAsset('typed', 0, new Uint8Array(), 'text/html')] }, 'unsupported_content_type'],
     ['too many', { assets: Array.from({ length: 65 }, (_, at) => newAsset(`many-${at}`, at, new Uint8Array())) }, 'too_many'],
   ])('refuses %s and keeps nothing', async (_, request, reason) => {
-    await expect(running.storage.putAssets({ accountId, jobId: 'job-bad', assets: [], ...request })).rejects.toMatchObject({ kind: 'InvalidArgument', reason });
+    await expect(running.storage.putAssets({ accountId, jobId: 'job-bad', assets: [], ...request })).rejects.toMatchObject({
+      kind: 'InvalidArgument',
+      reason,
+    });
     expect(await running.objects.list(`accounts/${accountId}/jobs/job-bad/`, 10)).toEqual([]);
   });
 

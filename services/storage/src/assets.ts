@@ -54,7 +54,7 @@ export class Assets {
       }
     } finally {
       // A reader who goes away after the description has not touched the body, which may hold a file open.
-      await giveUp(body);
+      await discard(body);
     }
   }
 
@@ -67,7 +67,7 @@ export class Assets {
         throw error;
       });
       if (asset.kind === 'generated' || head.sha256 === asset.sha256) return { asset, body };
-      await giveUp(body);
+      await discard(body);
       asset = await this.uploads.inspect(assetId);
     }
     throw beingReplaced();
@@ -81,7 +81,12 @@ export class Assets {
     for (const stored of await this.assets.getMany([...new Set(assetIds)])) {
       if (stored.value.accountId !== accountId) continue;
       const asset = await this.uploads.ready(stored).catch(unlessRefused);
-      if (asset) signed.push({ assetId: stored.id, url: await this.objects.signDownload(asset.key, expiresMs), isAccepted: asset.isAccepted ?? false });
+      if (asset)
+        signed.push({
+          assetId: stored.id,
+          url: await this.objects.signDownload(asset.key, expiresMs),
+          isAccepted: asset.isAccepted ?? false,
+        });
     }
     return signed;
   }
@@ -100,8 +105,14 @@ export class Assets {
       if (value.state !== 'ready' || value.kind !== 'generated' || value.jobId === undefined) throw notAnOutput();
       if ((value.isAccepted ?? false) === isAccepted) return value;
       const marked = { ...value, isAccepted };
-      const told = outgoingEvent(AssetMarkedSchema, assetId, { assetId, accountId, jobId: value.jobId, isAccepted, markedMs: BigInt(this.clock.now()) });
-      await this.assets.replace(current, marked, [told]);
+      const event = outgoingEvent(AssetMarkedSchema, assetId, {
+        assetId,
+        accountId,
+        jobId: value.jobId,
+        isAccepted,
+        markedMs: BigInt(this.clock.now()),
+      });
+      await this.assets.replace(current, marked, [event]);
       return marked;
     });
   }
@@ -123,6 +134,6 @@ function unlessRefused(error: unknown): undefined {
   if (!isRefusal(error)) throw error;
 }
 
-async function giveUp(body: AsyncIterable<Uint8Array>): Promise<void> {
+async function discard(body: AsyncIterable<Uint8Array>): Promise<void> {
   await body[Symbol.asyncIterator]().return?.();
 }

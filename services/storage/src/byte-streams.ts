@@ -1,7 +1,12 @@
 import { createHash } from 'node:crypto';
 import { digestMismatch, malformedStream } from './errors.js';
 
-type Message<H = unknown> = { readonly part: { readonly case: 'header'; readonly value: H } | { readonly case: 'data'; readonly value: Uint8Array } | { readonly case: undefined } };
+type Message<H = unknown> = {
+  readonly part:
+    | { readonly case: 'header'; readonly value: H }
+    | { readonly case: 'data'; readonly value: Uint8Array }
+    | { readonly case: undefined };
+};
 type HeaderOf<M extends Message> = Extract<M['part'], { readonly case: 'header' }>['value'];
 
 const pieceBytesMax = 256 * 1024;
@@ -12,7 +17,9 @@ export function* piecesOf(chunk: Uint8Array): Generator<Uint8Array> {
 }
 
 /** The header of a stream, and its bytes as they come. */
-export async function opened<M extends Message>(messages: AsyncIterable<M>): Promise<{ header: HeaderOf<M>; bytes: AsyncIterable<Uint8Array> }> {
+export async function opened<M extends Message>(
+  messages: AsyncIterable<M>,
+): Promise<{ header: HeaderOf<M>; bytes: AsyncIterable<Uint8Array> }> {
   const iterator = messages[Symbol.asyncIterator]();
   const first = await iterator.next();
   if (first.done || first.value.part.case !== 'header') throw malformedStream('The first message of the stream is its header.');
@@ -27,7 +34,11 @@ async function* bytesOf(messages: AsyncIterable<Message>): AsyncGenerator<Uint8A
 }
 
 /** The same bytes; throws after the last one when they are not the ones that were told, so that whoever stores them keeps nothing. Told nothing, it looks at nothing. */
-export async function* verified(bytes: AsyncIterable<Uint8Array>, sha256: string, mismatch: () => Error = digestMismatch): AsyncGenerator<Uint8Array> {
+export async function* verified(
+  bytes: AsyncIterable<Uint8Array>,
+  sha256: string,
+  mismatch: () => Error = digestMismatch,
+): AsyncGenerator<Uint8Array> {
   if (sha256 === '') return yield* bytes;
   const digest = createHash('sha256');
   for await (const chunk of bytes) {

@@ -6,7 +6,12 @@ import { TesseraError } from '@tessera/platform/errors.js';
  * That a job has checkpoints, and until when. `open`: the job runs or may run again. `kept`: it has ended, and its checkpoints are kept for a while. `removed`: they are gone, and the
  * document stays for as long as a worker could still bring one.
  */
-export type JobCheckpoints = { readonly accountId: string; readonly jobId: string; readonly state: 'open' | 'kept' | 'removed'; readonly dueMs: number };
+export type JobCheckpoints = {
+  readonly accountId: string;
+  readonly jobId: string;
+  readonly state: 'open' | 'kept' | 'removed';
+  readonly dueMs: number;
+};
 
 const pageMax = 1000;
 
@@ -26,7 +31,11 @@ export class CheckpointStore {
   }
 
   /** Answers what is written down now: what `change` makes of what there was, or that, unchanged, where it answers `undefined`. */
-  change(accountId: string, jobId: string, change: (current: JobCheckpoints | undefined) => Pick<JobCheckpoints, 'state' | 'dueMs'> | undefined): Promise<JobCheckpoints | undefined> {
+  change(
+    accountId: string,
+    jobId: string,
+    change: (current: JobCheckpoints | undefined) => Pick<JobCheckpoints, 'state' | 'dueMs'> | undefined,
+  ): Promise<JobCheckpoints | undefined> {
     return retryOnConflict(async () => {
       const current = await this.#jobs.get(idOf(accountId, jobId));
       const changed = change(current?.value);

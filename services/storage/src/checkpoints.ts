@@ -46,17 +46,22 @@ export class Checkpoints {
     assertId('job_id', jobId);
     if (await this.assets.hasEnded(jobId)) throw jobEnded();
     const dueMs = this.clock.now() + silenceMaxMs;
-    const begun = await this.jobs.change(accountId, jobId, (current) => (current === undefined || current.state === 'open' ? { state: 'open', dueMs } : undefined));
+    const begun = await this.jobs.change(accountId, jobId, (current) =>
+      current === undefined || current.state === 'open' ? { state: 'open', dueMs } : undefined,
+    );
     if (begun?.state !== 'open') throw jobEnded();
     const key = checkpointKey(accountId, jobId, step);
-    const { sha256: digest } = await this.objects.put(key, verified(bytes, sha256), { contentType: 'application/octet-stream', sizeBytesMax: weightsBytesMax });
-    await this.#demandOpen(accountId, jobId);
+    const { sha256: digest } = await this.objects.put(key, verified(bytes, sha256), {
+      contentType: 'application/octet-stream',
+      sizeBytesMax: weightsBytesMax,
+    });
+    await this.#requireOpen(accountId, jobId);
     await this.#dropAllBut(accountId, jobId, step);
     return { key, step, digest };
   }
 
   /** The job may have ended while the bytes came. */
-  async #demandOpen(accountId: string, jobId: string): Promise<void> {
+  async #requireOpen(accountId: string, jobId: string): Promise<void> {
     const current = await this.jobs.get(accountId, jobId);
     if (current?.state === 'open') return;
     if (current?.state !== 'kept') await this.#purge(accountId, jobId);
@@ -91,7 +96,9 @@ export class Checkpoints {
   async removeAll(accountId: string, jobId: string): Promise<void> {
     if (!isId(accountId) || !isId(jobId)) return;
     const dueMs = this.clock.now() + removedMarkLifeMs;
-    const known = await this.jobs.change(accountId, jobId, (current) => (current && current.state !== 'removed' ? { state: 'removed', dueMs } : undefined));
+    const known = await this.jobs.change(accountId, jobId, (current) =>
+      current && current.state !== 'removed' ? { state: 'removed', dueMs } : undefined,
+    );
     if (known) await this.#purge(accountId, jobId);
   }
 

@@ -1,14 +1,22 @@
 import type { UploadRefusal } from './errors.js';
 
-export type Inspection = { readonly contentType: string; readonly widthPx: number; readonly heightPx: number } | { readonly refusal: UploadRefusal };
+export type Inspection =
+  | { readonly contentType: string; readonly widthPx: number; readonly heightPx: number }
+  | { readonly refusal: UploadRefusal };
 
 export const imagePixelsMax = 40_000_000;
 
 /** Only these reach a decoder: the others that are built in (SVG with its references, TIFF, HEIF) never see a stranger's bytes. */
 const signatures: readonly { readonly contentType: string; matches(bytes: Buffer): boolean }[] = [
-  { contentType: 'image/png', matches: (bytes) => bytes.subarray(0, 8).equals(Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])) },
+  {
+    contentType: 'image/png',
+    matches: (bytes) => bytes.subarray(0, 8).equals(Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])),
+  },
   { contentType: 'image/jpeg', matches: (bytes) => bytes.subarray(0, 3).equals(Buffer.from([0xff, 0xd8, 0xff])) },
-  { contentType: 'image/webp', matches: (bytes) => bytes.toString('latin1', 0, 4) === 'RIFF' && bytes.toString('latin1', 8, 12) === 'WEBP' },
+  {
+    contentType: 'image/webp',
+    matches: (bytes) => bytes.toString('latin1', 0, 4) === 'RIFF' && bytes.toString('latin1', 8, 12) === 'WEBP',
+  },
 ];
 
 /** By the first bytes alone; `undefined` when they begin like none of the formats that we take. */

@@ -1,12 +1,9 @@
 import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { JobState } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { EventBus } from '@tessera/events/event-bus.js';
 import { subscribeToDeletedJobs, subscribeToFinishedJobs } from '@tessera/events/job-events.js';
+import { finalStateOf } from '@tessera/events/job-states.js';
 import { Checkpoints } from './checkpoints.js';
 import { JobFiles } from './job-files.js';
-
-/** Named one by one: a state that is added later must not delete anybody's files by default. */
-const unsuccessful: ReadonlySet<JobState> = new Set([JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED, JobState.REJECTED]);
 
 /** What becomes of a job's files when it ends or is deleted. Every handler may run again. */
 @Injectable()
@@ -23,8 +20,10 @@ export class JobEvents implements OnModuleInit {
       await this.checkpoints.removeAll(accountId, jobId);
     });
     subscribeToFinishedJobs(this.bus, 'storage', async ({ accountId, jobId, state }) => {
-      if (state === JobState.SUCCEEDED) await this.checkpoints.removeAll(accountId, jobId);
-      if (!unsuccessful.has(state)) return;
+      const ended = finalStateOf(state);
+      if (ended === 'succeeded') return this.checkpoints.removeAll(accountId, jobId);
+      // A state that is added later must not delete anybody's files by default.
+      if (ended === undefined) return;
       await this.jobFiles.forget(accountId, jobId);
       await this.checkpoints.keepForAWhile(accountId, jobId);
     });

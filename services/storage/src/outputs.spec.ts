@@ -21,7 +21,9 @@ describe('outputs that come as a stream', () => {
   afterAll(() => running.close());
 
   async function* messages(header: Header, bytes: Uint8Array): AsyncGenerator<Message> {
-    yield { part: { case: 'header', value: { accountId, assetId: `${header.jobId}-0`, contentType: 'application/octet-stream', ...header } } };
+    yield {
+      part: { case: 'header', value: { accountId, assetId: `${header.jobId}-0`, contentType: 'application/octet-stream', ...header } },
+    };
     for (let at = 0; at < bytes.length; at += pieceBytes) yield { part: { case: 'data', value: bytes.subarray(at, at + pieceBytes) } };
   }
   const put = (header: Header, bytes: Uint8Array) => running.storage.putOutput(messages(header, bytes));
@@ -31,22 +33,45 @@ describe('outputs that come as a stream', () => {
   it('describes what was stored, and reads it back', async () => {
     const bytes = randomBytes(5_000_000);
     const { output } = await put({ jobId: 'whole', index: 2, sha256: sha256(bytes).toUpperCase() }, bytes);
-    expect(output).toMatchObject({ assetId: 'whole-0', index: 2, contentType: 'application/octet-stream', sizeBytes: 5_000_000n, sha256: sha256(bytes), widthPx: 0, heightPx: 0 });
-    expect((await running.storage.getAsset({ accountId, assetId: 'whole-0' })).asset).toMatchObject({ jobId: 'whole', sizeBytes: 5_000_000n, sha256: sha256(bytes) });
+    expect(output).toMatchObject({
+      assetId: 'whole-0',
+      index: 2,
+      contentType: 'application/octet-stream',
+      sizeBytes: 5_000_000n,
+      sha256: sha256(bytes),
+      widthPx: 0,
+      heightPx: 0,
+    });
+    expect((await running.storage.getAsset({ accountId, assetId: 'whole-0' })).asset).toMatchObject({
+      jobId: 'whole',
+      sizeBytes: 5_000_000n,
+      sha256: sha256(bytes),
+    });
     const pieces: Uint8Array[] = [];
-    for await (const { part } of running.storage.readAsset({ accountId, assetId: 'whole-0' })) if (part.case === 'data') pieces.push(part.value);
+    for await (const { part } of running.storage.readAsset({ accountId, assetId: 'whole-0' }))
+      if (part.case === 'data') pieces.push(part.value);
     expect(Buffer.concat(pieces).equals(bytes)).toBe(true);
     expect(await filesOf('whole')).toEqual([`accounts/${accountId}/jobs/whole/2.bin`]);
   });
 
-  it.each([['text/plain', 'txt'], ['application/json', 'json'], ['video/mp4', 'mp4'], ['video/webm', 'webm'], ['application/octet-stream', 'bin']])(
+  it.each([
+    ['text/plain', 'txt'],
+    ['application/json', 'json'],
+    ['video/mp4', 'mp4'],
+    ['video/webm', 'webm'],
+    ['application/octet-stream', 'bin'],
+  ])(
     'gives %s out as a download that a browser neither shows nor guesses about, whatever its bytes are',
     async (contentType, extension) => {
       const jobId = `typed-${extension}`;
       await put({ jobId, contentType }, Buffer.from('<script>alert(1)</script>'));
       expect(await filesOf(jobId)).toEqual([`accounts/${accountId}/jobs/${jobId}/0.${extension}`]);
       const { headers } = await fetch(await linkTo(`${jobId}-0`));
-      expect([headers.get('content-type'), headers.get('content-disposition'), headers.get('x-content-type-options')]).toEqual([contentType, 'attachment', 'nosniff']);
+      expect([headers.get('content-type'), headers.get('content-disposition'), headers.get('x-content-type-options')]).toEqual([
+        contentType,
+        'attachment',
+        'nosniff',
+      ]);
     },
   );
 
@@ -60,14 +85,23 @@ describe('outputs that come as a stream', () => {
     await Promise.all(Array.from({ length: 5 }, () => put({ jobId: 'again' }, Buffer.from('old'))));
     await put({ jobId: 'again', contentType: 'text/plain' }, Buffer.from('the new one'));
     expect(await filesOf('again')).toEqual([`accounts/${accountId}/jobs/again/0.txt`]);
-    expect((await running.storage.getAsset({ accountId, assetId: 'again-0' })).asset).toMatchObject({ contentType: 'text/plain', sizeBytes: 11n });
+    expect((await running.storage.getAsset({ accountId, assetId: 'again-0' })).asset).toMatchObject({
+      contentType: 'text/plain',
+      sizeBytes: 11n,
+    });
   });
 
   it('keeps what was there when the bytes are not the announced ones, are too many, or break off', async () => {
     const header = { jobId: 'kept', contentType: 'text/plain' };
     await put(header, Buffer.from('the old one'));
-    await expect(put({ ...header, sha256: sha256(Buffer.from('something else')) }, Buffer.from('something'))).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'digest_mismatch' });
-    await expect(put(header, Buffer.alloc(textBytesMax + 1))).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'object_too_large' });
+    await expect(put({ ...header, sha256: sha256(Buffer.from('something else')) }, Buffer.from('something'))).rejects.toMatchObject({
+      kind: 'InvalidArgument',
+      reason: 'digest_mismatch',
+    });
+    await expect(put(header, Buffer.alloc(textBytesMax + 1))).rejects.toMatchObject({
+      kind: 'InvalidArgument',
+      reason: 'object_too_large',
+    });
     async function* broken(): AsyncGenerator<Message> {
       yield* messages(header, Buffer.from('half of'));
       throw new Error('the worker is stopped');
@@ -99,20 +133,23 @@ describe('outputs that come as a stream', () => {
   });
 
   it('refuses a stream without a header, or with two', async () => {
-    async function* headless(): AsyncGenerator<Message> {
+    async function* withoutHead(): AsyncGenerator<Message> {
       yield { part: { case: 'data', value: new Uint8Array(3) } };
     }
     async function* twice(): AsyncGenerator<Message> {
       yield* messages({ jobId: 'refused' }, Buffer.from('x'));
       yield* messages({ jobId: 'refused' }, Buffer.from('x'));
     }
-    for (const stream of [headless(), twice()]) await expect(running.storage.putOutput(stream)).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'malformed_stream' });
+    for (const stream of [withoutHead(), twice()])
+      await expect(running.storage.putOutput(stream)).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'malformed_stream' });
     expect(await filesOf('refused')).toEqual([]);
   });
 
   it('takes nothing but pictures in one message', async () => {
     const asset = newAsset('text', 0, Buffer.from('x'), 'text/plain');
-    await expect(running.storage.putAssets({ accountId, jobId: 'refused', assets: [asset] })).rejects.toMatchObject({ reason: 'unsupported_content_type' });
+    await expect(running.storage.putAssets({ accountId, jobId: 'refused', assets: [asset] })).rejects.toMatchObject({
+      reason: 'unsupported_content_type',
+    });
   });
 
   it('keeps nothing of a job that was deleted before, or while the bytes come', async () => {

@@ -8,7 +8,13 @@ import { jobEnded, repeatedAsset, tooMany, unsupportedContentType } from './erro
 import { verified } from './byte-streams.js';
 import { JobFiles } from './job-files.js';
 
-export type NewOutput = { readonly assetId: string; readonly index: number; readonly contentType: string; readonly widthPx: number; readonly heightPx: number };
+export type NewOutput = {
+  readonly assetId: string;
+  readonly index: number;
+  readonly contentType: string;
+  readonly widthPx: number;
+  readonly heightPx: number;
+};
 
 export type NewOutputWithData = NewOutput & { readonly data: Uint8Array };
 
@@ -33,7 +39,9 @@ export class Outputs {
   async putAll(job: Job, outputs: readonly NewOutputWithData[]): Promise<StoredOutput[]> {
     assertOutputs(job, outputs);
     for (const { contentType } of outputs) if (!isPicture(contentType)) throw unsupportedContentType(contentType);
-    const stored = await Promise.all(outputs.map(async (output) => ({ assetId: output.assetId, asset: await this.#store(job, output, output.data) })));
+    const stored = await Promise.all(
+      outputs.map(async (output) => ({ assetId: output.assetId, asset: await this.#store(job, output, output.data) })),
+    );
     await this.#commit(job, stored);
     return stored;
   }
@@ -48,10 +56,27 @@ export class Outputs {
     return stored;
   }
 
-  async #store({ accountId, jobId }: Job, { index, contentType, widthPx, heightPx }: NewOutput, body: Uint8Array | AsyncIterable<Uint8Array>): Promise<ReadyAsset> {
+  async #store(
+    { accountId, jobId }: Job,
+    { index, contentType, widthPx, heightPx }: NewOutput,
+    body: Uint8Array | AsyncIterable<Uint8Array>,
+  ): Promise<ReadyAsset> {
     const key = outputKey(accountId, jobId, index, contentType);
     const { sizeBytes, sha256 } = await this.objects.put(key, body, { contentType, sizeBytesMax: contentTypeOf(contentType).bytesMax });
-    return { accountId, jobId, index, kind: 'generated', state: 'ready', key, contentType, widthPx, heightPx, sizeBytes, sha256, createdMs: this.clock.now() };
+    return {
+      accountId,
+      jobId,
+      index,
+      kind: 'generated',
+      state: 'ready',
+      key,
+      contentType,
+      widthPx,
+      heightPx,
+      sizeBytes,
+      sha256,
+      createdMs: this.clock.now(),
+    };
   }
 
   async #commit({ accountId, jobId }: Job, stored: readonly StoredOutput[]): Promise<void> {
@@ -74,6 +99,8 @@ function assertOutputs({ accountId, jobId }: Job, outputs: readonly NewOutput[])
     assertId('asset_id', assetId);
     contentTypeOf(contentType);
   }
-  const isRepeated = new Set(outputs.map(({ assetId }) => assetId)).size < outputs.length || new Set(outputs.map(({ index }) => index)).size < outputs.length;
+  const isRepeated =
+    new Set(outputs.map(({ assetId }) => assetId)).size < outputs.length ||
+    new Set(outputs.map(({ index }) => index)).size < outputs.length;
   if (isRepeated) throw repeatedAsset();
 }

@@ -69,11 +69,20 @@ export class StorageController {
   }
 
   @GrpcMethod(StorageService.typeName)
-  readCheckpoint(request: ReadCheckpointRequest, _metadata: Metadata, call: RpcCall): Observable<MessageInitShape<typeof ReadCheckpointResponseSchema>> {
+  readCheckpoint(
+    request: ReadCheckpointRequest,
+    _metadata: Metadata,
+    call: RpcCall,
+  ): Observable<MessageInitShape<typeof ReadCheckpointResponseSchema>> {
     return streamOf(() => this.checkpointMessages(request), call);
   }
 
-  private async *checkpointMessages({ accountId, jobId, step, digest }: ReadCheckpointRequest): AsyncGenerator<MessageInitShape<typeof ReadCheckpointResponseSchema>> {
+  private async *checkpointMessages({
+    accountId,
+    jobId,
+    step,
+    digest,
+  }: ReadCheckpointRequest): AsyncGenerator<MessageInitShape<typeof ReadCheckpointResponseSchema>> {
     for await (const chunk of this.checkpoints.read({ accountId, jobId }, step, digest)) {
       for (const data of piecesOf(chunk)) yield { data };
     }
@@ -123,7 +132,10 @@ export class StorageController {
   }
 }
 
-function assetMessage(assetId: string, { accountId, kind, jobId = '', index, contentType, widthPx, heightPx, sizeBytes, sha256, createdMs, isAccepted = false }: ReadyAsset): MessageInitShape<typeof AssetSchema> {
+function assetMessage(
+  assetId: string,
+  { accountId, kind, jobId = '', index, contentType, widthPx, heightPx, sizeBytes, sha256, createdMs, isAccepted = false }: ReadyAsset,
+): MessageInitShape<typeof AssetSchema> {
   return {
     assetId,
     accountId,

@@ -18,14 +18,34 @@ export async function runStorage() {
   const hosted = await startTestHost([storage, objectLinksHttp, listenerTo(AssetMarkedSchema, marked)], { replace: { clock } });
   const { bareObjects: objects } = hosted.ports;
   if (!objects) throw new Error('Storage uses objects.');
-  return { marked, clock, bus: hosted.get(EventBus), objects, documents: hosted.get(Documents), app: hosted.app, storage: hosted.client(StorageService), close: () => hosted.close() };
+  return {
+    marked,
+    clock,
+    bus: hosted.get(EventBus),
+    objects,
+    documents: hosted.get(Documents),
+    app: hosted.app,
+    storage: hosted.client(StorageService),
+    close: () => hosted.close(),
+  };
 }
 
 export const accountId = 'account-1';
 
 /** A small picture with noise in it, so that cutting it off shows. */
-export function paint(format: 'png' | 'jpeg' | 'webp' | 'gif', sidePx = 64): Promise<Buffer> {
-  return sharp({ create: { width: sidePx, height: sidePx, channels: 3, background: 'red', noise: { type: 'gaussian', mean: 128, sigma: 30 } } }).toFormat(format).toBuffer();
+export function encodedPicture(format: 'png' | 'jpeg' | 'webp' | 'gif', sidePx = 64): Promise<Buffer> {
+  return sharp({
+    create: { width: sidePx, height: sidePx, channels: 3, background: 'red', noise: { type: 'gaussian', mean: 128, sigma: 30 } },
+  })
+    .toFormat(format)
+    .toBuffer();
 }
 
-export const newAsset = (assetId: string, index: number, data: Uint8Array, contentType = 'image/png') => ({ assetId, index, contentType, widthPx: 64, heightPx: 64, data });
+export const newAsset = (assetId: string, index: number, data: Uint8Array, contentType = 'image/png') => ({
+  assetId,
+  index,
+  contentType,
+  widthPx: 64,
+  heightPx: 64,
+  data,
+});

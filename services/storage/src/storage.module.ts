@@ -12,7 +12,10 @@ import { StorageController } from './storage.controller.js';
 import { Sweep } from './sweep.js';
 import { Uploads } from './uploads.js';
 
-@Module({ controllers: [StorageController], providers: [AssetStore, Assets, CheckpointStore, Checkpoints, JobEvents, JobFiles, Outputs, Sweep, Uploads] })
+@Module({
+  controllers: [StorageController],
+  providers: [AssetStore, Assets, CheckpointStore, Checkpoints, JobEvents, JobFiles, Outputs, Sweep, Uploads],
+})
 export class StorageModule {}
 
 export const storage: ServiceDefinition = { ...services.storage, module: StorageModule };

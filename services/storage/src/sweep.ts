@@ -21,7 +21,11 @@ const endedMarkLifeMs = dayMs;
 
 const pageMax = 1000;
 
-export type Swept = { readonly uploads: number; readonly objects: number; /** Jobs whose checkpoints were removed. */ readonly checkpoints: number };
+export type Swept = {
+  readonly uploads: number;
+  readonly objects: number;
+  /** Jobs whose checkpoints were removed. */ readonly checkpoints: number;
+};
 
 /** Removes what nothing else would: uploads that never came, checkpoints whose time is over, and files that a crash left without a document. At the start, and every day; checkpoints every hour. */
 @Injectable()
@@ -46,7 +50,9 @@ export class Sweep implements OnApplicationBootstrap, OnModuleDestroy {
     };
     begin();
     const removeDue = () => {
-      this.current = this.current.then(() => this.logged(async () => ({ checkpoints: await this.checkpoints.removeDue(this.stopping.signal) })));
+      this.current = this.current.then(() =>
+        this.logged(async () => ({ checkpoints: await this.checkpoints.removeDue(this.stopping.signal) })),
+      );
     };
     this.timers = [setInterval(begin, dayMs).unref(), setInterval(removeDue, hourMs).unref()];
   }
@@ -105,11 +111,13 @@ export class Sweep implements OnApplicationBootstrap, OnModuleDestroy {
 
   private async withoutDocument(keys: readonly string[]): Promise<string[]> {
     const owners = keys.map((key) => ownerOfKey(key));
-    const ownersOf = <K extends KeyOwner['kind']>(kind: K) => owners.filter((owner): owner is Extract<KeyOwner, { kind: K }> => owner?.kind === kind);
+    const ownersOf = <K extends KeyOwner['kind']>(kind: K) =>
+      owners.filter((owner): owner is Extract<KeyOwner, { kind: K }> => owner?.kind === kind);
     const known = new Set<string>();
     const jobIds = [...new Set(ownersOf('output').map(({ jobId }) => jobId))];
     if (jobIds.length > 0) for await (const { value } of this.assets.ofJobs(jobIds)) known.add(value.key);
-    for (const { value } of await this.assets.getMany(ownersOf('upload').map(({ uploadId }) => uploadId))) if (value.state !== 'refused') known.add(value.key);
+    for (const { value } of await this.assets.getMany(ownersOf('upload').map(({ uploadId }) => uploadId)))
+      if (value.state !== 'refused') known.add(value.key);
     const checkpointed = await this.checkpointStore.known(ownersOf('checkpoint'));
     return keys.filter((key, at) => {
       const owner = owners[at];

@@ -1,7 +1,7 @@
 import { crc32, deflateSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AssetKind, type CreateUploadResponse } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
-import { accountId, paint, runStorage, type RunningStorage } from './storage.fixture.js';
+import { accountId, encodedPicture, runStorage, type RunningStorage } from './storage.fixture.js';
 
 /** A few hundred bytes of PNG that claim to be 3,600 megapixels. */
 function bomb(): Buffer {
@@ -16,7 +16,12 @@ function bomb(): Buffer {
   header.writeUInt32BE(60_000, 0);
   header.writeUInt32BE(60_000, 4);
   header.set([8, 2], 8);
-  return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), chunk('IHDR', header), chunk('IDAT', deflateSync(Buffer.alloc(1e6))), chunk('IEND', Buffer.alloc(0))]);
+  return Buffer.concat([
+    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
+    chunk('IHDR', header),
+    chunk('IDAT', deflateSync(Buffer.alloc(1e6))),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
 }
 
 describe('uploads', () => {
@@ -35,17 +40,30 @@ describe('uploads', () => {
     return fetch(upload.url, { method: 'POST', body: form });
   };
 
-  it.each([['png', 'png'], ['jpg', 'jpeg'], ['jpeg', 'jpeg'], ['webp', 'webp'], ['png', 'webp']] as const)('takes a file.%s that is %s, and finds out what it is', async (extension, format) => {
+  it.each([
+    ['png', 'png'],
+    ['jpg', 'jpeg'],
+    ['jpeg', 'jpeg'],
+    ['webp', 'webp'],
+    ['png', 'webp'],
+  ] as const)('takes a file.%s that is %s, and finds out what it is', async (extension, format) => {
     const upload = await create(extension);
-    const bytes = await paint(format, 48);
+    const bytes = await encodedPicture(format, 48);
     expect((await send(upload, bytes)).status).toBe(204);
-    expect(await get(upload.assetId)).toMatchObject({ kind: AssetKind.UPLOADED, contentType: `image/${format}`, widthPx: 48, heightPx: 48, sizeBytes: BigInt(bytes.length), jobId: '' });
+    expect(await get(upload.assetId)).toMatchObject({
+      kind: AssetKind.UPLOADED,
+      contentType: `image/${format}`,
+      widthPx: 48,
+      heightPx: 48,
+      sizeBytes: BigInt(bytes.length),
+      jobId: '',
+    });
     expect(upload.key).toBe(`accounts/${accountId}/uploads/${upload.assetId}.${extension}`);
   });
 
   it('takes the bytes through the service as well, and keeps them as they are', async () => {
     const { assetId } = await create();
-    const data = await paint('jpeg');
+    const data = await encodedPicture('jpeg');
     const { asset } = await running.storage.putUpload({ accountId, assetId, data });
     expect(asset).toEqual(await get(assetId));
     const pieces: Uint8Array[] = [];
@@ -57,7 +75,11 @@ describe('uploads', () => {
   });
 
   it.each(['gif', 'PNG', '', 'picture.png', '__proto__', '../png'])('refuses the extension %j', async (extension) => {
-    await expect(create(extension)).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'invalid_file_extension', param: 'extension' });
+    await expect(create(extension)).rejects.toMatchObject({
+      kind: 'InvalidArgument',
+      reason: 'invalid_file_extension',
+      param: 'extension',
+    });
   });
 
   it('says that nothing has come yet, and leaves it out of links', async () => {
@@ -68,12 +90,12 @@ describe('uploads', () => {
 
   const text = async () => Buffer.from('I am a picture, believe me.');
   const svg = async () => Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"><script>alert(1)</script></svg>');
-  const cut = async (format: 'png' | 'jpeg' | 'webp') => (await paint(format)).subarray(0, -200);
+  const cut = async (format: 'png' | 'jpeg' | 'webp') => (await encodedPicture(format)).subarray(0, -200);
   it.each([
     ['text', text, 'not_an_image'],
     ['nothing', async () => Buffer.alloc(0), 'not_an_image'],
     ['an SVG', svg, 'not_an_image'],
-    ['a GIF', () => paint('gif'), 'not_an_image'],
+    ['a GIF', () => encodedPicture('gif'), 'not_an_image'],
     ['a PNG that is cut off', () => cut('png'), 'not_an_image'],
     ['a JPEG that is cut off', () => cut('jpeg'), 'not_an_image'],
     ['a WebP that is cut off', () => cut('webp'), 'not_an_image'],
@@ -84,20 +106,22 @@ describe('uploads', () => {
     await expect(get(upload.assetId)).rejects.toMatchObject({ kind: 'InvalidArgument', reason });
     expect(await running.objects.head(upload.key)).toBeUndefined();
     await expect(get(upload.assetId)).rejects.toMatchObject({ kind: 'InvalidArgument', reason });
-    await expect(running.storage.putUpload({ accountId, assetId: upload.assetId, data: await paint('png') })).rejects.toMatchObject({ reason });
+    await expect(
+      running.storage.putUpload({ accountId, assetId: upload.assetId, data: await encodedPicture('png') }),
+    ).rejects.toMatchObject({ reason });
     expect((await running.storage.signUrls({ accountId, assetIds: [upload.assetId], expiresS: 60 })).urls).toEqual([]);
   });
 
   it('looks once at an upload that many ask for', async () => {
     const upload = await create();
-    await send(upload, await paint('png'));
+    await send(upload, await encodedPicture('png'));
     const answers = await Promise.all(Array.from({ length: 10 }, () => get(upload.assetId)));
     expect(new Set(answers.map((asset) => asset?.sha256)).size).toBe(1);
   });
 
   it('never reads out bytes that were put in place of the inspected ones', async () => {
     const upload = await create();
-    await send(upload, await paint('png'));
+    await send(upload, await encodedPicture('png'));
     await get(upload.assetId);
     await send(upload, bomb());
     const reading = running.storage.readAsset({ accountId, assetId: upload.assetId })[Symbol.asyncIterator]();
@@ -108,11 +132,18 @@ describe('uploads', () => {
     const upload = await create();
     expect(upload.expiresMs).toBe(BigInt(running.clock.now() + 600_000));
     running.clock.advance(600_000);
-    expect((await send(upload, await paint('png'))).status).toBe(403);
+    expect((await send(upload, await encodedPicture('png'))).status).toBe(403);
   });
 
   it('does not take an upload in place of a painted picture', async () => {
-    await running.storage.putAssets({ accountId, jobId: 'job-painted', assets: [{ assetId: 'painted', index: 0, contentType: 'image/png', data: await paint('png') }] });
-    await expect(running.storage.putUpload({ accountId, assetId: 'painted', data: await paint('png') })).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'not_an_upload' });
+    await running.storage.putAssets({
+      accountId,
+      jobId: 'job-painted',
+      assets: [{ assetId: 'painted', index: 0, contentType: 'image/png', data: await encodedPicture('png') }],
+    });
+    await expect(running.storage.putUpload({ accountId, assetId: 'painted', data: await encodedPicture('png') })).rejects.toMatchObject({
+      kind: 'InvalidArgument',
+      reason: 'not_an_upload',
+    });
   });
 });

@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { retryOnConflict, type Stored } from '@tessera/documents/documents.js';
 import { ObjectStore, type UploadForm } from '@tessera/objects/object-store.js';
 import { Clock } from '@tessera/platform/clock.js';
+import { Semaphore } from '@tessera/platform/concurrency/semaphore.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import { newId } from '@tessera/platform/ids.js';
 import { assertId, uploadTarget, type Asset, type ReadyAsset } from './asset.js';
@@ -24,8 +25,7 @@ export type Upload = { readonly assetId: string; readonly key: string; readonly 
 /** Pictures that people bring. They are looked at when they are first used, for nobody tells us when a form was sent. */
 @Injectable()
 export class Uploads {
-  private running = 0;
-  private readonly waiting: (() => void)[] = [];
+  private readonly inspections = new Semaphore(inspectionsMax);
 
   constructor(
     private readonly assets: AssetStore,
@@ -40,7 +40,15 @@ export class Uploads {
     const now = this.clock.now();
     const expiresMs = now + formLifeMs;
     const form = await this.objects.signUpload({ key, contentTypePrefix: contentType, sizeBytesMax: uploadBytesMax, expiresMs });
-    await this.assets.insert(assetId, { accountId, kind: 'uploaded', state: 'awaiting', key, index: 0, createdMs: now, awaitingSinceMs: now });
+    await this.assets.insert(assetId, {
+      accountId,
+      kind: 'uploaded',
+      state: 'awaiting',
+      key,
+      index: 0,
+      createdMs: now,
+      awaitingSinceMs: now,
+    });
     return { assetId, key, form, expiresMs };
   }
 
@@ -75,7 +83,7 @@ export class Uploads {
       if (stored.value.state === 'refused') throw uploadRefused(stored.value.refusal);
       const { accountId, kind, key, index, createdMs } = stored.value;
       const identity = { accountId, kind, key, index, createdMs };
-      const { inspection, sizeBytes, sha256 } = await this.inOneOfFewSlots(() => this.look(key));
+      const { inspection, sizeBytes, sha256 } = await this.oneOfFew(() => this.inspected(key));
       if ('refusal' in inspection) {
         await this.assets.replace(stored, { ...identity, state: 'refused', refusal: inspection.refusal });
         await this.objects.delete(key);
@@ -87,7 +95,7 @@ export class Uploads {
     });
   }
 
-  private async look(key: string): Promise<{ inspection: Inspection; sizeBytes: number; sha256: string }> {
+  private async inspected(key: string): Promise<{ inspection: Inspection; sizeBytes: number; sha256: string }> {
     const object = await this.objects.get(key).catch((error: unknown) => {
       if (error instanceof TesseraError && error.reason === 'unknown_object') throw uploadMissing();
       throw error;
@@ -97,20 +105,13 @@ export class Uploads {
     return { inspection: await inspectImage(Buffer.concat(chunks)), sizeBytes: object.head.sizeBytes, sha256: object.head.sha256 };
   }
 
-  private async inOneOfFewSlots<T>(run: () => Promise<T>): Promise<T> {
-    if (this.running >= inspectionsMax) {
-      if (this.waiting.length >= waitingInspectionsMax) throw tooManyInspections();
-      // Whoever ends hands its slot over, so that `running` stays as it is.
-      await new Promise<void>((resolve) => this.waiting.push(resolve));
-    } else {
-      this.running++;
-    }
+  private async oneOfFew<T>(run: () => Promise<T>): Promise<T> {
+    if (this.inspections.waiting >= waitingInspectionsMax) throw tooManyInspections();
+    await this.inspections.acquire();
     try {
       return await run();
     } finally {
-      const next = this.waiting.shift();
-      if (next) next();
-      else this.running--;
+      this.inspections.release();
     }
   }
 }

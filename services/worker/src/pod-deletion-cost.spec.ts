@@ -11,14 +11,23 @@ import { loopbackCertificate, loopbackKey } from '@tessera/servers/loopback-cert
 import { podAccess, PodDeletionCost } from './pod-deletion-cost.js';
 
 const annotation = 'controller.kubernetes.io/pod-deletion-cost';
-type Report = { readonly method: string | undefined; readonly url: string | undefined; readonly token: string | undefined; readonly type: string | undefined; readonly cost: string };
+type Report = {
+  readonly method: string | undefined;
+  readonly url: string | undefined;
+  readonly token: string | undefined;
+  readonly type: string | undefined;
+  readonly cost: string;
+};
 
 /** Answers as the API of Kubernetes does, as far as a pod's own annotation goes. */
 class KubernetesApi {
   readonly reports: Report[] = [];
   statuses: number[] = [];
   #onReport: () => void = () => {};
-  readonly #server: Server = createServer({ key: loopbackKey, cert: loopbackCertificate }, (request, response) => void this.#take(request).then(() => response.writeHead(this.statuses.shift() ?? 200).end('{}')));
+  readonly #server: Server = createServer(
+    { key: loopbackKey, cert: loopbackCertificate },
+    (request, response) => void this.#take(request).then(() => response.writeHead(this.statuses.shift() ?? 200).end('{}')),
+  );
 
   async start(): Promise<string> {
     this.#server.listen(0, '127.0.0.1');
@@ -37,8 +46,16 @@ class KubernetesApi {
   }
 
   async #take(request: IncomingMessage): Promise<void> {
-    const body = JSON.parse(Buffer.concat(await request.toArray() as Buffer[]).toString()) as { metadata: { annotations: Record<string, string> } };
-    this.reports.push({ method: request.method, url: request.url, token: request.headers.authorization, type: request.headers['content-type'], cost: body.metadata.annotations[annotation]! });
+    const body = JSON.parse(Buffer.concat((await request.toArray()) as Buffer[]).toString()) as {
+      metadata: { annotations: Record<string, string> };
+    };
+    this.reports.push({
+      method: request.method,
+      url: request.url,
+      token: request.headers.authorization,
+      type: request.headers['content-type'],
+      cost: body.metadata.annotations[annotation]!,
+    });
     this.#onReport();
   }
 }
@@ -50,7 +67,11 @@ describe('the cost of deleting a pod', () => {
   const logger = createLogger('silent', 'worker');
   beforeEach(async () => {
     folder = await fs.mkdtemp(path.join(os.tmpdir(), 'tessera-pod-'));
-    await Promise.all([fs.writeFile(path.join(folder, 'namespace'), 'tessera\n'), fs.writeFile(path.join(folder, 'ca.crt'), loopbackCertificate), fs.writeFile(path.join(folder, 'token'), 'first\n')]);
+    await Promise.all([
+      fs.writeFile(path.join(folder, 'namespace'), 'tessera\n'),
+      fs.writeFile(path.join(folder, 'ca.crt'), loopbackCertificate),
+      fs.writeFile(path.join(folder, 'token'), 'first\n'),
+    ]);
     api = new KubernetesApi();
     url = await api.start();
   });
@@ -65,7 +86,15 @@ describe('the cost of deleting a pod', () => {
     cost.holds(3);
     await api.received(1);
     await cost.close();
-    expect(api.reports).toEqual([{ method: 'PATCH', url: '/api/v1/namespaces/tessera/pods/worker-0', token: 'Bearer first', type: 'application/merge-patch+json', cost: '3' }]);
+    expect(api.reports).toEqual([
+      {
+        method: 'PATCH',
+        url: '/api/v1/namespaces/tessera/pods/worker-0',
+        token: 'Bearer first',
+        type: 'application/merge-patch+json',
+        cost: '3',
+      },
+    ]);
   });
 
   it('is reported once for changes that come in a row, with the newest value and the newest token', async () => {
@@ -77,7 +106,10 @@ describe('the cost of deleting a pod', () => {
     await fs.writeFile(path.join(folder, 'token'), 'second');
     await api.received(2);
     await cost.close();
-    expect(api.reports.map(({ token, cost }) => [token, cost])).toEqual([['Bearer first', '1'], [expect.any(String), '5']]);
+    expect(api.reports.map(({ token, cost }) => [token, cost])).toEqual([
+      ['Bearer first', '1'],
+      [expect.any(String), '5'],
+    ]);
   });
 
   it('is reported again when Kubernetes has refused it', async () => {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import os from 'node:os';
 import path from 'node:path';
+import { pause } from '@tessera/platform/concurrency/pause.js';
 import type { Logger } from '@tessera/platform/logger.js';
 
 /** Where Kubernetes puts what a pod may show to its API. */
@@ -13,7 +14,13 @@ const answerWithinMs = 5_000;
 /** Kubernetes asks that not every change is reported: a deployment that scales down looks once in a while. */
 const reportEveryMs = 5_000;
 
-export type PodAccess = { readonly apiUrl: string; readonly namespace: string; readonly podName: string; readonly certificates: string; readonly folder: string };
+export type PodAccess = {
+  readonly apiUrl: string;
+  readonly namespace: string;
+  readonly podName: string;
+  readonly certificates: string;
+  readonly folder: string;
+};
 
 /** None outside of Kubernetes, or where the pod has no account to speak with. */
 export async function podAccess(folder = accountFolder, url = apiUrl, podName = os.hostname()): Promise<PodAccess | undefined> {
@@ -31,8 +38,7 @@ export class PodDeletionCost {
   #wanted = 0;
   #reported: number | undefined;
   #reporting: Promise<void> | undefined;
-  #isClosed = false;
-  #wake = () => {};
+  readonly #closing = new AbortController();
 
   constructor(
     private readonly access: PodAccess | undefined,
@@ -44,17 +50,16 @@ export class PodDeletionCost {
   holds(jobs: number): void {
     if (this.access === undefined) return;
     this.#wanted = jobs;
-    if (!this.#isClosed) this.#reporting ??= this.#report(this.access).finally(() => (this.#reporting = undefined));
+    if (!this.#closing.signal.aborted) this.#reporting ??= this.#report(this.access).finally(() => (this.#reporting = undefined));
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
-    this.#wake();
+    this.#closing.abort();
     await this.#reporting;
   }
 
   async #report(access: PodAccess): Promise<void> {
-    while (this.#wanted !== this.#reported && !this.#isClosed) {
+    while (this.#wanted !== this.#reported && !this.#closing.signal.aborted) {
       const cost = this.#wanted;
       try {
         await patch(access, { metadata: { annotations: { [annotation]: String(cost) } } });
@@ -63,16 +68,8 @@ export class PodDeletionCost {
         // Scaling down then takes any pod, which drains: worse, not wrong.
         this.logger.warn({ err: error }, 'the cost of deleting this pod could not be reported; may its account patch pods?');
       }
-      await this.#pause();
+      await pause(this.everyMs, this.#closing.signal);
     }
-  }
-
-  #pause(): Promise<void> {
-    if (this.#isClosed) return Promise.resolve();
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.everyMs).unref();
-      this.#wake = () => (clearTimeout(timer), resolve());
-    });
   }
 }
 
@@ -85,7 +82,9 @@ async function patch({ apiUrl: base, namespace, podName, certificates, folder }:
     const call = request(url, { method: 'PATCH', ca: certificates, headers, timeout: answerWithinMs }, (response) => {
       response.resume();
       const { statusCode = 0 } = response;
-      response.once('end', () => (statusCode < 300 ? resolve() : reject(new Error(`Kubernetes answered ${statusCode} to PATCH ${url.pathname}`))));
+      response.once('end', () =>
+        statusCode < 300 ? resolve() : reject(new Error(`Kubernetes answered ${statusCode} to PATCH ${url.pathname}`)),
+      );
     });
     call.once('timeout', () => call.destroy(new Error(`Kubernetes did not answer within ${answerWithinMs} ms`)));
     call.once('error', reject);

@@ -26,22 +26,71 @@ export type RunnerCapacity = {
 export type Content = Uint8Array | AsyncIterable<Uint8Array>;
 
 /** Times are milliseconds since 1970, fractions included. */
-export type Phase = { readonly type: 'phase'; readonly phase: string; readonly startMs: number; readonly endMs: number; /** Absent: the whole batch. */ readonly jobId?: string; readonly index?: number };
-export type Progress = { readonly type: 'progress'; /** Absent: every job of the batch. */ readonly jobId?: string; readonly step: number; readonly steps: number; readonly phase?: string };
-export type Preview = { readonly type: 'preview'; readonly jobId: string; readonly index: number; readonly step: number; readonly contentType: string; readonly data: Uint8Array };
+export type Phase = {
+  readonly type: 'phase';
+  readonly phase: string;
+  readonly startMs: number;
+  readonly endMs: number;
+  /** Absent: the whole batch. */ readonly jobId?: string;
+  readonly index?: number;
+};
+export type Progress = {
+  readonly type: 'progress';
+  /** Absent: every job of the batch. */ readonly jobId?: string;
+  readonly step: number;
+  readonly steps: number;
+  readonly phase?: string;
+};
+export type Preview = {
+  readonly type: 'preview';
+  readonly jobId: string;
+  readonly index: number;
+  readonly step: number;
+  readonly contentType: string;
+  readonly data: Uint8Array;
+};
 export type Notice = { readonly type: 'notice'; readonly jobId: string; readonly kind: string; readonly message: string };
 /** `units` is what has been delivered up to here, of the whole job and not of this attempt alone. */
-export type CheckpointMade = { readonly type: 'checkpoint'; readonly jobId: string; readonly step: number; readonly units: number; readonly content: Content };
+export type CheckpointMade = {
+  readonly type: 'checkpoint';
+  readonly jobId: string;
+  readonly step: number;
+  readonly units: number;
+  readonly content: Content;
+};
 /** `index` picks one of the ids that the lease gives; sizes of what is no picture are absent. */
-export type OutputMade = { readonly type: 'output'; readonly jobId: string; readonly index: number; readonly contentType: string; readonly content: Content; readonly widthPx?: number; readonly heightPx?: number };
+export type OutputMade = {
+  readonly type: 'output';
+  readonly jobId: string;
+  readonly index: number;
+  readonly contentType: string;
+  readonly content: Content;
+  readonly widthPx?: number;
+  readonly heightPx?: number;
+};
 export type Finished = { readonly type: 'finished'; readonly jobId: string; readonly units: number };
-export type Failed = { readonly type: 'failed'; readonly jobId: string; readonly reason: string; readonly message: string; readonly retryable: boolean };
+export type Failed = {
+  readonly type: 'failed';
+  readonly jobId: string;
+  readonly reason: string;
+  readonly message: string;
+  readonly retryable: boolean;
+};
 
 /**
  * What becomes of a leased batch. A runner reads its inputs, says `needs_device` once, and is asked for its next update only when the device is free: what it computes
  * after that is what the jobs are charged for.
  */
-export type Update = { readonly type: 'needs_device' } | Phase | Progress | Preview | Notice | CheckpointMade | OutputMade | Finished | Failed;
+export type Update =
+  | { readonly type: 'needs_device' }
+  | Phase
+  | Progress
+  | Preview
+  | Notice
+  | CheckpointMade
+  | OutputMade
+  | Finished
+  | Failed;
 
 /** What a worker does with jobs of some kinds. All around it is the loop's: claims, leases, heartbeats, storing, reporting, drain. */
 export abstract class Runner {

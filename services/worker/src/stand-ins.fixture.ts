@@ -5,10 +5,24 @@ import { GrpcMethod } from '@nestjs/microservices';
 import { ImageRequestSchema } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import { JobState } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import {
-  LeaseSchema, WorkerService,
-  type ClaimRequestSchema, type CompleteRequestSchema, type DeregisterRequestSchema, type FailRequestSchema, type HeartbeatRequestSchema, type ReclaimRequestSchema, type Lease,
+  LeaseSchema,
+  WorkerService,
+  type ClaimRequestSchema,
+  type CompleteRequestSchema,
+  type DeregisterRequestSchema,
+  type FailRequestSchema,
+  type HeartbeatRequestSchema,
+  type ReclaimRequestSchema,
+  type Lease,
 } from '@tessera/contracts/tessera/jobs/v1/workers_pb.js';
-import { StorageService, type PutAssetsRequestSchema, type PutCheckpointRequestSchema, type PutOutputRequestSchema, type ReadAssetRequestSchema, type ReadCheckpointRequestSchema } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
+import {
+  StorageService,
+  type PutAssetsRequestSchema,
+  type PutCheckpointRequestSchema,
+  type PutOutputRequestSchema,
+  type ReadAssetRequestSchema,
+  type ReadCheckpointRequestSchema,
+} from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
 import type { ServiceDefinition } from '@tessera/host/service-definition.js';
 import { notFound, TesseraError } from '@tessera/platform/errors.js';
 import { currentTraceparent } from '@tessera/platform/trace.js';
@@ -49,7 +63,10 @@ export class QueueStandIn {
 
   async claim(request: Calls['claim'], { signal }: { signal?: AbortSignal } = {}): Promise<{ leases: Lease[] }> {
     this.#note({ call: 'claim', request });
-    if (this.batches.length === 0) await new Promise<void>((resolve) => ((this.#wakeClaims = resolve), signal?.addEventListener('abort', () => resolve(), { once: true })));
+    if (this.batches.length === 0)
+      await new Promise<void>(
+        (resolve) => ((this.#wakeClaims = resolve), signal?.addEventListener('abort', () => resolve(), { once: true })),
+      );
     return { leases: signal?.aborted ? [] : (this.batches.shift() ?? []) };
   }
 
@@ -115,7 +132,10 @@ export class StorageStandIn {
   }
 
   async putCheckpoint(messages: AsyncIterable<MessageInitShape<typeof PutCheckpointRequestSchema>>) {
-    const { header: { step = 0, units = 0, sha256 = '' }, data } = await this.#taken(messages);
+    const {
+      header: { step = 0, units = 0, sha256 = '' },
+      data,
+    } = await this.#taken(messages);
     this.#checkpoints.set(step, data);
     return { checkpoint: { key: `step-${step}`, step, units, digest: sha256 } };
   }
@@ -131,7 +151,9 @@ export class StorageStandIn {
     yield { part: { case: 'data' as const, value: data } };
   }
 
-  async #taken<Header>(messages: AsyncIterable<{ part?: { case: 'header'; value: Header } | { case: 'data'; value: Uint8Array } | { case?: undefined } }>) {
+  async #taken<Header>(
+    messages: AsyncIterable<{ part?: { case: 'header'; value: Header } | { case: 'data'; value: Uint8Array } | { case?: undefined } }>,
+  ) {
     this.#refuse();
     const parts: Uint8Array[] = [];
     let header: Header | undefined;
@@ -203,20 +225,71 @@ class StorageController {
 @Module({})
 class StandInModule {
   static with(queue: QueueStandIn, storage: StorageStandIn): DynamicModule {
-    return { module: StandInModule, controllers: [QueueController, StorageController], providers: [{ provide: QueueStandIn, useValue: queue }, { provide: StorageStandIn, useValue: storage }] };
+    return {
+      module: StandInModule,
+      controllers: [QueueController, StorageController],
+      providers: [
+        { provide: QueueStandIn, useValue: queue },
+        { provide: StorageStandIn, useValue: storage },
+      ],
+    };
   }
 }
 
 /** Both as a service that a host can run. */
-export const standIns = (queue: QueueStandIn, storage: StorageStandIn): ServiceDefinition => ({ name: 'stand-ins', module: StandInModule.with(queue, storage), contracts: [WorkerService, StorageService], uses: [], calls: [] });
+export const standIns = (queue: QueueStandIn, storage: StorageStandIn): ServiceDefinition => ({
+  name: 'stand-ins',
+  module: StandInModule.with(queue, storage),
+  contracts: [WorkerService, StorageService],
+  uses: [],
+  calls: [],
+});
 
 /** A leased job of a picture, or of as many as are asked for. */
-export function imageLease(jobId: string, modelId: string, { images = 1, steps = 2, initImageId = '', traceparent = '' }: { images?: number; steps?: number; initImageId?: string; traceparent?: string } = {}): Lease {
-  const request = create(ImageRequestSchema, { prompt: 'apple', modelId, widthPx: 512, heightPx: 512, steps, guidanceScale: 7, images, style: 'NONE', ...(initImageId === '' ? {} : { initImage: { assetId: initImageId, strength: 0.5 } }) });
+export function imageLease(
+  jobId: string,
+  modelId: string,
+  {
+    images = 1,
+    steps = 2,
+    initImageId = '',
+    traceparent = '',
+  }: { images?: number; steps?: number; initImageId?: string; traceparent?: string } = {},
+): Lease {
+  const request = create(ImageRequestSchema, {
+    prompt: 'apple',
+    modelId,
+    widthPx: 512,
+    heightPx: 512,
+    steps,
+    guidanceScale: 7,
+    images,
+    style: 'NONE',
+    ...(initImageId === '' ? {} : { initImage: { assetId: initImageId, strength: 0.5 } }),
+  });
   return lease(jobId, { kind: 'image', modelId, units: images, traceparent, payload: anyPack(ImageRequestSchema, request) });
 }
 
-export function lease(jobId: string, { kind = 'test', modelId = 'tiny', units = 1, leaseMs = 30_000, ...more }: { kind?: string; modelId?: string; units?: number; leaseMs?: number; traceparent?: string; payload?: Lease['payload'] } = {}): Lease {
+export function lease(
+  jobId: string,
+  {
+    kind = 'test',
+    modelId = 'tiny',
+    units = 1,
+    leaseMs = 30_000,
+    ...more
+  }: { kind?: string; modelId?: string; units?: number; leaseMs?: number; traceparent?: string; payload?: Lease['payload'] } = {},
+): Lease {
   const outputIds = Array.from({ length: units }, (_, index) => `${jobId}-output-${index}`);
-  return create(LeaseSchema, { leaseId: `lease-of-${jobId}`, jobId, accountId: 'ann', kind, leaseMs: BigInt(leaseMs), work: { pool: 'default', modelId, units, size: units }, outputIds, attempt: 1, ...more });
+  return create(LeaseSchema, {
+    leaseId: `lease-of-${jobId}`,
+    jobId,
+    accountId: 'ann',
+    kind,
+    leaseMs: BigInt(leaseMs),
+    work: { pool: 'default', modelId, units, size: units },
+    outputIds,
+    attempt: 1,
+    ...more,
+  });
 }

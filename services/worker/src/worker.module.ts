@@ -16,13 +16,21 @@ import { RUNNERS, Worker } from './worker.js';
 export class WorkerModule {
   static with(runners: readonly Type<Runner>[]): DynamicModule {
     const all = { provide: RUNNERS, inject: [...runners], useFactory: (...instances: Runner[]) => instances };
-    const deletionCost = { provide: PodDeletionCost, inject: [LOGGER, WorkerProcess], useFactory: async (logger: Logger, { isEmbedded }: WorkerProcess) => new PodDeletionCost(isEmbedded ? undefined : await podAccess(), logger) };
+    const deletionCost = {
+      provide: PodDeletionCost,
+      inject: [LOGGER, WorkerProcess],
+      useFactory: async (logger: Logger, { isEmbedded }: WorkerProcess) =>
+        new PodDeletionCost(isEmbedded ? undefined : await podAccess(), logger),
+    };
     const files = { provide: JobFiles, inject: [Rpc], useFactory: (rpc: Rpc) => new JobFiles(rpc.client(StorageService)) };
     return { module: WorkerModule, providers: [WorkerProcess, deletionCost, files, ...runners, all, Worker] };
   }
 }
 
 /** A worker with runners of its own choice, which is how specs add a kind. */
-export const workerWith = (runners: readonly Type<Runner>[]): ServiceDefinition => ({ ...services.worker, module: WorkerModule.with(runners) });
+export const workerWith = (runners: readonly Type<Runner>[]): ServiceDefinition => ({
+  ...services.worker,
+  module: WorkerModule.with(runners),
+});
 
 export const worker = workerWith([ImageRunner]);

@@ -29,7 +29,8 @@ describe('a worker', () => {
   });
 
   const dataDir = () => path.join(folder, 'data');
-  const settings = (more: object) => parseConfig({ dataDir: dataDir(), engine: 'noop', logLevel: 'silent', httpPort: 0, grpcPort: 0, ...more });
+  const settings = (more: object) =>
+    parseConfig({ dataDir: dataDir(), engine: 'noop', logLevel: 'silent', httpPort: 0, grpcPort: 0, ...more });
   async function start(...[definitions, more]: [Parameters<typeof host>[0], object]): Promise<Hosted> {
     const hosted = await host(definitions, settings(more));
     running.push(hosted);
@@ -49,7 +50,10 @@ describe('a worker', () => {
     it('takes back what it held when the process died before it claims anything', async () => {
       await inTheSingleProcess();
       await queue.received('claim');
-      expect(queue.calls.slice(0, 2)).toMatchObject([{ call: 'reclaim', request: { workerId: 'embedded' } }, { call: 'claim', request: { workerId: 'embedded' } }]);
+      expect(queue.calls.slice(0, 2)).toMatchObject([
+        { call: 'reclaim', request: { workerId: 'embedded' } },
+        { call: 'claim', request: { workerId: 'embedded' } },
+      ]);
     });
 
     it('claims for every pool of its models, with the kinds of its runner', async () => {
@@ -65,7 +69,9 @@ describe('a worker', () => {
       queue.offer(imageLease('a', modelIds[0], { images: 2 }));
       await inTheSingleProcess();
       await queue.received('complete');
-      expect(queue.of('complete')).toMatchObject([{ jobId: 'a', unitsDelivered: 2, outputs: [{ assetId: 'a-output-0' }, { assetId: 'a-output-1' }] }]);
+      expect(queue.of('complete')).toMatchObject([
+        { jobId: 'a', unitsDelivered: 2, outputs: [{ assetId: 'a-output-0' }, { assetId: 'a-output-1' }] },
+      ]);
       expect([...storage.assets.keys()]).toEqual(['a-output-0', 'a-output-1']);
     });
 
@@ -96,7 +102,12 @@ describe('a worker', () => {
       queue.offer(imageLease('a', modelIds[0]), imageLease('b', modelIds[0]));
       await alone();
       await queue.received('complete', 2);
-      expect(queue.of('complete').map(({ jobId }) => jobId).sort()).toEqual(['a', 'b']);
+      expect(
+        queue
+          .of('complete')
+          .map(({ jobId }) => jobId)
+          .sort(),
+      ).toEqual(['a', 'b']);
     });
 
     it('needs neither a data folder nor the address of a store, whatever the profile', async () => {

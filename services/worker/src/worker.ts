@@ -36,7 +36,8 @@ export class Worker implements OnApplicationBootstrap, OnModuleDestroy {
   async onApplicationBootstrap(): Promise<void> {
     if (!this.process.isEmbedded) this.#requirePeers();
     const held = await Promise.all(this.runners.map(async (runner) => ({ runner, models: this.#ownOf(await runner.describe()) })));
-    if (!this.process.isEmbedded && held.every(({ models }) => models.length === 0)) throw new Error(`There is no model for the pool "${this.config.pool}": see TESSERA_MODELS, TESSERA_POOL and TESSERA_MODEL_POOLS.`);
+    if (!this.process.isEmbedded && held.every(({ models }) => models.length === 0))
+      throw new Error(`There is no model for the pool "${this.config.pool}": see TESSERA_MODELS, TESSERA_POOL and TESSERA_MODEL_POOLS.`);
     if (this.process.isEmbedded) await this.#reclaim();
     for (const { runner, models } of held) if (models.length > 0) await this.#start(runner, models);
     this.deletionCost.holds(0);
@@ -51,7 +52,10 @@ export class Worker implements OnApplicationBootstrap, OnModuleDestroy {
 
   #requirePeers(): void {
     const { jobs, storage } = this.config.peers;
-    if (jobs === undefined || storage === undefined) throw new Error('A worker needs the jobs and the storage service: set TESSERA_PEERS, for example to jobs=127.0.0.1:9003,storage=127.0.0.1:9002.');
+    if (jobs === undefined || storage === undefined)
+      throw new Error(
+        'A worker needs the jobs and the storage service: set TESSERA_PEERS, for example to jobs=127.0.0.1:9003,storage=127.0.0.1:9002.',
+      );
   }
 
   /** Alone, those of its pool; where nothing is said of pools, all that it holds. */
@@ -71,7 +75,17 @@ export class Worker implements OnApplicationBootstrap, OnModuleDestroy {
     const device = new Device(runner.capacity.computingMax);
     const { workerId } = this.process;
     for (const pool of new Set(models.map((model) => model.pool))) {
-      const options = { workerId, pool, models: models.filter((model) => model.pool === pool), runner, device, worker: this.#queue, files: this.files, logger: this.logger, onLeased: (jobs: number) => this.#leased(jobs) };
+      const options = {
+        workerId,
+        pool,
+        models: models.filter((model) => model.pool === pool),
+        runner,
+        device,
+        worker: this.#queue,
+        files: this.files,
+        logger: this.logger,
+        onLeased: (jobs: number) => this.#leased(jobs),
+      };
       const loop = new WorkerLoop(options);
       this.#loops.push(loop);
       loop.start();

@@ -19,8 +19,23 @@ import { jobs } from '@tessera/service-jobs/jobs.module.js';
 import { worker } from '@tessera/service-worker/worker.module.js';
 
 export const model: ModelInfo = {
-  modelId: 'mosaic-3d', name: 'Mosaic 3D', description: '', version: '1', aliases: ['mosaic'], leonardoId: 'b24e16ff-06e3-43eb-8d33-4416c2d75876', isDefault: true,
-  nativeWidthPx: 128, nativeHeightPx: 128, minSidePx: 32, maxSidePx: 1024, defaultSteps: 20, maxSteps: 60, defaultGuidanceScale: 7, supportsInitImage: true, guidanceKinds: ['edges', 'character'], adapterIds: ['ink'],
+  modelId: 'mosaic-3d',
+  name: 'Mosaic 3D',
+  description: '',
+  version: '1',
+  aliases: ['mosaic'],
+  leonardoId: 'b24e16ff-06e3-43eb-8d33-4416c2d75876',
+  isDefault: true,
+  nativeWidthPx: 128,
+  nativeHeightPx: 128,
+  minSidePx: 32,
+  maxSidePx: 1024,
+  defaultSteps: 20,
+  maxSteps: 60,
+  defaultGuidanceScale: 7,
+  supportsInitImage: true,
+  guidanceKinds: ['edges', 'character'],
+  adapterIds: ['ink'],
 };
 
 function signalled(): { promise: Promise<void>; signal: () => void } {
@@ -40,13 +55,13 @@ export class TestEngine extends DiffusionEngine {
     return Promise.resolve({ engine: 'test', models: [model] });
   }
 
-  /** Painting stops before its pictures until `open` is called. `painting` resolves when it has come there. */
-  shut(): { open: () => void; painting: Promise<void> } {
+  /** Painting stops before its pictures until `open` is called. `generating` resolves when it has come there. */
+  shut(): { open: () => void; generating: Promise<void> } {
     const gate = signalled();
     const started = signalled();
     this.#gate = gate.promise;
     this.#started = started.signal;
-    return { open: gate.signal, painting: started.promise };
+    return { open: gate.signal, generating: started.promise };
   }
 
   async *generate(batch: GenerateBatch, signal: AbortSignal): AsyncIterable<GenerateUpdate> {
@@ -59,7 +74,12 @@ export class TestEngine extends DiffusionEngine {
     await Promise.race([this.#gate, aborted]);
     for (const { requestId, images } of batch.requests) {
       for (let index = 0; index < images; index++) {
-        yield { type: 'image', requestId, index, image: { widthPx: batch.widthPx, heightPx: batch.heightPx, contentType: 'image/png', bytes: new Uint8Array([1, 2, 3]) } };
+        yield {
+          type: 'image',
+          requestId,
+          index,
+          image: { widthPx: batch.widthPx, heightPx: batch.heightPx, contentType: 'image/png', bytes: new Uint8Array([1, 2, 3]) },
+        };
       }
     }
   }
@@ -86,7 +106,11 @@ export class Holds {
       this.balances.set(accountId, balance - tokens);
       this.held.set(jobId, tokens);
     }
-    return { bill: { jobId, state: BillState.HELD, lane: 'fast', quote: { totalTokens: BigInt(tokens) } }, balanceTokens: BigInt(this.balances.get(accountId) ?? 0), limits: this.limits };
+    return {
+      bill: { jobId, state: BillState.HELD, lane: 'fast', quote: { totalTokens: BigInt(tokens) } },
+      balanceTokens: BigInt(this.balances.get(accountId) ?? 0),
+      limits: this.limits,
+    };
   };
 }
 
@@ -96,7 +120,15 @@ export class Pictures {
 
   putAssets = async (request: PutAssetsRequest) => {
     for (const { assetId } of request.assets) this.stored.set(assetId, request);
-    return { assets: request.assets.map((asset) => ({ ...asset, $typeName: undefined, accountId: request.accountId, sizeBytes: BigInt(asset.data.length), sha256: 'ab' })) };
+    return {
+      assets: request.assets.map((asset) => ({
+        ...asset,
+        $typeName: undefined,
+        accountId: request.accountId,
+        sizeBytes: BigInt(asset.data.length),
+        sha256: 'ab',
+      })),
+    };
   };
   getAsset = async ({ accountId, assetId }: GetAssetRequest) => {
     if (this.stored.get(assetId)?.accountId !== accountId) throw notFound('unknown_asset', 'There is no such picture.');
@@ -117,13 +149,22 @@ export async function openImageJobs({ withWorker = true } = {}) {
   const start = async () => {
     // Tests that claim by hand must not compete with a worker.
     const services = [jobs, generation, ...(withWorker ? [worker] : [])];
-    const hosted = await startTestHost(services, { config: { dataDir }, replace: { models: new ModelRegistry([model], {}), engine, standIns: new StandIns([BillingService, holds], [StorageService, pictures]) } });
+    const hosted = await startTestHost(services, {
+      config: { dataDir },
+      replace: {
+        models: new ModelRegistry([model], {}),
+        engine,
+        standIns: new StandIns([BillingService, holds], [StorageService, pictures]),
+      },
+    });
     return { hosted, client: hosted.client(GenerationService), jobs: hosted.client(JobService), worker: hosted.client(WorkerService) };
   };
   let running = await start();
   const stop = () => running.hosted.close();
   return {
-    engine, holds, pictures,
+    engine,
+    holds,
+    pictures,
     get client() {
       return running.client;
     },

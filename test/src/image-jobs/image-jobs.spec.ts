@@ -33,7 +33,9 @@ describe('a job', () => {
     expect(job).toMatchObject({ state: JobState.SUCCEEDED, lane: 'fast', chargedTokens: 2n, attempt: 1, modelVersion: model.version });
     expect(job.outputs.map(({ index }) => index)).toEqual([0, 1]);
     for (const { assetId } of job.outputs) expect(generation.pictures.stored.get(assetId)?.jobId).toBe(job.jobId);
-    expect(await generation.finishedEvents()).toMatchObject([{ jobId: job.jobId, state: JobState.SUCCEEDED, unitsDelivered: 2, hasHold: true }]);
+    expect(await generation.finishedEvents()).toMatchObject([
+      { jobId: job.jobId, state: JobState.SUCCEEDED, unitsDelivered: 2, hasHold: true },
+    ]);
   });
 
   it('is tried again when the engine breaks down, under the same picture ids', async () => {
@@ -52,22 +54,26 @@ describe('a job', () => {
 
   it('fails at once when the engine refuses it', async () => {
     generation.engine.failures = [invalidArgument('unreadable_init_image', 'Not a picture.')];
-    expect(await ended((await submit()).jobId)).toMatchObject({ state: JobState.FAILED, attempt: 1, failure: { reason: 'unreadable_init_image' } });
+    expect(await ended((await submit()).jobId)).toMatchObject({
+      state: JobState.FAILED,
+      attempt: 1,
+      failure: { reason: 'unreadable_init_image' },
+    });
   });
 
   it('stops being painted when it is cancelled, and stays cancelled', async () => {
-    const { painting } = generation.engine.shut();
+    const { generating } = generation.engine.shut();
     const { jobId } = await submit();
-    await painting;
+    await generating;
     expect((await generation.jobs.cancel({ accountId, jobId })).job).toMatchObject({ state: JobState.CANCELLED });
     expect((await generation.jobs.cancel({ accountId, jobId })).job).toMatchObject({ state: JobState.CANCELLED });
     expect(await generation.finishedEvents()).toMatchObject([{ state: JobState.CANCELLED, hasHold: true }]);
   });
 
   it('goes back to the queue when its worker shuts down in the middle, and is painted after the restart', async () => {
-    const { painting } = generation.engine.shut();
+    const { generating } = generation.engine.shut();
     const { jobId } = await submit();
-    await painting;
+    await generating;
     const restarted = generation.restart();
     generation.engine.shut().open();
     await restarted;
@@ -95,7 +101,10 @@ describe('a job', () => {
     const job = (await generation.client.submit({ accountId, request: { ...request, initImage } })).job!;
     expect(await ended(job.jobId)).toMatchObject({ state: JobState.SUCCEEDED });
     expect(generation.engine.batches.at(-1)?.requests[0]?.initImage).toMatchObject({ strength: 0.5 });
-    await expect(generation.client.submit({ accountId: 'other', request: { ...request, initImage } })).rejects.toMatchObject({ reason: 'invalid_init_image', param: 'init_image_id' });
+    await expect(generation.client.submit({ accountId: 'other', request: { ...request, initImage } })).rejects.toMatchObject({
+      reason: 'invalid_init_image',
+      param: 'init_image_id',
+    });
   });
 
   it('repaints by a mask of the same account only, and where it was told', async () => {
@@ -108,7 +117,10 @@ describe('a job', () => {
     expect(await ended(job.jobId)).toMatchObject({ state: JobState.SUCCEEDED });
     expect(generation.engine.batches.at(-1)?.requests[0]?.initImage).toMatchObject({ mask: expect.any(Uint8Array), placement });
     const theirs = { ...initImage, maskAssetId: model.leonardoId };
-    await expect(generation.client.submit({ accountId, request: { ...request, initImage: theirs } })).rejects.toMatchObject({ reason: 'invalid_mask', param: 'init_mask_id' });
+    await expect(generation.client.submit({ accountId, request: { ...request, initImage: theirs } })).rejects.toMatchObject({
+      reason: 'invalid_mask',
+      param: 'init_mask_id',
+    });
   });
 
   it('is painted with the adapters that it names', async () => {
@@ -121,7 +133,10 @@ describe('a job', () => {
 
   it('is guided by pictures of the same account only', async () => {
     const [image] = (await ended((await submit()).jobId)).outputs;
-    const guidance = [{ kind: 'edges', assetId: image!.assetId, strength: 0.7 }, { kind: 'character', assetId: image!.assetId, strength: 1, subject: 'dog' }];
+    const guidance = [
+      { kind: 'edges', assetId: image!.assetId, strength: 0.7 },
+      { kind: 'character', assetId: image!.assetId, strength: 1, subject: 'dog' },
+    ];
     const job = (await generation.client.submit({ accountId, request: { ...request, guidance } })).job!;
     expect(requestOf(job)?.guidance).toMatchObject(guidance);
     expect(await ended(job.jobId)).toMatchObject({ state: JobState.SUCCEEDED });
@@ -129,7 +144,10 @@ describe('a job', () => {
       { kind: 'edges', bytes: expect.any(Uint8Array), strength: 0.7, subject: '' },
       { kind: 'character', bytes: expect.any(Uint8Array), strength: 1, subject: 'dog' },
     ]);
-    await expect(generation.client.submit({ accountId: 'other', request: { ...request, guidance } })).rejects.toMatchObject({ reason: 'invalid_guidance', param: 'guidance' });
+    await expect(generation.client.submit({ accountId: 'other', request: { ...request, guidance } })).rejects.toMatchObject({
+      reason: 'invalid_guidance',
+      param: 'guidance',
+    });
   });
 });
 
@@ -147,7 +165,10 @@ describe('a submission', () => {
 
   it('with a used key and another request is refused', async () => {
     await submit({ idempotencyKey: 'key' });
-    await expect(generation.client.submit({ accountId, request: { ...request, images: 1 }, idempotencyKey: 'key' })).rejects.toMatchObject({ kind: 'Conflict', reason: 'idempotency_key_reused' });
+    await expect(generation.client.submit({ accountId, request: { ...request, images: 1 }, idempotencyKey: 'key' })).rejects.toMatchObject({
+      kind: 'Conflict',
+      reason: 'idempotency_key_reused',
+    });
   });
 
   it('without the tokens is refused and leaves nothing behind', async () => {
@@ -166,8 +187,13 @@ describe('a submission', () => {
   });
 
   it('that is invalid creates and holds nothing', async () => {
-    await expect(generation.client.submit({ accountId, request: { ...request, modelId: 'mosiac-3d' } })).rejects.toMatchObject({ reason: 'unknown_model', message: expect.stringContaining('"mosaic-3d"') });
-    await expect(generation.client.submit({ accountId, request: { ...request, images: 9 } })).rejects.toMatchObject({ reason: 'too_many_images' });
+    await expect(generation.client.submit({ accountId, request: { ...request, modelId: 'mosiac-3d' } })).rejects.toMatchObject({
+      reason: 'unknown_model',
+      message: expect.stringContaining('"mosaic-3d"'),
+    });
+    await expect(generation.client.submit({ accountId, request: { ...request, images: 9 } })).rejects.toMatchObject({
+      reason: 'too_many_images',
+    });
     expect(generation.holds.held.size).toBe(0);
     expect((await generation.jobs.list({ accountId })).jobs).toEqual([]);
   });
@@ -243,8 +269,11 @@ describe('a worker', () => {
     generation = await openImageJobs({ withWorker: false });
   });
 
-  const claim = async () => (await generation.worker.claim({ workerId: 'w', pool: 'default', modelIds: ['mosaic-3d'], maxJobs: 4, maxUnits: 8, kinds: ['image'] })).leases;
-  const outputsOf = (assetIds: readonly string[]) => assetIds.map((assetId, index) => ({ assetId, index, widthPx: 8, heightPx: 8, contentType: 'image/png', sizeBytes: 3n, sha256: 'ab' }));
+  const claim = async () =>
+    (await generation.worker.claim({ workerId: 'w', pool: 'default', modelIds: ['mosaic-3d'], maxJobs: 4, maxUnits: 8, kinds: ['image'] }))
+      .leases;
+  const outputsOf = (assetIds: readonly string[]) =>
+    assetIds.map((assetId, index) => ({ assetId, index, widthPx: 8, heightPx: 8, contentType: 'image/png', sizeBytes: 3n, sha256: 'ab' }));
 
   it('may repeat a completion, and it counts once', async () => {
     const { jobId } = await submit();
@@ -268,7 +297,9 @@ describe('a worker', () => {
   it('cannot complete with pictures that are not of its lease', async () => {
     const { jobId } = await submit();
     const [lease] = await claim();
-    await expect(generation.worker.complete({ jobId, leaseId: lease!.leaseId, outputs: outputsOf(['x', 'y']), unitsDelivered: 2 })).rejects.toMatchObject({ reason: 'invalid_outputs' });
+    await expect(
+      generation.worker.complete({ jobId, leaseId: lease!.leaseId, outputs: outputsOf(['x', 'y']), unitsDelivered: 2 }),
+    ).rejects.toMatchObject({ reason: 'invalid_outputs' });
   });
 
   it('gets batchable jobs of the queue in one claim, and the queue says how many wait', async () => {

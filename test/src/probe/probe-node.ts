@@ -19,14 +19,28 @@ export class ProbeNode {
     private readonly process: ServiceProcess,
     address: string,
   ) {
-    this.rpc = openRemoteRpc(new Map([BillingService, GenerationService, JobService, StorageService].map(({ typeName }) => [typeName, address])));
+    this.rpc = openRemoteRpc(
+      new Map([BillingService, GenerationService, JobService, StorageService].map(({ typeName }) => [typeName, address])),
+    );
   }
 
   static async start(): Promise<ProbeNode> {
     const dataDir = await newDataDir();
     const [grpcPort, httpPort] = [await freeLoopbackPort(), await freeLoopbackPort()];
-    const env = { ...environment(), TESSERA_DATA: dataDir, TESSERA_ENGINE: 'noop', TESSERA_GRPC_PORT: `${grpcPort}`, TESSERA_HTTP_PORT: `${httpPort}` };
-    const process = new ServiceProcess({ name: 'probe', args: ['test/dist/probe/probe-server.js'], cwd: repository, env, readyWords: '"ready"' });
+    const env = {
+      ...environment(),
+      TESSERA_DATA: dataDir,
+      TESSERA_ENGINE: 'noop',
+      TESSERA_GRPC_PORT: `${grpcPort}`,
+      TESSERA_HTTP_PORT: `${httpPort}`,
+    };
+    const process = new ServiceProcess({
+      name: 'probe',
+      args: ['test/dist/probe/probe-server.js'],
+      cwd: repository,
+      env,
+      readyWords: '"ready"',
+    });
     await process.start();
     return new ProbeNode(dataDir, process, `127.0.0.1:${grpcPort}`);
   }
@@ -51,7 +65,9 @@ export class ProbeNode {
   }
 
   async submitImage(accountId: string): Promise<string> {
-    const { job } = await this.rpc.client(GenerationService).submit({ accountId, request: { prompt: 'an apple', images: 1, widthPx: 512, heightPx: 512, steps: 4 } });
+    const { job } = await this.rpc
+      .client(GenerationService)
+      .submit({ accountId, request: { prompt: 'an apple', images: 1, widthPx: 512, heightPx: 512, steps: 4 } });
     return job!.jobId;
   }
 
@@ -64,7 +80,8 @@ export class ProbeNode {
   }
 
   async running(accountId: string, jobId: string): Promise<void> {
-    for await (const { event } of this.jobs.watch({ accountId, jobId })) if (event.case === 'job' && event.value.state === JobState.RUNNING) return;
+    for await (const { event } of this.jobs.watch({ accountId, jobId }))
+      if (event.case === 'job' && event.value.state === JobState.RUNNING) return;
   }
 
   /** Waits until the queue knows a checkpoint of so many steps at least. */
@@ -81,7 +98,8 @@ export class ProbeNode {
   /** What a job has delivered. */
   async text(accountId: string, { outputs }: Job): Promise<ProbeUnits> {
     const parts: Uint8Array[] = [];
-    for await (const { part } of this.rpc.client(StorageService).readAsset({ accountId, assetId: outputs[0]!.assetId })) if (part.case === 'data') parts.push(part.value);
+    for await (const { part } of this.rpc.client(StorageService).readAsset({ accountId, assetId: outputs[0]!.assetId }))
+      if (part.case === 'data') parts.push(part.value);
     return JSON.parse(Buffer.concat(parts).toString()) as ProbeUnits;
   }
 

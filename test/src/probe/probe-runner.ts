@@ -27,7 +27,14 @@ export class ProbeRunner extends Runner {
     for (const lease of leases) {
       const request = probeRequestOf(lease.payload);
       if (request) yield* this.#probe(lease, request, signal);
-      else yield { type: 'failed', jobId: lease.jobId, reason: 'unreadable_payload', message: 'The job says not what to do.', retryable: false };
+      else
+        yield {
+          type: 'failed',
+          jobId: lease.jobId,
+          reason: 'unreadable_payload',
+          message: 'The job says not what to do.',
+          retryable: false,
+        };
     }
   }
 

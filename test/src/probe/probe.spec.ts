@@ -16,7 +16,10 @@ describe('a second kind of job', () => {
     const accountId = await node.openAccount('maestro');
     const [probeId, imageId] = [await node.submit(accountId, { units: 3, sleepMs: 1 }), await node.submitImage(accountId)];
     const [probe, image] = [await node.ended(accountId, probeId), await node.ended(accountId, imageId)];
-    expect([probe, image]).toMatchObject([{ kind: probeKind, state: JobState.SUCCEEDED, unitsDelivered: 3, modelVersion: '1' }, { kind: 'image', state: JobState.SUCCEEDED, unitsDelivered: 1 }]);
+    expect([probe, image]).toMatchObject([
+      { kind: probeKind, state: JobState.SUCCEEDED, unitsDelivered: 3, modelVersion: '1' },
+      { kind: 'image', state: JobState.SUCCEEDED, unitsDelivered: 1 },
+    ]);
     expect(await node.text(accountId, probe)).toEqual([1, 2, 3].map((unit) => ({ unit, attempt: 1 })));
     expect((await node.billing.getBill({ accountId, jobId: probeId, waitMs: 20_000 })).bill!.chargedTokens).toBe(await priceOf(3));
     expect(probe.lane).toBe(image.lane);
@@ -32,7 +35,9 @@ describe('a second kind of job', () => {
     const units = await node.text(accountId, job);
     expect(units.map(({ unit }) => unit)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1));
     // What the first attempt had kept is in it, and was not made again.
-    expect(units.map(({ attempt }) => attempt)).toEqual(units.map(({ unit }) => (unit <= units.filter(({ attempt }) => attempt === 1).length ? 1 : 2)));
+    expect(units.map(({ attempt }) => attempt)).toEqual(
+      units.map(({ unit }) => (unit <= units.filter(({ attempt }) => attempt === 1).length ? 1 : 2)),
+    );
     expect(units[0]).toEqual({ unit: 1, attempt: 1 });
     expect(units.at(-1)).toEqual({ unit: 20, attempt: 2 });
   });

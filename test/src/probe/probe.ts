@@ -34,4 +34,6 @@ export function probeRequestOf(payload: Any | undefined): ProbeRequest | undefin
 }
 
 /** A kind without a price of its own is priced by its units. */
-export const probeCompute = (units: number): MessageInitShape<typeof ComputeSpecSchema> => ({ spec: { case: 'generic', value: { kind: probeKind, modelId: probeModel, units, milliTokensPerUnit: 1_500 } } });
+export const probeCompute = (units: number): MessageInitShape<typeof ComputeSpecSchema> => ({
+  spec: { case: 'generic', value: { kind: probeKind, modelId: probeModel, units, milliTokensPerUnit: 1_500 } },
+});

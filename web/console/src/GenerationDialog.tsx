@@ -3,7 +3,13 @@ import { messageOf, type Api } from './api.js';
 import { startFrom, type Start } from './StartingPicture.js';
 import type { Bill, Generation, Picture } from './wire.js';
 
-type Props = { readonly api: Api; readonly generation: Generation; readonly onClose: () => void; readonly onDelete: (id: string) => Promise<void>; readonly onStart: (start: Start) => void };
+type Props = {
+  readonly api: Api;
+  readonly generation: Generation;
+  readonly onClose: () => void;
+  readonly onDelete: (id: string) => Promise<void>;
+  readonly onStart: (start: Start) => void;
+};
 
 /** One job at full size, with what was asked and what it cost. */
 export function GenerationDialog({ api, generation, onClose, onDelete, onStart }: Props) {
@@ -21,7 +27,11 @@ export function GenerationDialog({ api, generation, onClose, onDelete, onStart }
               </a>
               <figcaption>
                 <Acceptance api={api} picture={image} />
-                <button type="button" className="plain" onClick={() => onStart(startFrom(image.id, image.url, generation.imageWidth, generation.imageHeight))}>
+                <button
+                  type="button"
+                  className="plain"
+                  onClick={() => onStart(startFrom(image.id, image.url, generation.imageWidth, generation.imageHeight))}
+                >
                   Edit this picture
                 </button>
               </figcaption>
@@ -31,7 +41,8 @@ export function GenerationDialog({ api, generation, onClose, onDelete, onStart }
         <div className="details">
           <h2>{generation.prompt}</h2>
           <p className="quiet">
-            {tessera.model} · {generation.imageWidth}×{generation.imageHeight} · {generation.inferenceSteps} steps · seed {generation.seed ?? '–'}
+            {tessera.model} · {generation.imageWidth}×{generation.imageHeight} · {generation.inferenceSteps} steps · seed{' '}
+            {generation.seed ?? '–'}
             {generation.presetStyle !== 'NONE' && ` · ${generation.presetStyle.toLowerCase()}`}
             {generation.negativePrompt && ` · without ${generation.negativePrompt}`}
           </p>

@@ -1,24 +1,21 @@
-import { useEffect, useState, type CSSProperties } from 'react';
+import type { CSSProperties } from 'react';
 import type { Api } from './api.js';
-import { isFinal, watchJob, type Update } from './watch.js';
+import { isFinal } from './events.js';
+import type { Progress } from './studio-state.js';
 import type { Generation } from './wire.js';
 
 type Props = {
   readonly api: Api;
   readonly generation: Generation;
-  readonly onChange: (generation: Generation) => void;
+  readonly progress: Progress;
   readonly onOpen: (generation: Generation) => void;
   readonly onFailure: (error: unknown) => void;
 };
 
-type Progress = { readonly step: number; readonly steps: number; readonly previews: ReadonlyMap<number, string> };
-const nothingYet: Progress = { step: 0, steps: 0, previews: new Map() };
-
 /** One job: previews while it is painted, then its pictures, or why there are none. */
-export function JobCard({ api, generation, onChange, onOpen, onFailure }: Props) {
+export function JobCard({ api, generation, progress, onOpen, onFailure }: Props) {
   const { tessera } = generation;
   const isDone = isFinal(tessera.state);
-  const progress = useProgress(api, generation.id, isDone, onChange, onFailure);
   const ratio = { '--ratio': `${generation.imageWidth} / ${generation.imageHeight}` } as CSSProperties;
   return (
     <article className="job" aria-busy={!isDone} style={ratio}>
@@ -38,24 +35,6 @@ export function JobCard({ api, generation, onChange, onOpen, onFailure }: Props)
   );
 }
 
-function useProgress(api: Api, id: string, isDone: boolean, onChange: Props['onChange'], onFailure: Props['onFailure']): Progress {
-  const [progress, setProgress] = useState(nothingYet);
-  useEffect(() => {
-    if (isDone) return undefined;
-    const abort = new AbortController();
-    const onUpdate = (update: Update) => {
-      if (update.type === 'progress') setProgress((before) => ({ ...before, step: update.step, steps: update.steps }));
-      else if (update.type === 'preview') setProgress((before) => ({ ...before, previews: new Map(before.previews).set(update.index, update.dataUrl) }));
-      // The last state is read afresh, because only that answer has links to the pictures.
-      else if (isFinal(update.generation.tessera.state)) api.generation(id).then(onChange, onFailure);
-      else onChange(update.generation);
-    };
-    watchJob(api, id, onUpdate, abort.signal).catch(onFailure);
-    return () => abort.abort();
-  }, [api, id, isDone, onChange, onFailure]);
-  return progress;
-}
-
 function Canvas({ generation, progress }: { generation: Generation; progress: Progress }) {
   const { state, images, queuePosition } = generation.tessera;
   const label = state === 'running' ? 'painting' : queuePosition > 0 ? `${queuePosition} ahead` : 'waiting';
@@ -66,7 +45,11 @@ function Canvas({ generation, progress }: { generation: Generation; progress: Pr
         return preview ? <img key={index} className="preview" src={preview} alt="" /> : <div key={index} className="blank" />;
       })}
       <div className="progress">
-        <progress max={progress.steps || 1} value={progress.steps === 0 ? undefined : progress.step} aria-label={`Progress of ${generation.prompt}`} />
+        <progress
+          max={progress.steps || 1}
+          value={progress.steps === 0 ? undefined : progress.step}
+          aria-label={`Progress of ${generation.prompt}`}
+        />
         <span>{progress.steps === 0 ? label : `${progress.step}/${progress.steps}`}</span>
       </div>
     </div>
@@ -85,7 +68,14 @@ function Pictures({ generation, onOpen }: { generation: Generation; onOpen: (gen
   return (
     <button type="button" className="pictures" data-count={images.length} onClick={() => onOpen(generation)} aria-label={`Open ${prompt}`}>
       {images.map((image, at) => (
-        <img key={image.id} src={image.url} alt={images.length > 1 ? `${prompt}, ${at + 1} of ${images.length}` : prompt} loading="lazy" width={generation.imageWidth} height={generation.imageHeight} />
+        <img
+          key={image.id}
+          src={image.url}
+          alt={images.length > 1 ? `${prompt}, ${at + 1} of ${images.length}` : prompt}
+          loading="lazy"
+          width={generation.imageWidth}
+          height={generation.imageHeight}
+        />
       ))}
     </button>
   );

@@ -26,9 +26,19 @@ export function KeyEntry({ onEnter }: { onEnter: (key: string) => void }) {
           <Logo /> Tessera
         </h1>
         <label htmlFor="key">API key</label>
-        <input id="key" name="key" type="password" autoComplete="current-password" spellCheck={false} required aria-describedby="key-hint" aria-invalid={refusal !== ''} />
+        <input
+          id="key"
+          name="key"
+          type="password"
+          autoComplete="current-password"
+          spellCheck={false}
+          required
+          aria-describedby="key-hint"
+          aria-invalid={refusal !== ''}
+        />
         <p id="key-hint" className="quiet">
-          The server printed it at its first start and keeps it in its data folder as <code>owner-key</code>. <code>tessera keys create</code> makes more.
+          The server printed it at its first start and keeps it in its data folder as <code>owner-key</code>.{' '}
+          <code>tessera keys create</code> makes more.
         </p>
         {refusal && (
           <p className="refusal" role="alert">

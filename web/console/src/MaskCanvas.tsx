@@ -2,13 +2,24 @@ import { useImperativeHandle, useRef, useState, type PointerEvent, type Ref } fr
 
 /** Finer masks than this show no difference: the model paints 128 pixels a side. */
 const maskSideMaxPx = 1024;
-const brushes = [['0.05', 'Fine'], ['0.1', 'Medium'], ['0.2', 'Broad']] as const;
+const brushes = [
+  ['0.05', 'Fine'],
+  ['0.1', 'Medium'],
+  ['0.2', 'Broad'],
+] as const;
 
 export type MaskHandle = { readonly toPng: () => Promise<Blob> };
-type Props = { readonly url: string; readonly widthPx: number; readonly heightPx: number; readonly onPaint: () => void; readonly onClear: () => void; readonly ref: Ref<MaskHandle> };
+type Props = {
+  readonly url: string;
+  readonly widthPx: number;
+  readonly heightPx: number;
+  readonly onDraw: () => void;
+  readonly onClear: () => void;
+  readonly ref: Ref<MaskHandle>;
+};
 
 /** The picture with a layer to paint on: what is painted over is what gets repainted. */
-export function MaskCanvas({ url, widthPx, heightPx, onPaint, onClear, ref }: Props) {
+export function MaskCanvas({ url, widthPx, heightPx, onDraw, onClear, ref }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const last = useRef<Point | undefined>(undefined);
   const [brush, setBrush] = useState('0.1');
@@ -30,7 +41,7 @@ export function MaskCanvas({ url, widthPx, heightPx, onPaint, onClear, ref }: Pr
     event.currentTarget.setPointerCapture(event.pointerId);
     last.current = undefined;
     stroke(event);
-    if (!isErasing) onPaint();
+    if (!isErasing) onDraw();
   };
   const clear = () => {
     canvas.current?.getContext('2d')?.clearRect(0, 0, width, height);
@@ -89,13 +100,13 @@ function draw(canvas: HTMLCanvasElement, from: Point, to: Point, brush: number, 
 }
 
 /** The mask as the API takes it: white is repainted, black stays. */
-function whiteOnBlack(painted: HTMLCanvasElement | null): Promise<Blob> {
+function whiteOnBlack(drawn: HTMLCanvasElement | null): Promise<Blob> {
   const mask = document.createElement('canvas');
-  mask.width = painted?.width ?? 1;
-  mask.height = painted?.height ?? 1;
+  mask.width = drawn?.width ?? 1;
+  mask.height = drawn?.height ?? 1;
   const pen = mask.getContext('2d');
-  if (pen && painted) {
-    pen.drawImage(painted, 0, 0);
+  if (pen && drawn) {
+    pen.drawImage(drawn, 0, 0);
     pen.globalCompositeOperation = 'source-in';
     pen.fillStyle = '#ffffff';
     pen.fillRect(0, 0, mask.width, mask.height);
@@ -103,5 +114,7 @@ function whiteOnBlack(painted: HTMLCanvasElement | null): Promise<Blob> {
     pen.fillStyle = '#000000';
     pen.fillRect(0, 0, mask.width, mask.height);
   }
-  return new Promise((resolve, reject) => mask.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('The browser could not make the mask.'))), 'image/png'));
+  return new Promise((resolve, reject) =>
+    mask.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('The browser could not make the mask.'))), 'image/png'),
+  );
 }

@@ -39,7 +39,13 @@ function requestOf(draft: Draft, start: Start | undefined): Request {
   };
 }
 
-type Props = { readonly api: Api; readonly models: readonly Model[]; readonly start: Start | undefined; readonly onStart: (start: Start | undefined) => void; readonly onCreate: (request: () => Promise<Request>) => Promise<void> };
+type Props = {
+  readonly api: Api;
+  readonly models: readonly Model[];
+  readonly start: Start | undefined;
+  readonly onStart: (start: Start | undefined) => void;
+  readonly onCreate: (request: () => Promise<Request>) => Promise<void>;
+};
 
 /** The words and the few choices around them, with the price on the button. */
 export function PromptForm({ api, models, start, onStart, onCreate }: Props) {
@@ -85,10 +91,19 @@ export function PromptForm({ api, models, start, onStart, onCreate }: Props) {
         aria-describedby="price"
       />
       <StartingPicture api={api} start={start} onChange={onStart} mask={mask} kinds={model?.tessera.guidanceKinds ?? []} />
-      <Options draft={draft} automatic={start ? 'Like the picture' : 'Automatic'} set={set} models={models} maxImages={model?.tessera.maxImages ?? 4} />
+      <Options
+        draft={draft}
+        automatic={start ? 'Like the picture' : 'Automatic'}
+        set={set}
+        models={models}
+        maxImages={model?.tessera.maxImages ?? 4}
+      />
       <div className="send">
         <output id="price" className={objection ? 'refusal' : 'quiet'} aria-live="polite">
-          {objection || (quote ? quote.lines.map(({ description, tokens }) => `${description}: ${tokens}`).join(' · ') : 'Enter paints, Shift+Enter starts a new line, / comes back here.')}
+          {objection ||
+            (quote
+              ? quote.lines.map(({ description, tokens }) => `${description}: ${tokens}`).join(' · ')
+              : 'Enter paints, Shift+Enter starts a new line, / comes back here.')}
         </output>
         <button type="submit" className="primary" disabled={isSending || draft.prompt.trim() === ''}>
           {quote && !objection ? `Paint · ${quote.totalTokens} ${quote.totalTokens === 1 ? 'token' : 'tokens'}` : 'Paint'}
@@ -98,26 +113,80 @@ export function PromptForm({ api, models, start, onStart, onCreate }: Props) {
   );
 }
 
-function Options({ draft, set, models, maxImages, automatic }: { draft: Draft; automatic: string; set: (change: Partial<Draft>) => void; models: readonly Model[]; maxImages: number }) {
+function Options({
+  draft,
+  set,
+  models,
+  maxImages,
+  automatic,
+}: {
+  draft: Draft;
+  automatic: string;
+  set: (change: Partial<Draft>) => void;
+  models: readonly Model[];
+  maxImages: number;
+}) {
   return (
     <div className="options">
-      <Choice label="Model" value={draft.model} onChange={(model) => set({ model })} options={[['', 'Default'], ...models.map(({ id, name }): [string, string] => [id, name])]} />
-      <Choice label="Size" value={draft.size} onChange={(size) => set({ size })} options={[['', automatic], ...sizes.map((size): [string, string] => [size, size.replace('x', ' × ')])]} />
-      <Choice label="Images" value={draft.images} onChange={(images) => set({ images })} options={Array.from({ length: maxImages }, (_, at) => [String(at + 1), String(at + 1)])} />
-      <Choice label="Style" value={draft.style} onChange={(style) => set({ style })} options={styles.map((style) => [style, titled(style)])} />
+      <Choice
+        label="Model"
+        value={draft.model}
+        onChange={(model) => set({ model })}
+        options={[['', 'Default'], ...models.map(({ id, name }): [string, string] => [id, name])]}
+      />
+      <Choice
+        label="Size"
+        value={draft.size}
+        onChange={(size) => set({ size })}
+        options={[['', automatic], ...sizes.map((size): [string, string] => [size, size.replace('x', ' × ')])]}
+      />
+      <Choice
+        label="Images"
+        value={draft.images}
+        onChange={(images) => set({ images })}
+        options={Array.from({ length: maxImages }, (_, at) => [String(at + 1), String(at + 1)])}
+      />
+      <Choice
+        label="Style"
+        value={draft.style}
+        onChange={(style) => set({ style })}
+        options={styles.map((style) => [style, titled(style)])}
+      />
       <label>
         <span>Seed</span>
-        <input type="number" min={0} step={1} placeholder="any" value={draft.seed} onChange={(event) => set({ seed: event.target.value })} />
+        <input
+          type="number"
+          min={0}
+          step={1}
+          placeholder="any"
+          value={draft.seed}
+          onChange={(event) => set({ seed: event.target.value })}
+        />
       </label>
       <label className="wide">
         <span>Without</span>
-        <input type="text" placeholder="what it should not show" value={draft.negative} onChange={(event) => set({ negative: event.target.value })} />
+        <input
+          type="text"
+          placeholder="what it should not show"
+          value={draft.negative}
+          onChange={(event) => set({ negative: event.target.value })}
+        />
       </label>
     </div>
   );
 }
 
-function Choice({ label, value, onChange, options }: { label: string; value: string; onChange: (value: string) => void; options: [string, string][] }) {
+function Choice({
+  label,
+  value,
+  onChange,
+  options,
+}: {
+  label: string;
+  value: string;
+  onChange: (value: string) => void;
+  options: [string, string][];
+}) {
   return (
     <label>
       <span>{label}</span>

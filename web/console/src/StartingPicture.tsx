@@ -32,12 +32,36 @@ const weightPerStrength = 2;
 /** The fields of a request that bring the picture along. */
 export function pictureFields({ imageId, strength, use, subject }: Start): Partial<Request> {
   if (use === 'start') return { init_image_id: imageId, init_strength: strength };
-  return { controlnets: [{ initImageId: imageId, preprocessorId: use, weight: strength * weightPerStrength, ...(use === 'character' && subject.trim() !== '' ? { subject: subject.trim() } : {}) }] };
+  return {
+    controlnets: [
+      {
+        initImageId: imageId,
+        preprocessorId: use,
+        weight: strength * weightPerStrength,
+        ...(use === 'character' && subject.trim() !== '' ? { subject: subject.trim() } : {}),
+      },
+    ],
+  };
 }
 
-export const startFrom = (imageId: string, url: string, widthPx: number, heightPx: number): Start => ({ imageId, url, widthPx, heightPx, strength: 0.5, isMasked: false, use: 'start', subject: '' });
+export const startFrom = (imageId: string, url: string, widthPx: number, heightPx: number): Start => ({
+  imageId,
+  url,
+  widthPx,
+  heightPx,
+  strength: 0.5,
+  isMasked: false,
+  use: 'start',
+  subject: '',
+});
 
-type Props = { readonly api: Api; readonly start: Start | undefined; readonly onChange: (start: Start | undefined) => void; readonly mask: Ref<MaskHandle>; readonly kinds: readonly string[] };
+type Props = {
+  readonly api: Api;
+  readonly start: Start | undefined;
+  readonly onChange: (start: Start | undefined) => void;
+  readonly mask: Ref<MaskHandle>;
+  readonly kinds: readonly string[];
+};
 
 /** Chooses a picture, how much of it to keep, and what of it to repaint. */
 export function StartingPicture({ api, start, onChange, mask, kinds }: Props) {
@@ -64,7 +88,13 @@ export function StartingPicture({ api, start, onChange, mask, kinds }: Props) {
     <div className="start">
       <div className="tools">
         <label className="file">
-          <input type="file" className="hidden" accept="image/png,image/jpeg,image/webp" disabled={isUploading} onChange={(event) => void choose(event)} />
+          <input
+            type="file"
+            className="hidden"
+            accept="image/png,image/jpeg,image/webp"
+            disabled={isUploading}
+            onChange={(event) => void choose(event)}
+          />
           <span className="plain">{isUploading ? 'Uploading…' : start ? 'Another picture' : 'Start from a picture'}</span>
         </label>
         {start && (
@@ -87,7 +117,7 @@ export function StartingPicture({ api, start, onChange, mask, kinds }: Props) {
               url={start.url}
               widthPx={start.widthPx}
               heightPx={start.heightPx}
-              onPaint={() => !start.isMasked && onChange({ ...start, isMasked: true, strength: 0 })}
+              onDraw={() => !start.isMasked && onChange({ ...start, isMasked: true, strength: 0 })}
               onClear={() => onChange({ ...start, isMasked: false, strength: 0.5 })}
             />
           ) : (
@@ -107,7 +137,12 @@ function Use({ start, onChange, kinds }: { start: Start; onChange: (start: Start
     <div className="keep">
       <label>
         <span className="hidden">What to do with the picture</span>
-        <select value={start.use} onChange={(event) => onChange({ ...start, use: event.target.value, isMasked: false, strength: event.target.value === 'start' ? 0.5 : 0.8 })}>
+        <select
+          value={start.use}
+          onChange={(event) =>
+            onChange({ ...start, use: event.target.value, isMasked: false, strength: event.target.value === 'start' ? 0.5 : 0.8 })
+          }
+        >
           {known.map(([use, name]) => (
             <option key={use} value={use}>
               {name}
@@ -115,11 +150,27 @@ function Use({ start, onChange, kinds }: { start: Start; onChange: (start: Start
           ))}
         </select>
       </label>
-      {start.use === 'character' && <input type="text" aria-label="The word of the prompt that it stands for" placeholder="for which word? (else the first thing)" value={start.subject} onChange={(event) => onChange({ ...start, subject: event.target.value })} />}
+      {start.use === 'character' && (
+        <input
+          type="text"
+          aria-label="The word of the prompt that it stands for"
+          placeholder="for which word? (else the first thing)"
+          value={start.subject}
+          onChange={(event) => onChange({ ...start, subject: event.target.value })}
+        />
+      )}
       <label htmlFor={id}>
         {strengthLabel(start)}: {Math.round(start.strength * 100)} %
       </label>
-      <input id={id} type="range" min={0} max={1} step={0.05} value={start.strength} onChange={(event) => onChange({ ...start, strength: Number(event.target.value) })} />
+      <input
+        id={id}
+        type="range"
+        min={0}
+        max={1}
+        step={0.05}
+        value={start.strength}
+        onChange={(event) => onChange({ ...start, strength: Number(event.target.value) })}
+      />
       <p className="quiet">{hintOf(start)}</p>
     </div>
   );
@@ -134,5 +185,7 @@ function hintOf({ use, isMasked }: Start): string {
   if (use === 'character') return 'Best cut out, on a transparent background. It takes the place of a thing in your prompt.';
   if (use === 'depth') return 'White is near, black is far.';
   if (use !== 'start') return 'The prompt still says what is painted.';
-  return isMasked ? 'Only what you painted over changes. Say in the prompt what goes there.' : 'Paint over a part with the pointer to change only that part; leave it alone to change the whole picture.';
+  return isMasked
+    ? 'Only what you painted over changes. Say in the prompt what goes there.'
+    : 'Paint over a part with the pointer to change only that part; leave it alone to change the whole picture.';
 }

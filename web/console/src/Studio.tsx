@@ -6,14 +6,15 @@ import { Logo } from './Logo.js';
 import { PromptForm } from './PromptForm.js';
 import type { Start } from './StartingPicture.js';
 import { useStudio } from './use-studio.js';
-import { isFinal } from './watch.js';
+import { isFinal } from './events.js';
+import { nothingYet } from './studio-state.js';
 import type { Account, Generation, Queue } from './wire.js';
 
 const number = new Intl.NumberFormat('en-US');
 
 /** The whole page once there is a key: balance and queue above, the prompt, then the pictures, newest first. */
 export function Studio({ api, onLeave }: { api: Api; onLeave: () => void }) {
-  const { account, queue, models, generations, refusal, refuse, create, replace, remove } = useStudio(api, onLeave);
+  const { account, queue, models, generations, progress, refusal, refuse, create, remove } = useStudio(api, onLeave);
   const [opened, setOpened] = useState<Generation>();
   const [start, setStart] = useState<Start>();
   const close = () => setOpened(undefined);
@@ -50,12 +51,21 @@ export function Studio({ api, onLeave }: { api: Api; onLeave: () => void }) {
         )}
         <section className="gallery" aria-label="Pictures, newest first">
           {generations.map((generation) => (
-            <JobCard key={generation.id} api={api} generation={generation} onChange={replace} onOpen={setOpened} onFailure={refuse} />
+            <JobCard
+              key={generation.id}
+              api={api}
+              generation={generation}
+              progress={progress.get(generation.id) ?? nothingYet}
+              onOpen={setOpened}
+              onFailure={refuse}
+            />
           ))}
           {generations.length === 0 && account && <p className="quiet empty">Nothing painted yet. Describe a picture above.</p>}
         </section>
       </main>
-      {opened && isFinal(opened.tessera.state) && <GenerationDialog api={api} generation={opened} onClose={close} onDelete={removeOpened} onStart={startFromOpened} />}
+      {opened && isFinal(opened.tessera.state) && (
+        <GenerationDialog api={api} generation={opened} onClose={close} onDelete={removeOpened} onStart={startFromOpened} />
+      )}
     </>
   );
 }
@@ -67,7 +77,9 @@ function Figures({ account, queue }: { account: Account | undefined; queue: Queu
     <dl className="figures" aria-live="polite">
       <div>
         <dt>balance</dt>
-        <dd title={account.buckets.map(({ bucket, balanceTokens }) => `${bucket} ${number.format(balanceTokens)}`).join(', ')}>{number.format(account.balanceTokens)}</dd>
+        <dd title={account.buckets.map(({ bucket, balanceTokens }) => `${bucket} ${number.format(balanceTokens)}`).join(', ')}>
+          {number.format(account.balanceTokens)}
+        </dd>
       </div>
       {account.credits && (
         <div>

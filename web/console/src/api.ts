@@ -1,4 +1,4 @@
-import type { Account, Bill, Generation, Model, Queue, Quote, Request, Upload } from './wire.js';
+import type { Account, Bill, Generation, Model, Quote, Request, Upload } from './wire.js';
 
 const base = '/api/rest/v1';
 const galleryCount = 24;
@@ -8,6 +8,8 @@ export class Refusal extends Error {
   constructor(
     readonly status: number,
     message: string,
+    /** How long the server asks to wait before another try; 0 when it does not. */
+    readonly retryAfterMs = 0,
   ) {
     super(message);
   }
@@ -18,7 +20,6 @@ export class Api {
   constructor(readonly key: string) {}
 
   account = (): Promise<Account> => this.#json('GET', '/account');
-  queue = (): Promise<Queue> => this.#json('GET', '/queue');
   bill = (id: string): Promise<Bill> => this.#json('GET', `/generations/${id}/bill?wait=10000`);
   cancel = (id: string): Promise<unknown> => this.#json('POST', `/generations/${id}/cancel`);
   accept = (pictureId: string, accepted: boolean): Promise<unknown> => this.#json('PUT', `/pictures/${pictureId}`, { body: { accepted } });
@@ -37,12 +38,15 @@ export class Api {
   }
 
   async quote(request: Request, signal: AbortSignal): Promise<Quote> {
-    return (await this.#json<{ sdGenerationJob: { tessera: { quote: Quote } } }>('POST', '/generations?dryRun=true', { body: request, signal })).sdGenerationJob.tessera.quote;
+    return (
+      await this.#json<{ sdGenerationJob: { tessera: { quote: Quote } } }>('POST', '/generations?dryRun=true', { body: request, signal })
+    ).sdGenerationJob.tessera.quote;
   }
 
   async create(request: Request): Promise<string> {
     const headers = { 'idempotency-key': crypto.randomUUID() };
-    return (await this.#json<{ sdGenerationJob: { generationId: string } }>('POST', '/generations', { body: request, headers })).sdGenerationJob.generationId;
+    return (await this.#json<{ sdGenerationJob: { generationId: string } }>('POST', '/generations', { body: request, headers }))
+      .sdGenerationJob.generationId;
   }
 
   /** Brings a picture of one's own. */
@@ -52,9 +56,9 @@ export class Api {
     return (await this.#json<{ init_images_by_pk: Upload }>('POST', '/init-image', { form })).init_images_by_pk;
   }
 
-  /** A stream of server-sent events; `EventSource` cannot send the key. */
-  events(id: string, after: string, signal: AbortSignal): Promise<Response> {
-    return this.#open('GET', `/generations/${id}/events${after ? `?after=${encodeURIComponent(after)}` : ''}`, { signal });
+  /** Everything that happens to the account as server-sent events; `EventSource` cannot send the key. */
+  events(after: string, signal: AbortSignal): Promise<Response> {
+    return this.#open('GET', `/events?previews=true${after ? `&after=${encodeURIComponent(after)}` : ''}`, { signal });
   }
 
   async #json<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
@@ -71,10 +75,19 @@ export class Api {
     });
     if (answer.ok) return answer;
     const refused = (await answer.json().catch(() => ({}))) as { error?: string };
-    throw new Refusal(answer.status, refused.error ?? `The server answered ${answer.status}.`);
+    throw new Refusal(
+      answer.status,
+      refused.error ?? `The server answered ${answer.status}.`,
+      Number(answer.headers.get('retry-after') ?? 0) * 1_000 || 0,
+    );
   }
 }
 
-type CallOptions = { readonly body?: unknown; readonly form?: FormData; readonly headers?: Record<string, string>; readonly signal?: AbortSignal };
+type CallOptions = {
+  readonly body?: unknown;
+  readonly form?: FormData;
+  readonly headers?: Record<string, string>;
+  readonly signal?: AbortSignal;
+};
 
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,13 +1,13 @@
-import { useCallback, useEffect, useState } from 'react';
+import { useCallback, useEffect, useReducer, useState } from 'react';
 import { messageOf, Refusal, type Api } from './api.js';
-import type { Account, Generation, Model, Queue, Request } from './wire.js';
+import { followEvents } from './events.js';
+import { emptyStudio, studioAfter } from './studio-state.js';
+import type { Model, Request } from './wire.js';
 
-/** What the page knows and can do: account, queue, models and pictures, kept fresh by what happens on the page. */
+/** What the page knows and can do: account, queue, models and pictures, kept fresh by the account's one stream of events. */
 export function useStudio(api: Api, onLeave: () => void) {
-  const [account, setAccount] = useState<Account>();
-  const [queue, setQueue] = useState<Queue>();
+  const [{ account, queue, generations, progress }, change] = useReducer(studioAfter, emptyStudio);
   const [models, setModels] = useState<readonly Model[]>([]);
-  const [generations, setGenerations] = useState<readonly Generation[]>([]);
   const [refusal, setRefusal] = useState('');
 
   const refuse = useCallback(
@@ -17,46 +17,40 @@ export function useStudio(api: Api, onLeave: () => void) {
     },
     [onLeave],
   );
-  const refresh = useCallback(async () => {
-    const [freshAccount, freshQueue] = await Promise.all([api.account(), api.queue()]);
-    setAccount(freshAccount);
-    setQueue(freshQueue);
-  }, [api]);
   useEffect(() => {
-    const load = async () => {
-      const owner = await api.account();
-      const [known, gallery] = await Promise.all([api.models(), api.gallery(owner.accountId), refresh()]);
-      setModels(known);
-      setGenerations(gallery);
-    };
-    load().catch(refuse);
-  }, [api, refresh, refuse]);
+    api.models().then(setModels, refuse);
+  }, [api, refuse]);
+  useEffect(() => {
+    const abort = new AbortController();
+    // Read again after every loss of the stream: what ended or went meanwhile is seen in the list, so no card waits for an event that has passed.
+    const readList = async () => change({ type: 'listed', generations: await api.gallery((await api.account()).accountId) });
+    const follow = followEvents(
+      api,
+      (event) => {
+        change(event);
+        if (event.type === 'caught_up') readList().catch(refuse);
+      },
+      abort.signal,
+    );
+    follow.catch(refuse);
+    return () => abort.abort();
+  }, [api, refuse]);
 
   const create = async (request: () => Promise<Request>) => {
     setRefusal('');
     try {
-      const generation = await api.generation(await api.create(await request()));
-      setGenerations((others) => [generation, ...others]);
-      await refresh();
+      change({ type: 'created', generation: await api.generation(await api.create(await request())) });
     } catch (error) {
       refuse(error);
     }
   };
-  const replace = useCallback(
-    (fresh: Generation) => {
-      setGenerations((all) => all.map((generation) => (generation.id === fresh.id ? fresh : generation)));
-      refresh().catch(refuse);
-    },
-    [refresh, refuse],
-  );
   const remove = async (id: string) => {
     try {
       await api.remove(id);
-      setGenerations((all) => all.filter((generation) => generation.id !== id));
-      await refresh();
+      change({ type: 'removed', id });
     } catch (error) {
       refuse(error);
     }
   };
-  return { account, queue, models, generations, refusal, refuse, create, replace, remove };
+  return { account, queue, models, generations, progress, refusal, refuse, create, remove };
 }

@@ -10,12 +10,25 @@ export type Account = {
   readonly credits?: { readonly balanceCredits: number };
   readonly buckets: readonly { readonly bucket: string; readonly balanceTokens: number }[];
 };
-export type Queue = { readonly queuedJobs: number; readonly runningJobs: number; readonly accountQueuedJobs: number; readonly accountRunningJobs: number };
+export type Queue = {
+  readonly queuedJobs: number;
+  readonly runningJobs: number;
+  readonly accountQueuedJobs: number;
+  readonly accountRunningJobs: number;
+};
 export type Model = {
   readonly id: string;
   readonly name: string;
   readonly description: string;
-  readonly tessera: { readonly model: string; readonly isDefault: boolean; readonly maxImages: number; readonly maxSide: number; readonly defaultSteps: number; readonly maxSteps: number; readonly guidanceKinds: readonly string[] };
+  readonly tessera: {
+    readonly model: string;
+    readonly isDefault: boolean;
+    readonly maxImages: number;
+    readonly maxSide: number;
+    readonly defaultSteps: number;
+    readonly maxSteps: number;
+    readonly guidanceKinds: readonly string[];
+  };
 };
 export type Picture = { readonly id: string; readonly url: string; readonly tessera: { readonly isAccepted: boolean } };
 export type Generation = {
@@ -63,7 +76,12 @@ export type Request = {
   readonly init_image_id?: string;
   readonly init_mask_id?: string;
   readonly init_strength?: number;
-  readonly controlnets?: readonly { readonly initImageId: string; readonly preprocessorId: string; readonly weight: number; readonly subject?: string }[];
+  readonly controlnets?: readonly {
+    readonly initImageId: string;
+    readonly preprocessorId: string;
+    readonly weight: number;
+    readonly subject?: string;
+  }[];
   readonly seed?: number;
   readonly presetStyle: string;
 };

@@ -1,6 +1,6 @@
 import type { Clock } from '@tessera/platform/clock.js';
 import { Cache } from '../cache.js';
-import { assertRoomToListen, assertStep, assertTtl, assertValue, deliver, notACounter } from '../cache-rules.js';
+import { assertListenersMax, assertStep, assertTtl, assertValue, deliver, notACounter } from '../cache-rules.js';
 
 /** Some tens of megabytes at the sizes that are usual here: counters, previews' urls, progress. */
 export const entriesMax = 100_000;
@@ -55,7 +55,7 @@ export class MemoryCache extends Cache {
 
   async subscribe(channel: string, listener: Listener): Promise<() => void> {
     const listeners = this.channels.get(channel) ?? new Set();
-    assertRoomToListen(listeners.size, channel);
+    assertListenersMax(listeners.size, channel);
     // An object of its own, so that the same function may listen twice and stop once.
     const subscription = { listener };
     listeners.add(subscription);
@@ -81,11 +81,11 @@ export class MemoryCache extends Cache {
   private write(key: string, value: string | number, ttlMs: number): void {
     assertTtl(ttlMs);
     this.entries.delete(key);
-    if (this.entries.size >= entriesMax) this.makeRoom();
+    if (this.entries.size >= entriesMax) this.evict();
     this.entries.set(key, { value, expiresMs: this.clock.now() + ttlMs });
   }
 
-  private makeRoom(): void {
+  private evict(): void {
     const nowMs = this.clock.now();
     if (nowMs - this.sweptMs >= sweepEveryMs) {
       this.sweptMs = nowMs;

@@ -64,7 +64,15 @@ describe('redis: several processes', () => {
 
 describe('redis: trouble', () => {
   /** Asks until the cache answers again. */
-  const recovery = (cache: Awaited<ReturnType<typeof open>>) => until(() => cache.get('any').then(() => true, () => false), { withinMs: 30_000 });
+  const recovery = (cache: Awaited<ReturnType<typeof open>>) =>
+    until(
+      () =>
+        cache.get('any').then(
+          () => true,
+          () => false,
+        ),
+      { withinMs: 30_000 },
+    );
 
   it('is unavailable while the server is down, and goes on by itself with its listeners when it is back', async () => {
     const server = await startRedis();
@@ -102,10 +110,13 @@ describe('redis: trouble', () => {
     expect(await recovery(cache)).toBe(true);
     const speaker = await open();
     // The new connection subscribes by itself; until it has, messages are lost.
-    const isHeard = until(async () => {
-      await speaker.publish('progress', bytes('again'));
-      return received.includes('again');
-    }, { withinMs: 30_000 });
+    const isHeard = until(
+      async () => {
+        await speaker.publish('progress', bytes('again'));
+        return received.includes('again');
+      },
+      { withinMs: 30_000 },
+    );
     expect(await isHeard).toBe(true);
     cache.close();
     speaker.close();
@@ -113,9 +124,17 @@ describe('redis: trouble', () => {
   });
 
   it('gives advice when nobody answers, or when the password is wrong', async () => {
-    await expect(open('redis://someone:secret-word@127.0.0.1:1')).rejects.toMatchObject({ reason: 'cache_unreachable', message: expect.stringMatching(/^No Redis answers at 127\.0\.0\.1:1: start it/) });
-    await expect(open('redis://someone:secret-word@127.0.0.1:1')).rejects.not.toMatchObject({ message: expect.stringContaining('secret-word') });
-    await expect(open(redis.url.replace('redis://', 'redis://someone:secret-word@'))).rejects.toMatchObject({ reason: 'cache_refused', message: expect.stringContaining('TESSERA_REDIS_URL') });
+    await expect(open('redis://someone:secret-word@127.0.0.1:1')).rejects.toMatchObject({
+      reason: 'cache_unreachable',
+      message: expect.stringMatching(/^No Redis answers at 127\.0\.0\.1:1: start it/),
+    });
+    await expect(open('redis://someone:secret-word@127.0.0.1:1')).rejects.not.toMatchObject({
+      message: expect.stringContaining('secret-word'),
+    });
+    await expect(open(redis.url.replace('redis://', 'redis://someone:secret-word@'))).rejects.toMatchObject({
+      reason: 'cache_refused',
+      message: expect.stringContaining('TESSERA_REDIS_URL'),
+    });
     await expect(openCache({ profile: 'cluster' })).rejects.toMatchObject({ reason: 'cache_not_configured' });
   });
 });
@@ -126,7 +145,10 @@ async function openNetwork(port: number) {
   const sockets = new Set<net.Socket>();
   const proxy = net.createServer((near) => {
     const far = net.connect(port, '127.0.0.1');
-    for (const [from, to] of [[near, far], [far, near]] as const) {
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
       sockets.add(from);
       from.on('error', () => undefined);
       from.on('data', (chunk) => void (isSwallowing || to.write(chunk)));

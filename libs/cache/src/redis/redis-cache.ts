@@ -1,7 +1,7 @@
 import { ErrorReply } from 'redis';
 import type { Logger } from '@tessera/platform/logger.js';
 import { Cache } from '../cache.js';
-import { assertRoomToListen, assertStep, assertTtl, assertValue, deliver, notACounter } from '../cache-rules.js';
+import { assertListenersMax, assertStep, assertTtl, assertValue, deliver, notACounter } from '../cache-rules.js';
 import { RedisLink, type RedisClient } from './redis-link.js';
 
 /** Before every key and channel: other programs may use the same Redis. */
@@ -67,7 +67,9 @@ export class RedisCache extends Cache {
     assertStep(by);
     assertTtl(ttlMs);
     try {
-      const reply = await this.link.send((client) => client.eval(incrementScript, { keys: [prefix + key], arguments: [String(by), String(Math.ceil(ttlMs))] }));
+      const reply = await this.link.send((client) =>
+        client.eval(incrementScript, { keys: [prefix + key], arguments: [String(by), String(Math.ceil(ttlMs))] }),
+      );
       const [value, expiresInMs] = reply as [number, number];
       return { value, expiresInMs };
     } catch (error) {
@@ -82,7 +84,7 @@ export class RedisCache extends Cache {
 
   async subscribe(name: string, listener: Listener): Promise<() => void> {
     const channel = this.channels.get(name) ?? this.openChannel(name);
-    assertRoomToListen(channel.listeners.size, name);
+    assertListenersMax(channel.listeners.size, name);
     // An object of its own, so that the same function may listen twice and stop once.
     const subscription = { listener };
     channel.listeners.add(subscription);

@@ -19,7 +19,12 @@ const commandsInFlightMax = 20_000;
 const passingTroubles = /^(LOADING|BUSY|MASTERDOWN|READONLY|OOM|MISCONF|CLUSTERDOWN|TRYAGAIN|NOREPLICAS)\b/;
 
 const clientFor = (url: string, reconnectAfterMs: (retries: number) => number | false) =>
-  createClient({ url, disableOfflineQueue: true, commandsQueueMaxLength: commandsInFlightMax, socket: { connectTimeout: connectWithinMs, reconnectStrategy: reconnectAfterMs } });
+  createClient({
+    url,
+    disableOfflineQueue: true,
+    commandsQueueMaxLength: commandsInFlightMax,
+    socket: { connectTimeout: connectWithinMs, reconnectStrategy: reconnectAfterMs },
+  });
 
 /** One connection that mends itself. While it is broken, or when no answer comes, every command is `Unavailable` at once or within two seconds. */
 export class RedisLink {
@@ -93,7 +98,10 @@ export class RedisLink {
     silent.destroy();
     this.beatsWithoutConnection = 0;
     const { client } = this;
-    client.connect().then(() => this.onRenewed(client), () => undefined);
+    client.connect().then(
+      () => this.onRenewed(client),
+      () => undefined,
+    );
   }
 
   private watch(client: RedisClient): void {
@@ -110,7 +118,8 @@ export class RedisLink {
 }
 
 /** Doubling, with a random part so that a hundred processes do not come back in the same millisecond. */
-const reconnectAfterMs = (retries: number): number => Math.min(reconnectAfterMsMax, 50 * 2 ** Math.min(retries, 10)) * (0.5 + Math.random() / 2);
+const reconnectAfterMs = (retries: number): number =>
+  Math.min(reconnectAfterMsMax, 50 * 2 ** Math.min(retries, 10)) * (0.5 + Math.random() / 2);
 
 /** Refusals by the server are about the command, save those that pass; everything else is about the way there. */
 function translated(error: unknown): unknown {
@@ -127,7 +136,15 @@ function placeOf(url: string): string {
 function startFailure(url: string, error: unknown): Error {
   const what = error instanceof Error ? error.message : String(error);
   if (/^(NOAUTH|WRONGPASS|NOPERM|ERR AUTH)/.test(what)) {
-    return failedPrecondition('cache_refused', `Redis at ${placeOf(url)} refuses our user or password: put the right ones into TESSERA_REDIS_URL (redis://user:password@host:port).`, { cause: error });
+    return failedPrecondition(
+      'cache_refused',
+      `Redis at ${placeOf(url)} refuses our user or password: put the right ones into TESSERA_REDIS_URL (redis://user:password@host:port).`,
+      { cause: error },
+    );
   }
-  return unavailable('cache_unreachable', `No Redis answers at ${placeOf(url)}: start it, or point TESSERA_REDIS_URL at the right one. (${what})`, { cause: error });
+  return unavailable(
+    'cache_unreachable',
+    `No Redis answers at ${placeOf(url)}: start it, or point TESSERA_REDIS_URL at the right one. (${what})`,
+    { cause: error },
+  );
 }

@@ -21,7 +21,9 @@ function indexesOf({ name, fields, isUnique = false }: IndexSpec): Index[] {
   const keys = Object.fromEntries(fields.map((field) => [pathOf(field), 1] as const));
   const lookup: Index = { keys: { ...keys, ...(fields.includes('id') ? {} : { _id: 1 as const }) }, options: { name } };
   if (!isUnique) return [lookup];
-  const partialFilterExpression = Object.fromEntries(fields.filter((field) => field !== 'id').map((field) => [pathOf(field), { $type: scalarTypes }]));
+  const partialFilterExpression = Object.fromEntries(
+    fields.filter((field) => field !== 'id').map((field) => [pathOf(field), { $type: scalarTypes }]),
+  );
   return [lookup, { keys, options: { name: `${name}.unique`, unique: true, partialFilterExpression } }];
 }
 
@@ -57,7 +59,9 @@ async function isDeclared(connection: mongoose.Connection, spec: CollectionSpec)
     });
   if (existing === undefined) return false;
   const described = new Set(existing.map(({ name, key, unique = false }) => JSON.stringify([name, key, unique])));
-  return spec.indexes.flatMap(indexesOf).every(({ keys, options }) => described.has(JSON.stringify([options.name, keys, options.unique ?? false])));
+  return spec.indexes
+    .flatMap(indexesOf)
+    .every(({ keys, options }) => described.has(JSON.stringify([options.name, keys, options.unique ?? false])));
 }
 
 /** Makes the collection and its indexes, also those that were defined otherwise before. */
@@ -68,7 +72,10 @@ export async function declareCollection(connection: mongoose.Connection, spec: C
     await model.createCollection();
     await createIndexes(model);
   } catch (error) {
-    if (isDuplicateKey(error)) throw failedPrecondition('index_violated', `Documents of ${spec.name} break a unique index that is being declared.`, { cause: error });
+    if (isDuplicateKey(error))
+      throw failedPrecondition('index_violated', `Documents of ${spec.name} break a unique index that is being declared.`, {
+        cause: error,
+      });
     throw storeError(error);
   }
 }

@@ -36,4 +36,5 @@ export function findFilter(conditions: Conditions, sort: readonly SortField[], k
   return all([...conditionFilters(conditions), ...isThere, ...(keys === undefined ? [] : keysetFilters(sort, keys))]);
 }
 
-export const sortOrder = (sort: readonly SortField[]): Map<string, 1 | -1> => new Map(sort.map(([field, direction]) => [pathOf(field), direction === 'asc' ? 1 : -1]));
+export const sortOrder = (sort: readonly SortField[]): Map<string, 1 | -1> =>
+  new Map(sort.map(([field, direction]) => [pathOf(field), direction === 'asc' ? 1 : -1]));

@@ -25,10 +25,13 @@ export type Revisions = Map<string, number>;
 
 export const documentKey = ({ collection, id }: Pick<PackedWrite, 'collection' | 'id'>): string => `${collection}/${id}`;
 
-export const alreadyExists = ({ collection, id }: Pick<PackedWrite, 'collection' | 'id'>): TesseraError => conflict('already_exists', `${collection} has a document ${id}, or another one with a unique value of it, already.`);
+export const alreadyExists = ({ collection, id }: Pick<PackedWrite, 'collection' | 'id'>): TesseraError =>
+  conflict('already_exists', `${collection} has a document ${id}, or another one with a unique value of it, already.`);
 
 export function refusalOf(write: PackedWrite): TesseraError {
-  return write.kind === 'insert' ? alreadyExists(write) : conflict('revision_mismatch', `${write.id} of ${write.collection} was changed meanwhile.`);
+  return write.kind === 'insert'
+    ? alreadyExists(write)
+    : conflict('revision_mismatch', `${write.id} of ${write.collection} was changed meanwhile.`);
 }
 
 function operationOf(write: PackedWrite): Operation {

@@ -30,7 +30,10 @@ export async function declareAndMigrate(connection: mongoose.Connection, spec: C
       logger?.info({ collection: spec.name, from: row.version, to: spec.version, documents }, 'stored documents were migrated');
     }
   } catch (error) {
-    if (isDuplicateKey(error)) throw failedPrecondition('migration_failed', `Documents of ${spec.name} break a unique index once they are migrated.`, { cause: error });
+    if (isDuplicateKey(error))
+      throw failedPrecondition('migration_failed', `Documents of ${spec.name} break a unique index once they are migrated.`, {
+        cause: error,
+      });
     throw storeError(error);
   }
   await declareCollection(connection, spec);
@@ -44,7 +47,11 @@ async function openCollection(connection: mongoose.Connection, spec: CollectionS
   if (row === null) {
     const storedVersion = await versionOfUnnoted(connection, spec);
     // The row comes before the collection: one that exists without a row is older than versions are.
-    await rows.updateOne({ _id: name }, { $setOnInsert: { version: storedVersion ?? version, release: storedVersion === undefined ? release : unversioned.release } }, { upsert: true });
+    await rows.updateOne(
+      { _id: name },
+      { $setOnInsert: { version: storedVersion ?? version, release: storedVersion === undefined ? release : unversioned.release } },
+      { upsert: true },
+    );
     row = (await rows.findOne({ _id: name })) ?? { _id: name, version, release };
   }
   if (row.renamedTo !== undefined) throw renamedAway(name, row.renamedTo, row.release);
@@ -65,7 +72,11 @@ async function versionOfUnnoted(connection: mongoose.Connection, { name, formerN
 }
 
 async function rename(connection: mongoose.Connection, former: string, name: string): Promise<void> {
-  await schemaRows(connection).updateOne({ _id: former }, { $set: { renamedTo: name, release }, $setOnInsert: { version: unversioned.version } }, { upsert: true });
+  await schemaRows(connection).updateOne(
+    { _id: former },
+    { $set: { renamedTo: name, release }, $setOnInsert: { version: unversioned.version } },
+    { upsert: true },
+  );
   try {
     await driverCollection(connection, former).rename(name);
   } catch (error) {

@@ -40,7 +40,9 @@ describe('MongoDB: commits with events', () => {
     const mongoUrl = freshDatabase(server.url);
     const store = await open(mongoUrl);
     const accounts = store.documents.collection<{ n: number }>({ name: 'spec.accounts', version: 1, indexes: [] });
-    const commits = Array.from({ length: 60 }, (_, i) => store.documents.commit([accounts.insert(i % 3 === 0 ? 'taken' : newId(), { n: i })], [event(`k${i}`)]));
+    const commits = Array.from({ length: 60 }, (_, i) =>
+      store.documents.commit([accounts.insert(i % 3 === 0 ? 'taken' : newId(), { n: i })], [event(`k${i}`)]),
+    );
     const results = await Promise.allSettled(commits);
     await store.close();
     const won = results.flatMap(({ status }, i) => (status === 'fulfilled' ? [`k${i}`] : []));
@@ -50,14 +52,25 @@ describe('MongoDB: commits with events', () => {
 
   it('refuses an event that no broker would take', async () => {
     const store = await open();
-    await expect(store.documents.commit([], [event('k', new Uint8Array(600_000))])).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'event_too_large' });
+    await expect(store.documents.commit([], [event('k', new Uint8Array(600_000))])).rejects.toMatchObject({
+      kind: 'InvalidArgument',
+      reason: 'event_too_large',
+    });
     await store.close();
   });
 
   it('refuses a unique value that is taken, and not the commits that share its transaction', async () => {
     const store = await open();
-    const people = store.documents.collection<{ email: string }>({ name: 'spec.people', version: 1, indexes: [{ name: 'byEmail', fields: ['email'], isUnique: true }] });
-    const results = await Promise.allSettled(Array.from({ length: 12 }, (_, i) => store.documents.commit([people.insert(newId(), { email: i % 4 === 0 ? 'same' : `mail ${i}` })], [event('k')])));
+    const people = store.documents.collection<{ email: string }>({
+      name: 'spec.people',
+      version: 1,
+      indexes: [{ name: 'byEmail', fields: ['email'], isUnique: true }],
+    });
+    const results = await Promise.allSettled(
+      Array.from({ length: 12 }, (_, i) =>
+        store.documents.commit([people.insert(newId(), { email: i % 4 === 0 ? 'same' : `mail ${i}` })], [event('k')]),
+      ),
+    );
     expect(results.map(({ status }) => status === 'fulfilled')).toEqual(Array.from({ length: 12 }, (_, i) => i === 0 || i % 4 !== 0));
     await store.close();
   });
@@ -106,7 +119,9 @@ describe('MongoDB: processes of two releases', () => {
     expect((await laterNotes.find({ limit: 10 })).items.map(({ value }) => value)).toEqual([{ count: 1 }, { count: 2 }]);
     await expect(earlierNotes.get('a')).rejects.toMatchObject({ kind: 'FailedPrecondition', reason: 'newer_schema' });
     await later.documents.commit([laterNotes.replace({ id: 'b', revision: 1 }, { count: 3 })]);
-    await expect(earlier.documents.commit([earlierNotes.replace({ id: 'b', revision: 1 }, { n: 9 })])).rejects.toMatchObject({ reason: 'revision_mismatch' });
+    await expect(earlier.documents.commit([earlierNotes.replace({ id: 'b', revision: 1 }, { n: 9 })])).rejects.toMatchObject({
+      reason: 'revision_mismatch',
+    });
     await Promise.all([earlier.close(), later.close()]);
   });
 });
@@ -115,16 +130,33 @@ describe('MongoDB: bad days', () => {
   it('refuses a server that is no replica set', async () => {
     const { command } = mongoRecipe.native;
     const alone = (args: readonly string[]) => args.filter((_, at) => args[at] !== '--replSet' && args[at - 1] !== '--replSet');
-    const { prepare: _, ...recipe } = { ...mongoRecipe, name: 'mongo-alone', native: { ...mongoRecipe.native, command: async (launch: Parameters<typeof command>[0]) => command(launch).then((given) => ({ ...given, args: alone(given.args) })) } };
-    const docker = { ...recipe.docker, command: (launch: Parameters<typeof recipe.docker.command>[0]) => alone(recipe.docker.command(launch)) };
+    const { prepare: _, ...recipe } = {
+      ...mongoRecipe,
+      name: 'mongo-alone',
+      native: {
+        ...mongoRecipe.native,
+        command: async (launch: Parameters<typeof command>[0]) => command(launch).then((given) => ({ ...given, args: alone(given.args) })),
+      },
+    };
+    const docker = {
+      ...recipe.docker,
+      command: (launch: Parameters<typeof recipe.docker.command>[0]) => alone(recipe.docker.command(launch)),
+    };
     const standalone = await startServer({ ...recipe, docker });
-    await expect(open(freshDatabase(standalone.url).replace('?replicaSet=rs0', ''))).rejects.toMatchObject({ kind: 'FailedPrecondition', reason: 'no_replica_set' });
+    await expect(open(freshDatabase(standalone.url).replace('?replicaSet=rs0', ''))).rejects.toMatchObject({
+      kind: 'FailedPrecondition',
+      reason: 'no_replica_set',
+    });
     await standalone.stop();
   });
 
   it('names a server that cannot be reached, without the password', async () => {
     const port = Number(new URL(server.url).port);
-    await expect(open(`mongodb://ann:secret@127.0.0.1:${port + 1}/tessera`)).rejects.toMatchObject({ kind: 'Unavailable', reason: 'store_unavailable', message: expect.not.stringContaining('secret') });
+    await expect(open(`mongodb://ann:secret@127.0.0.1:${port + 1}/tessera`)).rejects.toMatchObject({
+      kind: 'Unavailable',
+      reason: 'store_unavailable',
+      message: expect.not.stringContaining('secret'),
+    });
   });
 
   it('goes on by itself when the server comes back, and has lost nothing that was acknowledged', async () => {
@@ -135,7 +167,10 @@ describe('MongoDB: bad days', () => {
     const writers = Array.from({ length: 8 }, async () => {
       while (!over.signal.aborted) {
         const id = newId();
-        await store.documents.commit([notes.insert(id, { n: 1 })], [event(id)]).then(() => acknowledged.push(id), () => undefined);
+        await store.documents.commit([notes.insert(id, { n: 1 })], [event(id)]).then(
+          () => acknowledged.push(id),
+          () => undefined,
+        );
       }
     });
     await store.documents.commit([notes.insert('before', { n: 0 })]);
@@ -157,7 +192,10 @@ describe('MongoDB: bad days', () => {
     const notes = store.documents.collection<{ n: number }>({ name: 'spec.notes', version: 1, indexes: [] });
     await store.close();
     await store.close();
-    await expect(store.documents.commit([notes.insert('a', { n: 1 })])).rejects.toMatchObject({ kind: 'Unavailable', reason: 'store_closed' });
+    await expect(store.documents.commit([notes.insert('a', { n: 1 })])).rejects.toMatchObject({
+      kind: 'Unavailable',
+      reason: 'store_closed',
+    });
     await expect(store.ping()).rejects.toMatchObject({ kind: 'Unavailable' });
   });
 });

@@ -52,11 +52,13 @@ export class MongoDocuments extends Documents {
 
   async commit(writes: readonly Write[], events: readonly OutgoingEvent[] = []): Promise<void> {
     if (writes.length + events.length === 0) return;
-    if (writes.length + events.length > writesPerCommitMax) throw invalidArgument('commit_too_large', `A commit may have at most ${writesPerCommitMax} writes and events.`);
+    if (writes.length + events.length > writesPerCommitMax)
+      throw invalidArgument('commit_too_large', `A commit may have at most ${writesPerCommitMax} writes and events.`);
     let bytes = 0;
     for (const { data, type } of events) {
       bytes += data.byteLength;
-      if (data.byteLength > eventBytesMax) throw invalidArgument('event_too_large', `An event may have at most ${eventBytesMax} bytes; this ${type} has ${data.byteLength}.`);
+      if (data.byteLength > eventBytesMax)
+        throw invalidArgument('event_too_large', `An event may have at most ${eventBytesMax} bytes; this ${type} has ${data.byteLength}.`);
     }
     const packed = writes.map((write) => this.pack(write));
     for (const write of packed) if (write.kind !== 'remove') bytes += write.chars;

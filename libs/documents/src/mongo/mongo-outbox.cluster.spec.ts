@@ -89,7 +89,9 @@ describe('MongoDB: the outbox', () => {
       }
     });
     for (let round = 0; round < 2; round++) {
-      const child = spawn(process.execPath, [fileURLToPath(new URL('./relayer.fixture.js', import.meta.url)), mongoUrl, file], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const child = spawn(process.execPath, [fileURLToPath(new URL('./relayer.fixture.js', import.meta.url)), mongoUrl, file], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
       for (let batches = 0; batches < 20; batches++) await once(child.stdout, 'data');
       child.kill('SIGKILL');
       await once(child, 'exit');

@@ -47,7 +47,8 @@ export class MongoOutbox extends Outbox {
     const rows = outboxCollection(this.connection);
     const [newest] = await rows.find().sort({ _id: -1 }).limit(1).toArray();
     if (newest === undefined) return;
-    while ((await rows.findOne({ _id: { $lte: newest._id } }, { projection: { _id: 1 } })) !== null) await pause(lookEveryMs, undefined, { signal });
+    while ((await rows.findOne({ _id: { $lte: newest._id } }, { projection: { _id: 1 } })) !== null)
+      await pause(lookEveryMs, undefined, { signal });
   }
 
   /** Before the connection goes: a relay that still runs gives its lease back, so that another one need not wait for its end. */

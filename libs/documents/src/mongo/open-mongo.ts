@@ -25,7 +25,15 @@ function placeOf(mongoUrl: string): string {
 }
 
 async function connect(mongoUrl: string): Promise<mongoose.Connection> {
-  const options = { readPreference: 'primary', readConcern: { level: 'majority' }, writeConcern: { w: 'majority', journal: true }, serverSelectionTimeoutMS: selectionMsMax, maxPoolSize: connectionsMax, autoIndex: false, autoCreate: false } as const;
+  const options = {
+    readPreference: 'primary',
+    readConcern: { level: 'majority' },
+    writeConcern: { w: 'majority', journal: true },
+    serverSelectionTimeoutMS: selectionMsMax,
+    maxPoolSize: connectionsMax,
+    autoIndex: false,
+    autoCreate: false,
+  } as const;
   const connection = mongoose.createConnection();
   const timer = setTimeout(() => void connection.close(true).catch(() => undefined), connectMsMax);
   try {
@@ -33,8 +41,15 @@ async function connect(mongoUrl: string): Promise<mongoose.Connection> {
   } catch (error) {
     await connection.close(true).catch(() => undefined);
     const { message, codeName } = error as { message?: string; codeName?: string };
-    if (codeName === 'AuthenticationFailed') throw failedPrecondition('store_refused', `MongoDB at ${placeOf(mongoUrl)} does not accept the name and password of mongoUrl.`, { cause: error });
-    throw unavailable('store_unavailable', `MongoDB at ${placeOf(mongoUrl)} cannot be reached (${message ?? 'no reason given'}); check mongoUrl and that the server runs.`, { cause: error });
+    if (codeName === 'AuthenticationFailed')
+      throw failedPrecondition('store_refused', `MongoDB at ${placeOf(mongoUrl)} does not accept the name and password of mongoUrl.`, {
+        cause: error,
+      });
+    throw unavailable(
+      'store_unavailable',
+      `MongoDB at ${placeOf(mongoUrl)} cannot be reached (${message ?? 'no reason given'}); check mongoUrl and that the server runs.`,
+      { cause: error },
+    );
   } finally {
     clearTimeout(timer);
   }
@@ -43,7 +58,10 @@ async function connect(mongoUrl: string): Promise<mongoose.Connection> {
 async function checkReplicaSet(connection: mongoose.Connection, mongoUrl: string): Promise<void> {
   const { setName } = await connection.getClient().db('admin').command({ hello: 1 });
   if (typeof setName === 'string') return;
-  throw failedPrecondition('no_replica_set', `MongoDB at ${placeOf(mongoUrl)} is no replica set, which commits with events need; start it with --replSet rs0 and run rs.initiate() once.`);
+  throw failedPrecondition(
+    'no_replica_set',
+    `MongoDB at ${placeOf(mongoUrl)} is no replica set, which commits with events need; start it with --replSet rs0 and run rs.initiate() once.`,
+  );
 }
 
 /** Outside of transactions, where two processes that start together would conflict. */
@@ -83,7 +101,11 @@ export async function openMongo({ mongoUrl, logger }: { mongoUrl: string; logger
     outbox,
     fsyncs: () => commits.groups,
     ping: async () => {
-      await connection.getClient().db('admin').command({ ping: 1 }).catch((error: unknown) => Promise.reject(storeError(error)));
+      await connection
+        .getClient()
+        .db('admin')
+        .command({ ping: 1 })
+        .catch((error: unknown) => Promise.reject(storeError(error)));
     },
     close: () => (closing ??= close()),
   };

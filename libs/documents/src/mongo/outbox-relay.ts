@@ -127,7 +127,9 @@ export class OutboxRelay {
   }
 
   private async stillThere(batch: readonly OutboxRow[]): Promise<OutboxRow[]> {
-    const found = await outboxCollection(this.connection).find({ _id: { $in: batch.map(({ _id }) => _id) } }, { projection: { _id: 1 } }).toArray();
+    const found = await outboxCollection(this.connection)
+      .find({ _id: { $in: batch.map(({ _id }) => _id) } }, { projection: { _id: 1 } })
+      .toArray();
     const ids = new Set(found.map(({ _id }) => _id));
     return batch.filter(({ _id }) => ids.has(_id));
   }

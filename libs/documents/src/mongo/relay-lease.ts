@@ -31,7 +31,9 @@ export class RelayLease {
     const isThere = (await this.rows.countDocuments({ _id: relayId }, { limit: 1 })) === 1;
     if (!isThere) await this.rows.updateOne({ _id: relayId }, { $setOnInsert: { owner: null, expiresAt: new Date(0) } }, { upsert: true });
     const isFree = { $or: [{ $eq: ['$owner', null] }, { $eq: ['$owner', this.owner] }, { $lt: ['$expiresAt', '$$NOW'] }] };
-    const row = await this.rows.findOneAndUpdate({ _id: relayId, $expr: isFree }, [{ $set: { owner: this.owner, ...this.expiry } }], { returnDocument: 'after' });
+    const row = await this.rows.findOneAndUpdate({ _id: relayId, $expr: isFree }, [{ $set: { owner: this.owner, ...this.expiry } }], {
+      returnDocument: 'after',
+    });
     if (row === null) return undefined;
     this.trustedUntilMs = askedMs + trustedMs;
     this.timer = setInterval(() => void this.renew(), renewEveryMs).unref();

@@ -9,7 +9,13 @@ import { migratedDocument } from '../schema-versions.js';
  * `text` is there only for values that BSON would change (see `isAltered`); then it is the value, and `value` holds what can be searched.
  * `version` is that of the collection whose shape the value has; absent, it is 1.
  */
-export type StoredDocument = { readonly _id: string; readonly revision: number; readonly version?: number; readonly value: Record<string, unknown>; readonly text?: string };
+export type StoredDocument = {
+  readonly _id: string;
+  readonly revision: number;
+  readonly version?: number;
+  readonly value: Record<string, unknown>;
+  readonly text?: string;
+};
 
 export type DocumentBody = { readonly body: Pick<StoredDocument, 'version' | 'value' | 'text'>; readonly chars: number };
 
@@ -35,6 +41,10 @@ export function documentBody(value: unknown, version: number): DocumentBody {
  */
 export function stored<T>(spec: CollectionSpec, { _id, revision, version = 1, value, text }: StoredDocument): Stored<T> {
   const plain = text === undefined ? value : (JSON.parse(text) as Record<string, unknown>);
-  if (version > spec.version) throw failedPrecondition('newer_schema', `Document ${_id} of ${spec.name} has version ${version}; release ${release} knows version ${spec.version}.`);
+  if (version > spec.version)
+    throw failedPrecondition(
+      'newer_schema',
+      `Document ${_id} of ${spec.name} has version ${version}; release ${release} knows version ${spec.version}.`,
+    );
   return { id: _id, revision, value: (version === spec.version ? plain : migratedDocument(spec, _id, plain, version)) as T };
 }

@@ -28,7 +28,9 @@ export function tableDefinition(spec: CollectionSpec): TableDefinition {
 type SchemaRow = SchemaState & { readonly renamedTo: string | null };
 
 function schemaRow(database: DatabaseSync, name: string): SchemaRow | undefined {
-  return database.prepare('SELECT version, release, after, renamed_to AS renamedTo FROM schema_versions WHERE collection=?').get(name) as SchemaRow | undefined;
+  return database.prepare('SELECT version, release, after, renamed_to AS renamedTo FROM schema_versions WHERE collection=?').get(name) as
+    | SchemaRow
+    | undefined;
 }
 
 /** Undefined before the collection was declared. */
@@ -53,7 +55,8 @@ export function declareTable(database: DatabaseSync, table: TableDefinition): Sc
     return state;
   } catch (error) {
     database.exec('ROLLBACK');
-    if (primaryCode(error) === constraintViolated) throw failedPrecondition('index_violated', `Documents of ${table.name} break a unique index that is being declared.`);
+    if (primaryCode(error) === constraintViolated)
+      throw failedPrecondition('index_violated', `Documents of ${table.name} break a unique index that is being declared.`);
     throw error;
   }
 }
@@ -73,7 +76,8 @@ function openTable(database: DatabaseSync, { name, version, oldestVersion: oldes
   return state;
 }
 
-const hasTable = (database: DatabaseSync, name: string): boolean => database.prepare("SELECT 1 FROM sqlite_schema WHERE type='table' AND name=?").get(name) !== undefined;
+const hasTable = (database: DatabaseSync, name: string): boolean =>
+  database.prepare("SELECT 1 FROM sqlite_schema WHERE type='table' AND name=?").get(name) !== undefined;
 
 function noteVersion(database: DatabaseSync, name: string, version: number, by: string): void {
   database.prepare('INSERT INTO schema_versions(collection,version,release) VALUES(?,?,?)').run(name, version, by);
@@ -88,15 +92,27 @@ function createTable(database: DatabaseSync, name: string, version: number): voi
 
 function renameTable(database: DatabaseSync, formerName: string, name: string, version: number): void {
   const state = schemaRow(database, formerName) ?? { ...unversioned, after: null };
-  for (const { name: index } of database.prepare("SELECT name FROM sqlite_schema WHERE type='index' AND tbl_name=? AND sql IS NOT NULL").all(formerName)) database.exec(`DROP INDEX "${String(index)}"`);
+  for (const { name: index } of database
+    .prepare("SELECT name FROM sqlite_schema WHERE type='index' AND tbl_name=? AND sql IS NOT NULL")
+    .all(formerName))
+    database.exec(`DROP INDEX "${String(index)}"`);
   database.exec(`ALTER TABLE "${formerName}" RENAME TO "${name}"`);
-  database.prepare('INSERT INTO schema_versions(collection,version,release,after) VALUES(?,?,?,?)').run(name, state.version, state.release, state.after);
-  database.prepare('INSERT OR REPLACE INTO schema_versions(collection,version,release,renamed_to) VALUES(?,?,?,?)').run(formerName, version, release, name);
+  database
+    .prepare('INSERT INTO schema_versions(collection,version,release,after) VALUES(?,?,?,?)')
+    .run(name, state.version, state.release, state.after);
+  database
+    .prepare('INSERT OR REPLACE INTO schema_versions(collection,version,release,renamed_to) VALUES(?,?,?,?)')
+    .run(formerName, version, release, name);
   closeToFirstReleases(database);
 }
 
 function definitions(database: DatabaseSync, name: string): Map<unknown, unknown> {
-  return new Map(database.prepare('SELECT name, sql FROM sqlite_schema WHERE tbl_name=?').all(name).map((row) => [row['name'], row['sql']]));
+  return new Map(
+    database
+      .prepare('SELECT name, sql FROM sqlite_schema WHERE tbl_name=?')
+      .all(name)
+      .map((row) => [row['name'], row['sql']]),
+  );
 }
 
 function missingIndexes(database: DatabaseSync, { name, indexes }: TableDefinition): TableDefinition['indexes'] {

@@ -11,7 +11,12 @@ const groupCharsMax = 8 * 1024 * 1024;
 /** While the answer to one group travels back, the writer has the next: with one alone, the writer and this thread would be idle in turn. */
 const groupsInFlightMax = 2;
 
-type Queued = { readonly commit: PackedCommit; readonly chars: number; readonly resolve: () => void; readonly reject: (error: unknown) => void };
+type Queued = {
+  readonly commit: PackedCommit;
+  readonly chars: number;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+};
 
 /**
  * Gathers commits that arrive together, or while groups are on their way to the disk, into one transaction: the fsync, which costs more than all else, is shared.

@@ -34,7 +34,8 @@ export function migrateRows(database: DatabaseSync, { collection, state, migrate
     database.exec(isOurs && replaceAll(database, collection, migrated) ? 'COMMIT' : 'ROLLBACK');
   } catch (error) {
     database.exec('ROLLBACK');
-    if (primaryCode(error) === constraintViolated) throw failedPrecondition('migration_failed', `Documents of ${collection} break a unique index once they are migrated.`);
+    if (primaryCode(error) === constraintViolated)
+      throw failedPrecondition('migration_failed', `Documents of ${collection} break a unique index once they are migrated.`);
     throw error;
   }
 }
@@ -43,7 +44,9 @@ export function migrateRows(database: DatabaseSync, { collection, state, migrate
 function replaceAll(database: DatabaseSync, collection: string, { rows, isLast }: UnmigratedRows): boolean {
   const replace = database.prepare(`UPDATE "${collection}" SET body=? WHERE id=? AND revision=?`);
   for (const [id, revision, body] of rows) if (replace.run(body, id, revision).changes !== 1) return false;
-  if (isLast) database.prepare('UPDATE schema_versions SET version=version+1,release=?,after=NULL WHERE collection=?').run(release, collection);
-  else database.prepare('UPDATE schema_versions SET release=?,after=? WHERE collection=?').run(release, rows.at(-1)?.[0] ?? null, collection);
+  if (isLast)
+    database.prepare('UPDATE schema_versions SET version=version+1,release=?,after=NULL WHERE collection=?').run(release, collection);
+  else
+    database.prepare('UPDATE schema_versions SET release=?,after=? WHERE collection=?').run(release, rows.at(-1)?.[0] ?? null, collection);
   return true;
 }

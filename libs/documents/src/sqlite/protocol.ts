@@ -3,7 +3,13 @@ import type { ErrorKind, Reason } from '@tessera/platform/errors.js';
 /** Tuples, not objects: between threads every property name of an object would be copied again for each write. */
 export const writeKinds = { insert: 0, replace: 1, remove: 2 } as const;
 
-export type PackedWrite = readonly [kind: (typeof writeKinds)[keyof typeof writeKinds], collection: string, id: string, revision: number, body: string];
+export type PackedWrite = readonly [
+  kind: (typeof writeKinds)[keyof typeof writeKinds],
+  collection: string,
+  id: string,
+  revision: number,
+  body: string,
+];
 export type PackedEvent = readonly [id: string, type: string, key: string, data: Uint8Array, traceparent: string | null];
 export type PackedCommit = readonly [writes: readonly PackedWrite[], events: readonly PackedEvent[]];
 

@@ -66,7 +66,12 @@ function addKeyset(clauses: Clauses, sort: readonly SortField[], keys: readonly 
 type Access = { readonly index: string | undefined; readonly fieldsUsed: number; readonly isSorted: boolean };
 
 /** What an index over `fields` does for a query: how many conditions narrow the range that is read, and whether that range is in order already. */
-function access(index: string | undefined, fields: readonly string[], where: ReadonlyMap<string, Condition>, sort: readonly SortField[]): Access {
+function access(
+  index: string | undefined,
+  fields: readonly string[],
+  where: ReadonlyMap<string, Condition>,
+  sort: readonly SortField[],
+): Access {
   let fieldsUsed = 0;
   for (const field of fields) {
     const condition = where.get(field);
@@ -101,7 +106,13 @@ function source(spec: CollectionSpec, { index }: Access): string {
 }
 
 /** Asks for one row more than the page holds, to know whether there is another page. */
-export function findStatement(spec: CollectionSpec, conditions: Conditions, sort: readonly SortField[], query: Query, keys: readonly Scalar[] | undefined): Statement {
+export function findStatement(
+  spec: CollectionSpec,
+  conditions: Conditions,
+  sort: readonly SortField[],
+  query: Query,
+  keys: readonly Scalar[] | undefined,
+): Statement {
   const chosen = chooseAccess(spec, conditions, sort);
   const clauses = new Clauses();
   const [leading, direction] = sort[0] ?? ['id', 'asc'];

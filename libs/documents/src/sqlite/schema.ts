@@ -22,7 +22,8 @@ const eventLogSql = `CREATE TABLE event_log(
   id TEXT NOT NULL, type TEXT NOT NULL, key TEXT NOT NULL, occurred_ms INTEGER NOT NULL, traceparent TEXT, data BLOB NOT NULL)`;
 
 /** How far each collection is (see `SchemaState`); a collection that was renamed keeps a row under its former name, so that an older release does not begin it anew. */
-const schemaVersionsSql = 'CREATE TABLE IF NOT EXISTS schema_versions(collection TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL, release TEXT NOT NULL, after TEXT, renamed_to TEXT)';
+const schemaVersionsSql =
+  'CREATE TABLE IF NOT EXISTS schema_versions(collection TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL, release TEXT NOT NULL, after TEXT, renamed_to TEXT)';
 
 function pragma(database: DatabaseSync, name: string): number {
   return Number(Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
@@ -65,15 +66,23 @@ function checkOwner(database: DatabaseSync): void {
   database.exec('COMMIT');
   if (!isNew && owner !== applicationId) throw failedPrecondition('not_a_database', 'The file is a database of another program.');
   if (version > schemaVersion) {
-    throw failedPrecondition('newer_schema', `The data was written by a newer Tessera (schema ${version}, this one knows ${schemaVersion}); start that version.`);
+    throw failedPrecondition(
+      'newer_schema',
+      `The data was written by a newer Tessera (schema ${version}, this one knows ${schemaVersion}); start that version.`,
+    );
   }
 }
 
 function createOwnTables(database: DatabaseSync): void {
-  if (pragma(database, 'user_version') >= firstSchemaVersion && database.prepare("SELECT 1 FROM sqlite_schema WHERE name='schema_versions'").get() !== undefined) return;
+  if (
+    pragma(database, 'user_version') >= firstSchemaVersion &&
+    database.prepare("SELECT 1 FROM sqlite_schema WHERE name='schema_versions'").get() !== undefined
+  )
+    return;
   database.exec('BEGIN IMMEDIATE');
   // Asked again under the lock: another process may have been first.
-  if (pragma(database, 'user_version') === 0) database.exec(`${eventLogSql}; PRAGMA application_id=${applicationId}; PRAGMA user_version=${firstSchemaVersion};`);
+  if (pragma(database, 'user_version') === 0)
+    database.exec(`${eventLogSql}; PRAGMA application_id=${applicationId}; PRAGMA user_version=${firstSchemaVersion};`);
   database.exec(schemaVersionsSql);
   database.exec('COMMIT');
 }

@@ -20,7 +20,9 @@ export function refusalOf(error: unknown): Refusal {
   if (error instanceof TesseraError) return [error.kind, error.reason, error.message];
   const text = error instanceof Error ? error.message : String(error);
   const known = refusals[primaryCode(error)];
-  return known === undefined ? ['Internal', 'store_failed', `The document store failed: ${text}.`] : [known[0], known[1], `${known[2]} (${text}).`];
+  return known === undefined
+    ? ['Internal', 'store_failed', `The document store failed: ${text}.`]
+    : [known[0], known[1], `${known[2]} (${text}).`];
 }
 
 /** Answers the calls of the main thread one after the other, until a request to close. */

@@ -65,10 +65,15 @@ describe('SQLite: the file', () => {
   it('holds everything that was committed when it is opened again', async () => {
     const dataDir = await temporaryFolder();
     const first = await openDocuments({ dataDir });
-    await first.documents.commit([first.documents.collection(jobs).insert('a', { state: 'queued' })], [{ id: 'e', type: 't.X', key: 'k', data: new Uint8Array([1, 2]) }]);
+    await first.documents.commit(
+      [first.documents.collection(jobs).insert('a', { state: 'queued' })],
+      [{ id: 'e', type: 't.X', key: 'k', data: new Uint8Array([1, 2]) }],
+    );
     await first.close();
     const second = await open(dataDir);
-    expect((await second.documents.collection(jobs).find({ where: { state: 'queued' }, limit: 1 })).items).toEqual([{ id: 'a', revision: 1, value: { state: 'queued' } }]);
+    expect((await second.documents.collection(jobs).find({ where: { state: 'queued' }, limit: 1 })).items).toEqual([
+      { id: 'a', revision: 1, value: { state: 'queued' } },
+    ]);
     expect((await second.eventLog.read(['t.X'], 0, 10)).map(({ id }) => id)).toEqual(['e']);
   });
 
@@ -77,7 +82,10 @@ describe('SQLite: the file', () => {
     const collection = store.documents.collection(jobs);
     await store.close();
     await store.close();
-    await expect(store.documents.commit([collection.insert('a', {})])).rejects.toMatchObject({ kind: 'Unavailable', reason: 'store_closed' });
+    await expect(store.documents.commit([collection.insert('a', {})])).rejects.toMatchObject({
+      kind: 'Unavailable',
+      reason: 'store_closed',
+    });
     await expect(store.ping()).rejects.toMatchObject({ kind: 'Unavailable' });
   });
 
@@ -85,7 +93,9 @@ describe('SQLite: the file', () => {
     const dataDir = await temporaryFolder();
     const store = await openDocuments({ dataDir });
     const collection = store.documents.collection(jobs);
-    const commits = Promise.all(Array.from({ length: 2000 }, (_, i) => store.documents.commit([collection.insert(`id-${i}`, { state: 'queued' })])));
+    const commits = Promise.all(
+      Array.from({ length: 2000 }, (_, i) => store.documents.commit([collection.insert(`id-${i}`, { state: 'queued' })])),
+    );
     await store.close();
     await commits;
     expect(await (await open(dataDir)).documents.collection(jobs).count()).toBe(2000);
@@ -94,7 +104,10 @@ describe('SQLite: the file', () => {
   it('refuses a folder that cannot be a data folder', async () => {
     const file = path.join(await temporaryFolder(), 'file');
     await fs.writeFile(file, '');
-    await expect(openDocuments({ dataDir: path.join(file, 'below') })).rejects.toMatchObject({ kind: 'FailedPrecondition', reason: 'data_folder_unusable' });
+    await expect(openDocuments({ dataDir: path.join(file, 'below') })).rejects.toMatchObject({
+      kind: 'FailedPrecondition',
+      reason: 'data_folder_unusable',
+    });
   });
 
   it('refuses a file that is no database, or that belongs to another program, and leaves it as it is', async () => {
@@ -140,7 +153,11 @@ describe('SQLite: the file', () => {
     await second.close();
     expect(fileVersion()).toBe(1);
     const third = await open(dataDir);
-    const migrated = third.documents.collection({ ...jobs, version: 2, migrations: [{ from: 1, migrate: ({ state }) => ({ state: `old ${String(state)}` }) }] });
+    const migrated = third.documents.collection({
+      ...jobs,
+      version: 2,
+      migrations: [{ from: 1, migrate: ({ state }) => ({ state: `old ${String(state)}` }) }],
+    });
     expect((await migrated.get('a'))?.value).toEqual({ state: 'old queued' });
     expect(fileVersion()).toBe(2);
   });
@@ -181,7 +198,9 @@ describe('SQLite: the file', () => {
   it('refuses more commits than it lets wait', async () => {
     const store = await open(await temporaryFolder());
     const collection = store.documents.collection(jobs);
-    const results = await Promise.allSettled(Array.from({ length: 20_001 }, (_, i) => store.documents.commit([collection.insert(`id-${i}`, {})])));
+    const results = await Promise.allSettled(
+      Array.from({ length: 20_001 }, (_, i) => store.documents.commit([collection.insert(`id-${i}`, {})])),
+    );
     const refused = results.filter((result) => result.status === 'rejected').map(({ reason }) => (reason as { reason: string }).reason);
     expect(refused).toEqual(['store_overloaded']);
     expect(await collection.count()).toBe(20_000);
@@ -198,7 +217,11 @@ describe('SQLite: the query builder', () => {
     const sort = fullSort(jobs, query.sort, conditions);
     const { sql, params, isBounded } = findStatement(jobs, conditions, sort, query, query.after === undefined ? undefined : [50, 'id']);
     const database = new DatabaseSync(path.join(dataDir, 'tessera.db'));
-    const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...params).map((row) => String(row['detail'])).join('; ');
+    const plan = database
+      .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+      .all(...params)
+      .map((row) => String(row['detail']))
+      .join('; ');
     database.close();
     return { plan, isBounded };
   };
@@ -210,7 +233,12 @@ describe('SQLite: the query builder', () => {
   });
 
   it('starts inside the index behind a cursor', async () => {
-    const { plan, isBounded } = await planOf({ where: { state: 'queued', createdMs: { gt: 1 } }, sort: [['createdMs', 'asc']], limit: 10, after: 'x' });
+    const { plan, isBounded } = await planOf({
+      where: { state: 'queued', createdMs: { gt: 1 } },
+      sort: [['createdMs', 'asc']],
+      limit: 10,
+      after: 'x',
+    });
     expect(plan).toBe('SEARCH spec.jobs USING INDEX spec.jobs:byState (<expr>=? AND <expr>>?)');
     expect(isBounded).toBe(true);
   });
@@ -241,7 +269,11 @@ describe('SQLite: several processes', () => {
     const store = await open(dataDir);
     const collection = store.documents.collection({ name: 'spec.killed', version: 1, indexes: [] });
     const logged = new Set<string>();
-    for (let offset = 0, page = await store.eventLog.read(['t.Killed'], 0, 1000); page.length > 0; page = await store.eventLog.read(['t.Killed'], offset, 1000)) {
+    for (
+      let offset = 0, page = await store.eventLog.read(['t.Killed'], 0, 1000);
+      page.length > 0;
+      page = await store.eventLog.read(['t.Killed'], offset, 1000)
+    ) {
       for (const { key } of page) logged.add(key);
       offset = page.at(-1)!.offset;
     }
@@ -253,7 +285,9 @@ describe('SQLite: several processes', () => {
 
   it('lets processes that start together on a new folder all make it theirs', async () => {
     const dataDir = await temporaryFolder();
-    const children = Array.from({ length: 4 }, () => spawn(process.execPath, [committer, dataDir, '0'], { stdio: ['ignore', 'ignore', 'inherit'] }));
+    const children = Array.from({ length: 4 }, () =>
+      spawn(process.execPath, [committer, dataDir, '0'], { stdio: ['ignore', 'ignore', 'inherit'] }),
+    );
     expect(await Promise.all(children.map((child) => once(child, 'exit')))).toEqual(children.map(() => [0, null]));
   });
 

@@ -52,7 +52,8 @@ export class SqliteDocuments extends Documents {
 
   async commit(writes: readonly Write[], events: readonly OutgoingEvent[] = []): Promise<void> {
     if (writes.length + events.length === 0) return;
-    if (writes.length + events.length > writesPerCommitMax) throw invalidArgument('commit_too_large', `A commit may have at most ${writesPerCommitMax} writes and events.`);
+    if (writes.length + events.length > writesPerCommitMax)
+      throw invalidArgument('commit_too_large', `A commit may have at most ${writesPerCommitMax} writes and events.`);
     let chars = 0;
     const packed = writes.map((write) => {
       const one = this.pack(write);
@@ -65,7 +66,8 @@ export class SqliteDocuments extends Documents {
   }
 
   private pack(write: Write): PackedWrite {
-    if (!this.declared.has(write.collection)) throw invalidArgument('unknown_collection', `The collection ${write.collection} was not declared.`);
+    if (!this.declared.has(write.collection))
+      throw invalidArgument('unknown_collection', `The collection ${write.collection} was not declared.`);
     checkId(write.id);
     const revision = write.kind === 'insert' ? 0 : write.revision;
     return [writeKinds[write.kind], write.collection, write.id, revision, write.kind === 'remove' ? '' : toJson(write.value)];

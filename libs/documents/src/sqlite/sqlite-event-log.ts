@@ -15,7 +15,15 @@ const trimEventsMax = 5000;
  */
 const safetyCheckMs = 5_000;
 
-type EventRow = readonly [offset: number, id: string, type: string, key: string, occurredMs: number, traceparent: string | null, data: Uint8Array];
+type EventRow = readonly [
+  offset: number,
+  id: string,
+  type: string,
+  key: string,
+  occurredMs: number,
+  traceparent: string | null,
+  data: Uint8Array,
+];
 
 export class SqliteEventLog extends EventLog {
   private readonly listeners = new Set<() => void>();
@@ -33,11 +41,20 @@ export class SqliteEventLog extends EventLog {
   }
 
   async read(types: readonly string[], afterOffset: number, limit: number): Promise<LoggedEvent[]> {
-    if (!Number.isInteger(limit) || limit < 1 || limit > readEventsMax) throw invalidArgument('invalid_limit', `limit must be a whole number from 1 to ${readEventsMax}.`);
+    if (!Number.isInteger(limit) || limit < 1 || limit > readEventsMax)
+      throw invalidArgument('invalid_limit', `limit must be a whole number from 1 to ${readEventsMax}.`);
     const sql = `SELECT "offset",id,type,key,occurred_ms,traceparent,data FROM event_log
       WHERE "offset">? AND type IN (SELECT value FROM json_each(?)) ORDER BY "offset" LIMIT ?`;
     const rows = this.reader.few<EventRow>(sql, [afterOffset, JSON.stringify(types), limit]);
-    return rows.map(([offset, id, type, key, occurredMs, traceparent, data]) => ({ offset, id, type, key, occurredMs, traceparent: traceparent ?? undefined, data }));
+    return rows.map(([offset, id, type, key, occurredMs, traceparent, data]) => ({
+      offset,
+      id,
+      type,
+      key,
+      occurredMs,
+      traceparent: traceparent ?? undefined,
+      data,
+    }));
   }
 
   async count(types: readonly string[], afterOffset: number): Promise<number> {
@@ -88,7 +105,9 @@ export class SqliteEventLog extends EventLog {
     this.safetyTimer = setInterval(compare, safetyCheckMs).unref();
     try {
       this.watcher = fs.watch(this.signalFile, { persistent: false }, compare);
-      this.watcher.on('error', (error) => this.logger?.warn({ err: error }, 'watching the event log failed; events of other processes arrive late'));
+      this.watcher.on('error', (error) =>
+        this.logger?.warn({ err: error }, 'watching the event log failed; events of other processes arrive late'),
+      );
     } catch (error) {
       this.logger?.warn({ err: error }, 'the event log cannot be watched; events of other processes arrive late');
     }

@@ -7,7 +7,8 @@ const callsWaitingMax = 4096;
 
 type Waiting = { readonly resolve: (value: unknown) => void; readonly reject: (error: unknown) => void };
 
-export const errorOf = ([kind, reason, message]: Refusal, details?: ErrorDetails): TesseraError => new TesseraError(kind, reason, message, details);
+export const errorOf = ([kind, reason, message]: Refusal, details?: ErrorDetails): TesseraError =>
+  new TesseraError(kind, reason, message, details);
 
 /** Calls into a worker thread: each gets exactly one answer, also when the thread dies. */
 export class WorkerCalls<Request> {
@@ -20,7 +21,9 @@ export class WorkerCalls<Request> {
   constructor(entry: URL) {
     this.worker = new Worker(entry);
     this.worker.on('message', (answer: WorkerAnswer) => this.settle(answer));
-    this.worker.on('error', (error) => this.fail(unavailable('store_unavailable', 'A thread of the document store has failed.', { cause: error })));
+    this.worker.on('error', (error) =>
+      this.fail(unavailable('store_unavailable', 'A thread of the document store has failed.', { cause: error })),
+    );
     this.hasExited = new Promise((resolve) => {
       this.worker.once('exit', () => {
         this.fail(unavailable('store_closed', 'The document store is closed.'));
@@ -31,7 +34,8 @@ export class WorkerCalls<Request> {
 
   async call(request: Request): Promise<unknown> {
     if (this.end !== undefined) throw this.end;
-    if (this.waiting.size >= callsWaitingMax) throw unavailable('store_overloaded', 'The document store has more work waiting than it takes on.');
+    if (this.waiting.size >= callsWaitingMax)
+      throw unavailable('store_overloaded', 'The document store has more work waiting than it takes on.');
     return new Promise((resolve, reject) => {
       const callId = ++this.lastCallId;
       this.waiting.set(callId, { resolve, reject });

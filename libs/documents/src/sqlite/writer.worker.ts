@@ -1,6 +1,16 @@
 import fs from 'node:fs';
 import type { DatabaseSync } from 'node:sqlite';
-import { writeKinds, type GroupAnswer, type PackedCommit, type PackedEvent, type PackedWrite, type Refusal, type SchemaState, type UnmigratedRows, type WriterRequest } from './protocol.js';
+import {
+  writeKinds,
+  type GroupAnswer,
+  type PackedCommit,
+  type PackedEvent,
+  type PackedWrite,
+  type Refusal,
+  type SchemaState,
+  type UnmigratedRows,
+  type WriterRequest,
+} from './protocol.js';
 import { declareTable } from './declare-table.js';
 import { migrateRows, readUnmigrated } from './migrate-rows.js';
 import { openForWriting } from './schema.js';
@@ -97,9 +107,15 @@ class Writer {
   private changed([kind, collection, id, revision, body]: PackedWrite): boolean {
     switch (kind) {
       case writeKinds.insert:
-        return this.statements.get(`INSERT INTO "${collection}"(id,revision,body) VALUES(?,1,?) ON CONFLICT(id) DO NOTHING`).run(id, body).changes === 1;
+        return (
+          this.statements.get(`INSERT INTO "${collection}"(id,revision,body) VALUES(?,1,?) ON CONFLICT(id) DO NOTHING`).run(id, body)
+            .changes === 1
+        );
       case writeKinds.replace:
-        return this.statements.get(`UPDATE "${collection}" SET revision=revision+1,body=? WHERE id=? AND revision=?`).run(body, id, revision).changes === 1;
+        return (
+          this.statements.get(`UPDATE "${collection}" SET revision=revision+1,body=? WHERE id=? AND revision=?`).run(body, id, revision)
+            .changes === 1
+        );
       case writeKinds.remove:
         return this.statements.get(`DELETE FROM "${collection}" WHERE id=? AND revision=?`).run(id, revision).changes === 1;
     }

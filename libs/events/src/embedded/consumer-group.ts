@@ -23,7 +23,7 @@ export class ConsumerGroup {
   constructor(
     readonly deliveries: Deliveries,
     private readonly cursor: Cursor,
-    private readonly onRoom: () => void,
+    private readonly onCapacity: () => void,
   ) {}
 
   get isFull(): boolean {
@@ -91,7 +91,7 @@ export class ConsumerGroup {
     this.moveCursor(true);
     if (this.wasFull && this.unhandled <= eventsInHandMax / 2) {
       this.wasFull = false;
-      this.onRoom();
+      this.onCapacity();
     }
   }
 

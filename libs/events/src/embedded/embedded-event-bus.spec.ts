@@ -37,7 +37,8 @@ describe('embedded: cost', () => {
     const bus = openEventBus({ ...store, logger });
     const seen = collect(bus, 'billing');
     await bus.start();
-    for (let i = 0; i < 4; i++) await publish(store.documents, ...Array.from({ length: 500 }, (_, j) => finished(`key-${j % 10}`, `${i}/${j}`)));
+    for (let i = 0; i < 4; i++)
+      await publish(store.documents, ...Array.from({ length: 500 }, (_, j) => finished(`key-${j % 10}`, `${i}/${j}`)));
     await bus.drain();
     await bus.stop();
     const fsyncs = store.fsyncs();

@@ -28,7 +28,7 @@ export class EmbeddedEventBus extends EventBus {
   private retryTimer: NodeJS.Timeout | undefined;
   private reading: Promise<void> | undefined;
   private trimming: Promise<void> | undefined;
-  private hasNews = false;
+  private hasUnread = false;
 
   constructor(
     private readonly eventLog: EventLog,
@@ -42,7 +42,8 @@ export class EmbeddedEventBus extends EventBus {
   }
 
   subscribe<S extends DescMessage>(schema: S, group: string, handler: EventHandler<S>): void {
-    if (this.state !== 'new') throw internal('subscribed_too_late', `${group} subscribes to ${schema.typeName} after the event bus was started.`);
+    if (this.state !== 'new')
+      throw internal('subscribed_too_late', `${group} subscribes to ${schema.typeName} after the event bus was started.`);
     const { subscriptions } = this.groupOf(group).deliveries;
     if (subscriptions.has(schema.typeName)) throw internal('subscribed_twice', `${group} has a handler of ${schema.typeName} already.`);
     const handle: Handle = async (message: Message, envelope) => handler(message as MessageShape<S>, envelope);
@@ -110,14 +111,14 @@ export class EmbeddedEventBus extends EventBus {
   }
 
   private wake(): void {
-    this.hasNews = true;
-    if (this.state === 'started') this.reading ??= this.readNews();
+    this.hasUnread = true;
+    if (this.state === 'started') this.reading ??= this.readLog();
   }
 
-  private async readNews(): Promise<void> {
+  private async readLog(): Promise<void> {
     try {
-      while (this.hasNews && this.state === 'started') {
-        this.hasNews = false;
+      while (this.hasUnread && this.state === 'started') {
+        this.hasUnread = false;
         // A turn of the event loop between reads: a long backlog with quick handlers would otherwise starve everything else.
         while (this.state === 'started' && (await this.readBatch())) await turn();
       }

@@ -12,11 +12,30 @@ export const coPartitionAssigner: kafkajs.PartitionAssigner = ({ cluster }) => (
   async assign({ members, topics }) {
     const sorted = members.map(({ memberId }) => memberId).sort();
     return sorted.map((memberId, at) => {
-      const mine = topics.map((topic) => [topic, cluster.findTopicPartitionMetadata(topic).map(({ partitionId }) => partitionId).filter((id) => id % sorted.length === at)] as const);
-      return { memberId, memberAssignment: AssignerProtocol.MemberAssignment.encode({ version: 1, assignment: Object.fromEntries(mine), userData: Buffer.alloc(0) }) };
+      const mine = topics.map(
+        (topic) =>
+          [
+            topic,
+            cluster
+              .findTopicPartitionMetadata(topic)
+              .map(({ partitionId }) => partitionId)
+              .filter((id) => id % sorted.length === at),
+          ] as const,
+      );
+      return {
+        memberId,
+        memberAssignment: AssignerProtocol.MemberAssignment.encode({
+          version: 1,
+          assignment: Object.fromEntries(mine),
+          userData: Buffer.alloc(0),
+        }),
+      };
     });
   },
   protocol({ topics }) {
-    return { name: 'tessera-co-partition', metadata: AssignerProtocol.MemberMetadata.encode({ version: 1, topics, userData: Buffer.alloc(0) }) };
+    return {
+      name: 'tessera-co-partition',
+      metadata: AssignerProtocol.MemberMetadata.encode({ version: 1, topics, userData: Buffer.alloc(0) }),
+    };
   },
 });

@@ -20,17 +20,33 @@ const fetchBytesMax = 4 * 1024 * 1024;
 const partitionBytesMax = 512 * 1024;
 
 /** The client's own lines are for debugging: the bus itself logs what an operator can act on. */
-const logCreator = (logger: Logger) => () => (entry: kafkajs.LogEntry) => logger.debug({ kafka: entry.log, namespace: entry.namespace }, 'kafkajs');
+const logCreator = (logger: Logger) => () => (entry: kafkajs.LogEntry) =>
+  logger.debug({ kafka: entry.log, namespace: entry.namespace }, 'kafkajs');
 
 export function kafkaClient(brokers: readonly string[], { ssl, sasl }: KafkaSecurity, clientId: string, logger: Logger): kafkajs.Kafka {
   // A user of its own: the client keeps its state of the mechanism in there.
   const security = { ...(ssl === undefined ? {} : { ssl }), ...(sasl === undefined ? {} : { sasl: { ...sasl } }) };
-  return new Kafka({ clientId, brokers: [...brokers], ...security, connectionTimeout: connectMsMax, requestTimeout: requestMsMax, retry, logLevel: logLevel.INFO, logCreator: logCreator(logger) });
+  return new Kafka({
+    clientId,
+    brokers: [...brokers],
+    ...security,
+    connectionTimeout: connectMsMax,
+    requestTimeout: requestMsMax,
+    retry,
+    logLevel: logLevel.INFO,
+    logCreator: logCreator(logger),
+  });
 }
 
 /** One request in flight, numbered: the broker drops repeats and notices gaps, so a retry neither doubles nor reorders. */
 export function idempotentProducer(kafka: kafkajs.Kafka): kafkajs.Producer {
-  return kafka.producer({ idempotent: true, maxInFlightRequests: 1, allowAutoTopicCreation: false, createPartitioner: Partitioners.DefaultPartitioner, retry });
+  return kafka.producer({
+    idempotent: true,
+    maxInFlightRequests: 1,
+    allowAutoTopicCreation: false,
+    createPartitioner: Partitioners.DefaultPartitioner,
+    retry,
+  });
 }
 
 export function groupConsumer(kafka: kafkajs.Kafka, groupId: string): kafkajs.Consumer {

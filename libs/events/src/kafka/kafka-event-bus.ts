@@ -44,10 +44,12 @@ export class KafkaEventBus extends EventBus {
   }
 
   subscribe<S extends DescMessage>(schema: S, group: string, handler: EventHandler<S>): void {
-    if (this.state !== 'new') throw internal('subscribed_too_late', `${group} subscribes to ${schema.typeName} after the event bus was started.`);
+    if (this.state !== 'new')
+      throw internal('subscribed_too_late', `${group} subscribes to ${schema.typeName} after the event bus was started.`);
     const deliveries = this.deliveries.get(group) ?? new Deliveries(group, this.deadLetterStore, this.retry, this.logger);
     this.deliveries.set(group, deliveries);
-    if (deliveries.subscriptions.has(schema.typeName)) throw internal('subscribed_twice', `${group} has a handler of ${schema.typeName} already.`);
+    if (deliveries.subscriptions.has(schema.typeName))
+      throw internal('subscribed_twice', `${group} has a handler of ${schema.typeName} already.`);
     const handle: Handle = async (message: Message, envelope) => handler(message as MessageShape<S>, envelope);
     deliveries.subscriptions.set(schema.typeName, { schema, handle });
   }
@@ -60,9 +62,13 @@ export class KafkaEventBus extends EventBus {
     checkInstallation(installation);
     await this.connect();
     const types = new Set([...this.deliveries.values()].flatMap(({ subscriptions }) => [...subscriptions.keys()]));
-    await ensureTopics(this.admin, [...types].map((type) => topicOf(installation, type)));
+    await ensureTopics(
+      this.admin,
+      [...types].map((type) => topicOf(installation, type)),
+    );
     this.stopRelay = this.outbox.relay((events) => relayed(events, (sent) => this.writer.write(sent)));
-    for (const deliveries of this.deliveries.values()) this.groups.push(new KafkaGroup(this.kafka, deliveries, this.groupId(deliveries.group), installation, this.logger));
+    for (const deliveries of this.deliveries.values())
+      this.groups.push(new KafkaGroup(this.kafka, deliveries, this.groupId(deliveries.group), installation, this.logger));
     await Promise.all(this.groups.map((group) => group.start())).catch((error: unknown) => Promise.reject(brokerError(error)));
   }
 
@@ -83,7 +89,8 @@ export class KafkaEventBus extends EventBus {
     for (const [group, places] of ends) {
       for (const { topic, partition, end } of places) {
         // One place after the other: who waits for the slowest waits for all.
-        while (!(await this.hasReached(group, topic, partition, end))) await pause(lookEveryMs, undefined, { signal: this.stopping.signal });
+        while (!(await this.hasReached(group, topic, partition, end)))
+          await pause(lookEveryMs, undefined, { signal: this.stopping.signal });
       }
     }
   }
@@ -112,7 +119,9 @@ export class KafkaEventBus extends EventBus {
   private look(group: KafkaGroup | Deliveries): ReturnType<typeof readLag> {
     const deliveries = 'deliveries' in group ? group.deliveries : group;
     const topics = [...deliveries.subscriptions.keys()].map((type) => topicOf(this.outbox.installation, type));
-    return readLag(this.admin, this.groupId(deliveries.group), topics, (place) => ('deliveries' in group ? group.progressOf(place) : undefined)).catch((error: unknown) => Promise.reject(brokerError(error)));
+    return readLag(this.admin, this.groupId(deliveries.group), topics, (place) =>
+      'deliveries' in group ? group.progressOf(place) : undefined,
+    ).catch((error: unknown) => Promise.reject(brokerError(error)));
   }
 
   private async hasReached(group: KafkaGroup, topic: string, partition: number, end: number): Promise<boolean> {

@@ -19,7 +19,6 @@ beforeAll(async () => {
 }, 300_000);
 afterAll(() => Promise.all([mongo.stop(), kafka.stop()]));
 
-
 /** A process of an installation: its store and its bus. */
 async function member(mongoUrl: string, prepare: (bus: EventBus) => void) {
   const store = await openDocuments({ profile: 'cluster', mongoUrl, logger });
@@ -54,7 +53,13 @@ function notes() {
 }
 
 const load = (from: number, count: number) => Array.from({ length: count }, (_, i) => finished(`key-${(from + i) % 40}`, String(from + i)));
-const orderOf = (count: number) => new Map(Array.from({ length: 40 }, (_, key) => [`key-${key}`, Array.from({ length: count }, (_, i) => String(i)).filter((id) => Number(id) % 40 === key)]));
+const orderOf = (count: number) =>
+  new Map(
+    Array.from({ length: 40 }, (_, key) => [
+      `key-${key}`,
+      Array.from({ length: count }, (_, i) => String(i)).filter((id) => Number(id) % 40 === key),
+    ]),
+  );
 
 describe('Kafka: bad days', () => {
   it('skips nothing while three members join and leave under load', async () => {
@@ -102,11 +107,23 @@ describe('Kafka: bad days', () => {
     const mongoUrl = freshDatabase(mongo.url);
     const store = await openDocuments({ profile: 'cluster', mongoUrl, logger });
     const nobody = await openEventBus({ ...store, kafkaBrokers: ['127.0.0.1:1'], logger });
-    await expect(nobody.start()).rejects.toMatchObject({ kind: 'Unavailable', reason: 'broker_unavailable', message: expect.stringContaining('127.0.0.1:1') });
+    await expect(nobody.start()).rejects.toMatchObject({
+      kind: 'Unavailable',
+      reason: 'broker_unavailable',
+      message: expect.stringContaining('127.0.0.1:1'),
+    });
     await nobody.stop();
     const admin = new kafkajs.Kafka({ brokers: [kafka.url], logLevel: kafkajs.logLevel.NOTHING }).admin();
     await admin.connect();
-    await admin.createTopics({ waitForLeaders: true, topics: [{ topic: `${store.outbox.installation}.${JobFinishedSchema.typeName}`, configEntries: [{ name: 'cleanup.policy', value: 'compact' }] }] });
+    await admin.createTopics({
+      waitForLeaders: true,
+      topics: [
+        {
+          topic: `${store.outbox.installation}.${JobFinishedSchema.typeName}`,
+          configEntries: [{ name: 'cleanup.policy', value: 'compact' }],
+        },
+      ],
+    });
     await admin.disconnect();
     const bus = await openEventBus({ ...store, kafkaBrokers: [kafka.url], logger });
     bus.subscribe(JobFinishedSchema, 'billing', async () => undefined);

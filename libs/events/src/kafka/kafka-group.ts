@@ -31,7 +31,7 @@ export class KafkaGroup {
   private partitions = new Map<string, PartitionProgress & TopicPartition>();
   private unhandled = 0;
   private isHalted = false;
-  private whenRoom: (() => void)[] = [];
+  private whenBelowMax: (() => void)[] = [];
   private commitTimer: NodeJS.Timeout | undefined;
   private restartTimer: NodeJS.Timeout | undefined;
   private committing: Promise<void> = Promise.resolve();
@@ -73,7 +73,7 @@ export class KafkaGroup {
   /** Starts no handler from here on, waits for those that run, commits, and leaves the group. */
   async stop(): Promise<void> {
     this.isHalted = true;
-    this.makeRoom();
+    this.wake();
     clearTimeout(this.restartTimer);
     try {
       this.consumer.pause(this.topics.map((topic) => ({ topic })));
@@ -119,7 +119,7 @@ export class KafkaGroup {
       this.unhandled -= progress.unhandled;
     }
     this.partitions = held;
-    this.makeRoom();
+    this.wake();
   }
 
   private async take({ batch, resolveOffset, heartbeat, isRunning }: EachBatchPayload): Promise<void> {
@@ -127,7 +127,7 @@ export class KafkaGroup {
     const type = this.typeByTopic.get(topic) ?? topic;
     for (const message of batch.messages) {
       while (this.unhandled >= eventsInHandMax && !this.isHalted) {
-        await this.room();
+        await this.belowMax();
         await heartbeat();
       }
       const progress = this.partitions.get(keyOf(batch));
@@ -135,7 +135,11 @@ export class KafkaGroup {
       const entry = progress.take(Number(message.offset));
       if (entry !== undefined) {
         this.unhandled++;
-        this.deliveries.push({ event: eventOf(type, partition, message), isWanted: () => progress.isHeld, onHandled: () => this.handled(progress, entry) });
+        this.deliveries.push({
+          event: eventOf(type, partition, message),
+          isWanted: () => progress.isHeld,
+          onHandled: () => this.handled(progress, entry),
+        });
       }
       resolveOffset(message.offset);
     }
@@ -145,21 +149,21 @@ export class KafkaGroup {
     progress.handled(entry);
     if (!progress.isHeld) return;
     this.unhandled--;
-    if (this.unhandled < eventsInHandMax) this.makeRoom();
+    if (this.unhandled < eventsInHandMax) this.wake();
     this.scheduleCommit(commitDelayMs);
   }
 
-  private async room(): Promise<void> {
+  private async belowMax(): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve) => {
-      this.whenRoom.push(resolve);
+      this.whenBelowMax.push(resolve);
       timer = setTimeout(resolve, heartbeatEveryMs);
     });
     clearTimeout(timer);
   }
 
-  private makeRoom(): void {
-    for (const resolve of this.whenRoom.splice(0)) resolve();
+  private wake(): void {
+    for (const resolve of this.whenBelowMax.splice(0)) resolve();
   }
 
   private scheduleCommit(delayMs: number): void {
@@ -175,10 +179,14 @@ export class KafkaGroup {
   }
 
   private async commitNow(): Promise<void> {
-    const moved = [...this.partitions.values()].flatMap((progress) => (progress.position === undefined || progress.position === progress.committed ? [] : [{ progress, position: progress.position }]));
+    const moved = [...this.partitions.values()].flatMap((progress) =>
+      progress.position === undefined || progress.position === progress.committed ? [] : [{ progress, position: progress.position }],
+    );
     if (moved.length === 0) return;
     try {
-      await this.consumer.commitOffsets(moved.map(({ progress: { topic, partition }, position }) => ({ topic, partition, offset: String(position) })));
+      await this.consumer.commitOffsets(
+        moved.map(({ progress: { topic, partition }, position }) => ({ topic, partition, offset: String(position) })),
+      );
       for (const { progress, position } of moved) progress.committed = position;
     } catch (error) {
       // Nothing is lost: the next commit covers the same and more, or the events are delivered again.

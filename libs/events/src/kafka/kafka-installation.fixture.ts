@@ -6,7 +6,17 @@ import type { KafkaSecurity } from './kafka-security.js';
 import { vanishingKafka } from './vanishing-kafka.fixture.js';
 
 /** For specs: processes on one database, whose topics are its own, so that a broker serves many. */
-export function kafkaInstallation({ mongoUrl, broker, security, logger }: { readonly mongoUrl: string; readonly broker: string; readonly security?: KafkaSecurity; readonly logger: Logger }): Installation {
+export function kafkaInstallation({
+  mongoUrl,
+  broker,
+  security,
+  logger,
+}: {
+  readonly mongoUrl: string;
+  readonly broker: string;
+  readonly security?: KafkaSecurity;
+  readonly logger: Logger;
+}): Installation {
   return {
     async instance() {
       const store = await openDocuments({ profile: 'cluster', mongoUrl, logger });

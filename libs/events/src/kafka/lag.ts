@@ -32,11 +32,20 @@ export async function readLag(...asked: Parameters<typeof read>): Promise<Place[
 }
 
 /** This process's own progress is newer than what is committed, and knows what was handled out of order. */
-async function read(admin: Admin, groupId: string, topics: readonly string[], progressOf: (place: { topic: string; partition: number }) => Progress | undefined): Promise<Place[]> {
+async function read(
+  admin: Admin,
+  groupId: string,
+  topics: readonly string[],
+  progressOf: (place: { topic: string; partition: number }) => Progress | undefined,
+): Promise<Place[]> {
   const existing = new Set(await admin.listTopics());
   const there = topics.filter((topic) => existing.has(topic));
   if (there.length === 0) return [];
-  const committed = new Map((await admin.fetchOffsets({ groupId, topics: there })).flatMap(({ topic, partitions }) => partitions.map(({ partition, offset }) => [`${topic}/${partition}`, Number(offset)] as const)));
+  const committed = new Map(
+    (await admin.fetchOffsets({ groupId, topics: there })).flatMap(({ topic, partitions }) =>
+      partitions.map(({ partition, offset }) => [`${topic}/${partition}`, Number(offset)] as const),
+    ),
+  );
   const places: Place[] = [];
   for (const topic of there) {
     for (const { partition, low, high } of await admin.fetchTopicOffsets(topic)) {
@@ -44,7 +53,13 @@ async function read(admin: Admin, groupId: string, topics: readonly string[], pr
       const progress = progressOf({ topic, partition });
       // -1: the group has committed nothing yet, and begins with what is there.
       const position = progress?.position ?? Math.max(Number(low), committed.get(`${topic}/${partition}`) ?? -1);
-      places.push({ topic, partition, end, position, lag: progress === undefined ? end - position : progress.unhandled + Math.max(0, end - progress.next) });
+      places.push({
+        topic,
+        partition,
+        end,
+        position,
+        lag: progress === undefined ? end - position : progress.unhandled + Math.max(0, end - progress.next),
+      });
     }
   }
   return places;

@@ -19,7 +19,11 @@ export const topicOf = (installation: string, type: string): string => `${instal
 
 /** Throws FailedPrecondition `invalid_installation`. */
 export function checkInstallation(installation: string): void {
-  if (!installationName.test(installation)) throw failedPrecondition('invalid_installation', `Topics are named after the database, and "${installation}" is no name for a topic; call the database in mongoUrl something like "tessera".`);
+  if (!installationName.test(installation))
+    throw failedPrecondition(
+      'invalid_installation',
+      `Topics are named after the database, and "${installation}" is no name for a topic; call the database in mongoUrl something like "tessera".`,
+    );
 }
 
 /**
@@ -43,10 +47,15 @@ async function createMissing(admin: kafkajs.Admin, topics: readonly string[]): P
     const there = new Set(await admin.listTopics());
     const missing = topics.filter((topic) => !there.has(topic));
     if (missing.length === 0) return;
-    if (attempt > attemptsMax) throw failedPrecondition('topic_missing', `Topics are missing and could not be made (${refusal}): ${missing.join(', ')}. Create them with ${partitionsPerTopic} partitions, or allow us to.`);
+    if (attempt > attemptsMax)
+      throw failedPrecondition(
+        'topic_missing',
+        `Topics are missing and could not be made (${refusal}): ${missing.join(', ')}. Create them with ${partitionsPerTopic} partitions, or allow us to.`,
+      );
     if (attempt > 1) await pause(attemptEveryMs);
     // One by one: the client gives up on all of a request when one of them is there already.
-    for (const topic of missing) await admin.createTopics({ topics: [definition(topic)], waitForLeaders: true }).catch((error: Error) => (refusal = error.message));
+    for (const topic of missing)
+      await admin.createTopics({ topics: [definition(topic)], waitForLeaders: true }).catch((error: Error) => (refusal = error.message));
   }
 }
 
@@ -54,7 +63,10 @@ const definition = (topic: string): kafkajs.ITopicConfig => ({
   topic,
   numPartitions: partitionsPerTopic,
   replicationFactor: brokerDefault,
-  configEntries: [{ name: 'retention.ms', value: String(keptMs) }, { name: 'cleanup.policy', value: 'delete' }],
+  configEntries: [
+    { name: 'retention.ms', value: String(keptMs) },
+    { name: 'cleanup.policy', value: 'delete' },
+  ],
 });
 
 async function checkCleanup(admin: kafkajs.Admin, topics: readonly string[]): Promise<void> {
@@ -62,6 +74,10 @@ async function checkCleanup(admin: kafkajs.Admin, topics: readonly string[]): Pr
   const described = await admin.describeConfigs({ includeSynonyms: false, resources });
   for (const { resourceName, configEntries } of described.resources) {
     const policy = configEntries.find(({ configName }) => configName === 'cleanup.policy')?.configValue;
-    if (policy?.includes('compact')) throw failedPrecondition('topic_unsuitable', `The topic ${resourceName} is compacted, which drops events: set its cleanup.policy to delete.`);
+    if (policy?.includes('compact'))
+      throw failedPrecondition(
+        'topic_unsuitable',
+        `The topic ${resourceName} is compacted, which drops events: set its cleanup.policy to delete.`,
+      );
   }
 }

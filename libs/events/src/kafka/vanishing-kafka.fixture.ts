@@ -4,7 +4,11 @@ import { kafkaClient } from './kafka-client.js';
 import type { KafkaSecurity } from './kafka-security.js';
 
 /** For specs: a client whose consumers can be taken away from under a bus, which then cannot commit what it has handled last. */
-export function vanishingKafka(brokers: readonly string[], logger: Logger, security: KafkaSecurity = {}): { readonly kafka: Kafka; vanish(): Promise<void> } {
+export function vanishingKafka(
+  brokers: readonly string[],
+  logger: Logger,
+  security: KafkaSecurity = {},
+): { readonly kafka: Kafka; vanish(): Promise<void> } {
   const kafka = kafkaClient(brokers, security, 'spec', logger);
   const consumers: Consumer[] = [];
   const open = kafka.consumer.bind(kafka);

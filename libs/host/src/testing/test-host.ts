@@ -24,7 +24,10 @@ export type TestHost = Hosted & {
 };
 
 /** The host that ships, with some ports replaced. */
-export async function startTestHost(services: readonly ServiceDefinition[], { config: settings = {}, replace = {} }: TestHostOptions = {}): Promise<TestHost> {
+export async function startTestHost(
+  services: readonly ServiceDefinition[],
+  { config: settings = {}, replace = {} }: TestHostOptions = {},
+): Promise<TestHost> {
   const given = settings.dataDir as string | undefined;
   const dataDir = given ?? (await mkdtemp(path.join(os.tmpdir(), 'tessera-host-')));
   const removeFolder = async () => {

@@ -19,12 +19,24 @@ export type Subject = {
 export type PlacedSubject = Subject & { readonly box: Box | undefined; readonly pose: Pose };
 export type Conditions = Tensors & Record<'text' | 'references' | 'canvas', Tensors[string]>;
 
-type Given = { readonly caption: Caption; readonly negative: Caption; readonly subjects: readonly PlacedSubject[]; readonly guides: Guides; readonly window: Window; /** 1 without the unconditional branch, else 2. */ readonly rows: number };
+type Given = {
+  readonly caption: Caption;
+  readonly negative: Caption;
+  readonly subjects: readonly PlacedSubject[];
+  readonly guides: Guides;
+  readonly window: Window;
+  /** 1 without the unconditional branch, else 2. */ readonly rows: number;
+};
 
-export async function subjectOf({ subject: { concept, colour, name }, character }: SubjectBinding, { language, concepts }: Model, styleVariant: string): Promise<Subject> {
+export async function subjectOf(
+  { subject: { concept, colour, name }, character }: SubjectBinding,
+  { language, concepts }: Model,
+  styleVariant: string,
+): Promise<Subject> {
   const pictures = language.looks[styleVariant]?.within ?? styleVariant;
   const shift = colour === undefined ? undefined : language.paints[colour];
-  const ofBank = concept === undefined || (character && character.strength >= 1) ? undefined : await concepts.reference(concept, pictures, shift);
+  const ofBank =
+    concept === undefined || (character && character.strength >= 1) ? undefined : await concepts.reference(concept, pictures, shift);
   if (character) return characterSubject(character, ofBank);
   if (!ofBank) throw new Error(`Nothing shows "${name}"`);
   return { reference: ofBank, views: [], bankPicture: undefined };
@@ -40,11 +52,16 @@ export async function condition(model: Model, sessions: Sessions, given: Given):
   const conditions = await run(model, sessions, given);
   const share = Math.max(0, ...given.subjects.map(({ bankPicture }) => bankPicture?.share ?? 0));
   if (share === 0) return conditions;
-  const subjects = given.subjects.map((subject) => (subject.bankPicture ? { ...subject, reference: subject.bankPicture.reference, views: [] } : subject));
+  const subjects = given.subjects.map((subject) =>
+    subject.bankPicture ? { ...subject, reference: subject.bankPicture.reference, views: [] } : subject,
+  );
   const others = await run(model, sessions, { ...given, subjects });
   const between = (role: 'text' | 'references' | 'canvas') => {
     const there = numbers(others[role]);
-    return floats(numbers(conditions[role]).map((value, k) => value + share * ((there[k] ?? 0) - value)), ...conditions[role].dims);
+    return floats(
+      numbers(conditions[role]).map((value, k) => value + share * ((there[k] ?? 0) - value)),
+      ...conditions[role].dims,
+    );
   };
   return { text: between('text'), references: between('references'), canvas: between('canvas') };
 }

@@ -12,7 +12,14 @@ export async function adapterTensors(model: Model, { distilled }: Variant, asked
   const shape = model.manifest.adapters;
   if (!shape) return {};
   const inputs = distilled ? [{ id: distilled.adapter, weight: 1 }, ...asked] : asked;
-  const uses = await Promise.all(inputs.filter(({ weight }) => weight !== 0).map(async ({ id, bytes, weight }: AdapterInput) => ({ weight, adapter: bytes ? readAdapter(bytes, shape) : await bundled(model, shape, id) })));
+  const uses = await Promise.all(
+    inputs
+      .filter(({ weight }) => weight !== 0)
+      .map(async ({ id, bytes, weight }: AdapterInput) => ({
+        weight,
+        adapter: bytes ? readAdapter(bytes, shape) : await bundled(model, shape, id),
+      })),
+  );
   const { tensors } = combineAdapters(uses, shape);
   return Object.fromEntries([...tensors].map(([name, { shape: lengths, data }]) => [name, floats(data, ...lengths)]));
 }

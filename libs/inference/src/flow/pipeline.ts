@@ -20,7 +20,12 @@ export type Job = {
   readonly isCancelled: () => boolean;
 };
 
-type Piece = { readonly request: GenerateRequest; readonly index: number; readonly state: SamplingState; readonly inpaint: InpaintInput | undefined };
+type Piece = {
+  readonly request: GenerateRequest;
+  readonly index: number;
+  readonly state: SamplingState;
+  readonly inpaint: InpaintInput | undefined;
+};
 
 /** Mosaic's pipeline: generates batches, one after the other, in the thread that calls it (`onnx.worker.ts`). */
 export class Pipeline {
@@ -48,11 +53,15 @@ export class Pipeline {
     const pieces: Piece[] = [];
     for (const request of batch.requests) {
       const { requestId } = request;
-      const { scene, notices } = await phased(emit, 'read_prompt', { requestId }, () => readScene(model, variant, adapters, this.sessions, batch, request));
+      const { scene, notices } = await phased(emit, 'read_prompt', { requestId }, () =>
+        readScene(model, variant, adapters, this.sessions, batch, request),
+      );
       for (const notice of [...notices, ...styleNotices(model.manifest, request)]) emit({ type: 'notice', requestId, notice });
       for (let index = 0; index < request.images; index += 1) {
         refuseIfCancelled();
-        const state = await phased(emit, 'conditioning', { requestId, index }, () => SamplingState.prepare(model, this.sessions, batch, request, scene, index));
+        const state = await phased(emit, 'conditioning', { requestId, index }, () =>
+          SamplingState.prepare(model, this.sessions, batch, request, scene, index),
+        );
         pieces.push({ request, index, inpaint: scene.inpaint, state });
       }
     }
@@ -63,7 +72,13 @@ export class Pipeline {
     }
   }
 
-  async #denoise(manifest: Manifest, batch: GenerateBatch, emit: Job['emit'], pieces: readonly Piece[], refuseIfCancelled: () => void): Promise<void> {
+  async #denoise(
+    manifest: Manifest,
+    batch: GenerateBatch,
+    emit: Job['emit'],
+    pieces: readonly Piece[],
+    refuseIfCancelled: () => void,
+  ): Promise<void> {
     for (let step = 0; step < batch.steps; step += 1) {
       for (const { state } of pieces) {
         refuseIfCancelled();
@@ -80,7 +95,9 @@ export class Pipeline {
     const { model } = await this.#models.of(modelId);
     const { manifest } = model;
     const { layout, conditioning, denoiser, decoder } = manifest.graphs;
-    return [layout, conditioning, denoiser, decoder, manifest.superResolution[0]].flatMap((graph) => (graph ? [path.join(manifest.folder, graph.file)] : []));
+    return [layout, conditioning, denoiser, decoder, manifest.superResolution[0]].flatMap((graph) =>
+      graph ? [path.join(manifest.folder, graph.file)] : [],
+    );
   }
 
   async cutOut(modelId: string, picture: Uint8Array): Promise<GenerateUpdate> {
@@ -93,7 +110,12 @@ export class Pipeline {
     return { type: 'preview', requestId: request.requestId, index, step, image: await encodePreview(planes, gradeOf(manifest, request)) };
   }
 
-  async #finish(manifest: Manifest, batch: GenerateBatch, { request, index, state, inpaint }: Piece, emit: Job['emit']): Promise<GenerateUpdate> {
+  async #finish(
+    manifest: Manifest,
+    batch: GenerateBatch,
+    { request, index, state, inpaint }: Piece,
+    emit: Job['emit'],
+  ): Promise<GenerateUpdate> {
     const { requestId } = request;
     const picture = { requestId, index };
     const decoded = await phased(emit, 'decode', picture, () => state.picture());
@@ -104,7 +126,12 @@ export class Pipeline {
 }
 
 /** Reports how long a phase took, unless it failed. */
-async function phased<T>(emit: Job['emit'], phase: GeneratePhase, of: { requestId?: string; index?: number }, run: () => Promise<T>): Promise<T> {
+async function phased<T>(
+  emit: Job['emit'],
+  phase: GeneratePhase,
+  of: { requestId?: string; index?: number },
+  run: () => Promise<T>,
+): Promise<T> {
   const startMs = spanTimeMs();
   const made = await run();
   emit({ type: 'phase', phase, startMs, endMs: spanTimeMs(), ...of });

@@ -34,13 +34,25 @@ describe('the sampler', () => {
     expect(error(2)).toBeLessThan(error(1) / 5);
   });
 
-  it.each([[0, 0], [0.5, 2], [1, 4]])('begins at the step that a share of %d has been done by', (share, step) => {
+  it.each([
+    [0, 0],
+    [0.5, 2],
+    [1, 4],
+  ])('begins at the step that a share of %d has been done by', (share, step) => {
     expect(stepAfter(stepTimes(4, sampler(1)), share)).toBe(step);
   });
 });
 
 describe('the guidance scale', () => {
-  it.each([[0.5, 1], [1, 1], [4, 1.75], [7, 2.5], [13.5, 3.75], [20, 5], [50, 5]])('of %d in a request is %d for the denoiser', async (scale, expected) => {
+  it.each([
+    [0.5, 1],
+    [1, 1],
+    [4, 1.75],
+    [7, 2.5],
+    [13.5, 3.75],
+    [20, 5],
+    [50, 5],
+  ])('of %d in a request is %d for the denoiser', async (scale, expected) => {
     const [manifest] = (await loadFamilies(bundledModelsDir)).filter(isFlow);
     expect(modelGuidance(manifest!, scale)).toBeCloseTo(expected, 10);
   });

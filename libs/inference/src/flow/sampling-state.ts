@@ -30,7 +30,11 @@ const visiblePxMin = 6;
 
 /** What an init image leaves as it is: its latent, and the noise from which it came back. */
 type Kept = { readonly region: KnownRegion; readonly latent: Float32Array; readonly noise: Float32Array };
-export type LatentGuidance = LatentGuidanceSettings & { readonly content: LatentGuide | undefined; readonly style: LatentGuide | undefined; readonly noise: Float32Array };
+export type LatentGuidance = LatentGuidanceSettings & {
+  readonly content: LatentGuide | undefined;
+  readonly style: LatentGuide | undefined;
+  readonly noise: Float32Array;
+};
 type Start = { readonly step: number; readonly latent: Float32Array; readonly kept: Kept | undefined };
 
 /** All that a picture is generated from, once it has been composed; `conditions` are what the conditioning graph answered. */
@@ -79,11 +83,24 @@ export class SamplingState {
     this.#estimate = latent;
   }
 
-  static async prepare(model: Model, sessions: Sessions, batch: GenerateBatch, request: GenerateRequest, scene: Scene, index: number): Promise<SamplingState> {
+  static async prepare(
+    model: Model,
+    sessions: Sessions,
+    batch: GenerateBatch,
+    request: GenerateRequest,
+    scene: Scene,
+    index: number,
+  ): Promise<SamplingState> {
     const { manifest, language } = model;
     const { reading, bindings, guides, inpaint, variant, adapters } = scene;
     const seed = request.seed + index;
-    const captioned = (named: readonly PromptSubject[]) => encodeCaption(captionWords({ ...reading, subjects: named }, language, manifest.slots, manifest.text.tokens), model.vocabulary, manifest.slots, manifest.text);
+    const captioned = (named: readonly PromptSubject[]) =>
+      encodeCaption(
+        captionWords({ ...reading, subjects: named }, language, manifest.slots, manifest.text.tokens),
+        model.vocabulary,
+        manifest.slots,
+        manifest.text,
+      );
     const caption = captioned(bindings.map(({ subject }) => subject));
     const negative = encodeCaption(model.reader.readNegative(request.negativePrompt), model.vocabulary, [], manifest.text);
     const subjects = await Promise.all(bindings.map((binding) => subjectOf(binding, model, reading.styleVariant)));
@@ -101,22 +118,64 @@ export class SamplingState {
     const extent = { sideCells: sidePx, widthCells: format.widthPx / cellPx };
     const tiles: Tile[] = [];
     for (const left of tileOffsets(extent, manifest.tiles?.overlapCells ?? 0)) {
-      const here = placedSubjects.flatMap((subject, k) => (isWithin(subject, left * cellPx, manifest.nativeSidePx) ? [{ named: bindings[k]?.subject, ...subject, box: subject.box && { ...subject.box, x: subject.box.x - left * cellPx } }] : []));
+      const here = placedSubjects.flatMap((subject, k) =>
+        isWithin(subject, left * cellPx, manifest.nativeSidePx)
+          ? [{ named: bindings[k]?.subject, ...subject, box: subject.box && { ...subject.box, x: subject.box.x - left * cellPx } }]
+          : [],
+      );
       const hereCaption = here.length === placedSubjects.length ? caption : captioned(here.flatMap(({ named }) => (named ? [named] : [])));
-      tiles.push({ left, conditions: await condition(model, sessions, { caption: hereCaption, negative, subjects: here, guides, window: format.window, rows: variant.distilled ? 1 : 2 }) });
+      tiles.push({
+        left,
+        conditions: await condition(model, sessions, {
+          caption: hereCaption,
+          negative,
+          subjects: here,
+          guides,
+          window: format.window,
+          rows: variant.distilled ? 1 : 2,
+        }),
+      });
     }
     const noise = new Random(seed, noiseStream).normals(channels * sidePx * extent.widthCells);
     const sampler = samplerFor(manifest, variant, batch.steps);
     const times = stepTimes(batch.steps, sampler);
     const start = await startOf(model, sessions, request, region, format.window, times, noise);
-    const latentGuidance = manifest.steering && { ...(await latentGuidanceOf(guides, manifest, sessions, format.window)), ...manifest.steering, noise: noise.slice() };
-    return new SamplingState(model, sessions, times, sampler.order === 2, variant.distilled ? undefined : modelGuidance(manifest, batch.guidanceScale), adapters, extent, tiles, start.step, start.latent, start.kept, latentGuidance, format.window);
+    const latentGuidance = manifest.steering && {
+      ...(await latentGuidanceOf(guides, manifest, sessions, format.window)),
+      ...manifest.steering,
+      noise: noise.slice(),
+    };
+    return new SamplingState(
+      model,
+      sessions,
+      times,
+      sampler.order === 2,
+      variant.distilled ? undefined : modelGuidance(manifest, batch.guidanceScale),
+      adapters,
+      extent,
+      tiles,
+      start.step,
+      start.latent,
+      start.kept,
+      latentGuidance,
+      format.window,
+    );
   }
 
   /** For an engine that runs the steps elsewhere. */
   get plan(): SamplingPlan {
     const { times, isSecondOrder, guidance, firstStep, latent, extent, tiles, kept, latentGuidance } = this;
-    return { times, isSecondOrder, guidance, firstStep, latent, extent, tiles, kept: kept && { inpainted: kept.region.inpainted(latent.length), latent: kept.latent, noise: kept.noise }, latentGuidance };
+    return {
+      times,
+      isSecondOrder,
+      guidance,
+      firstStep,
+      latent,
+      extent,
+      tiles,
+      kept: kept && { inpainted: kept.region.inpainted(latent.length), latent: kept.latent, noise: kept.noise },
+      latentGuidance,
+    };
   }
 
   /** From noise at time 1 to the picture at 0, with classifier-free guidance. */
@@ -143,7 +202,11 @@ export class SamplingState {
     const rows = scale === undefined ? 1 : 2;
     const latents = new Float32Array(rows * here.length);
     for (let row = 0; row < rows; row += 1) latents.set(here, row * here.length);
-    const inputs = { latent: floats(latents, rows, latent.channels, latent.sidePx, latent.sidePx), time: floats(new Float32Array(rows).fill(time), rows), ...tile.conditions };
+    const inputs = {
+      latent: floats(latents, rows, latent.channels, latent.sidePx, latent.sidePx),
+      time: floats(new Float32Array(rows).fill(time), rows),
+      ...tile.conditions,
+    };
     const { velocity } = await this.sessions.run(path.join(folder, denoiser.file), denoiser, inputs, this.adapters);
     const v = numbers(velocity);
     return Float64Array.from(here, (_, k) => {
@@ -170,15 +233,33 @@ export class SamplingState {
   }
 
   async #decoded(latent: Float32Array): Promise<Planes> {
-    const { folder, graphs: { decoder }, latent: { channels, sidePx }, nativeSidePx } = this.model.manifest;
+    const {
+      folder,
+      graphs: { decoder },
+      latent: { channels, sidePx },
+      nativeSidePx,
+    } = this.model.manifest;
     const { widthCells } = this.extent;
-    const { picture } = await this.sessions.run(path.join(folder, decoder.file), decoder, { latent: floats(latent, 1, channels, sidePx, widthCells) });
-    return { widthPx: (widthCells * nativeSidePx) / sidePx, heightPx: nativeSidePx, data: numbers(picture).map((value) => (value + 1) / 2) };
+    const { picture } = await this.sessions.run(path.join(folder, decoder.file), decoder, {
+      latent: floats(latent, 1, channels, sidePx, widthCells),
+    });
+    return {
+      widthPx: (widthCells * nativeSidePx) / sidePx,
+      heightPx: nativeSidePx,
+      data: numbers(picture).map((value) => (value + 1) / 2),
+    };
   }
 }
 
 /** Wide pictures are generated in several squares, unless an init image or a guide other than a character is given: those have their place in one square. */
-function formatOf({ tiles, nativeSidePx, latent }: Manifest, { widthPx, heightPx }: GenerateBatch, { initImage }: GenerateRequest, { edges, depth, content, style }: Guides, boxes: readonly Box[], references: readonly Reference[]): Format {
+function formatOf(
+  { tiles, nativeSidePx, latent }: Manifest,
+  { widthPx, heightPx }: GenerateBatch,
+  { initImage }: GenerateRequest,
+  { edges, depth, content, style }: Guides,
+  boxes: readonly Box[],
+  references: readonly Reference[],
+): Format {
   const ratio = widthPx / heightPx;
   const isWide = tiles !== undefined && ratio >= wideFrom && ratio <= tiles.maxRatio;
   if (!isWide || initImage || edges || depth || content || style) return fitToFormat(boxes, references, nativeSidePx, widthPx, heightPx);
@@ -193,13 +274,23 @@ function isWithin({ box, reference: { aspectWidth } }: PlacedSubject, left: numb
 }
 
 /** Noise; or, with an init image, the point of the straight path between its latent and the noise from which the remaining steps lead. */
-async function startOf(model: Model, sessions: Sessions, { initImage }: GenerateRequest, region: KnownRegion | undefined, window: Window, times: readonly number[], noise: Float32Array): Promise<Start> {
+async function startOf(
+  model: Model,
+  sessions: Sessions,
+  { initImage }: GenerateRequest,
+  region: KnownRegion | undefined,
+  window: Window,
+  times: readonly number[],
+  noise: Float32Array,
+): Promise<Start> {
   const { folder, nativeSidePx, graphs } = model.manifest;
   if (!initImage || !graphs.encoder) return { step: 0, latent: noise, kept: undefined };
   const step = stepAfter(times, clamp(initImage.strength, 0, 1));
   const picture = region?.picture ?? (await readInitPicture(initImage.bytes, nativeSidePx, window));
   if (step === 0 && !region) return { step, latent: noise, kept: undefined };
-  const encoded = await sessions.run(path.join(folder, graphs.encoder.file), graphs.encoder, { picture: floats(picture, 1, 3, nativeSidePx, nativeSidePx) });
+  const encoded = await sessions.run(path.join(folder, graphs.encoder.file), graphs.encoder, {
+    picture: floats(picture, 1, 3, nativeSidePx, nativeSidePx),
+  });
   const known = numbers(encoded.latent);
   const time = times[step] ?? 0;
   const latent = noise.map((value, k) => time * value + (1 - time) * (known[k] ?? 0));
@@ -207,10 +298,18 @@ async function startOf(model: Model, sessions: Sessions, { initImage }: Generate
 }
 
 /** Things are placed by the region to inpaint; without one, by a guide that shows them; without either, by the layout. */
-function placedBy(region: KnownRegion | undefined, { place }: Guides, { boxes, window }: { boxes: Box[]; window: Window }, references: readonly Reference[], nativePx: number): Box[] {
+function placedBy(
+  region: KnownRegion | undefined,
+  { place }: Guides,
+  { boxes, window }: { boxes: Box[]; window: Window },
+  references: readonly Reference[],
+  nativePx: number,
+): Box[] {
   if (region) {
     const { rectangle, isSmall } = region.room();
     return movedInto(boxes, references, rectangle, nativePx, isSmall);
   }
-  return place ? movedInto(boxes, references, { ...place, left: window.left + place.left, top: window.top + place.top }, nativePx, true, 1) : boxes;
+  return place
+    ? movedInto(boxes, references, { ...place, left: window.left + place.left, top: window.top + place.top }, nativePx, true, 1)
+    : boxes;
 }

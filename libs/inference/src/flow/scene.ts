@@ -19,17 +19,33 @@ export type Scene = {
 };
 
 /** The words, and the pictures that come with them. */
-export async function readScene(model: Model, variant: Variant, adapters: Tensors, sessions: Sessions, batch: GenerateBatch, request: GenerateRequest): Promise<{ scene: Scene; notices: readonly EngineNotice[] }> {
+export async function readScene(
+  model: Model,
+  variant: Variant,
+  adapters: Tensors,
+  sessions: Sessions,
+  batch: GenerateBatch,
+  request: GenerateRequest,
+): Promise<{ scene: Scene; notices: readonly EngineNotice[] }> {
   const guidance = request.guidance ?? [];
   const characters = await readCharacters(guidance, model, sessions);
-  const reading = model.reader.read(request.prompt, variant.look, characters.map(({ subject }) => subject).filter((subject) => subject !== ''));
+  const reading = model.reader.read(
+    request.prompt,
+    variant.look,
+    characters.map(({ subject }) => subject).filter((subject) => subject !== ''),
+  );
   const { bindings, notices } = bindCharacters(reading, characters, model);
   const guides = await readGuides(guidance, model.manifest, sessions, batch);
   const inpaint = request.initImage && (await readInpaintInput(request.initImage, batch.widthPx, batch.heightPx));
-  return { scene: { reading, bindings, guides, inpaint, variant, adapters }, notices: [...reading.notices, ...notices, ...withoutUnconditional(variant, request)] };
+  return {
+    scene: { reading, bindings, guides, inpaint, variant, adapters },
+    notices: [...reading.notices, ...notices, ...withoutUnconditional(variant, request)],
+  };
 }
 
 /** A distilled variant has no unconditional branch for a negative prompt to act on. */
 function withoutUnconditional({ distilled }: Variant, { negativePrompt }: GenerateRequest): EngineNotice[] {
-  return distilled && negativePrompt !== '' ? [{ kind: 'negative_prompt_left_out', message: 'This model paints without a negative prompt; it was left out.' }] : [];
+  return distilled && negativePrompt !== ''
+    ? [{ kind: 'negative_prompt_left_out', message: 'This model paints without a negative prompt; it was left out.' }]
+    : [];
 }

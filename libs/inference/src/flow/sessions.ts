@@ -14,12 +14,20 @@ export function numbers(tensor: Tensor): Float32Array {
   throw new Error(`Expected float32, got ${tensor.type}`);
 }
 
-export type Names<In extends string, Out extends string> = { readonly inputs: { readonly [Role in In]?: string | undefined }; readonly outputs: Readonly<Record<Out, string>> };
+export type Names<In extends string, Out extends string> = {
+  readonly inputs: { readonly [Role in In]?: string | undefined };
+  readonly outputs: Readonly<Record<Out, string>>;
+};
 
 /**
  * Runs graphs for the pipeline: in process, or in a Triton. `names` maps what the pipeline calls its tensors to what the graph calls them, and leaves out what the graph does
  * not take; `others` go by the graph's own names.
  */
 export abstract class Sessions {
-  abstract run<In extends string, Out extends string>(file: string, names: Names<In, Out>, inputs: Readonly<Record<NoInfer<In>, Tensor>>, others?: Tensors): Promise<Record<Out, Tensor>>;
+  abstract run<In extends string, Out extends string>(
+    file: string,
+    names: Names<In, Out>,
+    inputs: Readonly<Record<NoInfer<In>, Tensor>>,
+    others?: Tensors,
+  ): Promise<Record<Out, Tensor>>;
 }

@@ -36,8 +36,8 @@ describe('the squares of a wide picture', () => {
 
   it('pass into each other without a step', () => {
     const extent = { sideCells, widthCells: 28 };
-    const said = tileOffsets(extent, 4).map((left, k) => ({ left, values: new Float64Array(sideCells * sideCells).fill(k) }));
-    const row = [...blended(said, extent).subarray(0, 28)];
+    const predictions = tileOffsets(extent, 4).map((left, k) => ({ left, values: new Float64Array(sideCells * sideCells).fill(k) }));
+    const row = [...blended(predictions, extent).subarray(0, 28)];
     expect([row[0], row.at(-1)]).toEqual([0, 1]);
     row.forEach((value, k) => expect(value).toBeGreaterThanOrEqual(row[k - 1] ?? 0));
     expect(Math.max(...row.map((value, k) => value - (row[k - 1] ?? 0)))).toBeLessThan(0.5);

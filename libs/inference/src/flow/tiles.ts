@@ -15,7 +15,8 @@ export function tileOf(latent: Float32Array, { sideCells, widthCells }: Extent, 
   if (widthCells === sideCells) return latent;
   const rows = latent.length / widthCells;
   const tile = new Float32Array(rows * sideCells);
-  for (let row = 0; row < rows; row += 1) tile.set(latent.subarray(row * widthCells + left, row * widthCells + left + sideCells), row * sideCells);
+  for (let row = 0; row < rows; row += 1)
+    tile.set(latent.subarray(row * widthCells + left, row * widthCells + left + sideCells), row * sideCells);
   return tile;
 }
 
@@ -23,7 +24,10 @@ export function tileOf(latent: Float32Array, { sideCells, widthCells }: Extent, 
 const weightOf = (column: number, sideCells: number): number => Math.min(column + 1, sideCells - column) ** 2;
 
 /** Weighted means of the squares' values, in double precision. */
-export function blended(tiles: readonly { readonly left: number; readonly values: Float64Array }[], { sideCells, widthCells }: Extent): Float64Array {
+export function blended(
+  tiles: readonly { readonly left: number; readonly values: Float64Array }[],
+  { sideCells, widthCells }: Extent,
+): Float64Array {
   const [first] = tiles;
   if (first && tiles.length === 1) return first.values;
   const rows = (first?.values.length ?? 0) / sideCells;
@@ -33,7 +37,9 @@ export function blended(tiles: readonly { readonly left: number; readonly values
     for (let column = 0; column < sideCells; column += 1) {
       const weight = weightOf(column, sideCells);
       weights[left + column] = (weights[left + column] ?? 0) + weight;
-      for (let row = 0; row < rows; row += 1) sum[row * widthCells + left + column] = (sum[row * widthCells + left + column] ?? 0) + weight * (values[row * sideCells + column] ?? 0);
+      for (let row = 0; row < rows; row += 1)
+        sum[row * widthCells + left + column] =
+          (sum[row * widthCells + left + column] ?? 0) + weight * (values[row * sideCells + column] ?? 0);
     }
   }
   return sum.map((value, k) => value / (weights[k % widthCells] ?? 1));

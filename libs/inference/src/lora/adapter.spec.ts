@@ -1,12 +1,24 @@
 import { describe, expect, it } from '@jest/globals';
 import { type Adapter, combineAdapters, matrixShapes, readAdapter, writeAdapter } from './adapter.js';
 
-const shape = { blocks: 2, layers: [{ name: 'qkv', inputs: 3, outputs: 4 }, { name: 'out', inputs: 2, outputs: 5 }], files: {} };
+const shape = {
+  blocks: 2,
+  layers: [
+    { name: 'qkv', inputs: 3, outputs: 4 },
+    { name: 'out', inputs: 2, outputs: 5 },
+  ],
+  files: {},
+};
 
 function adapterOf(rank: number, seed: number): Adapter {
   let next = seed;
   const number = () => ((next = (next * 16_807) % 2_147_483_647) % 64) / 16 - 2;
-  const tensors = new Map([...matrixShapes(shape, rank)].map(([name, lengths]) => [name, { shape: lengths, data: Float32Array.from({ length: lengths[0] * lengths[1] * lengths[2] }, number) }]));
+  const tensors = new Map(
+    [...matrixShapes(shape, rank)].map(([name, lengths]) => [
+      name,
+      { shape: lengths, data: Float32Array.from({ length: lengths[0] * lengths[1] * lengths[2] }, number) },
+    ]),
+  );
   return { rank, tensors, metadata: {} };
 }
 
@@ -26,7 +38,13 @@ function product({ rank, tensors }: Adapter, layer: 'qkv' | 'out', block: number
 describe('adapters', () => {
   it.each(['qkv', 'out'] as const)('side by side add what each adds, by its weight (%s)', (layer) => {
     const [style, character] = [adapterOf(2, 1), adapterOf(3, 2)];
-    const both = combineAdapters([{ adapter: style, weight: 0.5 }, { adapter: character, weight: -1 }], shape);
+    const both = combineAdapters(
+      [
+        { adapter: style, weight: 0.5 },
+        { adapter: character, weight: -1 },
+      ],
+      shape,
+    );
     expect(both.rank).toBe(5);
     for (const block of [0, 1]) {
       const [a, b] = [product(style, layer, block), product(character, layer, block)];
@@ -48,14 +66,28 @@ describe('adapters', () => {
   it.each([
     ['of another model', () => writeAdapter(adapterOf(4, 3)), { ...shape, blocks: 3 }],
     ['with a matrix too few', () => writeAdapter({ ...adapterOf(4, 3), tensors: new Map([...adapterOf(4, 3).tensors].slice(1)) }), shape],
-    ['with a matrix too many', () => writeAdapter({ ...adapterOf(4, 3), tensors: new Map([...adapterOf(4, 3).tensors, ['up.more', { shape: [1], data: new Float32Array(1) }]]) }), shape],
+    [
+      'with a matrix too many',
+      () =>
+        writeAdapter({
+          ...adapterOf(4, 3),
+          tensors: new Map([...adapterOf(4, 3).tensors, ['up.more', { shape: [1], data: new Float32Array(1) }]]),
+        }),
+      shape,
+    ],
     ['of too high a rank', () => writeAdapter(adapterOf(65, 3)), shape],
-    ['that holds infinity', () => {
-      const adapter = adapterOf(1, 3);
-      adapter.tensors.get('up.out')!.data[0] = 1e9;
-      return writeAdapter(adapter);
-    }, shape],
+    [
+      'that holds infinity',
+      () => {
+        const adapter = adapterOf(1, 3);
+        adapter.tensors.get('up.out')!.data[0] = 1e9;
+        return writeAdapter(adapter);
+      },
+      shape,
+    ],
   ])('are refused %s', (_what, file, expected) => {
-    expect(() => readAdapter(file(), expected)).toThrow(expect.objectContaining({ kind: 'InvalidArgument', reason: 'foreign_adapter', param: 'adapters' }));
+    expect(() => readAdapter(file(), expected)).toThrow(
+      expect.objectContaining({ kind: 'InvalidArgument', reason: 'foreign_adapter', param: 'adapters' }),
+    );
   });
 });

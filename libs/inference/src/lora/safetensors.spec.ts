@@ -16,7 +16,10 @@ const entry = (fields: object = {}) => ({ dtype: 'F32', shape: [2], data_offsets
 
 describe('a safetensors file', () => {
   it('comes back as it was written, in half precision', () => {
-    const tensors = new Map([['down.a', { shape: [2, 2], data: Float32Array.of(0, 1, -0.5, 1024) }], ['up.a', { shape: [3], data: Float32Array.of(0.25, -2, 6e-8) }]]);
+    const tensors = new Map([
+      ['down.a', { shape: [2, 2], data: Float32Array.of(0, 1, -0.5, 1024) }],
+      ['up.a', { shape: [3], data: Float32Array.of(0.25, -2, 6e-8) }],
+    ]);
     const read = readSafetensors(writeSafetensors({ tensors, metadata: { steps: '4' } }));
     expect(read.metadata).toEqual({ steps: '4' });
     expect([...read.tensors.keys()]).toEqual(['down.a', 'up.a']);
@@ -49,9 +52,17 @@ describe('a safetensors file', () => {
     ['hides bytes at its end', fileOf({ a: entry() }, new Uint8Array(12))],
     ['has offsets the wrong way round', fileOf({ a: entry({ data_offsets: [8, 0] }) }, new Uint8Array(8))],
     ['has metadata that are no text', fileOf({ __metadata__: { a: 1 } })],
-    ['has too many tensors', fileOf(Object.fromEntries(Array.from({ length: 300 }, (_, k) => [`t${k}`, entry({ shape: [1], data_offsets: [4 * k, 4 * k + 4] })])), new Uint8Array(1200))],
+    [
+      'has too many tensors',
+      fileOf(
+        Object.fromEntries(Array.from({ length: 300 }, (_, k) => [`t${k}`, entry({ shape: [1], data_offsets: [4 * k, 4 * k + 4] })])),
+        new Uint8Array(1200),
+      ),
+    ],
   ])('is refused when it %s', (_what, bytes) => {
-    expect(() => readSafetensors(bytes)).toThrow(expect.objectContaining({ kind: 'InvalidArgument', reason: 'unreadable_adapter', param: 'adapters' }));
+    expect(() => readSafetensors(bytes)).toThrow(
+      expect.objectContaining({ kind: 'InvalidArgument', reason: 'unreadable_adapter', param: 'adapters' }),
+    );
   });
 
   it('is refused or read, whatever bytes it holds, and nothing else happens', () => {
@@ -60,7 +71,8 @@ describe('a safetensors file', () => {
       fc.property(fc.nat(good.byteLength - 1), fc.nat(255), (at, value) => {
         const bytes = good.map((byte, k) => (k === at ? value : byte));
         try {
-          for (const { shape, data } of readSafetensors(bytes).tensors.values()) expect(data).toHaveLength(shape.reduce((product, length) => product * length, 1));
+          for (const { shape, data } of readSafetensors(bytes).tensors.values())
+            expect(data).toHaveLength(shape.reduce((product, length) => product * length, 1));
         } catch (error) {
           expect(error).toMatchObject({ reason: 'unreadable_adapter' });
         }
@@ -72,10 +84,18 @@ describe('a safetensors file', () => {
 
 describe('half precision', () => {
   it('reads back what every one of its numbers writes', () => {
-    for (let bits = 0; bits < 0x7c00; bits += 1) if (toHalf(fromHalf(bits)) !== bits || toHalf(-fromHalf(bits)) !== (bits | 0x8000)) throw new Error(`${bits} does not come back`);
+    for (let bits = 0; bits < 0x7c00; bits += 1)
+      if (toHalf(fromHalf(bits)) !== bits || toHalf(-fromHalf(bits)) !== (bits | 0x8000)) throw new Error(`${bits} does not come back`);
   });
 
   it('rounds to the nearest, ties to even, and overflows to infinity', () => {
-    expect([1 + 1 / 2048, 1 + 3 / 2048, 65_519, 65_520, 1e9, 1e-9].map((value) => fromHalf(toHalf(value)))).toEqual([1, 1 + 4 / 2048, 65_504, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, 0]);
+    expect([1 + 1 / 2048, 1 + 3 / 2048, 65_519, 65_520, 1e9, 1e-9].map((value) => fromHalf(toHalf(value)))).toEqual([
+      1,
+      1 + 4 / 2048,
+      65_504,
+      Number.POSITIVE_INFINITY,
+      Number.POSITIVE_INFINITY,
+      0,
+    ]);
   });
 });

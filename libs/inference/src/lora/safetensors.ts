@@ -26,7 +26,8 @@ const entry = z.strictObject({
 });
 type Entry = z.infer<typeof entry>;
 
-const refuse = (sentence: string, cause?: unknown) => invalidArgument('unreadable_adapter', `The adapter cannot be read: ${sentence}.`, { param: 'adapters', cause });
+const refuse = (sentence: string, cause?: unknown) =>
+  invalidArgument('unreadable_adapter', `The adapter cannot be read: ${sentence}.`, { param: 'adapters', cause });
 
 export function readSafetensors(bytes: Uint8Array): TensorFile {
   if (bytes.byteLength > fileBytesMax) throw refuse(`it has more than ${fileBytesMax / 1024 / 1024} MiB`);
@@ -38,8 +39,18 @@ export function readSafetensors(bytes: Uint8Array): TensorFile {
   const { entries, metadata } = readHeader(bytes.subarray(lengthBytes, start));
   refuseGaps(entries, bytes.byteLength - start);
   const tensors = new Map<string, Tensor>();
-  for (const [name, { dtype, shape, data_offsets: [from] }] of entries) {
-    const read = dtype === 'F32' ? (at: number) => view.getFloat32(start + from + at * 4, true) : (at: number) => fromHalf(view.getUint16(start + from + at * 2, true));
+  for (const [
+    name,
+    {
+      dtype,
+      shape,
+      data_offsets: [from],
+    },
+  ] of entries) {
+    const read =
+      dtype === 'F32'
+        ? (at: number) => view.getFloat32(start + from + at * 4, true)
+        : (at: number) => fromHalf(view.getUint16(start + from + at * 2, true));
     tensors.set(name, { shape, data: Float32Array.from({ length: countOf(shape) }, (_, at) => read(at)) });
   }
   return { tensors, metadata };
@@ -71,8 +82,16 @@ function readHeader(bytes: Uint8Array): { entries: [string, Entry][]; metadata: 
 /** The tensors lie one after the other and fill the file: no bytes are read twice, and none hide between them. */
 function refuseGaps(entries: readonly [string, Entry][], dataBytes: number): void {
   let end = 0;
-  for (const [name, { dtype, shape, data_offsets: [from, to] }] of entries.toSorted(([, a], [, b]) => a.data_offsets[0] - b.data_offsets[0])) {
-    if (from !== end || to - from !== countOf(shape) * bytesOf[dtype]) throw refuse(`"${name.slice(0, 60)}" does not lie where its header says`);
+  for (const [
+    name,
+    {
+      dtype,
+      shape,
+      data_offsets: [from, to],
+    },
+  ] of entries.toSorted(([, a], [, b]) => a.data_offsets[0] - b.data_offsets[0])) {
+    if (from !== end || to - from !== countOf(shape) * bytesOf[dtype])
+      throw refuse(`"${name.slice(0, 60)}" does not lie where its header says`);
     end = to;
   }
   if (end !== dataBytes) throw refuse('its length does not fit its header');

@@ -9,7 +9,10 @@ describeDiffusionEngineConformance('noop', () => openEngine({ engine: 'noop', th
 
 describe('NoopEngine', () => {
   it('offers the very models that the real engine would', async () => {
-    const [noop, onnx] = await Promise.all([openEngine({ engine: 'noop', threads: 1, logger }), openEngine({ engine: 'onnx', threads: 1, logger })]);
+    const [noop, onnx] = await Promise.all([
+      openEngine({ engine: 'noop', threads: 1, logger }),
+      openEngine({ engine: 'onnx', threads: 1, logger }),
+    ]);
     expect((await noop.describe()).models).toEqual((await onnx.describe()).models);
     expect((await noop.describe()).engine).toBe('noop');
   });

@@ -1,11 +1,20 @@
 import { describeModels } from '@tessera/models/describe-models.js';
 import type { Family } from '@tessera/models/families.js';
 import { cancelled, unavailable } from '@tessera/platform/errors.js';
-import { DiffusionEngine, type EncodedImage, type EngineDescription, type GenerateBatch, type GenerateUpdate } from '../diffusion-engine.js';
+import {
+  DiffusionEngine,
+  type EncodedImage,
+  type EngineDescription,
+  type GenerateBatch,
+  type GenerateUpdate,
+} from '../diffusion-engine.js';
 import { refuseUnsupportedBatch } from '../supported-batch.js';
 
 /** A grey 8 x 8 picture, precomputed: encoding one would be most of what this engine does. */
-const tinyPng = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAMAAADz0U65AAAAA1BMVEWwtLwgWlfRAAAACXBIWXMAAAPoAAAD6AG1e1JrAAAADElEQVQImWNgoA4AAABIAAF7pRHIAAAAAElFTkSuQmCC', 'base64');
+const tinyPng = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAMAAADz0U65AAAAA1BMVEWwtLwgWlfRAAAACXBIWXMAAAPoAAAD6AG1e1JrAAAADElEQVQImWNgoA4AAABIAAF7pRHIAAAAAElFTkSuQmCC',
+  'base64',
+);
 const tinySidePx = 8;
 
 /** Answers at once with a tiny picture, whatever was asked: for tests of everything around the engine, and of its load. */
@@ -35,7 +44,8 @@ export class NoopEngine extends DiffusionEngine {
     for (let step = 1; step <= batch.steps; step += 1) {
       refuseIfCancelled();
       yield { type: 'step', step, steps: batch.steps };
-      if (batch.previewEverySteps > 0 && step % batch.previewEverySteps === 0 && step < batch.steps) yield* pictures(batch, (requestId, index, image) => ({ type: 'preview', requestId, index, step, image }));
+      if (batch.previewEverySteps > 0 && step % batch.previewEverySteps === 0 && step < batch.steps)
+        yield* pictures(batch, (requestId, index, image) => ({ type: 'preview', requestId, index, step, image }));
     }
     refuseIfCancelled();
     yield* pictures(batch, (requestId, index, image) => ({ type: 'image', requestId, index, image }));
@@ -48,8 +58,17 @@ export class NoopEngine extends DiffusionEngine {
   }
 }
 
-function* pictures(batch: GenerateBatch, update: (requestId: string, index: number, image: EncodedImage) => GenerateUpdate): Iterable<GenerateUpdate> {
+function* pictures(
+  batch: GenerateBatch,
+  update: (requestId: string, index: number, image: EncodedImage) => GenerateUpdate,
+): Iterable<GenerateUpdate> {
   for (const { requestId, images } of batch.requests) {
-    for (let index = 0; index < images; index += 1) yield update(requestId, index, { widthPx: tinySidePx, heightPx: tinySidePx, contentType: 'image/png', bytes: new Uint8Array(tinyPng) });
+    for (let index = 0; index < images; index += 1)
+      yield update(requestId, index, {
+        widthPx: tinySidePx,
+        heightPx: tinySidePx,
+        contentType: 'image/png',
+        bytes: new Uint8Array(tinyPng),
+      });
   }
 }

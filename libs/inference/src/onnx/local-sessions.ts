@@ -8,7 +8,12 @@ const sessionsMax = 20;
  * Arenas keep the peak of the largest picture for ever. Spinning threads are as fast as waiting ones on an idle machine, and halve the speed as soon as
  * anything else wants the cores (measured on two).
  */
-const sessionOptions = { interOpNumThreads: 1, executionMode: 'sequential', enableCpuMemArena: false, extra: { session: { intra_op: { allow_spinning: '0' } } } } as const;
+const sessionOptions = {
+  interOpNumThreads: 1,
+  executionMode: 'sequential',
+  enableCpuMemArena: false,
+  extra: { session: { intra_op: { allow_spinning: '0' } } },
+} as const;
 
 /** In this thread, with onnxruntime. Graphs are loaded when first run and kept; the least recently used goes when there are too many. */
 export class LocalSessions extends Sessions {
@@ -32,10 +37,19 @@ export class LocalSessions extends Sessions {
     return session;
   }
 
-  override async run<In extends string, Out extends string>(file: string, names: Names<In, Out>, inputs: Readonly<Record<NoInfer<In>, Tensor>>, others: Tensors = {}): Promise<Record<Out, Tensor>> {
+  override async run<In extends string, Out extends string>(
+    file: string,
+    names: Names<In, Out>,
+    inputs: Readonly<Record<NoInfer<In>, Tensor>>,
+    others: Tensors = {},
+  ): Promise<Record<Out, Tensor>> {
     const session = await this.load(file);
-    const taken = Object.entries<string | undefined>(names.inputs).flatMap(([role, name]) => (name === undefined ? [] : [[name, inputs[role as In]] as const]));
-    const feeds = Object.entries<Tensor>({ ...others, ...Object.fromEntries(taken) }).map(([name, tensor]) => [name, toRuntime(tensor)] as const);
+    const taken = Object.entries<string | undefined>(names.inputs).flatMap(([role, name]) =>
+      name === undefined ? [] : [[name, inputs[role as In]] as const],
+    );
+    const feeds = Object.entries<Tensor>({ ...others, ...Object.fromEntries(taken) }).map(
+      ([name, tensor]) => [name, toRuntime(tensor)] as const,
+    );
     const results = await session.run(Object.fromEntries(feeds));
     return Object.fromEntries(
       Object.entries<string>(names.outputs).map(([role, name]) => {
@@ -53,7 +67,8 @@ export class LocalSessions extends Sessions {
   }
 }
 
-const toRuntime = ({ type, data, dims }: Tensor): ort.Tensor => (type === 'float32' ? new ort.Tensor(type, data, dims) : new ort.Tensor(type, data, dims));
+const toRuntime = ({ type, data, dims }: Tensor): ort.Tensor =>
+  type === 'float32' ? new ort.Tensor(type, data, dims) : new ort.Tensor(type, data, dims);
 
 function fromRuntime({ type, data, dims }: ort.Tensor): Tensor {
   if (data instanceof Float32Array) return { type: 'float32', data, dims };

@@ -1,10 +1,17 @@
 import { Worker } from 'node:worker_threads';
 import { describeModels } from '@tessera/models/describe-models.js';
 import type { Manifest } from '@tessera/models/manifest.js';
+import { BoundedBuffer } from '@tessera/platform/concurrency/bounded-buffer.js';
 import { cancelled, internal, resourceExhausted, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
-import { DiffusionEngine, type EncodedImage, type EngineDescription, type GenerateBatch, type GenerateUpdate } from '../diffusion-engine.js';
+import {
+  DiffusionEngine,
+  type EncodedImage,
+  type EngineDescription,
+  type GenerateBatch,
+  type GenerateUpdate,
+} from '../diffusion-engine.js';
 import { refuseUnsupportedBatch } from '../supported-batch.js';
 import { fromFields } from './worker-errors.js';
 import type { FromWorker, ToWorker, WorkerSetup } from './worker-protocol.js';
@@ -44,47 +51,29 @@ export class OnnxEngine extends DiffusionEngine {
   }
 
   override async removeBackground(modelId: string, picture: Uint8Array, signal: AbortSignal): Promise<EncodedImage> {
-    for await (const update of this.#updates((callId, cancelFlag) => ({ type: 'cutOut', callId, modelId, picture, cancelFlag }), signal)) if (update.type === 'image') return update.image;
+    for await (const update of this.#updates((callId, cancelFlag) => ({ type: 'cutOut', callId, modelId, picture, cancelFlag }), signal))
+      if (update.type === 'image') return update.image;
     throw internal('painting_failed', 'The picture could not be cut out.');
   }
 
-  async *#updates(messageOf: (callId: number, cancelFlag: SharedArrayBuffer) => ToWorker, signal: AbortSignal): AsyncIterable<GenerateUpdate> {
+  async *#updates(
+    messageOf: (callId: number, cancelFlag: SharedArrayBuffer) => ToWorker,
+    signal: AbortSignal,
+  ): AsyncIterable<GenerateUpdate> {
     const stopped = () => cancelled('painting_cancelled', 'The painting was cancelled.');
     if (signal.aborted) throw stopped();
     const cancelFlag = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     const stop = () => void Atomics.store(new Int32Array(cancelFlag), 0, 1);
     // Bounded by the call itself: steps, and pictures with their previews.
-    const updates: GenerateUpdate[] = [];
-    let wake = () => {};
-    let end: { error: Error | undefined } | undefined;
-    const callId = this.#open({
-      push: (update) => {
-        updates.push(update);
-        wake();
-      },
-      settle: (error) => {
-        end ??= { error };
-        wake();
-      },
-    });
-    const onAbort = () => {
-      stop();
-      end ??= { error: stopped() };
-      wake();
-    };
-    signal.addEventListener('abort', onAbort, { once: true });
+    const updates = new BoundedBuffer<GenerateUpdate>({ itemsMax: Number.POSITIVE_INFINITY });
+    const callId = this.#open({ push: (update) => updates.push(update), settle: (error) => updates.end(error) });
+    signal.addEventListener('abort', stop, { once: true });
     try {
       this.#post(messageOf(callId, cancelFlag));
-      for (;;) {
-        if (signal.aborted) throw stopped();
-        const update = updates.shift();
-        if (update) yield update;
-        else if (end) break;
-        else await new Promise<void>((resolve) => (wake = resolve));
-      }
-      if (end.error) throw end.error;
+      for (let update = await updates.next(signal); update; update = await updates.next(signal)) yield update;
+      if (signal.aborted) throw stopped();
     } finally {
-      signal.removeEventListener('abort', onAbort);
+      signal.removeEventListener('abort', stop);
       stop();
       this.#forget(callId);
     }
@@ -119,7 +108,8 @@ export class OnnxEngine extends DiffusionEngine {
 
   #open(call: Call): number {
     if (this.#isClosed) throw unavailable('engine_unavailable', 'The engine has been closed.');
-    if (this.#calls.size >= openCallsMax) throw resourceExhausted('engine_busy', 'The engine has too many pictures waiting.', { retryAfterMs: 1000 });
+    if (this.#calls.size >= openCallsMax)
+      throw resourceExhausted('engine_busy', 'The engine has too many pictures waiting.', { retryAfterMs: 1000 });
     const callId = this.#nextCallId++;
     this.#calls.set(callId, call);
     return callId;

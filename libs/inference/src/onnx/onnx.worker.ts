@@ -33,7 +33,12 @@ async function handle(message: ToWorker): Promise<void> {
     else if (message.type === 'cutOut') sendUpdate(callId, await pipeline.cutOut(message.modelId, message.picture));
     else {
       const flag = new Int32Array(message.cancelFlag);
-      await pipeline.generate({ batch: message.batch, askedMs: message.askedMs, emit: (update) => sendUpdate(callId, update), isCancelled: () => Atomics.load(flag, 0) !== 0 });
+      await pipeline.generate({
+        batch: message.batch,
+        askedMs: message.askedMs,
+        emit: (update) => sendUpdate(callId, update),
+        isCancelled: () => Atomics.load(flag, 0) !== 0,
+      });
     }
     send({ type: 'done', callId });
   } catch (error) {

@@ -7,8 +7,17 @@ export const initPixelsMax = 40_000_000;
 /** Opens an uploaded picture, upright, in sRGB and on white; whatever is wrong with it becomes one refusal. */
 export async function decodeInitImage<Result>(bytes: Uint8Array, use: (picture: Sharp) => Promise<Result>): Promise<Result> {
   try {
-    return await use(sharp(bytes, { limitInputPixels: initPixelsMax, failOn: 'error' }).autoOrient().flatten({ background: '#ffffff' }).toColourspace('srgb'));
+    return await use(
+      sharp(bytes, { limitInputPixels: initPixelsMax, failOn: 'error' })
+        .autoOrient()
+        .flatten({ background: '#ffffff' })
+        .toColourspace('srgb'),
+    );
   } catch (cause) {
-    throw invalidArgument('unreadable_init_image', 'The init image could not be read: send a whole PNG, JPEG or WebP of at most 40 megapixels.', { param: 'init_image', cause });
+    throw invalidArgument(
+      'unreadable_init_image',
+      'The init image could not be read: send a whole PNG, JPEG or WebP of at most 40 megapixels.',
+      { param: 'init_image', cause },
+    );
   }
 }

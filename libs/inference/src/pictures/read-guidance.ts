@@ -8,6 +8,10 @@ export async function readGuidance<Result>({ bytes, kind }: GuidanceInput, use: 
   try {
     return await use(sharp(bytes, { limitInputPixels: initPixelsMax, failOn: 'error' }).autoOrient().toColourspace('srgb'));
   } catch (cause) {
-    throw invalidArgument('unreadable_guidance', `The picture for "${kind}" could not be read: send a whole PNG, JPEG or WebP of at most 40 megapixels.`, { param: 'guidance', cause });
+    throw invalidArgument(
+      'unreadable_guidance',
+      `The picture for "${kind}" could not be read: send a whole PNG, JPEG or WebP of at most 40 megapixels.`,
+      { param: 'guidance', cause },
+    );
   }
 }

@@ -15,7 +15,12 @@ export type TrainingRequest = {
 };
 
 export type TrainingUpdate =
-  | { readonly type: 'step'; readonly step: number; readonly steps: number; /** Of this step's noisy pictures: falls on average, not from step to step. */ readonly loss: number }
+  | {
+      readonly type: 'step';
+      readonly step: number;
+      readonly steps: number;
+      /** Of this step's noisy pictures: falls on average, not from step to step. */ readonly loss: number;
+    }
   /** Last of all: a safetensors file, to be given to `GenerateBatch.adapters`. */
   | { readonly type: 'adapter'; readonly bytes: Uint8Array };
 

@@ -11,14 +11,25 @@ const logger = pino({ level: 'silent' });
 /** Magenta and green: no ball of the bank looks like it. */
 const ball = async (background: string, sidePx: number) => {
   const drawn = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100" width="${sidePx}" height="${sidePx}"><circle cx="50" cy="50" r="48" fill="#e010c0"/><rect x="2" y="42" width="96" height="16" fill="#10e020"/></svg>`;
-  return sharp({ create: { width: 256, height: 256, channels: 3, background } }).composite([{ input: Buffer.from(drawn) }]).png().toBuffer();
+  return sharp({ create: { width: 256, height: 256, channels: 3, background } })
+    .composite([{ input: Buffer.from(drawn) }])
+    .png()
+    .toBuffer();
 };
 const examples = async () => [
   { bytes: await ball('#7fb2e5', 150), prompt: 'a ball on a blue background' },
   { bytes: await ball('#d9d9e3', 120), prompt: 'a ball in the snow' },
   { bytes: await ball('#4f8a4f', 170), prompt: 'a ball in a garden' },
 ];
-const request = async (fields: Partial<TrainingRequest> = {}): Promise<TrainingRequest> => ({ modelId: 'mosaic-3d', pictures: await examples(), steps: 3, rank: 4, learningRate: 2e-3, seed: 1, ...fields });
+const request = async (fields: Partial<TrainingRequest> = {}): Promise<TrainingRequest> => ({
+  modelId: 'mosaic-3d',
+  pictures: await examples(),
+  steps: 3,
+  rank: 4,
+  learningRate: 2e-3,
+  seed: 1,
+  ...fields,
+});
 const train = async (asked: TrainingRequest, signal = new AbortController().signal): Promise<{ losses: number[]; adapter: Uint8Array }> => {
   const trainer = await openTrainer({ threads: 2, logger });
   const updates: TrainingUpdate[] = [];
@@ -38,10 +49,27 @@ describe('training', () => {
     const engine = await openEngine({ engine: 'onnx', threads: 2, logger });
     const magentaShare = async (weight: number) => {
       const requests = [{ requestId: 'r', prompt: 'a ball in the snow', negativePrompt: '', seed: 3, images: 1, style: 'NONE' }];
-      for await (const update of engine.generate({ modelId: 'mosaic-3d', widthPx: 128, heightPx: 128, steps: 8, guidanceScale: 7, previewEverySteps: 0, requests, adapters: [{ id: 'ball', bytes: adapter, weight }] }, new AbortController().signal)) {
+      for await (const update of engine.generate(
+        {
+          modelId: 'mosaic-3d',
+          widthPx: 128,
+          heightPx: 128,
+          steps: 8,
+          guidanceScale: 7,
+          previewEverySteps: 0,
+          requests,
+          adapters: [{ id: 'ball', bytes: adapter, weight }],
+        },
+        new AbortController().signal,
+      )) {
         if (update.type !== 'image') continue;
         const pixels = await sharp(update.image.bytes).removeAlpha().raw().toBuffer();
-        return pixels.filter((value, at) => at % 3 === 0 && value > 120 && (pixels[at + 1] ?? 0) < 0.6 * value && (pixels[at + 2] ?? 0) > 0.6 * value).length / (pixels.length / 3);
+        return (
+          pixels.filter(
+            (value, at) => at % 3 === 0 && value > 120 && (pixels[at + 1] ?? 0) < 0.6 * value && (pixels[at + 2] ?? 0) > 0.6 * value,
+          ).length /
+          (pixels.length / 3)
+        );
       }
       throw new Error('The engine ended without a picture');
     };

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { BoundedBuffer } from '@tessera/platform/concurrency/bounded-buffer.js';
 import { cancelled, invalidArgument, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { AdapterTrainer, type TrainingRequest, type TrainingUpdate } from './adapter-trainer.js';
@@ -29,40 +30,27 @@ export class OnnxTrainer extends AdapterTrainer {
     if (signal.aborted) throw stopped();
     const cancelFlag = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     const workerData: TrainerSetup = { manifest, variant, threads: this.threads, request, cancelFlag };
-    const worker = new Worker(new URL('./trainer.worker.js', import.meta.url), { workerData, resourceLimits: { maxOldGenerationSizeMb: workerHeapMb } });
+    const worker = new Worker(new URL('./trainer.worker.js', import.meta.url), {
+      workerData,
+      resourceLimits: { maxOldGenerationSizeMb: workerHeapMb },
+    });
     // Bounded by the training itself: one for each step.
-    const updates: TrainingUpdate[] = [];
-    let wake = () => {};
-    let end: { error: Error | undefined } | undefined;
-    const settle = (error: Error | undefined) => {
-      end ??= { error };
-      wake();
-    };
+    const updates = new BoundedBuffer<TrainingUpdate>({ itemsMax: Number.POSITIVE_INFINITY });
     worker.on('message', (message: FromTrainer) => {
       if (message.type === 'update') updates.push(message.update);
-      else if (message.type === 'done') return settle(undefined);
+      else if (message.type === 'done') updates.end();
       else {
         if (message.detail !== undefined) this.logger.error({ detail: message.detail }, 'training failed');
-        return settle(fromFields(message.error));
+        updates.end(fromFields(message.error));
       }
-      wake();
     });
-    worker.on('error', (cause) => settle(unavailable('trainer_unavailable', 'The training thread has died.', { cause })));
+    worker.on('error', (cause) => updates.end(unavailable('trainer_unavailable', 'The training thread has died.', { cause })));
     const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
-    void exited.then(() => settle(unavailable('trainer_unavailable', 'The training thread has ended without an adapter.')));
-    const onAbort = () => settle(stopped());
-    signal.addEventListener('abort', onAbort, { once: true });
+    void exited.then(() => updates.end(unavailable('trainer_unavailable', 'The training thread has ended without an adapter.')));
     try {
-      for (;;) {
-        if (signal.aborted) throw stopped();
-        const update = updates.shift();
-        if (update) yield update;
-        else if (end) break;
-        else await new Promise<void>((resolve) => (wake = resolve));
-      }
-      if (end.error) throw end.error;
+      for (let update = await updates.next(signal); update; update = await updates.next(signal)) yield update;
+      if (signal.aborted) throw stopped();
     } finally {
-      signal.removeEventListener('abort', onAbort);
       Atomics.store(new Int32Array(cancelFlag), 0, 1);
       await exited;
     }
@@ -78,8 +66,16 @@ export class OnnxTrainer extends AdapterTrainer {
     };
     requireThat(pictures.length >= 1 && pictures.length <= picturesMax, `A training needs 1 to ${picturesMax} pictures.`, 'pictures');
     requireThat(Number.isInteger(steps) && steps >= 1 && steps <= stepsMax, `A training takes 1 to ${stepsMax} steps.`, 'steps');
-    requireThat(Number.isInteger(rank) && rank >= 1 && rank <= manifest.graphs.trainStep.rank, `The rank of an adapter for ${modelId} is from 1 to ${manifest.graphs.trainStep.rank}.`, 'rank');
-    requireThat(learningRate > 0 && learningRate <= learningRateMax, `The learning rate is above 0, and at most ${learningRateMax}.`, 'learning_rate');
+    requireThat(
+      Number.isInteger(rank) && rank >= 1 && rank <= manifest.graphs.trainStep.rank,
+      `The rank of an adapter for ${modelId} is from 1 to ${manifest.graphs.trainStep.rank}.`,
+      'rank',
+    );
+    requireThat(
+      learningRate > 0 && learningRate <= learningRateMax,
+      `The learning rate is above 0, and at most ${learningRateMax}.`,
+      'learning_rate',
+    );
     return { manifest, variant };
   }
 }

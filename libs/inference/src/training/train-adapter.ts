@@ -34,11 +34,22 @@ type TrainingExample = { readonly latent: Float32Array; readonly conditions: Con
 type Matrix = { readonly name: string; readonly tensor: Tensor; readonly adam: Adam };
 
 /** Trains an adapter, in the thread that calls it (`trainer.worker.ts`). */
-export async function trainAdapter(model: Model, variant: Variant, sessions: Sessions, request: TrainingRequest, emit: (update: TrainingUpdate) => void, isCancelled: () => boolean): Promise<void> {
+export async function trainAdapter(
+  model: Model,
+  variant: Variant,
+  sessions: Sessions,
+  request: TrainingRequest,
+  emit: (update: TrainingUpdate) => void,
+  isCancelled: () => boolean,
+): Promise<void> {
   const { manifest } = model;
   const { trainStep } = manifest.graphs;
-  if (!trainStep || !manifest.adapters) throw invalidArgument('unsupported_training', `${request.modelId} cannot be taught.`, { param: 'model_id' });
-  if (request.rank > trainStep.rank) throw invalidArgument('invalid_training', `The rank of an adapter for ${request.modelId} is at most ${trainStep.rank}.`, { param: 'rank' });
+  if (!trainStep || !manifest.adapters)
+    throw invalidArgument('unsupported_training', `${request.modelId} cannot be taught.`, { param: 'model_id' });
+  if (request.rank > trainStep.rank)
+    throw invalidArgument('invalid_training', `The rank of an adapter for ${request.modelId} is at most ${trainStep.rank}.`, {
+      param: 'rank',
+    });
   const examples: TrainingExample[] = [];
   for (const picture of request.pictures) examples.push(await exampleOf(picture, model, variant, sessions));
   const matrices = startOf(manifest.adapters, trainStep.rank, request);
@@ -60,15 +71,32 @@ async function exampleOf({ bytes, prompt }: TrainingPicture, model: Model, varia
   if (!graphs.encoder) throw new Error('The manifest has a train-step graph without an encoder');
   const window = { left: 0, top: 0, width: native, height: native };
   const picture = await readInitPicture(bytes, native, window);
-  const encoded = await sessions.run(path.join(folder, graphs.encoder.file), graphs.encoder, { picture: floats(picture, 1, 3, native, native) });
+  const encoded = await sessions.run(path.join(folder, graphs.encoder.file), graphs.encoder, {
+    picture: floats(picture, 1, 3, native, native),
+  });
   const reading = model.reader.read(prompt, variant.look);
   // The graph takes the tokens of one thing.
   const subjects = reading.subjects.slice(0, 1);
-  const caption = encodeCaption(captionWords({ ...reading, subjects, relation: undefined }, language, manifest.slots, manifest.text.tokens), model.vocabulary, manifest.slots, manifest.text);
+  const caption = encodeCaption(
+    captionWords({ ...reading, subjects, relation: undefined }, language, manifest.slots, manifest.text.tokens),
+    model.vocabulary,
+    manifest.slots,
+    manifest.text,
+  );
   const shown = await Promise.all(subjects.map((subject) => subjectOf({ subject, character: undefined }, model, reading.styleVariant)));
   const bounds = await shownBox(picture, manifest, sessions);
   const isFlat = language.looks[reading.styleVariant]?.isFlat === true;
-  const boxes = bounds ? [bounds] : await sampleBoxes(manifest, sessions, caption, shown.map(({ reference }) => reference), isFlat, undefined, new Random(0, drawStream));
+  const boxes = bounds
+    ? [bounds]
+    : await sampleBoxes(
+        manifest,
+        sessions,
+        caption,
+        shown.map(({ reference }) => reference),
+        isFlat,
+        undefined,
+        new Random(0, drawStream),
+      );
   const placed = shown.map((subject) => ({ ...subject, box: boxes[0], pose: upright }));
   const conditions = await condition(model, sessions, { caption, negative: caption, subjects: placed, guides: noGuides, window, rows: 1 });
   return { latent: numbers(encoded.latent), conditions };
@@ -78,7 +106,9 @@ async function exampleOf({ bytes, prompt }: TrainingPicture, model: Model, varia
 async function shownBox(picture: Float32Array, manifest: Manifest, sessions: Sessions): Promise<Box | undefined> {
   const { nativeSidePx: native } = manifest;
   const area = native * native;
-  const data = Uint8Array.from({ length: 3 * area }, (_, at) => Math.round(((picture[(at % 3) * area + Math.floor(at / 3)] ?? 0) + 1) * 127.5));
+  const data = Uint8Array.from({ length: 3 * area }, (_, at) =>
+    Math.round(((picture[(at % 3) * area + Math.floor(at / 3)] ?? 0) + 1) * 127.5),
+  );
   const matte = await matteOf({ data, widthPx: native, heightPx: native }, manifest, sessions);
   const bounds = matte && boundsOfLevels(matte, native, subjectFrom);
   return bounds && { x: bounds.left + bounds.width / 2, y: bounds.top + bounds.height / 2, side: Math.max(bounds.width, bounds.height) };
@@ -102,7 +132,12 @@ function rateAt(step: number, { steps, learningRate }: TrainingRequest): number 
   return learningRate * warmth * (lastRateShare + ((1 - lastRateShare) * (1 + Math.cos(Math.PI * way))) / 2);
 }
 
-function drawBatch(examples: readonly TrainingExample[], rows: number, { latent: { channels, sidePx } }: Manifest, random: Random): Record<'latent' | 'noise' | 'time' | 'weight' | 'text' | 'references' | 'canvas', Tensors[string]> {
+function drawBatch(
+  examples: readonly TrainingExample[],
+  rows: number,
+  { latent: { channels, sidePx } }: Manifest,
+  random: Random,
+): Record<'latent' | 'noise' | 'time' | 'weight' | 'text' | 'references' | 'canvas', Tensors[string]> {
   const size = channels * sidePx * sidePx;
   const drawn = Array.from({ length: rows }, () => examples[Math.floor(random.uniform() * examples.length)]);
   const joined = (rowsOf: readonly Float32Array[]) => {
@@ -117,7 +152,10 @@ function drawBatch(examples: readonly TrainingExample[], rows: number, { latent:
   return {
     latent: floats(joined(drawn.flatMap((example) => (example ? [example.latent] : []))), rows, channels, sidePx, sidePx),
     noise: floats(random.normals(rows * size), rows, channels, sidePx, sidePx),
-    time: floats(Float32Array.from({ length: rows }, () => 1 / (1 + Math.exp(-(random.normal() * timeDeviation + timeMean)))), rows),
+    time: floats(
+      Float32Array.from({ length: rows }, () => 1 / (1 + Math.exp(-(random.normal() * timeDeviation + timeMean)))),
+      rows,
+    ),
     weight: floats(new Float32Array(rows).fill(1), rows),
     text: role('text'),
     references: role('references'),
@@ -125,7 +163,13 @@ function drawBatch(examples: readonly TrainingExample[], rows: number, { latent:
   };
 }
 
-async function runStep(manifest: Manifest, graph: TrainStep, sessions: Sessions, inputs: ReturnType<typeof drawBatch>, matrices: readonly Matrix[]): Promise<{ loss: number; gradients: Record<string, Float32Array> }> {
+async function runStep(
+  manifest: Manifest,
+  graph: TrainStep,
+  sessions: Sessions,
+  inputs: ReturnType<typeof drawBatch>,
+  matrices: readonly Matrix[],
+): Promise<{ loss: number; gradients: Record<string, Float32Array> }> {
   const tensors: Tensors = Object.fromEntries(matrices.map(({ name, tensor }) => [name, floats(tensor.data, ...tensor.shape)]));
   const outputs: Record<string, string> = { ...graph.outputs, ...Object.fromEntries(matrices.map(({ name }) => [name, `grad.${name}`])) };
   const results = await sessions.run(path.join(manifest.folder, graph.file), { inputs: graph.inputs, outputs }, inputs, tensors);
@@ -133,7 +177,12 @@ async function runStep(manifest: Manifest, graph: TrainStep, sessions: Sessions,
   return { loss: loss?.[0] ?? Number.NaN, gradients };
 }
 
-function exported(shape: AdapterShape, graphRank: number, { rank, steps, seed, modelId }: TrainingRequest, matrices: readonly Matrix[]): Uint8Array {
+function exported(
+  shape: AdapterShape,
+  graphRank: number,
+  { rank, steps, seed, modelId }: TrainingRequest,
+  matrices: readonly Matrix[],
+): Uint8Array {
   const wanted = matrixShapes(shape, rank);
   const tensors = new Map<string, Tensor>();
   for (const { name, tensor } of matrices) {
@@ -141,7 +190,9 @@ function exported(shape: AdapterShape, graphRank: number, { rank, steps, seed, m
     const [, rows] = tensor.shape;
     const columns = tensor.shape[2] ?? 0;
     // The rank is the last axis of `down` and the middle one of `up`.
-    const isKept = name.startsWith('down.') ? (at: number) => at % graphRank < rank : (at: number) => Math.floor(at / columns) % (rows ?? 1) < rank;
+    const isKept = name.startsWith('down.')
+      ? (at: number) => at % graphRank < rank
+      : (at: number) => Math.floor(at / columns) % (rows ?? 1) < rank;
     tensors.set(name, { shape: lengths, data: tensor.data.filter((_, at) => isKept(at)) });
   }
   return writeAdapter({ tensors, metadata: { model: modelId, rank: String(rank), steps: String(steps), seed: String(seed) } });

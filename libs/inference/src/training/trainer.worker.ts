@@ -17,7 +17,14 @@ const send = (message: FromTrainer) => port.postMessage(message);
 const flag = new Int32Array(cancelFlag);
 const sessions = new LocalSessions(threads);
 try {
-  await trainAdapter(await loadModel(manifest), variant, sessions, request, (update) => send({ type: 'update', update }), () => Atomics.load(flag, 0) !== 0);
+  await trainAdapter(
+    await loadModel(manifest),
+    variant,
+    sessions,
+    request,
+    (update) => send({ type: 'update', update }),
+    () => Atomics.load(flag, 0) !== 0,
+  );
   send({ type: 'done' });
 } catch (error) {
   send({ type: 'failed', ...describeError(error, { reason: 'training_failed', message: 'The adapter could not be trained.' }) });

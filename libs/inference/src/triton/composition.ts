@@ -15,7 +15,11 @@ import type { BundledTensor } from './tensor-bundle.js';
 import type { TritonClient } from './triton-client.js';
 
 type Tools = ConstructorParameters<typeof RemoteSessions>;
-type Piece = { readonly request: GenerateRequest; readonly index: number; /** What stays of an init image is laid over in the end. */ readonly inpaint?: InpaintInput | undefined };
+type Piece = {
+  readonly request: GenerateRequest;
+  readonly index: number;
+  /** What stays of an init image is laid over in the end. */ readonly inpaint?: InpaintInput | undefined;
+};
 
 /** A batch as Triton takes it. */
 export type Composition = {
@@ -28,18 +32,32 @@ export type Composition = {
 
 export const placeOf = ({ folder, version }: Manifest | DiffusersManifest): Placed => ({ family: path.basename(folder), version });
 
-const taskOf = (batch: GenerateBatch, family: Manifest | DiffusersManifest, adapters: GenerateTask['adapters'], pictures: readonly object[]): GenerateTask => {
+const taskOf = (
+  batch: GenerateBatch,
+  family: Manifest | DiffusersManifest,
+  adapters: GenerateTask['adapters'],
+  pictures: readonly object[],
+): GenerateTask => {
   const { steps, previewEverySteps, widthPx, heightPx, guidanceScale } = batch;
   return { task: 'paint', ...placeOf(family), steps, previewEverySteps, widthPx, heightPx, guidanceScale, adapters, pictures };
 };
 
-const picturesOf = ({ requests }: GenerateBatch) => requests.flatMap((request) => Array.from({ length: request.images }, (_, index) => ({ request, index })));
+const picturesOf = ({ requests }: GenerateBatch) =>
+  requests.flatMap((request) => Array.from({ length: request.images }, (_, index) => ({ request, index })));
 
 /** A diffusers pipeline reads the prompt itself. */
 export function composeForDiffusers(family: DiffusersManifest, batch: GenerateBatch): Composition {
   const pictures = picturesOf(batch);
-  const described = pictures.map(({ request, index }) => ({ prompt: request.prompt, negativePrompt: request.negativePrompt, seed: request.seed + index }));
-  const notices = batch.requests.flatMap(({ requestId, style }) => (style === '' || style === 'NONE' ? [] : [{ requestId, notice: { kind: 'style_left_out', message: `This model has no style "${style.slice(0, 40)}"; it was left out.` } }]));
+  const described = pictures.map(({ request, index }) => ({
+    prompt: request.prompt,
+    negativePrompt: request.negativePrompt,
+    seed: request.seed + index,
+  }));
+  const notices = batch.requests.flatMap(({ requestId, style }) =>
+    style === '' || style === 'NONE'
+      ? []
+      : [{ requestId, notice: { kind: 'style_left_out', message: `This model has no style "${style.slice(0, 40)}"; it was left out.` } }],
+  );
   return { task: taskOf(batch, family, adaptersOf(family, batch.modelId), described), tensors: new Map(), pictures, notices };
 }
 
@@ -51,7 +69,12 @@ export function adaptersOf(family: DiffusersManifest, modelId: string): Generate
  * Composes pictures of Mosaic's pipeline with the code that the engine in process runs: prompt, layout, poses, noise.
  * Triton gets the resulting tensors.
  */
-export async function composeForFlow(client: TritonClient, models: LoadedModels, batch: GenerateBatch, signal: AbortSignal): Promise<Composition> {
+export async function composeForFlow(
+  client: TritonClient,
+  models: LoadedModels,
+  batch: GenerateBatch,
+  signal: AbortSignal,
+): Promise<Composition> {
   const { model, variant } = await models.of(batch.modelId);
   const { manifest } = model;
   const tools: Tools = [client, manifest, placeOf(manifest), signal];
@@ -74,7 +97,14 @@ export async function composeForFlow(client: TritonClient, models: LoadedModels,
   return { task: taskOf(batch, manifest, [], plans), tensors, pictures, notices };
 }
 
-async function composePicture(model: Model, tools: Tools, batch: GenerateBatch, request: GenerateRequest, scene: Scene, index: number): Promise<{ plan: object; named: Map<string, BundledTensor> }> {
+async function composePicture(
+  model: Model,
+  tools: Tools,
+  batch: GenerateBatch,
+  request: GenerateRequest,
+  scene: Scene,
+  index: number,
+): Promise<{ plan: object; named: Map<string, BundledTensor> }> {
   // A character with a strength below 1 needs two sets of conditions, which are interpolated here.
   const isMixed = scene.bindings.some(({ character }) => character !== undefined && character.strength < 1);
   const later = isMixed ? undefined : new ConditionsLater(...tools);
@@ -87,10 +117,29 @@ async function composePicture(model: Model, tools: Tools, batch: GenerateBatch, 
     if (asked) for (const [role, tensor] of asked) named.set(`tiles/${k}/conditioning/${role}`, tensor);
     else for (const [role, tensor] of Object.entries(conditions)) named.set(`tiles/${k}/denoiser/${role}`, bundled(tensor));
   }
-  if (kept) for (const [part, data] of [['repainted', kept.inpainted], ['latent', kept.latent], ['noise', kept.noise]] as const) named.set(`kept/${part}`, { data, dims });
-  const guides = [['content', latentGuidance?.content], ['style', latentGuidance?.style]] as const;
+  if (kept)
+    for (const [part, data] of [
+      ['repainted', kept.inpainted],
+      ['latent', kept.latent],
+      ['noise', kept.noise],
+    ] as const)
+      named.set(`kept/${part}`, { data, dims });
+  const guides = [
+    ['content', latentGuidance?.content],
+    ['style', latentGuidance?.style],
+  ] as const;
   for (const [kind, guide] of guides) if (guide) named.set(`steers/${kind}`, { data: guide.latent, dims });
   if (latentGuidance?.content) named.set('steers/noise', { data: latentGuidance.noise, dims });
   const strengths = Object.fromEntries(guides.flatMap(([kind, guide]) => (guide ? [[kind, guide.strength]] : [])));
-  return { plan: { ...plan, guidance, tiles: tiles.map(({ left }) => left), steers: strengths, window: state.window, grade: gradeOf(model.manifest, request) }, named };
+  return {
+    plan: {
+      ...plan,
+      guidance,
+      tiles: tiles.map(({ left }) => left),
+      steers: strengths,
+      window: state.window,
+      grade: gradeOf(model.manifest, request),
+    },
+    named,
+  };
 }

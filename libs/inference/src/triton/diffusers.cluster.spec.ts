@@ -12,7 +12,16 @@ import { openEngine } from '../open-engine.js';
 
 const never = new AbortController().signal;
 const request = { requestId: 'a', prompt: 'a red fox', negativePrompt: 'blue', seed: 7, images: 2, style: 'NONE' };
-const batch = (modelId: string, fields: Partial<GenerateBatch> = {}): GenerateBatch => ({ modelId, widthPx: 128, heightPx: 96, steps: 4, guidanceScale: 7, previewEverySteps: 2, requests: [request], ...fields });
+const batch = (modelId: string, fields: Partial<GenerateBatch> = {}): GenerateBatch => ({
+  modelId,
+  widthPx: 128,
+  heightPx: 96,
+  steps: 4,
+  guidanceScale: 7,
+  previewEverySteps: 2,
+  requests: [request],
+  ...fields,
+});
 
 /** Loading torch for the first time takes minutes on a busy machine. */
 const startsWithinMs = 10 * 60_000;
@@ -40,43 +49,79 @@ describe('diffusers pipelines of random weights in Triton', () => {
     for await (const update of engine.generate(asked, signal)) updates.push(update);
     return updates;
   }
-  const imagesOf = (updates: readonly GenerateUpdate[]) => updates.flatMap((update) => (update.type === 'image' ? [Buffer.from(update.image.bytes).toString('base64')] : []));
+  const imagesOf = (updates: readonly GenerateUpdate[]) =>
+    updates.flatMap((update) => (update.type === 'image' ? [Buffer.from(update.image.bytes).toString('base64')] : []));
 
   describe.each(['flux-tiny', 'sdxl-tiny'])('%s', (modelId) => {
-    it('counts its steps, previews and delivers pictures of the size that was asked for', async () => {
-      const updates = await generate(batch(modelId));
-      expect(updates.flatMap((update) => (update.type === 'step' ? [update.step] : []))).toEqual([1, 2, 3, 4]);
-      expect(updates.flatMap((update) => (update.type === 'preview' ? [[update.index, update.step]] : []))).toEqual([[0, 2], [1, 2]]);
-      const images = updates.filter((update) => update.type === 'image');
-      for (const { image } of images) expect(await sharp(image.bytes).metadata()).toMatchObject({ format: 'png', width: 128, height: 96 });
-      expect(new Set(imagesOf(updates)).size).toBe(2);
-    }, generatedWithinMs);
+    it(
+      'counts its steps, previews and delivers pictures of the size that was asked for',
+      async () => {
+        const updates = await generate(batch(modelId));
+        expect(updates.flatMap((update) => (update.type === 'step' ? [update.step] : []))).toEqual([1, 2, 3, 4]);
+        expect(updates.flatMap((update) => (update.type === 'preview' ? [[update.index, update.step]] : []))).toEqual([
+          [0, 2],
+          [1, 2],
+        ]);
+        const images = updates.filter((update) => update.type === 'image');
+        for (const { image } of images)
+          expect(await sharp(image.bytes).metadata()).toMatchObject({ format: 'png', width: 128, height: 96 });
+        expect(new Set(imagesOf(updates)).size).toBe(2);
+      },
+      generatedWithinMs,
+    );
 
-    it('generates with a LoRA when its variant names one, and without it again afterwards', async () => {
-      const [before, loud, after] = [imagesOf(await generate(batch(modelId))), imagesOf(await generate(batch(`${modelId}-loud`))), imagesOf(await generate(batch(modelId)))];
-      expect(loud).toHaveLength(2);
-      expect(loud[0]).not.toBe(before[0]);
-      expect(after).toEqual(before);
-    }, generatedWithinMs);
+    it(
+      'generates with a LoRA when its variant names one, and without it again afterwards',
+      async () => {
+        const [before, loud, after] = [
+          imagesOf(await generate(batch(modelId))),
+          imagesOf(await generate(batch(`${modelId}-loud`))),
+          imagesOf(await generate(batch(modelId))),
+        ];
+        expect(loud).toHaveLength(2);
+        expect(loud[0]).not.toBe(before[0]);
+        expect(after).toEqual(before);
+      },
+      generatedWithinMs,
+    );
   });
 
-  it('generates the same bytes for a seed, alone or among batch-mates', async () => {
-    const alone = imagesOf(await generate(batch('sdxl-tiny', { requests: [{ ...request, seed: 8, images: 1 }] })));
-    const together = imagesOf(await generate(batch('sdxl-tiny', { requests: [{ ...request, requestId: 'mate', prompt: 'two dogs' }, request] })));
-    expect(together[3]).toBe(alone[0]);
-  }, generatedWithinMs);
+  it(
+    'generates the same bytes for a seed, alone or among batch-mates',
+    async () => {
+      const alone = imagesOf(await generate(batch('sdxl-tiny', { requests: [{ ...request, seed: 8, images: 1 }] })));
+      const together = imagesOf(
+        await generate(batch('sdxl-tiny', { requests: [{ ...request, requestId: 'mate', prompt: 'two dogs' }, request] })),
+      );
+      expect(together[3]).toBe(alone[0]);
+    },
+    generatedWithinMs,
+  );
 
-  it('stops at the next step when the signal is aborted, and generates on', async () => {
-    const controller = new AbortController();
-    const cancelled = (async () => {
-      for await (const update of engine.generate(batch('flux-tiny', { steps: 60 }), controller.signal)) if (update.type === 'step') controller.abort();
-    })();
-    await expect(cancelled).rejects.toMatchObject({ kind: 'Cancelled' });
-    expect(imagesOf(await generate(batch('flux-tiny')))).toHaveLength(2);
-  }, generatedWithinMs);
+  it(
+    'stops at the next step when the signal is aborted, and generates on',
+    async () => {
+      const controller = new AbortController();
+      const cancelled = (async () => {
+        for await (const update of engine.generate(batch('flux-tiny', { steps: 60 }), controller.signal))
+          if (update.type === 'step') controller.abort();
+      })();
+      await expect(cancelled).rejects.toMatchObject({ kind: 'Cancelled' });
+      expect(imagesOf(await generate(batch('flux-tiny')))).toHaveLength(2);
+    },
+    generatedWithinMs,
+  );
 
-  it('refuses a LoRA file that is not there, and says which', async () => {
-    await fs.rm(path.join(modelsDir, 'sdxl-tiny', 'adapters', 'loud.safetensors'));
-    await expect(generate(batch('sdxl-tiny-loud'))).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'unknown_adapter', message: expect.stringContaining('loud.safetensors') });
-  }, generatedWithinMs);
+  it(
+    'refuses a LoRA file that is not there, and says which',
+    async () => {
+      await fs.rm(path.join(modelsDir, 'sdxl-tiny', 'adapters', 'loud.safetensors'));
+      await expect(generate(batch('sdxl-tiny-loud'))).rejects.toMatchObject({
+        kind: 'InvalidArgument',
+        reason: 'unknown_adapter',
+        message: expect.stringContaining('loud.safetensors'),
+      });
+    },
+    generatedWithinMs,
+  );
 });

@@ -24,7 +24,9 @@ export class RemoteSessions extends Sessions {
     const graph = this.#graphOf(file);
     const outputs = await this.answer(graph, new Map(Object.entries<Tensor>(inputs).map(([role, tensor]) => [role, bundled(tensor)])));
     const roles = Object.keys(names.outputs) as (keyof typeof names.outputs)[];
-    return Object.fromEntries(roles.map((role) => [role, outputs(String(role))])) as Awaited<ReturnType<typeof this.run<string, keyof typeof names.outputs & string>>>;
+    return Object.fromEntries(roles.map((role) => [role, outputs(String(role))])) as Awaited<
+      ReturnType<typeof this.run<string, keyof typeof names.outputs & string>>
+    >;
   };
 
   protected async answer(graph: string, bundle: Bundle): Promise<(role: string) => Tensor> {
@@ -33,7 +35,8 @@ export class RemoteSessions extends Sessions {
       const answered = unpackTensors(payload);
       return (role) => {
         const tensor = answered.get(role);
-        if (!(tensor?.data instanceof Float32Array)) throw internal('painting_failed', `The graph "${graph}" did not answer its "${role}".`);
+        if (!(tensor?.data instanceof Float32Array))
+          throw internal('painting_failed', `The graph "${graph}" did not answer its "${role}".`);
         return floats(tensor.data, ...tensor.dims);
       };
     }

@@ -7,7 +7,11 @@ export type Bundle = ReadonlyMap<string, BundledTensor>;
 
 const headerLengthBytes = 8;
 const kinds = { F32: Float32Array, I64: BigInt64Array, U8: Uint8Array } as const;
-const entry = z.object({ dtype: z.enum(['F32', 'I64', 'U8']), shape: z.array(z.int().nonnegative()), data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]) });
+const entry = z.object({
+  dtype: z.enum(['F32', 'I64', 'U8']),
+  shape: z.array(z.int().nonnegative()),
+  data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()]),
+});
 
 const kindOf = (data: Elements) => (data instanceof Float32Array ? 'F32' : data instanceof BigInt64Array ? 'I64' : 'U8');
 
@@ -36,11 +40,23 @@ export function unpackTensors(block: Uint8Array): Bundle {
   const start = headerLengthBytes + Number(view.getBigUint64(0, true));
   const header = z.record(z.string(), entry).parse(JSON.parse(Buffer.from(block.subarray(headerLengthBytes, start)).toString()));
   return new Map(
-    Object.entries(header).map(([name, { dtype, shape, data_offsets: [first, last] }]) => {
-      // Copied: a tensor may begin anywhere in the block, and a typed array only at a multiple of its element's size.
-      const bytes = new Uint8Array(block.subarray(start + first, start + last));
-      if (bytes.byteLength !== last - first) throw new Error(`The tensor "${name}" ends beyond its block.`);
-      return [name, { dims: shape, data: new kinds[dtype](bytes.buffer, bytes.byteOffset, bytes.byteLength / kinds[dtype].BYTES_PER_ELEMENT) }];
-    }),
+    Object.entries(header).map(
+      ([
+        name,
+        {
+          dtype,
+          shape,
+          data_offsets: [first, last],
+        },
+      ]) => {
+        // Copied: a tensor may begin anywhere in the block, and a typed array only at a multiple of its element's size.
+        const bytes = new Uint8Array(block.subarray(start + first, start + last));
+        if (bytes.byteLength !== last - first) throw new Error(`The tensor "${name}" ends beyond its block.`);
+        return [
+          name,
+          { dims: shape, data: new kinds[dtype](bytes.buffer, bytes.byteOffset, bytes.byteLength / kinds[dtype].BYTES_PER_ELEMENT) },
+        ];
+      },
+    ),
   );
 }

@@ -1,6 +1,21 @@
-import { create, fromBinary, toBinary, type DescMessage, type DescMethodUnary, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
+import {
+  create,
+  fromBinary,
+  toBinary,
+  type DescMessage,
+  type DescMethodUnary,
+  type MessageInitShape,
+  type MessageShape,
+} from '@bufbuild/protobuf';
 import { Client, credentials, Metadata, status, type ClientDuplexStream, type ServiceError } from '@grpc/grpc-js';
-import { GRPCInferenceService, ModelInferRequestSchema, ModelStreamInferResponseSchema, type ModelInferResponse, type ModelInferRequest, type ModelStreamInferResponse } from '@tessera/contracts/inference/grpc_service_pb.js';
+import {
+  GRPCInferenceService,
+  ModelInferRequestSchema,
+  ModelStreamInferResponseSchema,
+  type ModelInferResponse,
+  type ModelInferRequest,
+  type ModelStreamInferResponse,
+} from '@tessera/contracts/inference/grpc_service_pb.js';
 import { cancelled, internal, receivedRefusal, TesseraError, unavailable, type ErrorKind } from '@tessera/platform/errors.js';
 import { traceHeaders } from '@tessera/platform/telemetry/propagation.js';
 import { startSpan } from '@tessera/platform/telemetry/span.js';
@@ -40,13 +55,25 @@ export class TritonClient {
 
   /** Resolves when the server can be reached; a server that is not there is waited for. */
   reachable(withinMs: number): Promise<void> {
-    return new Promise((resolve, reject) => this.#client.waitForReady(Date.now() + withinMs, (error) => (error ? reject(error) : resolve())));
+    return new Promise((resolve, reject) =>
+      this.#client.waitForReady(Date.now() + withinMs, (error) => (error ? reject(error) : resolve())),
+    );
   }
 
-  unary<I extends DescMessage, O extends DescMessage>(method: DescMethodUnary<I, O>, request: MessageInitShape<I>): Promise<MessageShape<O>> {
+  unary<I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    request: MessageInitShape<I>,
+  ): Promise<MessageShape<O>> {
     return new Promise((resolve, reject) => {
       const serialize = (init: MessageInitShape<I>) => Buffer.from(toBinary(method.input, create(method.input, init)));
-      this.#client.makeUnaryRequest(pathOf(method), serialize, (wire) => fromBinary(method.output, wire), request, { deadline: Date.now() + answerWithinMs }, (error, reply) => (reply ? resolve(reply) : reject(error ?? new Error('no answer'))));
+      this.#client.makeUnaryRequest(
+        pathOf(method),
+        serialize,
+        (wire) => fromBinary(method.output, wire),
+        request,
+        { deadline: Date.now() + answerWithinMs },
+        (error, reply) => (reply ? resolve(reply) : reject(error ?? new Error('no answer'))),
+      );
     });
   }
 
@@ -55,7 +82,15 @@ export class TritonClient {
     const stopped = () => cancelled('painting_cancelled', 'The painting was cancelled.');
     if (signal.aborted) throw stopped();
     const { modelStreamInfer } = GRPCInferenceService.method;
-    const span = startSpan(pathOf(modelStreamInfer).slice(1), { kind: 'client', attributes: { 'rpc.system.name': 'grpc', 'rpc.method': pathOf(modelStreamInfer).slice(1), 'server.address': this.url, 'tessera.triton.task': task.task } });
+    const span = startSpan(pathOf(modelStreamInfer).slice(1), {
+      kind: 'client',
+      attributes: {
+        'rpc.system.name': 'grpc',
+        'rpc.method': pathOf(modelStreamInfer).slice(1),
+        'server.address': this.url,
+        'tessera.triton.task': task.task,
+      },
+    });
     const stream = this.#client.makeBidiStreamRequest(
       pathOf(modelStreamInfer),
       (request: ModelInferRequest) => Buffer.from(toBinary(ModelInferRequestSchema, request)),
@@ -94,10 +129,14 @@ export class TritonClient {
 
   #lost(error: unknown, wasSilent: boolean): TesseraError {
     const { code, details } = error as ServiceError;
-    if (code === status.RESOURCE_EXHAUSTED) return internal('painting_failed', `A message to or from Triton is larger than ${messageBytesMax} bytes.`, { cause: error });
-    if (code === status.NOT_FOUND || code === status.INVALID_ARGUMENT) return unavailable('engine_unavailable', `Triton at ${this.url} does not take our requests: ${details}`, { cause: error });
+    if (code === status.RESOURCE_EXHAUSTED)
+      return internal('painting_failed', `A message to or from Triton is larger than ${messageBytesMax} bytes.`, { cause: error });
+    if (code === status.NOT_FOUND || code === status.INVALID_ARGUMENT)
+      return unavailable('engine_unavailable', `Triton at ${this.url} does not take our requests: ${details}`, { cause: error });
     const what = wasSilent ? `has been silent for ${silenceMsMax / 1000} s` : 'does not answer';
-    return unavailable('engine_unavailable', `Triton at ${this.url} ${what}; it is connected to again as soon as it does.`, { cause: error });
+    return unavailable('engine_unavailable', `Triton at ${this.url} ${what}; it is connected to again as soon as it does.`, {
+      cause: error,
+    });
   }
 }
 
@@ -140,7 +179,10 @@ function requestOf(task: Task, tensors: Bundle): ModelInferRequest {
   text.copy(string, 4);
   return create(ModelInferRequestSchema, {
     modelName,
-    inputs: [{ name: 'task', datatype: 'BYTES', shape: [1n] }, { name: 'tensors', datatype: 'UINT8', shape: [BigInt(block.length)] }],
+    inputs: [
+      { name: 'task', datatype: 'BYTES', shape: [1n] },
+      { name: 'tensors', datatype: 'UINT8', shape: [BigInt(block.length)] },
+    ],
     rawInputContents: [string, block],
   });
 }
@@ -160,5 +202,7 @@ function errorFromModel(message: string): TesseraError {
   const [, reportedKind, reason = '', sentence = ''] = /(\w+)\/([a-z_]+): (.*)$/s.exec(message) ?? [];
   const kind = reportedKinds.find((known) => known === reportedKind);
   if (kind) return receivedRefusal(kind, reason, sentence);
-  return unavailable('engine_unavailable', 'The process of the model has died in Triton, which starts another.', { cause: new Error(message) });
+  return unavailable('engine_unavailable', 'The process of the model has died in Triton, which starts another.', {
+    cause: new Error(message),
+  });
 }

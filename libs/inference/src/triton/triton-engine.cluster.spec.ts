@@ -15,8 +15,15 @@ import { TritonEngine } from './triton-engine.js';
 const logger = pino({ level: 'silent' });
 const never = new AbortController().signal;
 const batch = (fields: Partial<GenerateBatch> = {}): GenerateBatch => ({
-  modelId: 'mosaic-3d', widthPx: 512, heightPx: 320, steps: 8, guidanceScale: 7, previewEverySteps: 3,
-  requests: [{ requestId: 'a', prompt: 'a blue cat on top of a chair in the snow', negativePrompt: 'dark', seed: 11, images: 2, style: 'VIBRANT' }],
+  modelId: 'mosaic-3d',
+  widthPx: 512,
+  heightPx: 320,
+  steps: 8,
+  guidanceScale: 7,
+  previewEverySteps: 3,
+  requests: [
+    { requestId: 'a', prompt: 'a blue cat on top of a chair in the snow', negativePrompt: 'dark', seed: 11, images: 2, style: 'VIBRANT' },
+  ],
   ...fields,
 });
 
@@ -49,22 +56,41 @@ describe('Triton as an engine', () => {
 
   describeDiffusionEngineConformance('triton', open);
 
-  const generated = async () => (await sharp({ create: { width: 160, height: 100, channels: 3, background: '#c63' } }).png().toBuffer());
+  const generated = async () =>
+    await sharp({ create: { width: 160, height: 100, channels: 3, background: '#c63' } })
+      .png()
+      .toBuffer();
   const cutOut = async () => {
     const disc = Buffer.from('<svg width="90" height="90"><circle cx="45" cy="45" r="36" fill="#2a7"/></svg>');
     return sharp(disc).png().toBuffer();
   };
   const half = async () => {
-    const white = await sharp({ create: { width: 80, height: 100, channels: 3, background: '#fff' } }).png().toBuffer();
-    return sharp({ create: { width: 160, height: 100, channels: 3, background: '#000' } }).composite([{ input: white, left: 0, top: 0 }]).png().toBuffer();
+    const white = await sharp({ create: { width: 80, height: 100, channels: 3, background: '#fff' } })
+      .png()
+      .toBuffer();
+    return sharp({ create: { width: 160, height: 100, channels: 3, background: '#000' } })
+      .composite([{ input: white, left: 0, top: 0 }])
+      .png()
+      .toBuffer();
   };
 
   it.each([
     ['from a prompt', async () => ({})],
     ['from another picture', async () => ({ initImage: { bytes: await generated(), strength: 0.4 } })],
     ['into a part of another picture', async () => ({ initImage: { bytes: await generated(), strength: 0.2, mask: await half() } })],
-    ['guided by the arrangement and the style of pictures', async () => ({ guidance: [{ kind: 'content' as const, bytes: await half(), strength: 0.7 }, { kind: 'style' as const, bytes: await generated(), strength: 0.8 }] })],
-    ['with a character, followed in part only', async () => ({ guidance: [{ kind: 'character' as const, bytes: await cutOut(), strength: 0.6, subject: 'cat' }] })],
+    [
+      'guided by the arrangement and the style of pictures',
+      async () => ({
+        guidance: [
+          { kind: 'content' as const, bytes: await half(), strength: 0.7 },
+          { kind: 'style' as const, bytes: await generated(), strength: 0.8 },
+        ],
+      }),
+    ],
+    [
+      'with a character, followed in part only',
+      async () => ({ guidance: [{ kind: 'character' as const, bytes: await cutOut(), strength: 0.6, subject: 'cat' }] }),
+    ],
   ])('generates the pictures that the engine in process generates: %s', async (_what, more) => {
     const inProcess = await openEngine({ engine: 'onnx', threads: 2, logger });
     try {
@@ -84,11 +110,20 @@ describe('Triton as an engine', () => {
   });
 
   it.each(['content', 'style'] as const)('follows a reference of %s as the engine in process does', async (kind) => {
-    const bytes = await sharp({ create: { width: 96, height: 64, channels: 3, background: '#d04020' } }).png().toBuffer();
-    const guided = batch({ previewEverySteps: 0, requests: [{ ...batch().requests[0]!, images: 1, guidance: [{ kind, bytes, strength: 0.7 }] }] });
+    const bytes = await sharp({ create: { width: 96, height: 64, channels: 3, background: '#d04020' } })
+      .png()
+      .toBuffer();
+    const guided = batch({
+      previewEverySteps: 0,
+      requests: [{ ...batch().requests[0]!, images: 1, guidance: [{ kind, bytes, strength: 0.7 }] }],
+    });
     const inProcess = await openEngine({ engine: 'onnx', threads: 2, logger });
     try {
-      const [ours, theirs, plain] = [await shown(inProcess.generate(guided, never)), await shown(engine.generate(guided, never)), await shown(engine.generate(batch({ previewEverySteps: 0, requests: [{ ...batch().requests[0]!, images: 1 }] }), never))];
+      const [ours, theirs, plain] = [
+        await shown(inProcess.generate(guided, never)),
+        await shown(engine.generate(guided, never)),
+        await shown(engine.generate(batch({ previewEverySteps: 0, requests: [{ ...batch().requests[0]!, images: 1 }] }), never)),
+      ];
       const [here, there, unconditional] = [await pixelsOf(ours.at(-1)), await pixelsOf(theirs.at(-1)), await pixelsOf(plain.at(-1))];
       const distance = (a: Buffer, b: Buffer) => a.reduce((sum, value, at) => sum + Math.abs(value - b[at]!), 0) / a.length;
       expect(distance(here, there)).toBeLessThan(0.5);
@@ -99,7 +134,9 @@ describe('Triton as an engine', () => {
   });
 
   it('generates several batches side by side over one connection', async () => {
-    const generated = await Promise.all([1, 2, 3].map((seed) => all(engine.generate(batch({ requests: [{ ...batch().requests[0]!, seed, images: 1 }] }), never))));
+    const generated = await Promise.all(
+      [1, 2, 3].map((seed) => all(engine.generate(batch({ requests: [{ ...batch().requests[0]!, seed, images: 1 }] }), never))),
+    );
     expect(generated.map((updates) => updates.filter(({ type }) => type === 'image').length)).toEqual([1, 1, 1]);
   });
 
@@ -110,7 +147,9 @@ describe('Triton as an engine', () => {
     });
     afterEach(() => fs.rm(modelsDir, { recursive: true, force: true }));
     const warming = async (folder: string, version: string, url: string) => {
-      const manifest = JSON.parse(await fs.readFile(path.resolve(import.meta.dirname, '../../../../models/mosaic/manifest.json'), 'utf8')) as object;
+      const manifest = JSON.parse(
+        await fs.readFile(path.resolve(import.meta.dirname, '../../../../models/mosaic/manifest.json'), 'utf8'),
+      ) as object;
       await fs.mkdir(path.join(modelsDir, folder));
       await fs.writeFile(path.join(modelsDir, folder, 'manifest.json'), JSON.stringify({ ...manifest, version }));
       const other = new TritonEngine(await loadFamilies(modelsDir), url, logger, 1_000);
@@ -118,21 +157,31 @@ describe('Triton as an engine', () => {
     };
 
     it('when no Triton answers', async () => {
-      await expect(warming('mosaic', '1', 'http://127.0.0.1:1')).rejects.toMatchObject({ kind: 'Unavailable', message: expect.stringContaining('set TESSERA_TRITON_URL') });
+      await expect(warming('mosaic', '1', 'http://127.0.0.1:1')).rejects.toMatchObject({
+        kind: 'Unavailable',
+        message: expect.stringContaining('set TESSERA_TRITON_URL'),
+      });
     });
 
     it('when Triton holds another version of the weights', async () => {
-      await expect(warming('mosaic', '9.9.9', triton.url)).rejects.toMatchObject({ kind: 'Unavailable', message: expect.stringContaining('version 9.9.9') });
+      await expect(warming('mosaic', '9.9.9', triton.url)).rejects.toMatchObject({
+        kind: 'Unavailable',
+        message: expect.stringContaining('version 9.9.9'),
+      });
     });
 
     it('when Triton reads another folder of models', async () => {
-      await expect(warming('elsewhere', '1', triton.url)).rejects.toMatchObject({ kind: 'Unavailable', message: expect.stringContaining('no folder "elsewhere"') });
+      await expect(warming('elsewhere', '1', triton.url)).rejects.toMatchObject({
+        kind: 'Unavailable',
+        message: expect.stringContaining('no folder "elsewhere"'),
+      });
     });
   });
 
   it('fails what is in flight when Triton is killed, and generates again when it is back', async () => {
     const running = (async () => {
-      for await (const update of engine.generate(batch({ steps: 60 }), never)) if (update.type === 'step' && update.step === 2) await triton.kill();
+      for await (const update of engine.generate(batch({ steps: 60 }), never))
+        if (update.type === 'step' && update.step === 2) await triton.kill();
     })();
     await expect(running).rejects.toMatchObject({ kind: 'Unavailable', reason: 'engine_unavailable' });
     await expect(all(engine.generate(batch(), never))).rejects.toMatchObject({ kind: 'Unavailable', reason: 'engine_unavailable' });

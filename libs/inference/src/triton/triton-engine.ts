@@ -4,7 +4,13 @@ import { type Family, familyOf, isFlow } from '@tessera/models/families.js';
 import { cancelled, internal, resourceExhausted, TesseraError, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
-import { DiffusionEngine, type EncodedImage, type EngineDescription, type GenerateBatch, type GenerateUpdate } from '../diffusion-engine.js';
+import {
+  DiffusionEngine,
+  type EncodedImage,
+  type EngineDescription,
+  type GenerateBatch,
+  type GenerateUpdate,
+} from '../diffusion-engine.js';
 import { refuseUnsupportedBatch } from '../supported-batch.js';
 import { withoutBackground } from '../flow/subjects/matting.js';
 import { LoadedModels } from '../flow/model.js';
@@ -21,7 +27,8 @@ const warmWithinMs = 15 * 60_000;
 
 /** Triton counts a request that its model cancelled as a success. */
 const cancellations = () =>
-  (register.getSingleMetric('tessera_triton_cancellations_total') as Counter | undefined) ?? new Counter({ name: 'tessera_triton_cancellations_total', help: 'Batches that were cancelled while Triton painted them.' });
+  (register.getSingleMetric('tessera_triton_cancellations_total') as Counter | undefined) ??
+  new Counter({ name: 'tessera_triton_cancellations_total', help: 'Batches that were cancelled while Triton painted them.' });
 
 /** Composes pictures in this process and has a Triton Inference Server run the graphs, several batches in parallel over one connection. */
 export class TritonEngine extends DiffusionEngine {
@@ -51,7 +58,8 @@ export class TritonEngine extends DiffusionEngine {
     refuseUnsupportedBatch(this.families, batch);
     if (signal.aborted) throw cancelled('painting_cancelled', 'The painting was cancelled.');
     this.#refuseIfClosed();
-    if (this.#openCalls >= openCallsMax) throw resourceExhausted('engine_busy', 'The engine has too many pictures waiting.', { retryAfterMs: 1000 });
+    if (this.#openCalls >= openCallsMax)
+      throw resourceExhausted('engine_busy', 'The engine has too many pictures waiting.', { retryAfterMs: 1000 });
     this.#openCalls += 1;
     try {
       const stop = AbortSignal.any([signal, this.#closing.signal]);
@@ -119,7 +127,8 @@ export class TritonEngine extends DiffusionEngine {
   #reported(error: unknown, signal: AbortSignal): unknown {
     if (signal.aborted) cancellations().inc();
     else if (this.#closing.signal.aborted) return unavailable('engine_unavailable', 'The engine has been closed.');
-    if (error instanceof TesseraError && error.kind === 'Unavailable') this.logger.warn({ err: error, triton: this.#client.url }, 'Triton is not available');
+    if (error instanceof TesseraError && error.kind === 'Unavailable')
+      this.logger.warn({ err: error, triton: this.#client.url }, 'Triton is not available');
     return error;
   }
 }
@@ -147,11 +156,16 @@ class AnswerPhases {
 }
 
 /** Triton answers pixels as they are generated; what they become as files is decided here, as for the engine in process. */
-async function updateOf({ event, payload }: Answer, { pictures }: Composition, { widthPx, heightPx }: GenerateBatch): Promise<GenerateUpdate | undefined> {
+async function updateOf(
+  { event, payload }: Answer,
+  { pictures }: Composition,
+  { widthPx, heightPx }: GenerateBatch,
+): Promise<GenerateUpdate | undefined> {
   if (event.type === 'step') return { type: 'step', step: event.step, steps: event.steps };
   if (event.type !== 'preview' && event.type !== 'image') return undefined;
   const picture = pictures[event.picture];
-  if (!picture || payload.length !== 3 * event.widthPx * event.heightPx) throw internal('painting_failed', 'Triton answered a picture that was not asked for.');
+  if (!picture || payload.length !== 3 * event.widthPx * event.heightPx)
+    throw internal('painting_failed', 'Triton answered a picture that was not asked for.');
   const pixels = { widthPx: event.widthPx, heightPx: event.heightPx, data: payload };
   const named = { requestId: picture.request.requestId, index: picture.index };
   if (event.type === 'preview') return { type: 'preview', ...named, step: event.step, image: await encodePreviewPixels(pixels) };

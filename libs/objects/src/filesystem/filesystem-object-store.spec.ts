@@ -70,8 +70,12 @@ describe('a folder as an object store', () => {
 
   it('refuses a key that is the folder of another one', async () => {
     await served.store.put('a/b', Buffer.from('x'), { contentType: 'image/png' });
-    await expect(served.store.put('a', Buffer.from('x'), { contentType: 'image/png' })).rejects.toMatchObject({ reason: 'invalid_object_key' });
-    await expect(served.store.put('a/b/c', Buffer.from('x'), { contentType: 'image/png' })).rejects.toMatchObject({ reason: 'invalid_object_key' });
+    await expect(served.store.put('a', Buffer.from('x'), { contentType: 'image/png' })).rejects.toMatchObject({
+      reason: 'invalid_object_key',
+    });
+    await expect(served.store.put('a/b/c', Buffer.from('x'), { contentType: 'image/png' })).rejects.toMatchObject({
+      reason: 'invalid_object_key',
+    });
     expect(await fs.readdir(inFolder('incoming'))).toEqual([]);
   });
 

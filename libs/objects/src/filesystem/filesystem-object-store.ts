@@ -49,18 +49,27 @@ export class FilesystemObjectStore extends ObjectStore {
     const temporary = this.incoming.newPath();
     try {
       const isSmall = body instanceof Uint8Array && body.length <= smallBytesMax;
-      const description = isSmall ? await this.putSmall(temporary, key, body, options) : await this.putStream(temporary, key, body, options);
+      const description = isSmall
+        ? await this.putSmall(temporary, key, body, options)
+        : await this.putStream(temporary, key, body, options);
       return { key, ...description };
     } catch (error) {
       await fs.rm(temporary, { force: true });
-      if (hasCode(error, 'ENOSPC', 'EDQUOT')) throw resourceExhausted('storage_full', 'There is no space left to store files.', { cause: error });
+      if (hasCode(error, 'ENOSPC', 'EDQUOT'))
+        throw resourceExhausted('storage_full', 'There is no space left to store files.', { cause: error });
       if (hasCode(error, 'ENOTDIR', 'EISDIR', 'ENOTEMPTY')) throw folderOfAnotherKey(error);
-      if (hasCode(error, 'ENOENT')) throw unavailable('object_folder_busy', 'The folder of this object keeps being removed; try again.', { cause: error });
+      if (hasCode(error, 'ENOENT'))
+        throw unavailable('object_folder_busy', 'The folder of this object keeps being removed; try again.', { cause: error });
       throw error;
     }
   }
 
-  private async putSmall(temporary: string, key: ObjectKey, bytes: Uint8Array, { contentType, sizeBytesMax = Infinity }: PutOptions): Promise<Description> {
+  private async putSmall(
+    temporary: string,
+    key: ObjectKey,
+    bytes: Uint8Array,
+    { contentType, sizeBytesMax = Infinity }: PutOptions,
+  ): Promise<Description> {
     if (bytes.length > sizeBytesMax) throw tooLarge(sizeBytesMax);
     const storedMs = this.clock.now();
     const outcome = await this.smallFiles.put({ temporary, target: this.pathOf(key), bytes, contentType, storedMs });
@@ -69,7 +78,12 @@ export class FilesystemObjectStore extends ObjectStore {
   }
 
   /** Named first, fsynced afterwards: see docs/decisions/0005-name-then-fsync.md. */
-  private async putStream(temporary: string, key: ObjectKey, body: Uint8Array | AsyncIterable<Uint8Array>, options: PutOptions): Promise<Description> {
+  private async putStream(
+    temporary: string,
+    key: ObjectKey,
+    body: Uint8Array | AsyncIterable<Uint8Array>,
+    options: PutOptions,
+  ): Promise<Description> {
     const file = await fs.open(temporary, 'wx', 0o600);
     try {
       const description = await this.writeStream(file, body instanceof Uint8Array ? inOnePiece(body) : body, options);
@@ -81,7 +95,11 @@ export class FilesystemObjectStore extends ObjectStore {
     }
   }
 
-  private async writeStream(file: FileHandle, chunks: AsyncIterable<Uint8Array>, { contentType, sizeBytesMax = Infinity }: PutOptions): Promise<Description> {
+  private async writeStream(
+    file: FileHandle,
+    chunks: AsyncIterable<Uint8Array>,
+    { contentType, sizeBytesMax = Infinity }: PutOptions,
+  ): Promise<Description> {
     const sha256 = createHash('sha256');
     let sizeBytes = 0;
     for await (const chunk of chunks) {

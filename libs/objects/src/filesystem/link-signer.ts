@@ -45,15 +45,23 @@ export class LinkSigner {
   }
 
   upload(policy: UploadPolicy): UploadForm {
-    if (policy.sizeBytesMax > uploadBytesMax) throw invalidArgument('invalid_size_limit', `An upload form allows at most ${uploadBytesMax} bytes.`, { param: 'sizeBytesMax' });
+    if (policy.sizeBytesMax > uploadBytesMax)
+      throw invalidArgument('invalid_size_limit', `An upload form allows at most ${uploadBytesMax} bytes.`, { param: 'sizeBytesMax' });
     const document = {
       expiration: new Date(policy.expiresMs).toISOString(),
-      conditions: [{ key: policy.key }, ['starts-with', '$Content-Type', policy.contentTypePrefix], ['content-length-range', 0, policy.sizeBytesMax]],
+      conditions: [
+        { key: policy.key },
+        ['starts-with', '$Content-Type', policy.contentTypePrefix],
+        ['content-length-range', 0, policy.sizeBytesMax],
+      ],
     } satisfies z.input<typeof policySchema>;
     const encoded = Buffer.from(JSON.stringify(document)).toString('base64');
     // Many clients send the file's part without a type. A complete type in the policy leaves no choice anyway, so it travels as a field, as with S3.
     const contentType: Record<string, string> = policy.contentTypePrefix.endsWith('/') ? {} : { 'Content-Type': policy.contentTypePrefix };
-    return { url: `${this.base()}/objects`, fields: { key: policy.key, ...contentType, policy: encoded, signature: this.sign(`POST\n${encoded}`) } };
+    return {
+      url: `${this.base()}/objects`,
+      fields: { key: policy.key, ...contentType, policy: encoded, signature: this.sign(`POST\n${encoded}`) },
+    };
   }
 
   checkUpload(fields: ReadonlyMap<string, string>): UploadPolicy {

@@ -56,7 +56,11 @@ export async function readDescription(file: FileHandle, fileBytes: number): Prom
 }
 
 /** Takes over the open file: it is closed when the body has been read or given up, or when this throws. */
-export async function readObject(file: FileHandle, fileBytes: number, range: ByteRange | undefined): Promise<{ description: Description; body: AsyncIterable<Uint8Array> }> {
+export async function readObject(
+  file: FileHandle,
+  fileBytes: number,
+  range: ByteRange | undefined,
+): Promise<{ description: Description; body: AsyncIterable<Uint8Array> }> {
   let isHandedOver = false;
   try {
     if (fileBytes <= wholeReadBytesMax) {

@@ -90,7 +90,11 @@ export class ObjectLinksController {
     if (part.fieldname !== 'file') throw invalidArgument('missing_field', 'The bytes come last, as the field "file".', { param: 'file' });
     const contentType = (fields.get('content-type') ?? part.mimetype).toLowerCase();
     if (!contentType.startsWith(policy.contentTypePrefix)) {
-      throw invalidArgument('unacceptable_content_type', `The file must be of the type ${policy.contentTypePrefix}${policy.contentTypePrefix.endsWith('/') ? '*' : ''}.`, { param: 'Content-Type' });
+      throw invalidArgument(
+        'unacceptable_content_type',
+        `The file must be of the type ${policy.contentTypePrefix}${policy.contentTypePrefix.endsWith('/') ? '*' : ''}.`,
+        { param: 'Content-Type' },
+      );
     }
     return this.store.put(policy.key, part.file.iterator({ destroyOnReturn: false }), { contentType, sizeBytesMax: policy.sizeBytesMax });
   }
@@ -101,7 +105,8 @@ const single = (value: unknown): string | undefined => (typeof value === 'string
 
 const etagOf = (head: ObjectHead): string => `"${head.sha256}"`;
 
-const matches = (header: string | undefined, head: ObjectHead): boolean => header !== undefined && (header.trim() === '*' || header.includes(etagOf(head)));
+const matches = (header: string | undefined, head: ObjectHead): boolean =>
+  header !== undefined && (header.trim() === '*' || header.includes(etagOf(head)));
 
 function describe(reply: FastifyReply, head: ObjectHead, remainingMs: number): FastifyReply {
   const maxAgeSeconds = Math.max(0, Math.min(cacheSecondsMax, Math.floor(remainingMs / 1000)));

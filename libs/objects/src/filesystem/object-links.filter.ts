@@ -7,7 +7,11 @@ import { LOGGER } from '@tessera/platform/tokens.js';
 import type { FastifyReply } from 'fastify';
 
 /** The slugs that clients of the REST API know. */
-const codes: Partial<Record<ErrorKind, string>> = { InvalidArgument: 'bad-request', PermissionDenied: 'access-denied', NotFound: 'not-found' };
+const codes: Partial<Record<ErrorKind, string>> = {
+  InvalidArgument: 'bad-request',
+  PermissionDenied: 'access-denied',
+  NotFound: 'not-found',
+};
 
 /** Refusals of the HTTP routes in the shape of the REST API: `error`, `path` and `code`, with the stable `type` and `param` beside them. */
 @Catch()
@@ -18,12 +22,23 @@ export class ObjectLinksFilter implements ExceptionFilter {
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     // The client has left, or the body has begun: only closing the connection can show the failure.
     if (reply.sent) return;
-    const error = toTesseraError(refusalOfForm(thrown) ?? thrown, (incidentId, cause) => this.logger.error({ incidentId, err: cause }, 'object link failed'), newId);
+    const error = toTesseraError(
+      refusalOfForm(thrown) ?? thrown,
+      (incidentId, cause) => this.logger.error({ incidentId, err: cause }, 'object link failed'),
+      newId,
+    );
     void reply
       .status(error.httpStatus)
       .header('content-type', 'application/json; charset=utf-8')
       .header('cache-control', 'no-store')
-      .send({ error: error.message, path: '$', code: codes[error.kind] ?? 'unexpected', type: error.reason, ...(error.param === undefined ? {} : { param: error.param }), doc: pageOf(error.reason) });
+      .send({
+        error: error.message,
+        path: '$',
+        code: codes[error.kind] ?? 'unexpected',
+        type: error.reason,
+        ...(error.param === undefined ? {} : { param: error.param }),
+        doc: pageOf(error.reason),
+      });
   }
 }
 

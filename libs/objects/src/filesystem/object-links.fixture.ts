@@ -3,7 +3,13 @@ import { startTestHost } from '@tessera/host/testing/test-host.js';
 import { ManualClock } from '@tessera/platform/clock.js';
 import { FilesystemObjectStore } from './filesystem-object-store.js';
 
-export type ServedFolder = { readonly store: FilesystemObjectStore; readonly clock: ManualClock; readonly dataDir: string; readonly url: string; close(): Promise<void> };
+export type ServedFolder = {
+  readonly store: FilesystemObjectStore;
+  readonly clock: ManualClock;
+  readonly dataDir: string;
+  readonly url: string;
+  close(): Promise<void>;
+};
 
 /** A folder in a temporary place and a process that answers its links, for tests. */
 export async function serveFolder(): Promise<ServedFolder> {

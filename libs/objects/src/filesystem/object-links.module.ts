@@ -8,6 +8,10 @@ import { ObjectLinksController } from './object-links.controller.js';
 export class ObjectLinksModule {
   static for(store: ObjectStore): DynamicModule {
     if (!(store instanceof FilesystemObjectStore)) return { module: ObjectLinksModule };
-    return { module: ObjectLinksModule, controllers: [ObjectLinksController], providers: [{ provide: FilesystemObjectStore, useValue: store }] };
+    return {
+      module: ObjectLinksModule,
+      controllers: [ObjectLinksController],
+      providers: [{ provide: FilesystemObjectStore, useValue: store }],
+    };
   }
 }

@@ -16,7 +16,8 @@ describe('links to a folder over HTTP', () => {
   afterAll(() => served.close());
 
   const linkTo = (key: string) => served.store.signDownload(key, served.clock.now() + hourMs);
-  const formFor = (key: string, more: object = {}) => served.store.signUpload({ key, contentTypePrefix: 'image/', sizeBytesMax: 50_000, expiresMs: served.clock.now() + hourMs, ...more });
+  const formFor = (key: string, more: object = {}) =>
+    served.store.signUpload({ key, contentTypePrefix: 'image/', sizeBytesMax: 50_000, expiresMs: served.clock.now() + hourMs, ...more });
   const stored = async (key: string, contentType: string, sizeBytes = 100) => {
     const bytes = randomBytes(sizeBytes);
     await served.store.put(key, bytes, { contentType });
@@ -69,7 +70,10 @@ describe('links to a folder over HTTP', () => {
   it('tells why a link does not work, in the shape of the REST API', async () => {
     const { url } = await stored('h/why.png', 'image/png');
     const tampered = await fetch(url.replace(/signature=./, 'signature=~'));
-    expect([tampered.status, await tampered.json()]).toEqual([403, expect.objectContaining({ path: '$', code: 'access-denied', type: 'invalid_link_signature', param: 'signature' })]);
+    expect([tampered.status, await tampered.json()]).toEqual([
+      403,
+      expect.objectContaining({ path: '$', code: 'access-denied', type: 'invalid_link_signature', param: 'signature' }),
+    ]);
     const twice = await fetch(`${url}&signature=again`);
     expect([twice.status, await twice.json()]).toEqual([403, expect.objectContaining({ type: 'invalid_link_signature' })]);
     const expired = await fetch(await served.store.signDownload('h/why.png', served.clock.now() - 1));
@@ -101,16 +105,39 @@ describe('links to a folder over HTTP', () => {
     ['of another type', {}, { bytes: randomBytes(10), type: 'text/html' }, 400, 'unacceptable_content_type'],
     ['late', { expiresMs: 1 }, { bytes: randomBytes(10), type: 'image/png' }, 403, 'link_expired'],
     ['without a signature', { fields: { signature: undefined } }, { bytes: randomBytes(10), type: 'image/png' }, 400, 'missing_field'],
-    ['with a wrong signature', { fields: { signature: 'x'.repeat(43) } }, { bytes: randomBytes(10), type: 'image/png' }, 403, 'invalid_link_signature'],
-    ['for another key', { fields: { key: 'h/elsewhere.png' } }, { bytes: randomBytes(5_000_000), type: 'image/png' }, 403, 'invalid_link_signature'],
-    ['with another policy', { fields: { policy: Buffer.from('{}').toString('base64') } }, { bytes: randomBytes(10), type: 'image/png' }, 403, 'invalid_link_signature'],
-  ] as const)('refuses an upload that is %s', async (_, { fields = {}, ...policy }: { fields?: Record<string, string | undefined>; expiresMs?: number }, file, status, type) => {
-    const form = await formFor('h/refused.png', policy);
-    const changed = Object.fromEntries(Object.entries({ ...form.fields, ...fields }).filter((entry): entry is [string, string] => entry[1] !== undefined));
-    const answer = await postForm({ url: form.url, fields: changed }, file);
-    expect([answer.status, await answer.json()]).toEqual([status, expect.objectContaining({ path: '$', type })]);
-    expect(await served.store.head('h/refused.png')).toBeUndefined();
-  });
+    [
+      'with a wrong signature',
+      { fields: { signature: 'x'.repeat(43) } },
+      { bytes: randomBytes(10), type: 'image/png' },
+      403,
+      'invalid_link_signature',
+    ],
+    [
+      'for another key',
+      { fields: { key: 'h/elsewhere.png' } },
+      { bytes: randomBytes(5_000_000), type: 'image/png' },
+      403,
+      'invalid_link_signature',
+    ],
+    [
+      'with another policy',
+      { fields: { policy: Buffer.from('{}').toString('base64') } },
+      { bytes: randomBytes(10), type: 'image/png' },
+      403,
+      'invalid_link_signature',
+    ],
+  ] as const)(
+    'refuses an upload that is %s',
+    async (_, { fields = {}, ...policy }: { fields?: Record<string, string | undefined>; expiresMs?: number }, file, status, type) => {
+      const form = await formFor('h/refused.png', policy);
+      const changed = Object.fromEntries(
+        Object.entries({ ...form.fields, ...fields }).filter((entry): entry is [string, string] => entry[1] !== undefined),
+      );
+      const answer = await postForm({ url: form.url, fields: changed }, file);
+      expect([answer.status, await answer.json()]).toEqual([status, expect.objectContaining({ path: '$', type })]);
+      expect(await served.store.head('h/refused.png')).toBeUndefined();
+    },
+  );
 
   it('refuses a form whose fields come after the file', async () => {
     const form = await formFor('h/late-fields.png');
@@ -127,9 +154,21 @@ describe('links to a folder over HTTP', () => {
     ['a form without parts', { 'content-type': 'multipart/form-data; boundary=x' }, '--x--\r\n'],
     ['a form without a boundary', { 'content-type': 'multipart/form-data' }, 'abc'],
     ['noise', { 'content-type': 'multipart/form-data; boundary=x' }, 'noise'],
-    ['a form that is cut off', { 'content-type': 'multipart/form-data; boundary=x' }, '--x\r\ncontent-disposition: form-data; name="key"\r\n\r\nab'],
-    ['a hundred fields', { 'content-type': 'multipart/form-data; boundary=x' }, `${'--x\r\ncontent-disposition: form-data; name="a"\r\n\r\nb\r\n'.repeat(100)}--x--\r\n`],
-    ['a field called __proto__', { 'content-type': 'multipart/form-data; boundary=x' }, '--x\r\ncontent-disposition: form-data; name="__proto__"\r\n\r\nb\r\n--x--\r\n'],
+    [
+      'a form that is cut off',
+      { 'content-type': 'multipart/form-data; boundary=x' },
+      '--x\r\ncontent-disposition: form-data; name="key"\r\n\r\nab',
+    ],
+    [
+      'a hundred fields',
+      { 'content-type': 'multipart/form-data; boundary=x' },
+      `${'--x\r\ncontent-disposition: form-data; name="a"\r\n\r\nb\r\n'.repeat(100)}--x--\r\n`,
+    ],
+    [
+      'a field called __proto__',
+      { 'content-type': 'multipart/form-data; boundary=x' },
+      '--x\r\ncontent-disposition: form-data; name="__proto__"\r\n\r\nb\r\n--x--\r\n',
+    ],
   ])('refuses %s instead of a form', async (_, headers: Record<string, string>, body) => {
     const answer = await fetch(`${served.url}/objects`, { method: 'POST', headers, body });
     expect(answer.status).toBeGreaterThanOrEqual(400);
@@ -138,7 +177,9 @@ describe('links to a folder over HTTP', () => {
 
   it('keeps nothing of an upload whose client goes away', async () => {
     const form = await formFor('h/broken.png');
-    const fields = Object.entries(form.fields).map(([name, value]) => `--x\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`);
+    const fields = Object.entries(form.fields).map(
+      ([name, value]) => `--x\r\ncontent-disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
+    );
     const start = `${fields.join('')}--x\r\ncontent-disposition: form-data; name="file"; filename="p"\r\ncontent-type: image/png\r\n\r\n`;
     const { port } = new URL(served.url);
     const socket = net.connect(Number(port), '127.0.0.1');
@@ -146,7 +187,9 @@ describe('links to a folder over HTTP', () => {
     const watching = new AbortController();
     const watcher = fs.watch(incoming, { signal: watching.signal })[Symbol.asyncIterator]();
     const begun = watcher.next();
-    socket.write(`POST /objects HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=x\r\ncontent-length: 40000\r\n\r\n${start}${'y'.repeat(20_000)}`);
+    socket.write(
+      `POST /objects HTTP/1.1\r\nhost: x\r\ncontent-type: multipart/form-data; boundary=x\r\ncontent-length: 40000\r\n\r\n${start}${'y'.repeat(20_000)}`,
+    );
     await begun;
     socket.destroy();
     while ((await fs.readdir(incoming)).length > 0) await watcher.next();

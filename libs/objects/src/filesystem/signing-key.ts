@@ -26,6 +26,7 @@ export async function readSigningKey(file: string, newPath: () => string): Promi
 
 async function readKey(file: string): Promise<Buffer> {
   const key = Buffer.from((await fs.readFile(file, 'utf8')).trim(), 'hex');
-  if (key.length !== keyBytes) throw new Error(`${file} does not hold a signing key. Remove it to have a new one made; links that were handed out stop working.`);
+  if (key.length !== keyBytes)
+    throw new Error(`${file} does not hold a signing key. Remove it to have a new one made; links that were handed out stop working.`);
   return key;
 }

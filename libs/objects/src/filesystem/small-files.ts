@@ -21,7 +21,8 @@ export class SmallFiles {
   private worker: Worker | undefined;
 
   put(put: SmallPut): Promise<SmallPutOutcome> {
-    if (this.waitingBytes + put.bytes.length > waitingBytesMax) throw unavailable('object_store_overloaded', 'More files are waiting to be stored than can be taken on.', { retryAfterMs: 1000 });
+    if (this.waitingBytes + put.bytes.length > waitingBytesMax)
+      throw unavailable('object_store_overloaded', 'More files are waiting to be stored than can be taken on.', { retryAfterMs: 1000 });
     return new Promise((resolve, reject) => {
       this.waiting.push({ put, resolve, reject });
       this.waitingBytes += put.bytes.length;

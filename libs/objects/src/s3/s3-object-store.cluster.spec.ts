@@ -62,7 +62,10 @@ describe('a bucket as an object store', () => {
   });
   afterAll(() => store.close());
 
-  it.each([['from memory', (bytes: Uint8Array) => bytes], ['as a stream', pieces]])('sends a large object in parts, %s, and keeps nothing beside it', async (_, bodyOf) => {
+  it.each([
+    ['from memory', (bytes: Uint8Array) => bytes],
+    ['as a stream', pieces],
+  ])('sends a large object in parts, %s, and keeps nothing beside it', async (_, bodyOf) => {
     const bytes = randomBytes(40_000_001);
     const put = await store.put('large/one', bodyOf(bytes), octets);
     expect(put).toMatchObject({ sizeBytes: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') });
@@ -78,14 +81,21 @@ describe('a bucket as an object store', () => {
       throw new Error('the source broke');
     };
     await expect(store.put('large/broken', broken(), octets)).rejects.toThrow('the source broke');
-    await expect(store.put('large/broken', pieces(randomBytes(20_000_000)), { ...octets, sizeBytesMax: 19_999_999 })).rejects.toMatchObject({ reason: 'object_too_large' });
+    await expect(store.put('large/broken', pieces(randomBytes(20_000_000)), { ...octets, sizeBytesMax: 19_999_999 })).rejects.toMatchObject(
+      { reason: 'object_too_large' },
+    );
     expect(await store.head('large/broken')).toBeUndefined();
     expect(await unfinishedUploads()).toEqual([]);
   });
 
   it('gives the digest of what came by a form, and of what replaced it', async () => {
     for (const bytes of [randomBytes(5_000), randomBytes(6_000)]) {
-      const form = await store.signUpload({ key: 'forms/one', contentTypePrefix: 'image/png', sizeBytesMax: 10_000, expiresMs: Date.now() + hourMs });
+      const form = await store.signUpload({
+        key: 'forms/one',
+        contentTypePrefix: 'image/png',
+        sizeBytesMax: 10_000,
+        expiresMs: Date.now() + hourMs,
+      });
       expect((await postForm(form, { bytes, type: 'image/png' })).status).toBe(204);
       const sha256 = createHash('sha256').update(bytes).digest('hex');
       expect(await store.head('forms/one')).toMatchObject({ contentType: 'image/png', sizeBytes: bytes.length, sha256 });
@@ -94,9 +104,16 @@ describe('a bucket as an object store', () => {
     }
   });
 
-  it.each([['image/png', 'inline'], ['text/html', 'attachment'], ['image/svg+xml', 'attachment']])('serves %s as %s, whether it was put or came by a form', async (contentType, disposition) => {
+  it.each([
+    ['image/png', 'inline'],
+    ['text/html', 'attachment'],
+    ['image/svg+xml', 'attachment'],
+  ])('serves %s as %s, whether it was put or came by a form', async (contentType, disposition) => {
     await store.put('shown/put', Buffer.from('x'), { contentType });
-    await postForm(await store.signUpload({ key: 'shown/form', contentTypePrefix: contentType, sizeBytesMax: 10, expiresMs: Date.now() + hourMs }), { bytes: Buffer.from('x'), type: contentType });
+    await postForm(
+      await store.signUpload({ key: 'shown/form', contentTypePrefix: contentType, sizeBytesMax: 10, expiresMs: Date.now() + hourMs }),
+      { bytes: Buffer.from('x'), type: contentType },
+    );
     for (const key of ['shown/put', 'shown/form']) {
       const { headers, status } = await fetch(await store.signDownload(key, Date.now() + hourMs));
       expect([status, headers.get('content-type'), headers.get('content-disposition')]).toEqual([200, contentType, disposition]);
@@ -115,7 +132,9 @@ describe('a bucket as an object store', () => {
   it('begins links with the address that clients use', async () => {
     const outside = await open({ publicEndpoint: 'https://files.example.org' });
     expect(await outside.signDownload('a/b', Date.now() + hourMs)).toMatch(/^https:\/\/files\.example\.org\/tessera\/a\/b\?/);
-    expect((await outside.signUpload({ key: 'a/b', contentTypePrefix: 'image/', sizeBytesMax: 1, expiresMs: Date.now() + hourMs })).url).toMatch(/^https:\/\/files\.example\.org\/tessera/);
+    expect(
+      (await outside.signUpload({ key: 'a/b', contentTypePrefix: 'image/', sizeBytesMax: 1, expiresMs: Date.now() + hourMs })).url,
+    ).toMatch(/^https:\/\/files\.example\.org\/tessera/);
     await outside.close();
   });
 
@@ -131,7 +150,10 @@ describe('a bucket as an object store', () => {
 
   it('refuses a key that is the folder of another one, where the server cannot hold both', async () => {
     await store.put('folder/key', Buffer.from('x'), octets);
-    await expect(store.put('folder/key/below', Buffer.from('x'), octets)).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'invalid_object_key' });
+    await expect(store.put('folder/key/below', Buffer.from('x'), octets)).rejects.toMatchObject({
+      kind: 'InvalidArgument',
+      reason: 'invalid_object_key',
+    });
   });
 
   it('lets go of the connection of a body that is given up unread', async () => {
@@ -171,7 +193,10 @@ describe('a bucket: trouble', () => {
     ['a wrong secret', { secretAccessKey: 'guessed-wrong' }, 'object_store_refused', /TESSERA_S3_SECRET_ACCESS_KEY/],
     ['another region', { region: 'eu-north-7' }, 'object_store_refused', /TESSERA_S3_REGION/],
   ])('fails the start with advice about %s, and without a secret', async (_, wrong, reason, sentence) => {
-    const failure: unknown = await open(wrong).then(() => undefined, (error: unknown) => error);
+    const failure: unknown = await open(wrong).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
     expect(failure).toMatchObject({ reason, message: expect.stringMatching(sentence) });
     expect(String(failure)).not.toContain('guessed-wrong');
   });
@@ -187,13 +212,18 @@ describe('a bucket: trouble', () => {
       await roaming.close();
       // This server hands out no sessions, so it knows none: that it refuses ours shows that ours was sent.
       process.env['AWS_SESSION_TOKEN'] = 'a-session';
-      await expect(open(withoutKey)).rejects.toMatchObject({ reason: 'object_store_refused', message: expect.stringMatching(/temporary credentials expired or unknown/) });
+      await expect(open(withoutKey)).rejects.toMatchObject({
+        reason: 'object_store_refused',
+        message: expect.stringMatching(/temporary credentials expired or unknown/),
+      });
     } finally {
       process.env = before;
     }
   });
 
   it('needs the name of its bucket', async () => {
-    await expect(openObjectStore({ profile: 'cluster', dataDir: 'unused', publicUrl: () => 'unused' })).rejects.toMatchObject({ reason: 'object_store_not_configured' });
+    await expect(openObjectStore({ profile: 'cluster', dataDir: 'unused', publicUrl: () => 'unused' })).rejects.toMatchObject({
+      reason: 'object_store_not_configured',
+    });
   });
 });

@@ -1,6 +1,15 @@
 import type { Readable } from 'node:stream';
 import { createHash } from 'node:crypto';
-import { DeleteObjectCommand, GetObjectCommand, HeadObjectCommand, ListObjectsV2Command, S3Client, type GetObjectCommandOutput, type HeadObjectCommandOutput, type S3ClientConfig } from '@aws-sdk/client-s3';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  S3Client,
+  type GetObjectCommandOutput,
+  type HeadObjectCommandOutput,
+  type S3ClientConfig,
+} from '@aws-sdk/client-s3';
 import type { Clock } from '@tessera/platform/clock.js';
 import type { S3Settings } from '@tessera/platform/config.js';
 import { internal } from '@tessera/platform/errors.js';
@@ -28,7 +37,10 @@ const digestsMax = 10_000;
 /** A get that meets an object being replaced starts anew; so often in a row means something else is wrong. */
 const readAttemptsMax = 8;
 
-type Answer = Pick<GetObjectCommandOutput & HeadObjectCommandOutput, 'ContentType' | 'ContentLength' | 'ETag' | 'LastModified' | 'Metadata'> & { readonly ContentRange?: string | undefined };
+type Answer = Pick<
+  GetObjectCommandOutput & HeadObjectCommandOutput,
+  'ContentType' | 'ContentLength' | 'ETag' | 'LastModified' | 'Metadata'
+> & { readonly ContentRange?: string | undefined };
 
 /** Objects in one bucket of an S3 server. Our digest and time lie in the object's own metadata, so that nothing can part them from the bytes. */
 export class S3ObjectStore extends ObjectStore {
@@ -52,7 +64,8 @@ export class S3ObjectStore extends ObjectStore {
   static async open(settings: S3Settings, clock: Clock, logger: Logger): Promise<S3ObjectStore> {
     const client = clientFor(settings, settings.endpoint, credentialsOf(settings));
     // One source of credentials for both: a role is asked once, and a link carries the same session as a request.
-    const publicClient = settings.publicEndpoint === undefined ? client : clientFor(settings, settings.publicEndpoint, client.config.credentials);
+    const publicClient =
+      settings.publicEndpoint === undefined ? client : clientFor(settings, settings.publicEndpoint, client.config.credentials);
     const store = new S3ObjectStore(client, publicClient, settings.bucket, clock);
     try {
       await store.client.send(new ListObjectsV2Command({ Bucket: settings.bucket, MaxKeys: 1 }), shortly);
@@ -60,11 +73,22 @@ export class S3ObjectStore extends ObjectStore {
       await store.close();
       throw startFailure(error, settings);
     }
-    await store.uploads.abortAbandoned().catch((error: unknown) => logger.warn({ cause: String(error) }, 'unfinished uploads in the bucket could not be looked for; a lifecycle rule of the bucket may remove them instead'));
+    await store.uploads
+      .abortAbandoned()
+      .catch((error: unknown) =>
+        logger.warn(
+          { cause: String(error) },
+          'unfinished uploads in the bucket could not be looked for; a lifecycle rule of the bucket may remove them instead',
+        ),
+      );
     return store;
   }
 
-  async put(key: ObjectKey, body: Uint8Array | AsyncIterable<Uint8Array>, { contentType, sizeBytesMax = Infinity }: { contentType: string; sizeBytesMax?: number }): Promise<ObjectHead> {
+  async put(
+    key: ObjectKey,
+    body: Uint8Array | AsyncIterable<Uint8Array>,
+    { contentType, sizeBytesMax = Infinity }: { contentType: string; sizeBytesMax?: number },
+  ): Promise<ObjectHead> {
     assertObjectKey(key);
     assertContentType(contentType);
     const source = await collect(body, sizeBytesMax);
@@ -116,7 +140,9 @@ export class S3ObjectStore extends ObjectStore {
     const keys: ObjectKey[] = [];
     let from: { StartAfter?: string; ContinuationToken?: string } = after === undefined || after === '' ? {} : { StartAfter: after };
     while (keys.length < limit) {
-      const page = await this.attempt(() => this.client.send(new ListObjectsV2Command({ Bucket: this.bucket, Prefix: prefix, MaxKeys: limit - keys.length, ...from }), shortly));
+      const page = await this.attempt(() =>
+        this.client.send(new ListObjectsV2Command({ Bucket: this.bucket, Prefix: prefix, MaxKeys: limit - keys.length, ...from }), shortly),
+      );
       keys.push(...(page?.Contents ?? []).flatMap(({ Key }) => (Key === undefined ? [] : [Key])));
       if (!page?.IsTruncated || page.NextContinuationToken === undefined) break;
       from = { ContinuationToken: page.NextContinuationToken };
@@ -173,7 +199,10 @@ export class S3ObjectStore extends ObjectStore {
 
   /** Reads an object once for its digest; one that has been replaced meanwhile is left to the next attempt. */
   private async computeDigest(key: ObjectKey, { ETag }: Answer): Promise<void> {
-    const answer = await this.attempt(() => this.client.send(new GetObjectCommand({ Bucket: this.bucket, Key: key, IfMatch: ETag }), shortly), 412);
+    const answer = await this.attempt(
+      () => this.client.send(new GetObjectCommand({ Bucket: this.bucket, Key: key, IfMatch: ETag }), shortly),
+      412,
+    );
     if (answer === undefined) return;
     const sha256 = createHash('sha256');
     for await (const chunk of new S3Body(answer.Body as Readable)) sha256.update(chunk);
@@ -200,7 +229,14 @@ function clientFor({ region }: S3Settings, endpoint: string | undefined, credent
     region,
     ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
     ...(credentials === undefined ? {} : { credentials }),
-    requestHandler: { connectionTimeout: connectWithinMs, requestTimeout: answerWithinMs, throwOnRequestTimeout: true, socketTimeout: answerWithinMs, httpAgent: { maxSockets: socketsMax }, httpsAgent: { maxSockets: socketsMax } },
+    requestHandler: {
+      connectionTimeout: connectWithinMs,
+      requestTimeout: answerWithinMs,
+      throwOnRequestTimeout: true,
+      socketTimeout: answerWithinMs,
+      httpAgent: { maxSockets: socketsMax },
+      httpsAgent: { maxSockets: socketsMax },
+    },
   });
 }
 

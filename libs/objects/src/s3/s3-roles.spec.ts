@@ -59,7 +59,12 @@ describe('a bucket by a role', () => {
     endpoint = await amazon.start();
     // Nothing of whoever runs this, and nothing of the machine.
     for (const name of Object.keys(process.env)) if (name.startsWith('AWS_')) delete process.env[name];
-    Object.assign(process.env, { AWS_EC2_METADATA_DISABLED: 'true', AWS_CONFIG_FILE: path.join(folder, 'none'), AWS_SHARED_CREDENTIALS_FILE: path.join(folder, 'none'), AWS_ENDPOINT_URL_STS: endpoint });
+    Object.assign(process.env, {
+      AWS_EC2_METADATA_DISABLED: 'true',
+      AWS_CONFIG_FILE: path.join(folder, 'none'),
+      AWS_SHARED_CREDENTIALS_FILE: path.join(folder, 'none'),
+      AWS_ENDPOINT_URL_STS: endpoint,
+    });
   });
   afterEach(async () => {
     process.env = { ...before };
@@ -67,9 +72,18 @@ describe('a bucket by a role', () => {
     await fs.rm(folder, { recursive: true });
   });
 
-  const assumeRole = () => Object.assign(process.env, { AWS_ROLE_ARN: 'arn:aws:iam::123456789012:role/tessera', AWS_WEB_IDENTITY_TOKEN_FILE: path.join(folder, 'token') });
+  const assumeRole = () =>
+    Object.assign(process.env, {
+      AWS_ROLE_ARN: 'arn:aws:iam::123456789012:role/tessera',
+      AWS_WEB_IDENTITY_TOKEN_FILE: path.join(folder, 'token'),
+    });
   const open = (more: { readonly endpoint?: string | undefined; readonly publicEndpoint?: string } = {}) =>
-    openObjectStore({ profile: 'cluster', dataDir: 'unused', publicUrl: () => 'unused', s3: { endpoint, region: 'us-east-1', bucket: 'tessera', ...more } });
+    openObjectStore({
+      profile: 'cluster',
+      dataDir: 'unused',
+      publicUrl: () => 'unused',
+      s3: { endpoint, region: 'us-east-1', bucket: 'tessera', ...more },
+    });
   const linkAndForm = async (store: Awaited<ReturnType<typeof open>>) => {
     const expiresMs = Date.now() + hourMs;
     const { fields } = await store.signUpload({ key: 'a/b', contentTypePrefix: 'image/png', sizeBytesMax: 10, expiresMs });
@@ -77,18 +91,23 @@ describe('a bucket by a role', () => {
     return { link: new URL(await store.signDownload('a/b', expiresMs)), fields, conditions };
   };
 
-  it.each([{}, { publicEndpoint: 'https://files.example.org' }])('assumes the role of its service account once, and sends its session with every request, link and form (%j)', async (more) => {
-    assumeRole();
-    const store = await open(more);
-    const { link, fields, conditions } = await linkAndForm(store);
-    expect(amazon.assumed.map((parameters) => [parameters.get('RoleArn'), parameters.get('WebIdentityToken')])).toEqual([['arn:aws:iam::123456789012:role/tessera', 'from-the-cluster']]);
-    expect(new Set(amazon.sessions)).toEqual(new Set(['session-1']));
-    expect(link.searchParams.get('X-Amz-Security-Token')).toBe('session-1');
-    expect(link.searchParams.get('X-Amz-Credential')).toMatch(/^of-role\//);
-    expect(fields['X-Amz-Security-Token']).toBe('session-1');
-    expect(conditions).toContainEqual({ 'X-Amz-Security-Token': 'session-1' });
-    await store.close();
-  });
+  it.each([{}, { publicEndpoint: 'https://files.example.org' }])(
+    'assumes the role of its service account once, and sends its session with every request, link and form (%j)',
+    async (more) => {
+      assumeRole();
+      const store = await open(more);
+      const { link, fields, conditions } = await linkAndForm(store);
+      expect(amazon.assumed.map((parameters) => [parameters.get('RoleArn'), parameters.get('WebIdentityToken')])).toEqual([
+        ['arn:aws:iam::123456789012:role/tessera', 'from-the-cluster'],
+      ]);
+      expect(new Set(amazon.sessions)).toEqual(new Set(['session-1']));
+      expect(link.searchParams.get('X-Amz-Security-Token')).toBe('session-1');
+      expect(link.searchParams.get('X-Amz-Credential')).toMatch(/^of-role\//);
+      expect(fields['X-Amz-Security-Token']).toBe('session-1');
+      expect(conditions).toContainEqual({ 'X-Amz-Security-Token': 'session-1' });
+      await store.close();
+    },
+  );
 
   it('renews the session before it ends', async () => {
     amazon.lifeMs = 60_000;
@@ -104,7 +123,11 @@ describe('a bucket by a role', () => {
     Object.assign(process.env, { AWS_ACCESS_KEY_ID: 'temporary', AWS_SECRET_ACCESS_KEY: 'secret', AWS_SESSION_TOKEN: 'session-of-env' });
     const store = await open();
     const { link, fields } = await linkAndForm(store);
-    expect([new Set(amazon.sessions), link.searchParams.get('X-Amz-Security-Token'), fields['X-Amz-Security-Token']]).toEqual([new Set(['session-of-env']), 'session-of-env', 'session-of-env']);
+    expect([new Set(amazon.sessions), link.searchParams.get('X-Amz-Security-Token'), fields['X-Amz-Security-Token']]).toEqual([
+      new Set(['session-of-env']),
+      'session-of-env',
+      'session-of-env',
+    ]);
     await store.close();
   });
 
@@ -118,14 +141,33 @@ describe('a bucket by a role', () => {
   });
 
   const failures: [string, () => void, RegExp][] = [
-    ['no key and no role', () => undefined, /there are none: set TESSERA_S3_ACCESS_KEY_ID and TESSERA_S3_SECRET_ACCESS_KEY, or give this process a role/],
-    ['a role that does not trust us', () => (assumeRole(), (amazon.refusal = { of: 'role', code: 'AccessDenied' })), /The role for S3 is refused: let it trust this process, and check AWS_ROLE_ARN/],
-    ['a session that has ended', () => (assumeRole(), (amazon.refusal = { of: 'bucket', code: 'ExpiredToken' })), /temporary credentials expired or unknown/],
-    ['a role that may not read the bucket', () => (assumeRole(), (amazon.refusal = { of: 'bucket', code: 'AccessDenied' })), /let the access key or role list, read, write and delete/],
+    [
+      'no key and no role',
+      () => undefined,
+      /there are none: set TESSERA_S3_ACCESS_KEY_ID and TESSERA_S3_SECRET_ACCESS_KEY, or give this process a role/,
+    ],
+    [
+      'a role that does not trust us',
+      () => (assumeRole(), (amazon.refusal = { of: 'role', code: 'AccessDenied' })),
+      /The role for S3 is refused: let it trust this process, and check AWS_ROLE_ARN/,
+    ],
+    [
+      'a session that has ended',
+      () => (assumeRole(), (amazon.refusal = { of: 'bucket', code: 'ExpiredToken' })),
+      /temporary credentials expired or unknown/,
+    ],
+    [
+      'a role that may not read the bucket',
+      () => (assumeRole(), (amazon.refusal = { of: 'bucket', code: 'AccessDenied' })),
+      /let the access key or role list, read, write and delete/,
+    ],
   ];
   it.each(failures)('fails the start with advice about %s, and without a secret', async (_, arrange, sentence) => {
     arrange();
-    const failure: unknown = await open().then(() => undefined, (error: unknown) => error);
+    const failure: unknown = await open().then(
+      () => undefined,
+      (error: unknown) => error,
+    );
     expect(failure).toMatchObject({ reason: 'object_store_refused', message: expect.stringMatching(sentence) });
     expect(String(failure)).not.toMatch(/secret-of-role|session-1|from-the-cluster/);
   });

@@ -43,14 +43,20 @@ export async function collect(body: Uint8Array | AsyncIterable<Uint8Array>, size
     }
   } catch (error) {
     await file?.close();
-    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') throw resourceExhausted('storage_full', 'There is no space left to receive the file.', { cause: error });
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC')
+      throw resourceExhausted('storage_full', 'There is no space left to receive the file.', { cause: error });
     throw error;
   }
   const digest = sha256.digest('hex');
   return file === undefined ? inMemory(Buffer.concat(chunks), digest) : inFile(file, sizeBytes, digest);
 }
 
-const inMemory = (bytes: Uint8Array, sha256: string): Source => ({ sizeBytes: bytes.length, sha256, open: () => bytes, close: async () => undefined });
+const inMemory = (bytes: Uint8Array, sha256: string): Source => ({
+  sizeBytes: bytes.length,
+  sha256,
+  open: () => bytes,
+  close: async () => undefined,
+});
 
 const inFile = (file: FileHandle, sizeBytes: number, sha256: string): Source => ({
   sizeBytes,

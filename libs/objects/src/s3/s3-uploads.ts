@@ -1,4 +1,10 @@
-import { AbortMultipartUploadCommand, ListMultipartUploadsCommand, PutObjectCommand, type PutObjectCommandInput, type S3Client } from '@aws-sdk/client-s3';
+import {
+  AbortMultipartUploadCommand,
+  ListMultipartUploadsCommand,
+  PutObjectCommand,
+  type PutObjectCommandInput,
+  type S3Client,
+} from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import type { Clock } from '@tessera/platform/clock.js';
 import { cacheSecondsMax, dispositionOf } from '../object-rules.js';
@@ -52,15 +58,30 @@ export class S3Uploads {
     const body = source.open();
     if (body instanceof Uint8Array && sizeBytes <= singlePutBytesMax) {
       // The server compares: what arrives otherwise than it was sent is not stored.
-      await this.client.send(new PutObjectCommand({ ...description, Body: body, ContentLength: sizeBytes, ChecksumSHA256: Buffer.from(sha256, 'hex').toString('base64') }));
+      await this.client.send(
+        new PutObjectCommand({
+          ...description,
+          Body: body,
+          ContentLength: sizeBytes,
+          ChecksumSHA256: Buffer.from(sha256, 'hex').toString('base64'),
+        }),
+      );
     } else {
-      await new Upload({ client: this.client, params: { ...description, Body: body }, partSize: partBytes, queueSize: partsAtOnce, leavePartsOnError: false }).done();
+      await new Upload({
+        client: this.client,
+        params: { ...description, Body: body },
+        partSize: partBytes,
+        queueSize: partsAtOnce,
+        leavePartsOnError: false,
+      }).done();
     }
   }
 
   /** Uploads in parts that a dead process has left: invisible, but they take space. */
   async abortAbandoned(): Promise<void> {
-    const { Uploads = [] } = await this.client.send(new ListMultipartUploadsCommand({ Bucket: this.bucket, MaxUploads: abandonedAtOnceMax }));
+    const { Uploads = [] } = await this.client.send(
+      new ListMultipartUploadsCommand({ Bucket: this.bucket, MaxUploads: abandonedAtOnceMax }),
+    );
     const oldestMs = this.clock.now() - abandonedAfterMs;
     for (const { Key, UploadId, Initiated } of Uploads) {
       if (Initiated === undefined || Initiated.getTime() > oldestMs) continue;

@@ -36,7 +36,10 @@ describe('A bounded buffer', () => {
 
   it('drops the oldest item that may be dropped when it is full, and the oldest of all where none may', async () => {
     const buffer = new BoundedBuffer<string>({ itemsMax: 2, mayDrop: (item) => item.startsWith('progress') });
-    for (const item of ['state 1', 'progress 1', 'progress 2', 'state 2', 'state 3']) buffer.push(item);
+    for (const item of ['state 1', 'progress 1', 'progress 2', 'state 2']) buffer.push(item);
+    expect(buffer.hasLost).toBe(false);
+    buffer.push('state 3');
+    expect(buffer.hasLost).toBe(true);
     buffer.end();
     expect(await all(buffer)).toEqual(['state 2', 'state 3']);
   });

@@ -1,7 +1,7 @@
 export type BoundedBufferOptions<T> = {
   /** Items that may wait for a slow reader. */
   readonly itemsMax: number;
-  /** When the buffer is full, the oldest item that may be dropped makes room (the oldest of all where none may). Absent: see `overflow`. */
+  /** When the buffer is full, the oldest item that may be dropped is dropped (the oldest of all where none may: the reader then finds `hasLost` set). Absent: see `overflow`. */
   readonly mayDrop?: (item: T) => boolean;
   /** When the buffer is full and nothing is dropped, it ends with this error. */
   readonly overflow?: () => Error;
@@ -9,6 +9,8 @@ export type BoundedBufferOptions<T> = {
 
 /** A queue between writers that do not wait and one reader that does. Reading ends when `end` was called and everything before it has been taken. */
 export class BoundedBuffer<T extends NonNullable<unknown>> implements AsyncIterable<T> {
+  /** Something was dropped that should not have been. The reader clears it when it has found out otherwise what it has missed. */
+  hasLost = false;
   readonly #options: BoundedBufferOptions<T>;
   readonly #items: T[] = [];
   #ended: { readonly error: Error | undefined } | undefined;
@@ -25,7 +27,7 @@ export class BoundedBuffer<T extends NonNullable<unknown>> implements AsyncItera
   /** After the end an item is ignored. */
   push(item: T): void {
     if (this.#ended !== undefined) return;
-    if (this.#items.length >= this.#options.itemsMax && !this.#makeRoom()) return;
+    if (this.#items.length >= this.#options.itemsMax && !this.#mayAdd()) return;
     this.#items.push(item);
     this.#wake?.();
   }
@@ -49,18 +51,20 @@ export class BoundedBuffer<T extends NonNullable<unknown>> implements AsyncItera
     for (let item = await this.next(); item !== undefined; item = await this.next()) yield item;
   }
 
-  #makeRoom(): boolean {
+  #mayAdd(): boolean {
     const { mayDrop, overflow, itemsMax } = this.#options;
     if (mayDrop === undefined) {
       this.end(overflow?.() ?? new Error(`The reader fell ${itemsMax} items behind.`));
       return false;
     }
-    this.#items.splice(Math.max(0, this.#items.findIndex(mayDrop)), 1);
+    const oldest = this.#items.findIndex(mayDrop);
+    if (oldest < 0) this.hasLost = true;
+    this.#items.splice(Math.max(0, oldest), 1);
     return true;
   }
 
-  async #change(signal: AbortSignal | undefined): Promise<void> {
-    await new Promise<void>((resolve) => {
+  #change(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise<void>((resolve) => {
       const wake = () => {
         this.#wake = undefined;
         signal?.removeEventListener('abort', wake);

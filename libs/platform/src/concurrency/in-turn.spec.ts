@@ -12,11 +12,13 @@ describe('Work in turn', () => {
     const turns = new InTurn();
     const { open, opened } = gate();
     const happened: string[] = [];
-    const step = (name: string, until: Promise<void> = Promise.resolve()) => async () => {
-      happened.push(`${name} begins`);
-      await until;
-      happened.push(`${name} ends`);
-    };
+    const step =
+      (name: string, until: Promise<void> = Promise.resolve()) =>
+      async () => {
+        happened.push(`${name} begins`);
+        await until;
+        happened.push(`${name} ends`);
+      };
     const first = turns.run('a', step('first', opened));
     const second = turns.run('a', step('second'));
     await turns.run('b', step('other'));

@@ -8,7 +8,7 @@ describe('A semaphore', () => {
     const acquire = (name: string) => semaphore.acquire().then(() => acquired.push(name));
     await Promise.all([acquire('a'), acquire('b')]);
     const waiting = [acquire('c'), acquire('d')];
-    expect(semaphore.available).toBe(0);
+    expect([semaphore.available, semaphore.waiting]).toEqual([0, 2]);
     semaphore.release();
     await waiting[0];
     expect(acquired).toEqual(['a', 'b', 'c']);

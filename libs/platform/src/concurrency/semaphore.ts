@@ -12,6 +12,11 @@ export class Semaphore {
     return this.#available;
   }
 
+  /** Callers that wait for a permit. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   async acquire(): Promise<void> {
     if (this.#available > 0) {
       this.#available -= 1;

@@ -8,7 +8,10 @@ export const mediaReasons = {
   digest_mismatch: { kind: 'InvalidArgument', explains: 'The bytes that arrived are not those whose SHA-256 was announced.' },
   unknown_checkpoint: { kind: 'NotFound', explains: 'The job has no such checkpoint; it begins anew.' },
   checkpoint_damaged: { kind: 'Internal', explains: 'The bytes of the checkpoint are not those that were stored; the job begins anew.' },
-  upload_missing: { kind: 'FailedPrecondition', explains: 'The upload was announced, and its bytes have not come yet: post them to the form that was answered.' },
+  upload_missing: {
+    kind: 'FailedPrecondition',
+    explains: 'The upload was announced, and its bytes have not come yet: post them to the form that was answered.',
+  },
   upload_busy: { kind: 'Unavailable', explains: 'The upload is being replaced at this moment.' },
   inspections_busy: { kind: 'Unavailable', explains: 'Too many uploads are being looked at.' },
   not_an_image: { kind: 'InvalidArgument', explains: 'The upload is not a whole PNG, JPEG or WebP picture.' },

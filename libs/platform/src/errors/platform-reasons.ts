@@ -3,7 +3,10 @@ import { alreadyExists, type ReasonEntry } from './reason-entry.js';
 /** What the server runs on: seen by callers as 500 or 503 at most, by operators in the log and at the start. */
 export const platformReasons = {
   internal: { kind: 'Internal', explains: 'Something went wrong on our side. The log has it under the id in the message.' },
-  incomplete_answer: { kind: 'Internal', explains: 'A service answered without something that its contract promises: the services are of different releases.' },
+  incomplete_answer: {
+    kind: 'Internal',
+    explains: 'A service answered without something that its contract promises: the services are of different releases.',
+  },
   no_caller: { kind: 'Internal', explains: 'A route asked who calls, and nobody had looked at the key.' },
   cancelled: { kind: 'Cancelled', explains: 'The caller cancelled the call or the job.' },
   deadline_exceeded: { kind: 'DeadlineExceeded', explains: 'A service took longer than the call may take.' },
@@ -32,14 +35,23 @@ export const platformReasons = {
   unknown_collection: { kind: 'InvalidArgument', explains: 'The collection was not declared.' },
   invalid_collection: { kind: 'InvalidArgument', explains: 'The collection is declared in a way that cannot be.' },
   invalid_condition: { kind: 'InvalidArgument', explains: 'The condition of a query cannot be evaluated.' },
-  older_schema: { kind: 'FailedPrecondition', explains: 'The stored data are older than this release can migrate; the message names a release that can.' },
-  migration_failed: { kind: 'FailedPrecondition', explains: 'A stored document could not be migrated; nothing was lost, and the log names it.' },
+  older_schema: {
+    kind: 'FailedPrecondition',
+    explains: 'The stored data are older than this release can migrate; the message names a release that can.',
+  },
+  migration_failed: {
+    kind: 'FailedPrecondition',
+    explains: 'A stored document could not be migrated; nothing was lost, and the log names it.',
+  },
   unindexed_field: { kind: 'InvalidArgument', explains: 'No index has the field that a query asks for.' },
   bus_stopped: { kind: 'Cancelled', explains: 'The event bus was stopped, or does not run yet.' },
   broker_unavailable: { kind: 'Unavailable', explains: 'Kafka does not answer as it should.' },
   broker_refused: { kind: 'FailedPrecondition', explains: 'Kafka refuses our settings; the message says which.' },
   kafka_certificate_unusable: { kind: 'FailedPrecondition', explains: 'A certificate or key for Kafka cannot be read or used.' },
-  invalid_installation: { kind: 'FailedPrecondition', explains: 'Topics are named after the database, and its name is no name for a topic.' },
+  invalid_installation: {
+    kind: 'FailedPrecondition',
+    explains: 'Topics are named after the database, and its name is no name for a topic.',
+  },
   topic_missing: { kind: 'FailedPrecondition', explains: 'Topics are missing in Kafka and could not be made.' },
   topic_unsuitable: { kind: 'FailedPrecondition', explains: 'A topic in Kafka is set up so that it would lose events.' },
   subscribed_too_late: { kind: 'Internal', explains: 'A group subscribed after the event bus was started.' },

@@ -20,11 +20,30 @@ describe('the registry of reasons', () => {
   it('says 402 of money and plans alone', () => {
     const paying = all.filter((reason) => factsOf(reason).http === 402);
     expect(Object.keys(moneyReasons)).toEqual(expect.arrayContaining(paying));
-    expect(paying).toEqual(expect.arrayContaining(['insufficient_tokens', 'insufficient_credits', 'plan_forbids_topups', 'spend_cap_reached', 'member_cap_reached']));
+    expect(paying).toEqual(
+      expect.arrayContaining([
+        'insufficient_tokens',
+        'insufficient_credits',
+        'plan_forbids_topups',
+        'spend_cap_reached',
+        'member_cap_reached',
+      ]),
+    );
   });
 
-  it.each<Reason>(['upload_missing', 'nothing_to_resume', 'job_ended', 'job_closed', 'too_many_keys', 'too_many_webhooks', 'plan_unchanged'])('calls %s a matter of state', (reason) => {
-    expect(failedPrecondition(reason as 'job_ended', 'No.')).toMatchObject({ httpStatus: 409, grpcStatus: errorKinds.FailedPrecondition.grpc });
+  it.each<Reason>([
+    'upload_missing',
+    'nothing_to_resume',
+    'job_ended',
+    'job_closed',
+    'too_many_keys',
+    'too_many_webhooks',
+    'plan_unchanged',
+  ])('calls %s a matter of state', (reason) => {
+    expect(failedPrecondition(reason as 'job_ended', 'No.')).toMatchObject({
+      httpStatus: 409,
+      grpcStatus: errorKinds.FailedPrecondition.grpc,
+    });
   });
 
   it('tells a key that is used twice as gRPC does', () => {
@@ -34,10 +53,19 @@ describe('the registry of reasons', () => {
 
 describe('a refusal of another release', () => {
   it('keeps a reason that this one does not know, and counts as the kind that came with it', () => {
-    expect(receivedRefusal('NotFound', 'unknown_hologram', 'There is none.')).toMatchObject({ kind: 'NotFound', reason: 'unknown_hologram', httpStatus: 404, grpcStatus: 5, retryable: false });
+    expect(receivedRefusal('NotFound', 'unknown_hologram', 'There is none.')).toMatchObject({
+      kind: 'NotFound',
+      reason: 'unknown_hologram',
+      httpStatus: 404,
+      grpcStatus: 5,
+      retryable: false,
+    });
   });
 
   it('is of the kind that this one knows its reason to be', () => {
-    expect(receivedRefusal('FailedPrecondition', 'unknown_model', 'There is none.')).toMatchObject({ kind: 'InvalidArgument', httpStatus: 400 });
+    expect(receivedRefusal('FailedPrecondition', 'unknown_model', 'There is none.')).toMatchObject({
+      kind: 'InvalidArgument',
+      httpStatus: 400,
+    });
   });
 });

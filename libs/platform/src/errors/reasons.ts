@@ -25,7 +25,13 @@ export type Reason = keyof typeof reasons;
 export type ReasonOf<Kind extends ErrorKind> = { [R in Reason]: (typeof reasons)[R]['kind'] extends Kind ? R : never }[Reason];
 
 /** A reason with nothing left open. */
-export type ReasonFacts = { readonly kind: ErrorKind; readonly explains: string; readonly http: number; readonly grpc: number; readonly retryable: boolean };
+export type ReasonFacts = {
+  readonly kind: ErrorKind;
+  readonly explains: string;
+  readonly http: number;
+  readonly grpc: number;
+  readonly retryable: boolean;
+};
 
 export const isReason = (text: string): text is Reason => Object.hasOwn(reasons, text);
 
@@ -33,7 +39,13 @@ export const isReason = (text: string): text is Reason => Object.hasOwn(reasons,
 export function factsOf(reason: Reason, kind?: ErrorKind): ReasonFacts {
   const entry: ReasonEntry = isReason(reason) ? reasons[reason] : { kind: kind ?? 'Internal', explains: '' };
   const { grpc, http, retryable } = errorKinds[entry.kind];
-  return { kind: entry.kind, explains: entry.explains, http: entry.http ?? http, grpc: entry.grpc ?? grpc, retryable: entry.repeat ?? retryable };
+  return {
+    kind: entry.kind,
+    explains: entry.explains,
+    http: entry.http ?? http,
+    grpc: entry.grpc ?? grpc,
+    retryable: entry.repeat ?? retryable,
+  };
 }
 
 /** Where a person reads what a reason means, below the address of the server. */

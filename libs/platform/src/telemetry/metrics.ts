@@ -34,7 +34,21 @@ export function counted({ name, help }: Described, total: () => number): void {
 export function gauge({ name, help, labelNames = [] }: Described, collect?: (gauge: Gauge) => Promise<void> | void): Gauge {
   if (collect !== undefined) register.removeSingleMetric(name);
   const known = register.getSingleMetric(name) as Gauge | undefined;
-  return known ?? new Gauge({ name, help, labelNames: [...labelNames], ...(collect === undefined ? {} : { collect() { return collect(this); } }) });
+  return (
+    known ??
+    new Gauge({
+      name,
+      help,
+      labelNames: [...labelNames],
+      ...(collect === undefined
+        ? {}
+        : {
+            collect() {
+              return collect(this);
+            },
+          }),
+    })
+  );
 }
 
 export type Distribution = {
@@ -43,8 +57,13 @@ export type Distribution = {
 };
 
 export function distribution({ name, help, labelNames = [], buckets }: Described & { readonly buckets: readonly number[] }): Distribution {
-  const histogram = (register.getSingleMetric(name) as Histogram | undefined) ?? new Histogram({ name, help, labelNames: [...labelNames], buckets: [...buckets], enableExemplars: true });
-  return { observe: (value, labels = {}, traceparent = currentTraceparent()) => histogram.observe({ labels, value, ...exemplarOf(traceparent) } as never) };
+  const histogram =
+    (register.getSingleMetric(name) as Histogram | undefined) ??
+    new Histogram({ name, help, labelNames: [...labelNames], buckets: [...buckets], enableExemplars: true });
+  return {
+    observe: (value, labels = {}, traceparent = currentTraceparent()) =>
+      histogram.observe({ labels, value, ...exemplarOf(traceparent) } as never),
+  };
 }
 
 function exemplarOf(traceparent: string | undefined): { exemplarLabels?: Record<string, string> } {

@@ -28,4 +28,5 @@ export function propagateWith(next: Propagation | undefined): void {
 export const callersTraceparent = (header: (name: string) => string | undefined): string | undefined => current.extract(header);
 
 /** The headers that carry a context to a server that is not ours. */
-export const traceHeaders = (traceparent: string | undefined): Readonly<Record<string, string>> => (traceparent === undefined ? {} : current.inject(traceparent));
+export const traceHeaders = (traceparent: string | undefined): Readonly<Record<string, string>> =>
+  traceparent === undefined ? {} : current.inject(traceparent);

@@ -53,7 +53,12 @@ export function startSpan(name: string, options: SpanOptions = {}): Span {
 }
 
 /** Runs `run` as a span: what it calls and sends carries the span on, an error marks it, and it ends with the promise. */
-export function inSpan<T>(name: string, attributes: Attributes, run: (span: Span) => Promise<T>, options: Omit<SpanOptions, 'attributes'> = {}): Promise<T> {
+export function inSpan<T>(
+  name: string,
+  attributes: Attributes,
+  run: (span: Span) => Promise<T>,
+  options: Omit<SpanOptions, 'attributes'> = {},
+): Promise<T> {
   if (recorder === undefined) return run(unrecorded);
   const span = startSpan(name, { ...options, attributes });
   return span === unrecorded ? run(span) : within(span, run);

@@ -15,4 +15,7 @@ export const grpcChannelOptions = {
 };
 
 /** Where a name leads to several processes, calls go to all of them in turn. */
-export const grpcClientOptions = { ...grpcChannelOptions, 'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }) };
+export const grpcClientOptions = {
+  ...grpcChannelOptions,
+  'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
+};

@@ -12,9 +12,13 @@ afterEach(() => {
 /** A process of billing that answers with its name. */
 async function serve(plan: string): Promise<number> {
   const server = new Server();
-  server.addService(packageDefinition([BillingService])[BillingService.typeName] as never, { GetAccount: (_: unknown, answer: sendUnaryData<object>) => answer(null, { account: { plan } }) });
+  server.addService(packageDefinition([BillingService])[BillingService.typeName] as never, {
+    GetAccount: (_: unknown, answer: sendUnaryData<object>) => answer(null, { account: { plan } }),
+  });
   servers.push(server);
-  return new Promise((resolve, reject) => server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, port) => (error ? reject(error) : resolve(port))));
+  return new Promise((resolve, reject) =>
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, port) => (error ? reject(error) : resolve(port))),
+  );
 }
 
 /** A second process is connected to a moment after the first; by then few of these have been made. */
@@ -25,7 +29,8 @@ describe('calls to a name behind which several processes are', () => {
     const [first, second] = [await serve('first'), await serve('second')];
     const { rpc } = openRpc(new Map([[BillingService.typeName, `ipv4:127.0.0.1:${first},127.0.0.1:${second}`]]));
     const answered = new Set<string>();
-    for (let call = 0; call < callsMax && answered.size < 2; call++) answered.add((await rpc.client(BillingService).getAccount({ accountId: 'anna' })).account!.plan);
+    for (let call = 0; call < callsMax && answered.size < 2; call++)
+      answered.add((await rpc.client(BillingService).getAccount({ accountId: 'anna' })).account!.plan);
     expect(answered).toEqual(new Set(['first', 'second']));
     await rpc.close();
   });
@@ -36,7 +41,16 @@ describe('calls to a name behind which several processes are', () => {
     await rpc.client(BillingService).getAccount({ accountId: 'anna' });
     servers[0]!.forceShutdown();
     const answers: string[] = [];
-    for (let call = 0; call < 50; call++) answers.push(await rpc.client(BillingService).getAccount({ accountId: 'anna' }).then(({ account }) => account!.plan, (error: { reason: string }) => error.reason));
+    for (let call = 0; call < 50; call++)
+      answers.push(
+        await rpc
+          .client(BillingService)
+          .getAccount({ accountId: 'anna' })
+          .then(
+            ({ account }) => account!.plan,
+            (error: { reason: string }) => error.reason,
+          ),
+      );
     expect(answers.at(-1)).toBe('second');
     await rpc.close();
   });

@@ -1,4 +1,15 @@
-import { create, fromBinary, toBinary, type DescMessage, type DescMethod, type DescMethodClientStreaming, type DescMethodServerStreaming, type DescMethodUnary, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
+import {
+  create,
+  fromBinary,
+  toBinary,
+  type DescMessage,
+  type DescMethod,
+  type DescMethodClientStreaming,
+  type DescMethodServerStreaming,
+  type DescMethodUnary,
+  type MessageInitShape,
+  type MessageShape,
+} from '@bufbuild/protobuf';
 import { Client, credentials, Metadata, type CallOptions as GrpcCallOptions, type ClientWritableStream } from '@grpc/grpc-js';
 import { cancelled } from '@tessera/platform/errors.js';
 import { currentTraceparent } from '@tessera/platform/trace.js';
@@ -29,11 +40,19 @@ export class GrpcRpc extends Rpc {
     if (signal?.aborted) return Promise.reject(cancelled('cancelled', 'The caller cancelled the call.'));
     return new Promise((resolve, reject) => {
       const onAbort = () => call.cancel();
-      const call = this.#channel(method).makeUnaryRequest(path(method), serialize(method), deserialize(method), request, metadata(), { deadline: Date.now() + deadlineMs }, (error, reply) => {
-        signal?.removeEventListener('abort', onAbort);
-        if (error) reject(fromWireStatus(error));
-        else if (reply) resolve(reply);
-      });
+      const call = this.#channel(method).makeUnaryRequest(
+        path(method),
+        serialize(method),
+        deserialize(method),
+        request,
+        metadata(),
+        { deadline: Date.now() + deadlineMs },
+        (error, reply) => {
+          signal?.removeEventListener('abort', onAbort);
+          if (error) reject(fromWireStatus(error));
+          else if (reply) resolve(reply);
+        },
+      );
       signal?.addEventListener('abort', onAbort, { once: true });
     });
   }
@@ -45,7 +64,14 @@ export class GrpcRpc extends Rpc {
   ): AsyncGenerator<MessageShape<O>> {
     if (signal?.aborted) throw cancelled('cancelled', 'The caller cancelled the call.');
     const options: GrpcCallOptions = deadlineMs === undefined ? {} : { deadline: Date.now() + deadlineMs };
-    const call = this.#channel(method).makeServerStreamRequest(path(method), serialize(method), deserialize(method), request, metadata(), options);
+    const call = this.#channel(method).makeServerStreamRequest(
+      path(method),
+      serialize(method),
+      deserialize(method),
+      request,
+      metadata(),
+      options,
+    );
     const onAbort = () => call.cancel();
     signal?.addEventListener('abort', onAbort, { once: true });
     try {
@@ -67,11 +93,18 @@ export class GrpcRpc extends Rpc {
     const options: GrpcCallOptions = deadlineMs === undefined ? {} : { deadline: Date.now() + deadlineMs };
     const outgoing = new CallerMessages(messages, serialize(method));
     const { promise: reply, resolve, reject } = Promise.withResolvers<MessageShape<O>>();
-    const call = this.#channel(method).makeClientStreamRequest(path(method), (wire: Buffer) => wire, deserialize(method), metadata(), options, (error, answer) => {
-      outgoing.stop();
-      if (error) reject(fromWireStatus(error));
-      else if (answer) resolve(answer);
-    });
+    const call = this.#channel(method).makeClientStreamRequest(
+      path(method),
+      (wire: Buffer) => wire,
+      deserialize(method),
+      metadata(),
+      options,
+      (error, answer) => {
+        outgoing.stop();
+        if (error) reject(fromWireStatus(error));
+        else if (answer) resolve(answer);
+      },
+    );
     const onAbort = () => call.cancel();
     signal?.addEventListener('abort', onAbort, { once: true });
     try {

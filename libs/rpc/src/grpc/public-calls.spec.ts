@@ -1,6 +1,16 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { anyUnpack } from '@bufbuild/protobuf/wkt';
-import { Client, credentials, Metadata, Server, ServerCredentials, status, type sendUnaryData, type ServerErrorResponse, type ServiceError } from '@grpc/grpc-js';
+import {
+  Client,
+  credentials,
+  Metadata,
+  Server,
+  ServerCredentials,
+  status,
+  type sendUnaryData,
+  type ServerErrorResponse,
+  type ServiceError,
+} from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '@tessera/contracts/google/rpc/error_details_pb.js';
 import { StatusSchema } from '@tessera/contracts/google/rpc/status_pb.js';
@@ -31,7 +41,9 @@ describe('calls from the outside world', () => {
     const definitions = packageDefinition([BillingService, CatalogueService]);
     server.addService(definitions[BillingService.typeName] as never, { GetAccount: answer });
     server.addService(definitions[CatalogueService.typeName] as never, { ListPlans: answer });
-    const port = await new Promise<number>((resolve, reject) => server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error ? reject(error) : resolve(bound))));
+    const port = await new Promise<number>((resolve, reject) =>
+      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error ? reject(error) : resolve(bound))),
+    );
     client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
     refusal = undefined;
   });
@@ -51,22 +63,32 @@ describe('calls from the outside world', () => {
   it('are told the reason and when to come back', async () => {
     refusal = resourceExhausted('queue_full', 'Later.', { retryAfterMs: 1500 });
     const { code, trailers } = await call(account);
-    const { code: told, message, details } = detailsOf(trailers);
-    expect([code, told, message]).toEqual([status.RESOURCE_EXHAUSTED, status.RESOURCE_EXHAUSTED, 'Later.']);
-    expect(anyUnpack(details[0]!, ErrorInfoSchema)).toMatchObject({ reason: 'QUEUE_FULL', domain: 'tessera', metadata: { type: 'queue_full', retryable: 'true', doc: '/docs/errors/queue_full' } });
+    const { code: detailCode, message, details } = detailsOf(trailers);
+    expect([code, detailCode, message]).toEqual([status.RESOURCE_EXHAUSTED, status.RESOURCE_EXHAUSTED, 'Later.']);
+    expect(anyUnpack(details[0]!, ErrorInfoSchema)).toMatchObject({
+      reason: 'QUEUE_FULL',
+      domain: 'tessera',
+      metadata: { type: 'queue_full', retryable: 'true', doc: '/docs/errors/queue_full' },
+    });
     expect(anyUnpack(details[1]!, RetryInfoSchema)?.retryDelay).toMatchObject({ seconds: 1n, nanos: 500_000_000 });
   });
 
   it('are told the field under the name that they know', async () => {
     refusal = invalidArgument('invalid_field', 'No.', { param: 'inner' });
     const { details } = detailsOf((await call(account)).trailers);
-    expect(details.map((detail) => anyUnpack(detail, BadRequestSchema)).find(Boolean)?.fieldViolations).toMatchObject([{ field: 'outer.field', description: 'No.', reason: 'INVALID_FIELD' }]);
+    expect(details.map((detail) => anyUnpack(detail, BadRequestSchema)).find(Boolean)?.fieldViolations).toMatchObject([
+      { field: 'outer.field', description: 'No.', reason: 'INVALID_FIELD' },
+    ]);
   });
 
   it('are told no field that they cannot know', async () => {
     refusal = invalidArgument('invalid_field', 'No.', { param: 'secret' });
     const { trailers } = await call(account);
-    expect(detailsOf(trailers).details.map((detail) => anyUnpack(detail, BadRequestSchema)).find(Boolean)).toBeUndefined();
+    expect(
+      detailsOf(trailers)
+        .details.map((detail) => anyUnpack(detail, BadRequestSchema))
+        .find(Boolean),
+    ).toBeUndefined();
     expect(trailers.get('tessera-param')).toEqual([]);
   });
 

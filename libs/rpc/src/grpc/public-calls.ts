@@ -39,7 +39,10 @@ export function publicCalls(contracts: readonly DescService[], paramOf: ParamOf)
         )
         .withSendStatus((answered, next) => {
           const requestId = traceIdOf(traceparentIn(received) ?? newTraceparent());
-          const metadata = answered.code === status.OK ? (answered.metadata ?? new Metadata()) : refusalMetadata(answered, requestId, (param) => paramOf(method, param));
+          const metadata =
+            answered.code === status.OK
+              ? (answered.metadata ?? new Metadata())
+              : refusalMetadata(answered, requestId, (param) => paramOf(method, param));
           metadata.set(requestIdKey, requestId);
           next({ ...answered, metadata });
         })
@@ -53,7 +56,11 @@ function traceparentIn(metadata: Metadata): string | undefined {
   return isTraceparent(sent) ? sent : undefined;
 }
 
-function refusalMetadata(answered: { code: number; details: string; metadata?: Metadata | null }, requestId: string, paramOf: (param: string) => string | undefined): Metadata {
+function refusalMetadata(
+  answered: { code: number; details: string; metadata?: Metadata | null },
+  requestId: string,
+  paramOf: (param: string) => string | undefined,
+): Metadata {
   const answer = fromWireStatus(answered);
   const refusal = answer.param === undefined ? answer : renamed(answer, paramOf(answer.param));
   const { metadata } = toWireStatus(refusal);

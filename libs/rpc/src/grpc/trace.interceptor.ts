@@ -33,13 +33,23 @@ export class TraceInterceptor implements NestInterceptor {
     return new Observable((subscriber) => withTraceparent(given, () => next.handle().subscribe(subscriber)));
   }
 
-  #recorded(context: ExecutionContext, next: CallHandler, metadata: Metadata | undefined, header: (name: string) => string | undefined): Observable<unknown> {
+  #recorded(
+    context: ExecutionContext,
+    next: CallHandler,
+    metadata: Metadata | undefined,
+    header: (name: string) => string | undefined,
+  ): Observable<unknown> {
     const { service, rpc } = this.#callOf(context.getHandler());
     const isPublic = this.publicServices.has(service);
     const given = isPublic ? callersTraceparent(header) : ours(header);
     const parent = given ?? currentTraceparent();
     return new Observable((subscriber) => {
-      const span = startSpan(callName(service, rpc), { kind: 'server', parent, mayBeRoot: isPublic, attributes: callAttributes(service, rpc) });
+      const span = startSpan(callName(service, rpc), {
+        kind: 'server',
+        parent,
+        mayBeRoot: isPublic,
+        attributes: callAttributes(service, rpc),
+      });
       // Whoever answers the call names its trace.
       if (given === undefined && span.traceparent !== undefined) metadata?.set('traceparent', span.traceparent);
       const handling = withTraceparent(span.traceparent ?? parent, () =>

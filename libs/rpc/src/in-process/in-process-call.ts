@@ -17,7 +17,10 @@ export class InProcessCall implements RpcCall {
 
   constructor(method: string, { deadlineMs, signal }: CallOptions) {
     if (deadlineMs !== undefined) {
-      this.#timer = setTimeout(() => this.#end(deadlineExceeded('deadline_exceeded', `${method} took longer than ${deadlineMs} ms.`)), deadlineMs);
+      this.#timer = setTimeout(
+        () => this.#end(deadlineExceeded('deadline_exceeded', `${method} took longer than ${deadlineMs} ms.`)),
+        deadlineMs,
+      );
     }
     this.#signal = signal;
     if (signal?.aborted) this.#onAbort();

@@ -1,4 +1,15 @@
-import { create, fromBinary, toBinary, type DescMessage, type DescMethodClientStreaming, type DescMethodServerStreaming, type DescMethodUnary, type MessageInitShape, type MessageShape } from '@bufbuild/protobuf';
+import {
+  create,
+  fromBinary,
+  toBinary,
+  type DescMessage,
+  type DescMethodClientStreaming,
+  type DescMethodServerStreaming,
+  type DescMethodUnary,
+  type MessageInitShape,
+  type MessageShape,
+} from '@bufbuild/protobuf';
+import { BoundedBuffer } from '@tessera/platform/concurrency/bounded-buffer.js';
 import { cancelled, resourceExhausted } from '@tessera/platform/errors.js';
 import { firstValueFrom } from 'rxjs';
 import { CallerMessages } from '../caller-messages.js';
@@ -14,7 +25,8 @@ const streamBacklogMax = 10_000;
 const streamAheadMax = 16;
 
 /** The bytes are made and read again, so that a mutated request or a reply that is no message fails here as it would on the wire. */
-const sent = <M extends DescMessage>(schema: M, init: MessageInitShape<M>): MessageShape<M> => fromBinary(schema, toBinary(schema, create(schema, init)));
+const sent = <M extends DescMessage>(schema: M, init: MessageInitShape<M>): MessageShape<M> =>
+  fromBinary(schema, toBinary(schema, create(schema, init)));
 
 export class InProcessRpc extends Rpc {
   constructor(private readonly strategy: InProcessStrategy) {
@@ -29,7 +41,10 @@ export class InProcessRpc extends Rpc {
     const call = new InProcessCall(method.name, signal ? { deadlineMs, signal } : { deadlineMs });
     try {
       const cut = new Promise<never>((_, reject) => call.onFailure(reject));
-      const reply = await Promise.race([cut, this.strategy.invoke(method, sent(method.input, request), call).then((replies) => firstValueFrom(replies))]);
+      const reply = await Promise.race([
+        cut,
+        this.strategy.invoke(method, sent(method.input, request), call).then((replies) => firstValueFrom(replies)),
+      ]);
       return sent(method.output, reply as MessageInitShape<O>);
     } catch (error) {
       throw fromWireStatus(error);
@@ -44,35 +59,28 @@ export class InProcessRpc extends Rpc {
     options: CallOptions = {},
   ): AsyncGenerator<MessageShape<O>> {
     const call = new InProcessCall(method.name, options);
-    const backlog: MessageShape<O>[] = [];
-    let ended: { error?: unknown } | undefined;
-    let wake = () => {};
-    const end = (error?: unknown) => {
-      ended ??= error === undefined ? {} : { error };
-      wake();
-    };
-    call.onFailure(end);
+    const received = new BoundedBuffer<MessageShape<O>>({
+      itemsMax: streamBacklogMax,
+      overflow: () => resourceExhausted('slow_consumer', `The reader of ${method.name} fell ${streamBacklogMax} messages behind.`),
+    });
+    call.onFailure((error) => received.end(error));
     let subscription: { unsubscribe(): void } | undefined;
     try {
       const replies = await this.strategy.invoke(method, sent(method.input, request), call);
       subscription = replies.subscribe({
         next: (reply) => {
-          if (backlog.length >= streamBacklogMax) return end(resourceExhausted('slow_consumer', `The reader of ${method.name} fell ${streamBacklogMax} messages behind.`));
-          backlog.push(sent(method.output, reply as MessageInitShape<O>));
-          if (backlog.length >= streamAheadMax) call.fallBehind();
-          wake();
+          received.push(sent(method.output, reply as MessageInitShape<O>));
+          if (received.size >= streamAheadMax) call.fallBehind();
         },
-        error: end,
-        complete: () => end(),
+        error: (error: Error) => received.end(error),
+        complete: () => received.end(),
       });
       for (;;) {
-        yield* backlog.splice(0);
-        call.catchUp();
-        if (backlog.length > 0) continue;
-        if (ended) break;
-        await new Promise<void>((resolve) => (wake = resolve));
+        if (received.size === 0) call.catchUp();
+        const reply = await received.next();
+        if (reply === undefined) break;
+        yield reply;
       }
-      if (ended.error !== undefined) throw ended.error;
     } catch (error) {
       throw fromWireStatus(error);
     } finally {
@@ -96,7 +104,10 @@ export class InProcessRpc extends Rpc {
           reject(error);
         });
       });
-      const reply = await Promise.race([cut, this.strategy.invoke(method, received(outgoing, call), call).then((replies) => firstValueFrom(replies))]);
+      const reply = await Promise.race([
+        cut,
+        this.strategy.invoke(method, received(outgoing, call), call).then((replies) => firstValueFrom(replies)),
+      ]);
       return sent(method.output, reply as MessageInitShape<O>);
     } catch (error) {
       throw outgoing.failure ? outgoing.failure.error : fromWireStatus(error);

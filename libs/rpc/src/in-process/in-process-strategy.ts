@@ -33,7 +33,11 @@ export class InProcessStrategy extends ServerGrpc {
 
   async invoke(method: DescMethod, request: unknown, call: RpcCall): Promise<Observable<unknown>> {
     const handler = this.#find(method);
-    if (!handler) throw unavailable('service_unavailable', `${method.parent.typeName} is not hosted in this process and has no address in TESSERA_PEERS.`);
+    if (!handler)
+      throw unavailable(
+        'service_unavailable',
+        `${method.parent.typeName} is not hosted in this process and has no address in TESSERA_PEERS.`,
+      );
     const result = await handler(request, new Metadata(), call);
     return typeof (result as { subscribe?: unknown }).subscribe === 'function' ? result : from([result]);
   }
@@ -41,7 +45,8 @@ export class InProcessStrategy extends ServerGrpc {
   #find(method: DescMethod): Handler | undefined {
     const known = this.#handlers.get(method);
     if (known) return known;
-    const streaming = method.methodKind === 'client_streaming' ? GrpcMethodStreamingType.RX_STREAMING : GrpcMethodStreamingType.NO_STREAMING;
+    const streaming =
+      method.methodKind === 'client_streaming' ? GrpcMethodStreamingType.RX_STREAMING : GrpcMethodStreamingType.NO_STREAMING;
     const pattern = this.createPattern(method.parent.typeName, method.name, streaming);
     const found = this.messageHandlers.get(pattern) as Handler | undefined;
     if (found) this.#handlers.set(method, found);

@@ -6,9 +6,18 @@ import type { AccountSummary } from '../ledger/store/account.store.js';
 import type { AccountOnPlan } from './accounts.js';
 import { allowanceTokens, type Subscription } from '../ledger/terms.js';
 
-export const bucketMessage = ({ bucket, balanceTokens, isFrozen }: BucketBalance) => ({ bucket, balanceTokens: BigInt(balanceTokens), isFrozen });
+export const bucketMessage = ({ bucket, balanceTokens, isFrozen }: BucketBalance) => ({
+  bucket,
+  balanceTokens: BigInt(balanceTokens),
+  isFrozen,
+});
 
-export const entitlementsMessage = ({ planName, forbidden, relaxedKinds, storedBytesMax }: Entitlements): MessageInitShape<typeof EntitlementsSchema> => ({
+export const entitlementsMessage = ({
+  planName,
+  forbidden,
+  relaxedKinds,
+  storedBytesMax,
+}: Entitlements): MessageInitShape<typeof EntitlementsSchema> => ({
   planName,
   forbidden: forbidden.map((each) => ({ ...each })),
   relaxedKinds: [...relaxedKinds],
@@ -38,7 +47,11 @@ export const accountMessage = (account: AccountOnPlan): MessageInitShape<typeof 
     ...present('spendCapTokens', account.settings.spendCapTokens),
     ...present('lowBalanceTokens', account.settings.lowBalanceTokens),
   },
-  members: account.settings.members.map(({ memberId, capTokens }) => ({ memberId, ...present('capTokens', capTokens), usedTokens: BigInt(usedByMember(account.usage.byMember, memberId)) })),
+  members: account.settings.members.map(({ memberId, capTokens }) => ({
+    memberId,
+    ...present('capTokens', capTokens),
+    usedTokens: BigInt(usedByMember(account.usage.byMember, memberId)),
+  })),
 });
 
 const creditsMessage = ({ totals, settings, openHolds }: AccountSummary) => ({
@@ -62,9 +75,20 @@ function cycleMessages({ terms, startedMs, bankCapTokens, next, paused }: Subscr
       hasRelaxedLane: terms.hasRelaxedLane,
       catalogueVersion: terms.catalogueVersion,
     },
-    ...(next ? { nextPlan: { plan: next.terms.plan, seats: next.terms.seats, isCancellation: next.isCancellation, isPause: next.pause !== undefined, resumesMs: BigInt(next.pause?.resumesMs ?? 0) } } : {}),
+    ...(next
+      ? {
+          nextPlan: {
+            plan: next.terms.plan,
+            seats: next.terms.seats,
+            isCancellation: next.isCancellation,
+            isPause: next.pause !== undefined,
+            resumesMs: BigInt(next.pause?.resumesMs ?? 0),
+          },
+        }
+      : {}),
     ...(paused ? { pausedPlan: { plan: paused.terms.plan, seats: paused.terms.seats, resumesMs: BigInt(paused.resumesMs ?? 0) } } : {}),
   };
 }
 
-const present = <Name extends string>(name: Name, tokens: number | undefined): { [N in Name]?: bigint } => (tokens === undefined ? {} : ({ [name]: BigInt(tokens) } as { [N in Name]: bigint }));
+const present = <Name extends string>(name: Name, tokens: number | undefined): { [N in Name]?: bigint } =>
+  tokens === undefined ? {} : ({ [name]: BigInt(tokens) } as { [N in Name]: bigint });

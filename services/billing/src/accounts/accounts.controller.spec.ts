@@ -1,8 +1,20 @@
 import { create } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { OpenAccountRequestSchema, ReserveRequestSchema } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import { CancelPlanRequestSchema, ChangePlanRequestSchema, PutMemberRequestSchema, RemoveMemberRequestSchema, ReverseOperationRequestSchema, SetLimitsRequestSchema } from '@tessera/contracts/tessera/billing/v1/accounts_pb.js';
-import { ExportEntriesRequestSchema, GetBalanceAtRequestSchema, GetStatementRequestSchema, GetUsageRequestSchema } from '@tessera/contracts/tessera/billing/v1/reports_pb.js';
+import {
+  CancelPlanRequestSchema,
+  ChangePlanRequestSchema,
+  PutMemberRequestSchema,
+  RemoveMemberRequestSchema,
+  ReverseOperationRequestSchema,
+  SetLimitsRequestSchema,
+} from '@tessera/contracts/tessera/billing/v1/accounts_pb.js';
+import {
+  ExportEntriesRequestSchema,
+  GetBalanceAtRequestSchema,
+  GetStatementRequestSchema,
+  GetUsageRequestSchema,
+} from '@tessera/contracts/tessera/billing/v1/reports_pb.js';
 import { ManualClock } from '@tessera/platform/clock.js';
 import { lastValueFrom, toArray } from 'rxjs';
 import { hourMs, openBilling, twoPictures, type TestBilling } from '../billing.fixture.js';
@@ -22,18 +34,41 @@ describe('the contract of accounts, reports and the catalogue', () => {
 
   afterEach(() => billing.close());
 
-  const changePlan = (operationId: string, plan: string, seats = 0) => accounts.changePlan(create(ChangePlanRequestSchema, { ...ids(operationId), plan, seats }));
+  const changePlan = (operationId: string, plan: string, seats = 0) =>
+    accounts.changePlan(create(ChangePlanRequestSchema, { ...ids(operationId), plan, seats }));
   const reserve = (jobId: string, memberId = '') =>
-    billing.controller.reserve(create(ReserveRequestSchema, { accountId: 'acme', jobId, compute: { spec: { case: 'image', value: { ...twoPictures, surcharges: [] } } }, deadlineMs: BigInt(billing.clock.now() + hourMs), memberId, project: 'ads' }));
+    billing.controller.reserve(
+      create(ReserveRequestSchema, {
+        accountId: 'acme',
+        jobId,
+        compute: { spec: { case: 'image', value: { ...twoPictures, surcharges: [] } } },
+        deadlineMs: BigInt(billing.clock.now() + hourMs),
+        memberId,
+        project: 'ads',
+      }),
+    );
 
   it('lists plans by their names, aliases and prices', () => {
     const { plans, packs } = billing.catalogueController.listPlans();
-    expect(plans.find(({ plan }) => plan === 'maestro')).toMatchObject({ priceCents: 6_000, seatTokens: 60_000n, seatBankTokens: 180_000n, aliases: ['pro', 'ultimate'], hasRelaxedLane: true, hasApi: true, motion: 'full', apiTrack: 'plan' });
+    expect(plans.find(({ plan }) => plan === 'maestro')).toMatchObject({
+      priceCents: 6_000,
+      seatTokens: 60_000n,
+      seatBankTokens: 180_000n,
+      aliases: ['pro', 'ultimate'],
+      hasRelaxedLane: true,
+      hasApi: true,
+      motion: 'full',
+      apiTrack: 'plan',
+    });
     expect(packs.map(({ pack }) => pack)).toEqual(['small', 'medium', 'large', 'api-small', 'api-medium', 'api-large']);
   });
 
   it('opens a team with its seats, and pools their tokens', async () => {
-    expect((await changePlan('back', 'team-starter', 3)).account).toMatchObject({ balanceTokens: 100_000n, cycle: { seats: 4, allowanceTokens: 100_000n, bankCapTokens: 300_000n }, nextPlan: { plan: 'team-starter', seats: 3, isCancellation: false } });
+    expect((await changePlan('back', 'team-starter', 3)).account).toMatchObject({
+      balanceTokens: 100_000n,
+      cycle: { seats: 4, allowanceTokens: 100_000n, bankCapTokens: 300_000n },
+      nextPlan: { plan: 'team-starter', seats: 3, isCancellation: false },
+    });
   });
 
   it('adds the share of an upgrade at once', async () => {
@@ -79,9 +114,17 @@ describe('the contract of accounts, reports and the catalogue', () => {
     expect(rows).toEqual([{ key: 'ads', jobs: 1n, imagesDelivered: 2n, imagesAccepted: 0n, tokens: 8n }]);
     await accounts.reverseOperation(create(ReverseOperationRequestSchema, { accountId: 'acme', reversedOperationId: 'close:one' }));
     const { closing, lines } = await billing.reportsController.getStatement(create(GetStatementRequestSchema, { accountId: 'acme' }));
-    expect(lines.map(({ kind, tokens }) => [kind, tokens])).toEqual([['allowance', 100_000n], ['charged', -8n], ['refunded', 8n]]);
-    expect((await billing.reportsController.getBalanceAt(create(GetBalanceAtRequestSchema, { accountId: 'acme' }))).position).toEqual(closing);
-    const pieces = await lastValueFrom(billing.reportsController.exportEntries(create(ExportEntriesRequestSchema, { accountId: 'acme' })).pipe(toArray()));
+    expect(lines.map(({ kind, tokens }) => [kind, tokens])).toEqual([
+      ['allowance', 100_000n],
+      ['charged', -8n],
+      ['refunded', 8n],
+    ]);
+    expect((await billing.reportsController.getBalanceAt(create(GetBalanceAtRequestSchema, { accountId: 'acme' }))).position).toEqual(
+      closing,
+    );
+    const pieces = await lastValueFrom(
+      billing.reportsController.exportEntries(create(ExportEntriesRequestSchema, { accountId: 'acme' })).pipe(toArray()),
+    );
     expect(pieces.map(({ csv }) => csv).join('')).toMatch(/^sequence,.*\r\n1,.*\r\n(?:.*\r\n)+$/);
   });
 
@@ -90,15 +133,47 @@ describe('the contract of accounts, reports and the catalogue', () => {
     ['fewer seats than a team has', () => changePlan('x', 'team-growth', 2), 'invalid_field'],
     ['more seats than are sold', () => changePlan('x', 'artisan', 2), 'invalid_field'],
     ['an operation id with spaces', () => changePlan('a b', 'maestro'), 'invalid_id'],
-    ['a plan for nobody', () => accounts.changePlan(create(ChangePlanRequestSchema, { accountId: 'nobody', operationId: 'x', plan: 'maestro' })), 'unknown_account'],
-    ['a negative cap', () => accounts.setLimits(create(SetLimitsRequestSchema, { ...ids('x'), spendCap: { tokens: -1n } })), 'invalid_amount'],
-    ['a cap beyond all numbers', () => accounts.setLimits(create(SetLimitsRequestSchema, { ...ids('x'), spendCap: { tokens: 2n ** 62n } })), 'invalid_field'],
+    [
+      'a plan for nobody',
+      () => accounts.changePlan(create(ChangePlanRequestSchema, { accountId: 'nobody', operationId: 'x', plan: 'maestro' })),
+      'unknown_account',
+    ],
+    [
+      'a negative cap',
+      () => accounts.setLimits(create(SetLimitsRequestSchema, { ...ids('x'), spendCap: { tokens: -1n } })),
+      'invalid_amount',
+    ],
+    [
+      'a cap beyond all numbers',
+      () => accounts.setLimits(create(SetLimitsRequestSchema, { ...ids('x'), spendCap: { tokens: 2n ** 62n } })),
+      'invalid_field',
+    ],
     ['a member without a name', () => accounts.putMember(create(PutMemberRequestSchema, { ...ids('x'), memberId: '' })), 'invalid_id'],
-    ['a member who is not there', () => accounts.removeMember(create(RemoveMemberRequestSchema, { ...ids('x'), memberId: 'eve' })), 'unknown_member'],
-    ['the reversal of nothing', () => accounts.reverseOperation(create(ReverseOperationRequestSchema, { accountId: 'acme', reversedOperationId: 'close:none' })), 'unknown_operation'],
-    ['the reversal of a grant', () => accounts.reverseOperation(create(ReverseOperationRequestSchema, { accountId: 'acme', reversedOperationId: 'open' })), 'unknown_operation'],
-    ['a period before time', () => billing.reportsController.getUsage(create(GetUsageRequestSchema, { accountId: 'acme', by: 'job', period: { fromMs: -1n } })), 'invalid_field'],
-    ['a balance after all time', () => billing.reportsController.getBalanceAt(create(GetBalanceAtRequestSchema, { accountId: 'acme', atMs: 2n ** 60n })), 'invalid_field'],
+    [
+      'a member who is not there',
+      () => accounts.removeMember(create(RemoveMemberRequestSchema, { ...ids('x'), memberId: 'eve' })),
+      'unknown_member',
+    ],
+    [
+      'the reversal of nothing',
+      () => accounts.reverseOperation(create(ReverseOperationRequestSchema, { accountId: 'acme', reversedOperationId: 'close:none' })),
+      'unknown_operation',
+    ],
+    [
+      'the reversal of a grant',
+      () => accounts.reverseOperation(create(ReverseOperationRequestSchema, { accountId: 'acme', reversedOperationId: 'open' })),
+      'unknown_operation',
+    ],
+    [
+      'a period before time',
+      () => billing.reportsController.getUsage(create(GetUsageRequestSchema, { accountId: 'acme', by: 'job', period: { fromMs: -1n } })),
+      'invalid_field',
+    ],
+    [
+      'a balance after all time',
+      () => billing.reportsController.getBalanceAt(create(GetBalanceAtRequestSchema, { accountId: 'acme', atMs: 2n ** 60n })),
+      'invalid_field',
+    ],
   ])('refuses %s, and nothing has changed', async (_, ask, reason) => {
     const before = await billing.accounts.get('acme');
     await expect(ask()).rejects.toMatchObject({ reason });

@@ -35,7 +35,11 @@ export class AccountsController {
 
   @GrpcMethod(AccountService.typeName)
   async pausePlan({ accountId, operationId, resumesMs }: PausePlanRequest) {
-    return { account: accountMessage(await this.accounts.pause(accountId, operationId, resumesMs === 0n ? undefined : whole('resumes_ms', resumesMs))) };
+    return {
+      account: accountMessage(
+        await this.accounts.pause(accountId, operationId, resumesMs === 0n ? undefined : whole('resumes_ms', resumesMs)),
+      ),
+    };
   }
 
   @GrpcMethod(AccountService.typeName)
@@ -66,4 +70,5 @@ export class AccountsController {
   }
 }
 
-const limitOf = (name: 'spendCapTokens' | 'lowBalanceTokens', change: LimitChange | undefined) => (change === undefined ? {} : { [name]: change.tokens === undefined ? null : whole(name, change.tokens) });
+const limitOf = (name: 'spendCapTokens' | 'lowBalanceTokens', change: LimitChange | undefined) =>
+  change === undefined ? {} : { [name]: change.tokens === undefined ? null : whole(name, change.tokens) };

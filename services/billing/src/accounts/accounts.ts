@@ -1,8 +1,9 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '@tessera/platform/clock.js';
 import { AccountStore, type AccountSummary } from '../ledger/store/account.store.js';
-import { PriceList, type Plan } from '../catalogue/catalogue.js';
-import { entitlementsAt, type Entitlements } from '../catalogue/entitlements.js';
+import { PriceList } from '../catalogue/catalogue.js';
+import type { Plan } from '../catalogue/catalogue-schema.js';
+import { entitlementsAt, namesForTopUps, type Entitlements } from '../catalogue/entitlements.js';
 import { creditsHaveNoCycle, invalidAmount, invalidId, nothingToReverse, unknownOperation } from '../errors.js';
 import { checkAccountId, checkMemberId, checkOperationId, checkWhole } from '../input.js';
 import { tokensMax } from '../ledger/granting.js';
@@ -17,7 +18,11 @@ const pauseMsMax = 2 * 366 * 24 * 3_600_000;
 const utcOffsetMinutesBounds = [-720, 840] as const;
 
 /** An account beside the plan that it is on. */
-export type AccountOnPlan = AccountSummary & { readonly limits: Plan['limits']; readonly entitlements: Entitlements; /** Its API credits, once it has bought some. */ readonly credits?: AccountSummary };
+export type AccountOnPlan = AccountSummary & {
+  readonly limits: Plan['limits'];
+  readonly entitlements: Entitlements;
+  /** Its API credits, once it has bought some. */ readonly credits?: AccountSummary;
+};
 
 /** Opens accounts, shows them, changes their plans and adds tokens. */
 @Injectable()
@@ -36,7 +41,14 @@ export class Accounts {
     checkWhole('utc_offset_minutes', utcOffsetMinutes, ...utcOffsetMinutesBounds);
     const nowMs = this.clock.now();
     const terms = this.prices.terms(plan, seats, nowMs);
-    await this.store.apply(accountId, { kind: 'open', plan: terms.plan, grants: [], terms, ...(utcOffsetMinutes === 0 ? {} : { utcOffsetMinutes }), nowMs });
+    await this.store.apply(accountId, {
+      kind: 'open',
+      plan: terms.plan,
+      grants: [],
+      terms,
+      ...(utcOffsetMinutes === 0 ? {} : { utcOffsetMinutes }),
+      nowMs,
+    });
     return this.get(accountId);
   }
 
@@ -48,21 +60,27 @@ export class Accounts {
     if (known.dueMs !== undefined && known.dueMs <= nowMs) await this.store.catchUp(accountId, nowMs);
     const summary = await this.store.summary(accountId);
     const credits = (await this.wallets.hasCredits(accountId)) ? await this.store.summary(ledgerIdOf(accountId, 'credits')) : undefined;
-    return { ...summary, limits: this.prices.plan(summary.plan, nowMs).limits, entitlements: entitlementsAt(this.prices, summary.plan, nowMs), ...(credits ? { credits } : {}) };
+    return {
+      ...summary,
+      limits: this.prices.plan(summary.plan, nowMs).limits,
+      entitlements: entitlementsAt(this.prices, summary.plan, nowMs),
+      ...(credits ? { credits } : {}),
+    };
   }
 
   /** Idempotent by operation id. They never expire. Tokens are refused on plans that are not paid for; credits anybody may buy, and the first ones open their wallet. */
   async topUp(accountId: string, operationId: string, tokens: number, wallet: Wallet = 'plan'): Promise<AccountOnPlan> {
     checkAccountId(accountId);
     checkOperationId(operationId);
-    if (!Number.isSafeInteger(tokens) || tokens < 1 || tokens > tokensMax) throw invalidAmount('tokens', `tokens must be a whole number from 1 to ${tokensMax.toLocaleString('en-US')}.`);
+    if (!Number.isSafeInteger(tokens) || tokens < 1 || tokens > tokensMax)
+      throw invalidAmount('tokens', `tokens must be a whole number from 1 to ${tokensMax.toLocaleString('en-US')}.`);
     const ledgerId = ledgerIdOf(accountId, wallet);
     const nowMs = this.clock.now();
+    const { plan } = await this.store.summary(accountId);
     if (wallet === 'credits') {
-      await this.store.summary(accountId);
       await this.store.apply(ledgerId, { kind: 'open', plan: creditsPlan, grants: [], nowMs });
     }
-    await this.store.apply(ledgerId, { kind: 'topUp', operationId, tokens, nowMs });
+    await this.store.apply(ledgerId, { kind: 'topUp', operationId, tokens, names: namesForTopUps(this.prices, plan, nowMs), nowMs });
     return this.get(accountId);
   }
 

@@ -16,7 +16,8 @@ describe('holds past their deadline', () => {
 
   afterEach(() => billing.close());
 
-  const reserve = (accountId: string, jobId: string, aheadMs: number) => billing.reservations.reserve(accountId, jobId, twoPictures, billing.clock.now() + aheadMs);
+  const reserve = (accountId: string, jobId: string, aheadMs: number) =>
+    billing.reservations.reserve(accountId, jobId, twoPictures, billing.clock.now() + aheadMs);
   const held = async (accountId: string) => (await billing.store.summary(accountId)).totals.held;
 
   it('returns holds past their deadline, of all accounts, and no other', async () => {
@@ -69,7 +70,14 @@ describe('holds past their deadline', () => {
 
   it('charges a job that ended in time although billing was down until after the deadline', async () => {
     await reserve('acme', 'job', 1_000);
-    const finished = create(JobFinishedSchema, { jobId: 'job', accountId: 'acme', state: JobState.SUCCEEDED, unitsDelivered: 2, finishedMs: BigInt(billing.clock.now() + 500), hasHold: true });
+    const finished = create(JobFinishedSchema, {
+      jobId: 'job',
+      accountId: 'acme',
+      state: JobState.SUCCEEDED,
+      unitsDelivered: 2,
+      finishedMs: BigInt(billing.clock.now() + 500),
+      hasHold: true,
+    });
     await billing.installation.documents.commit([], [outgoingEvent(JobFinishedSchema, 'acme', finished)]);
     billing.clock.advance(hourMs);
     billing = await billing.reopened();

@@ -43,7 +43,10 @@ export class DueWork implements OnModuleInit, OnModuleDestroy {
   ) {}
 
   async onModuleInit(): Promise<void> {
-    observeHolds(() => this.documents.countHolds(), () => this.documents.countHoldsDue(this.clock.now()));
+    observeHolds(
+      () => this.documents.countHolds(),
+      () => this.documents.countHoldsDue(this.clock.now()),
+    );
     this.stopListening = this.store.onEntry((entry) => {
       const dueMs = dueAfter(entry);
       if (dueMs !== undefined) this.wakeAt(dueMs);
@@ -86,14 +89,14 @@ export class DueWork implements OnModuleInit, OnModuleDestroy {
     let returned = 0;
     for (;;) {
       const due = await this.documents.holdsDueAt(this.clock.now(), holdsPerSweep);
-      const outcomes = await Promise.all(due.map((hold) => this.giveBack(hold)));
+      const outcomes = await Promise.all(due.map((hold) => this.releaseHold(hold)));
       const returnedNow = outcomes.filter((isReturned) => isReturned).length;
       returned += returnedNow;
       if (due.length < holdsPerSweep || returnedNow === 0 || this.isStopped) return returned;
     }
   }
 
-  private async giveBack({ accountId, jobId }: DueHold): Promise<boolean> {
+  private async releaseHold({ accountId, jobId }: DueHold): Promise<boolean> {
     try {
       await this.store.apply(accountId, { kind: 'release', jobId, reason: releasedByDeadline, nowMs: this.clock.now() });
       return true;

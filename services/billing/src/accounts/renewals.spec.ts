@@ -51,7 +51,9 @@ describe('renewals', () => {
     billing = await billing.reopened();
     billing.clock.advance(70 * dayMs);
     await billing.dueWork.sweep();
-    const due = (await billing.documents.entriesAfter('acme', 0)).flatMap((entry) => (entry.kind === 'renewal' ? [new Date(entry.dueMs).toISOString()] : []));
+    const due = (await billing.documents.entriesAfter('acme', 0)).flatMap((entry) =>
+      entry.kind === 'renewal' ? [new Date(entry.dueMs).toISOString()] : [],
+    );
     expect(due).toEqual(['2026-02-28T09:00:00.000Z', '2026-03-31T09:00:00.000Z']);
   });
 

@@ -2,7 +2,11 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { Controller } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
 import { BillingService, type AuditRequest, type AuditResponseSchema } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import { ReconciliationService, type ReconcileRequest, type ReconcileResponseSchema } from '@tessera/contracts/tessera/billing/v1/reconciliation_pb.js';
+import {
+  ReconciliationService,
+  type ReconcileRequest,
+  type ReconcileResponseSchema,
+} from '@tessera/contracts/tessera/billing/v1/reconciliation_pb.js';
 import { streamOf } from '@tessera/rpc/streams.js';
 import { Audit, type AuditResult } from './audit.js';
 import { Reconciliation, type ReconcileFinding, type ReconcileSummary } from './reconciliation.js';
@@ -25,8 +29,12 @@ export class AuditController {
     return streamOf((signal) => this.reconcileMessages(accountId, signal));
   }
 
-  private async *reconcileMessages(accountId: string, signal: AbortSignal): AsyncIterable<MessageInitShape<typeof ReconcileResponseSchema>> {
-    for await (const result of this.reconciliation.run(accountId, signal)) yield 'finding' in result ? mismatchMessage(result.finding) : reconcileSummaryMessage(result.summary);
+  private async *reconcileMessages(
+    accountId: string,
+    signal: AbortSignal,
+  ): AsyncIterable<MessageInitShape<typeof ReconcileResponseSchema>> {
+    for await (const result of this.reconciliation.run(accountId, signal))
+      yield 'finding' in result ? mismatchMessage(result.finding) : reconcileSummaryMessage(result.summary);
   }
 }
 
@@ -63,5 +71,8 @@ const summaryMessage = (summary: Extract<AuditResult, { summary: unknown }>['sum
 const mismatchMessage = (finding: ReconcileFinding) => ({ result: { case: 'finding' as const, value: finding } });
 
 const reconcileSummaryMessage = ({ accounts, jobs, settlements, findings }: ReconcileSummary) => ({
-  result: { case: 'summary' as const, value: { accounts: BigInt(accounts), jobs: BigInt(jobs), settlements: BigInt(settlements), findings: BigInt(findings) } },
+  result: {
+    case: 'summary' as const,
+    value: { accounts: BigInt(accounts), jobs: BigInt(jobs), settlements: BigInt(settlements), findings: BigInt(findings) },
+  },
 });

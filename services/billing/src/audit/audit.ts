@@ -13,7 +13,14 @@ import { isCreditsAccount } from '../wallets.js';
 
 /** Something that must not be. `invariant` is stable, `detail` is for a person. */
 export type Finding = { readonly accountId: string; readonly sequence: number; readonly invariant: string; readonly detail: string };
-export type AuditSummary = Readonly<Sums> & { /** Credits are no tokens: their sums stand apart. */ readonly credits: Readonly<Sums>; readonly creditWallets: number; readonly accounts: number; readonly entries: number; readonly openHolds: number; readonly findings: number };
+export type AuditSummary = Readonly<Sums> & {
+  /** Credits are no tokens: their sums stand apart. */ readonly credits: Readonly<Sums>;
+  readonly creditWallets: number;
+  readonly accounts: number;
+  readonly entries: number;
+  readonly openHolds: number;
+  readonly findings: number;
+};
 export type AuditResult = { readonly finding: Finding } | { readonly summary: AuditSummary };
 
 type Broken = Pick<Finding, 'invariant' | 'detail'>;
@@ -66,10 +73,18 @@ export class Audit {
         const broken = replay(account, entry);
         if (broken) return found(sequence, broken);
       }
-      if (page.length === 0) return found(account.sequence + 1, { invariant: 'entry_missing', detail: `The account counts ${head} entries; number ${account.sequence + 1} and later ones are gone.` });
+      if (page.length === 0)
+        return found(account.sequence + 1, {
+          invariant: 'entry_missing',
+          detail: `The account counts ${head} entries; number ${account.sequence + 1} and later ones are gone.`,
+        });
     }
     const [extra] = beyond;
-    if (extra) return found(extra.sequence, { invariant: 'entry_beyond_account', detail: `The account counts ${head} entries, and there is one more.` });
+    if (extra)
+      return found(extra.sequence, {
+        invariant: 'entry_beyond_account',
+        detail: `The account counts ${head} entries, and there is one more.`,
+      });
     const broken = image && differing(imageOf(account), image);
     return broken ? found(account.sequence, broken) : { account };
   }
@@ -79,13 +94,19 @@ export class Audit {
 export function replay(account: Account, entry: Entry): Broken | undefined {
   if (entry.sequence !== account.sequence + 1) return { invariant: 'entry_missing', detail: `Entry ${account.sequence + 1} is gone.` };
   const { hash, ...unhashed } = entry;
-  if (entry.accountId !== account.accountId || entryHash(account.headHash, unhashed) !== hash) return { invariant: 'hash_chain', detail: `The entry is not the one that was written: its hash does not follow from it.` };
+  if (entry.accountId !== account.accountId || entryHash(account.headHash, unhashed) !== hash)
+    return { invariant: 'hash_chain', detail: `The entry is not the one that was written: its hash does not follow from it.` };
   const sum = entry.postings.reduce((total, { tokens }) => total + tokens, 0);
-  if (sum !== 0 || entry.postings.some(({ tokens }) => !Number.isSafeInteger(tokens))) return { invariant: 'balanced_entry', detail: `The postings add up to ${sum}.` };
+  if (sum !== 0 || entry.postings.some(({ tokens }) => !Number.isSafeInteger(tokens)))
+    return { invariant: 'balanced_entry', detail: `The postings add up to ${sum}.` };
   const forbidden = againstTheRules(account, entry);
   if (forbidden) return { invariant: 'ledger_rules', detail: forbidden };
   evolve(account, entry);
-  if (entry.balanceAfterTokens !== account.totals.balance) return { invariant: 'balance_after', detail: `The entry says ${entry.balanceAfterTokens} tokens remained; ${account.totals.balance} did.` };
+  if (entry.balanceAfterTokens !== account.totals.balance)
+    return {
+      invariant: 'balance_after',
+      detail: `The entry says ${entry.balanceAfterTokens} tokens remained; ${account.totals.balance} did.`,
+    };
   return unsound(account);
 }
 
@@ -96,7 +117,9 @@ function againstTheRules(account: Account, entry: Entry): string | undefined {
     if (!expected) return 'Nothing made this entry due.';
     if (expected.operationId !== entry.operationId) return `The operation should be ${expected.operationId}, not ${entry.operationId}.`;
     if (canonical(expected.postings) !== canonical(entry.postings)) return 'The tokens went another way than the rules say.';
-    return canonical(termsIn(expected)) === canonical(termsIn(entry)) ? undefined : 'The account was promised something else than the rules say.';
+    return canonical(termsIn(expected)) === canonical(termsIn(entry))
+      ? undefined
+      : 'The account was promised something else than the rules say.';
   } catch (error) {
     if (error instanceof TesseraError) return error.message;
     throw error;
@@ -111,20 +134,32 @@ function decidedAgain(account: Account, entry: Entry) {
 }
 
 /** What an entry changes beside tokens. */
-const termsIn = (draft: EntryDraft) => [('subscription' in draft && draft.subscription) || null, 'settings' in draft ? draft.settings : null, draft.kind === 'hold' ? draft.lane : null];
+const termsIn = (draft: EntryDraft) => [
+  ('subscription' in draft && draft.subscription) || null,
+  'settings' in draft ? draft.settings : null,
+  draft.kind === 'hold' ? draft.lane : null,
+];
 
 function unsound(account: Account): Broken | undefined {
   const { lots, subscription } = account;
   const bank = lots.reduce((sum, lot) => (lot.bucket === 'rollover' ? sum + lot.balance : sum), 0);
-  if (subscription && bank > subscription.bankCapTokens) return { invariant: 'bank_cap', detail: `The rollover bank holds ${bank} tokens; its cap is ${subscription.bankCapTokens}.` };
+  if (subscription && bank > subscription.bankCapTokens)
+    return { invariant: 'bank_cap', detail: `The rollover bank holds ${bank} tokens; its cap is ${subscription.bankCapTokens}.` };
   for (const [name, sums] of [['the account', account.totals] as const, ...account.lots.map((lot) => [`lot ${lot.lotId}`, lot] as const)]) {
-    if (Math.min(sums.granted, sums.balance, sums.held, sums.spent, sums.expired) < 0) return { invariant: 'never_negative', detail: `A balance of ${name} is below zero.` };
-    if (sums.balance + sums.held + sums.spent + sums.expired !== sums.granted) return { invariant: 'nothing_lost', detail: `What ${name} was given is not what it has, holds, spent and let expire.` };
+    if (Math.min(sums.granted, sums.balance, sums.held, sums.spent, sums.expired) < 0)
+      return { invariant: 'never_negative', detail: `A balance of ${name} is below zero.` };
+    if (sums.balance + sums.held + sums.spent + sums.expired !== sums.granted)
+      return { invariant: 'nothing_lost', detail: `What ${name} was given is not what it has, holds, spent and let expire.` };
   }
   return undefined;
 }
 
 function differing(expected: AccountImage, stored: AccountImage): Broken | undefined {
   const field = (Object.keys(expected) as (keyof AccountImage)[]).find((name) => canonical(expected[name]) !== canonical(stored[name]));
-  return field && { invariant: 'stored_balance', detail: `The stored account has ${field} ${canonical(stored[field])}; its entries make ${canonical(expected[field])}.`.slice(0, 500) };
+  return (
+    field && {
+      invariant: 'stored_balance',
+      detail: `The stored account has ${field} ${canonical(stored[field])}; its entries make ${canonical(expected[field])}.`.slice(0, 500),
+    }
+  );
 }

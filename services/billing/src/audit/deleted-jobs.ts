@@ -19,7 +19,9 @@ export class DeletedJobs implements OnModuleInit {
   }
 
   onModuleInit(): void {
-    subscribeToDeletedJobs(this.bus, 'billing', ({ jobId, accountId, deletedMs }) => this.remember(jobId, { accountId, deletedMs: Number(deletedMs) }));
+    subscribeToDeletedJobs(this.bus, 'billing', ({ jobId, accountId, deletedMs }) =>
+      this.remember(jobId, { accountId, deletedMs: Number(deletedMs) }),
+    );
   }
 
   /** Those of the jobs that were deleted. */

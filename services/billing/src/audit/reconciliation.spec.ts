@@ -83,15 +83,18 @@ describe('reconciliation', () => {
     expect((await run()).findings).toEqual(['stolen: settlement_without_job']);
   });
 
-  it.each([JobDeletedSchema, ImageJobDeletedSchema])('does not miss a job that its owner has deleted, however often that is told ($typeName)', async (schema) => {
-    await settled('deleted');
-    billing.deletedJobs.onModuleInit();
-    await billing.bus.start();
-    const event = () => outgoingEvent(schema, 'deleted', create(schema, { jobId: 'deleted', accountId: 'acme', deletedMs: 1n }));
-    await billing.installation.documents.commit([], [event(), event()]);
-    await billing.bus.drain();
-    expect((await run()).findings).toEqual([]);
-  });
+  it.each([JobDeletedSchema, ImageJobDeletedSchema])(
+    'does not miss a job that its owner has deleted, however often that is told ($typeName)',
+    async (schema) => {
+      await settled('deleted');
+      billing.deletedJobs.onModuleInit();
+      await billing.bus.start();
+      const event = () => outgoingEvent(schema, 'deleted', create(schema, { jobId: 'deleted', accountId: 'acme', deletedMs: 1n }));
+      await billing.installation.documents.commit([], [event(), event()]);
+      await billing.bus.drain();
+      expect((await run()).findings).toEqual([]);
+    },
+  );
 
   it('is refused for an account that does not exist', async () => {
     await expect(run('nobody')).rejects.toMatchObject({ reason: 'unknown_account' });

@@ -10,9 +10,20 @@ import { DeletedJobs } from './deleted-jobs.js';
 import { History } from '../reports/history.js';
 import { isCreditsAccount, ledgerIdOf, ownerOf } from '../wallets.js';
 
-export type Mismatch = 'finished_job_unsettled' | 'settlement_without_job' | 'settled_job_failed' | 'images_differ' | 'delivered_job_returned' | 'hold_without_job';
+export type Mismatch =
+  | 'finished_job_unsettled'
+  | 'settlement_without_job'
+  | 'settled_job_failed'
+  | 'images_differ'
+  | 'delivered_job_returned'
+  | 'hold_without_job';
 export type ReconcileFinding = { readonly accountId: string; readonly jobId: string; readonly mismatch: Mismatch; readonly detail: string };
-export type ReconcileSummary = { readonly accounts: number; readonly jobs: number; readonly settlements: number; readonly findings: number };
+export type ReconcileSummary = {
+  readonly accounts: number;
+  readonly jobs: number;
+  readonly settlements: number;
+  readonly findings: number;
+};
 export type ReconcileResult = { readonly finding: ReconcileFinding } | { readonly summary: ReconcileSummary };
 
 /** The event of a job's end takes milliseconds; what is still open after this is not on its way any more. */
@@ -56,11 +67,12 @@ export class Reconciliation {
 
   private async *findings(accountId: string, counts: Counts): AsyncIterable<Found> {
     for await (const page of this.history.pages(accountId, { fromMs: 0, toMs: 0 })) {
-      for (let at = 0; at < page.length; at += jobsPerCall) yield* await this.fromLedger(accountId, page.slice(at, at + jobsPerCall), counts);
+      for (let at = 0; at < page.length; at += jobsPerCall)
+        yield* await this.fromLedger(accountId, page.slice(at, at + jobsPerCall), counts);
     }
     // An account's jobs are looked at once, against both of its wallets.
     if (isCreditsAccount(accountId)) return;
-    for (let pageToken = ''; ; ) {
+    for (let pageToken = ''; ;) {
       const { outcomes, nextPageToken } = await this.jobs.listOutcomes({ accountId, pageToken });
       counts.jobs += outcomes.length;
       yield* await this.fromJobs(accountId, outcomes);
@@ -71,16 +83,31 @@ export class Reconciliation {
 
   /** Every settlement, return and open hold must have its job. */
   private async fromLedger(accountId: string, entries: readonly Entry[], counts: Counts): Promise<Found[]> {
-    const closings = entries.filter((entry): entry is ClosingEntry => entry.kind === 'settle' || (entry.kind === 'release' && entry.operationId === closeOperation(entry.jobId)));
+    const closings = entries.filter(
+      (entry): entry is ClosingEntry =>
+        entry.kind === 'settle' || (entry.kind === 'release' && entry.operationId === closeOperation(entry.jobId)),
+    );
     counts.settlements += closings.filter(({ kind }) => kind === 'settle').length;
     const holds = await this.openHolds(accountId, entries);
     const jobIds = [...new Set([...closings, ...holds].map(({ jobId }) => jobId))];
     if (jobIds.length === 0) return [];
     const [{ outcomes }, deleted] = await Promise.all([this.jobs.getOutcomes({ jobIds }), this.deletedJobs.among(jobIds)]);
-    const outcomeOf = new Map(outcomes.filter((outcome) => outcome.accountId === ownerOf(accountId)).map((outcome) => [outcome.jobId, outcome]));
+    const outcomeOf = new Map(
+      outcomes.filter((outcome) => outcome.accountId === ownerOf(accountId)).map((outcome) => [outcome.jobId, outcome]),
+    );
     return [
       ...closings.flatMap((closing) => (deleted.has(closing.jobId) ? [] : judgeClosing(closing, outcomeOf.get(closing.jobId)))),
-      ...holds.flatMap(({ jobId }): Found[] => (deleted.has(jobId) || outcomeOf.has(jobId) ? [] : [{ jobId, mismatch: 'hold_without_job', detail: 'Tokens are held for a job that does not exist; they return at the deadline.' }])),
+      ...holds.flatMap(({ jobId }): Found[] =>
+        deleted.has(jobId) || outcomeOf.has(jobId)
+          ? []
+          : [
+              {
+                jobId,
+                mismatch: 'hold_without_job',
+                detail: 'Tokens are held for a job that does not exist; they return at the deadline.',
+              },
+            ],
+      ),
     ];
   }
 
@@ -88,7 +115,10 @@ export class Reconciliation {
   private async openHolds(accountId: string, entries: readonly Entry[]): Promise<HoldEntry[]> {
     const overdueMs = this.clock.now() - graceMs;
     const holds = entries.filter((entry): entry is HoldEntry => entry.kind === 'hold' && entry.createdMs < overdueMs);
-    const closed = await this.closedAmong(accountId, holds.map(({ jobId }) => jobId));
+    const closed = await this.closedAmong(
+      accountId,
+      holds.map(({ jobId }) => jobId),
+    );
     return holds.filter(({ jobId }) => !closed.has(jobId));
   }
 
@@ -102,7 +132,11 @@ export class Reconciliation {
     const held = union(await Promise.all(ledgerIds.map((ledgerId) => this.heldAmong(ledgerId, jobIds))));
     return ended
       .filter(({ jobId, state }) => !closed.has(jobId) && (state === JobState.SUCCEEDED || held.has(jobId)))
-      .map(({ jobId, state }) => ({ jobId, mismatch: 'finished_job_unsettled', detail: `The job ended as ${stateName(state)}; ${held.has(jobId) ? 'its hold is still open' : 'no tokens were ever held for it'}.` }));
+      .map(({ jobId, state }) => ({
+        jobId,
+        mismatch: 'finished_job_unsettled',
+        detail: `The job ended as ${stateName(state)}; ${held.has(jobId) ? 'its hold is still open' : 'no tokens were ever held for it'}.`,
+      }));
   }
 
   private async closedAmong(accountId: string, jobIds: readonly string[]): Promise<ReadonlySet<string>> {
@@ -115,7 +149,8 @@ export class Reconciliation {
   }
 }
 
-const jobsOf = (entries: readonly Entry[]): ReadonlySet<string> => new Set(entries.flatMap((entry) => ('jobId' in entry ? [entry.jobId] : [])));
+const jobsOf = (entries: readonly Entry[]): ReadonlySet<string> =>
+  new Set(entries.flatMap((entry) => ('jobId' in entry ? [entry.jobId] : [])));
 
 const union = (sets: readonly ReadonlySet<string>[]): ReadonlySet<string> => new Set(sets.flatMap((set) => [...set]));
 
@@ -126,10 +161,14 @@ function judgeClosing(closing: ClosingEntry, outcome: JobOutcome | undefined): F
   const finding = (mismatch: Mismatch, detail: string): Found[] => [{ jobId, mismatch, detail }];
   if (closing.kind === 'release') {
     if (outcome === undefined || outcome.unitsDelivered === 0) return [];
-    return finding('delivered_job_returned', `The job delivered ${outcome.unitsDelivered} units, and its tokens were returned (${closing.reason}).`);
+    return finding(
+      'delivered_job_returned',
+      `The job delivered ${outcome.unitsDelivered} units, and its tokens were returned (${closing.reason}).`,
+    );
   }
   if (!outcome) return finding('settlement_without_job', 'The job was charged and does not exist.');
-  if (outcome.state !== JobState.SUCCEEDED && outcome.unitsDelivered === 0) return finding('settled_job_failed', `The job was charged and is ${stateName(outcome.state)}.`);
+  if (outcome.state !== JobState.SUCCEEDED && outcome.unitsDelivered === 0)
+    return finding('settled_job_failed', `The job was charged and is ${stateName(outcome.state)}.`);
   if (outcome.unitsDelivered === closing.imagesDelivered) return [];
   return finding('images_differ', `Charged for ${closing.imagesDelivered} units; ${outcome.unitsDelivered} were delivered.`);
 }

@@ -15,7 +15,10 @@ function changed(path: string, value: unknown): Json[] {
   return versions;
 }
 
-const next = (change: Json): Json[] => [...bundled(), { ...structuredClone(bundled()[0]), version: 'next', effectiveFrom: '2027-01-01T00:00:00Z', ...change }];
+const next = (change: Json): Json[] => [
+  ...bundled(),
+  { ...structuredClone(bundled()[0]), version: 'next', effectiveFrom: '2027-01-01T00:00:00Z', ...change },
+];
 
 describe('the linter of price lists', () => {
   it('finds nothing wrong with the bundled one', () => {
@@ -24,7 +27,9 @@ describe('the linter of price lists', () => {
 
   it('finds nothing wrong with an enterprise row of your own, which can then be taken', () => {
     const { plans } = PriceList.bundled().newest;
-    const { prices, findings } = PriceList.check(changed('0.plans.acme-enterprise', { ...plans['team-growth'], name: 'Acme', priceCents: 20_000, seats: { min: 50, max: 500 } }));
+    const { prices, findings } = PriceList.check(
+      changed('0.plans.acme-enterprise', { ...plans['team-growth'], name: 'Acme', priceCents: 20_000, seats: { min: 50, max: 500 } }),
+    );
     expect(findings).toEqual([]);
     expect(prices?.terms('acme-enterprise', 120, Date.now())).toMatchObject({ plan: 'acme-enterprise', seats: 120, seatTokens: 60_000 });
   });
@@ -65,9 +70,17 @@ describe('the linter of price lists', () => {
   it.each([
     ['a version in use is gone', next({}).slice(1), 'version_removed'],
     ['a version in use was changed', changed('0.plans.artisan.priceCents', 1), 'version_changed'],
-    ['a plan is gone that accounts may be on', next({ plans: { free: PriceList.bundled().all[0]?.plans['free'] }, aliases: {} }), 'plan_removed'],
+    [
+      'a plan is gone that accounts may be on',
+      next({ plans: { free: PriceList.bundled().all[0]?.plans['free'] }, aliases: {} }),
+      'plan_removed',
+    ],
     ['a later version has no date', next({ effectiveFrom: undefined }), 'no_effective_date'],
-    ['dates run backwards', [...next({}), { ...next({})[1], version: 'after', effectiveFrom: '2026-12-31T00:00:00Z' }], 'dates_out_of_order'],
+    [
+      'dates run backwards',
+      [...next({}), { ...next({})[1], version: 'after', effectiveFrom: '2026-12-31T00:00:00Z' }],
+      'dates_out_of_order',
+    ],
     ['two versions have one name', [...bundled(), ...bundled()], 'shape'],
     ['there is none', [], 'shape'],
     ['it is no list', 'rubbish', 'shape'],

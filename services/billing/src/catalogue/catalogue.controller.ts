@@ -1,6 +1,10 @@
 import { Controller } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
-import { CatalogueService, type LintCatalogueRequest, type SimulateCatalogueRequest } from '@tessera/contracts/tessera/billing/v1/catalogue_pb.js';
+import {
+  CatalogueService,
+  type LintCatalogueRequest,
+  type SimulateCatalogueRequest,
+} from '@tessera/contracts/tessera/billing/v1/catalogue_pb.js';
 import { streamOf } from '@tessera/rpc/streams.js';
 import { PriceList } from './catalogue.js';
 import { brokenCatalogue } from '../errors.js';
@@ -22,7 +26,11 @@ export class CatalogueController {
     const { version, plans, packs } = this.planList.now();
     return {
       catalogueVersion: version,
-      plans: plans.map(({ seatTokens, seatBankTokens, ...plan }) => ({ ...plan, seatTokens: BigInt(seatTokens), seatBankTokens: BigInt(seatBankTokens) })),
+      plans: plans.map(({ seatTokens, seatBankTokens, ...plan }) => ({
+        ...plan,
+        seatTokens: BigInt(seatTokens),
+        seatBankTokens: BigInt(seatBankTokens),
+      })),
       packs: packs.map(({ tokens, ...pack }) => ({ ...pack, tokens: BigInt(tokens) })),
     };
   }
@@ -44,8 +52,11 @@ export class CatalogueController {
 
   private async *simulate({ catalogueJson, accountId, toMs, synthetic }: SimulateCatalogueRequest, signal: AbortSignal) {
     const priceList = parsed(catalogueJson);
-    const accounts = synthetic ? this.simulation.runSynthetic(priceList, synthetic, signal) : this.simulation.run(priceList, accountId, { toMs: whole('to_ms', toMs) }, signal);
-    for await (const { real, simulated, ...account } of accounts) yield { ...account, real: outcomeMessage(real), simulated: outcomeMessage(simulated) };
+    const accounts = synthetic
+      ? this.simulation.runSynthetic(priceList, synthetic, signal)
+      : this.simulation.run(priceList, accountId, { toMs: whole('to_ms', toMs) }, signal);
+    for await (const { real, simulated, ...account } of accounts)
+      yield { ...account, real: outcomeMessage(real), simulated: outcomeMessage(simulated) };
   }
 }
 

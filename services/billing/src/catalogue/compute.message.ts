@@ -15,7 +15,16 @@ export function computeOf(compute: ComputeSpecMessage | undefined): ComputeSpec 
     }
     case 'motion': {
       const { modelId, widthPx, heightPx, clips, frames, isComplex, surcharges } = compute.spec.value;
-      return { kind: 'motion', modelId, widthPx, heightPx, images: clips, ...(frames > 0 ? { frames } : {}), ...(isComplex ? { complexity: 'complex' as const } : {}), surcharges };
+      return {
+        kind: 'motion',
+        modelId,
+        widthPx,
+        heightPx,
+        images: clips,
+        ...(frames > 0 ? { frames } : {}),
+        ...(isComplex ? { complexity: 'complex' as const } : {}),
+        surcharges,
+      };
     }
     case 'training': {
       const { modelId, widthPx, heightPx, images, epochs, steps, surcharges } = compute.spec.value;

@@ -8,7 +8,17 @@ const [bundled] = PriceList.bundled().all;
 if (!bundled) throw new Error('There is a bundled catalogue.');
 const { free, artisan, ...otherPlans } = bundled.plans;
 /** Everything that a catalogue may refuse is refused, and the free plan includes next to nothing. */
-const strict = PriceList.parse([{ ...bundled, gates: ['api', 'characters', 'motion', 'training', 'private_pictures', 'storage'], plans: { ...otherPlans, artisan, free: { ...free, hasCharacters: false, hasTraining: false, hasPrivatePictures: false, storedBytes: 1_000_000 } } }]);
+const strict = PriceList.parse([
+  {
+    ...bundled,
+    gates: ['api', 'characters', 'motion', 'training', 'private_pictures', 'storage'],
+    plans: {
+      ...otherPlans,
+      artisan,
+      free: { ...free, hasCharacters: false, hasTraining: false, hasPrivatePictures: false, storedBytes: 1_000_000 },
+    },
+  },
+]);
 
 describe('what a plan includes', () => {
   it.each(Object.keys(bundled.plans))('is everything on the plan %s, as long as the catalogue does not say what it refuses', (plan) => {
@@ -17,7 +27,11 @@ describe('what a plan includes', () => {
 
   it('is read by a catalogue as it was written before there was a gate', () => {
     const { gates: _, ...rest } = bundled;
-    const plans = Object.fromEntries(Object.entries(bundled.plans).map(([id, { hasTraining: __, hasCharacters: ___, hasPrivatePictures: ____, storedBytes: _____, ...plan }]) => [id, plan]));
+    const plans = Object.fromEntries(
+      Object.entries(bundled.plans).map(
+        ([id, { hasTraining: __, hasCharacters: ___, hasPrivatePictures: ____, storedBytes: _____, ...plan }]) => [id, plan],
+      ),
+    );
     expect(entitlementsAt(PriceList.parse([{ ...rest, plans }]), 'free', 0).forbidden).toEqual([]);
   });
 
@@ -38,9 +52,14 @@ describe('what a plan includes', () => {
   });
 
   it('names the plan by its price with as many seats as it takes, and none where none has it', () => {
-    const only = (plan: string, priceCents: number, min: number) => ({ [plan]: { ...artisan, name: plan, priceCents, hasApi: true, seats: { min, max: 100 } } });
-    const withPlans = (plans: object) => PriceList.parse([{ ...bundled, gates: ['api'], plans: { owner: bundled.plans['owner'], free, ...plans }, aliases: {} }]);
-    expect(entitlementsAt(withPlans({ ...only('team', 500, 3), ...only('single', 1_200, 1) }), 'free', 0).forbidden).toEqual([{ capability: 'api', plan: 'single', planName: 'single' }]);
+    const only = (plan: string, priceCents: number, min: number) => ({
+      [plan]: { ...artisan, name: plan, priceCents, hasApi: true, seats: { min, max: 100 } },
+    });
+    const withPlans = (plans: object) =>
+      PriceList.parse([{ ...bundled, gates: ['api'], plans: { owner: bundled.plans['owner'], free, ...plans }, aliases: {} }]);
+    expect(entitlementsAt(withPlans({ ...only('team', 500, 3), ...only('single', 1_200, 1) }), 'free', 0).forbidden).toEqual([
+      { capability: 'api', plan: 'single', planName: 'single' },
+    ]);
     expect(entitlementsAt(withPlans({}), 'free', 0).forbidden).toEqual([{ capability: 'api' }]);
   });
 });
@@ -56,15 +75,30 @@ describe('a job that the plan does not include', () => {
 
   const character: ComputeSpec = { ...twoPictures, surcharges: ['character_reference'] };
   const clip: ComputeSpec = { kind: 'motion', modelId: 'mosaic-3d', widthPx: 8, heightPx: 8, images: 1, surcharges: [] };
-  const training: ComputeSpec = { kind: 'training', modelId: 'mosaic-3d', widthPx: 512, heightPx: 512, images: 1, epochs: 1, surcharges: [] };
-  const reserve = (accountId: string, compute: ComputeSpec, jobId = 'job') => billing.reservations.reserve(accountId, jobId, compute, billing.clock.now() + hourMs);
+  const training: ComputeSpec = {
+    kind: 'training',
+    modelId: 'mosaic-3d',
+    widthPx: 512,
+    heightPx: 512,
+    images: 1,
+    epochs: 1,
+    surcharges: [],
+  };
+  const reserve = (accountId: string, compute: ComputeSpec, jobId = 'job') =>
+    billing.reservations.reserve(accountId, jobId, compute, billing.clock.now() + hourMs);
 
   it.each<[string, ComputeSpec, string]>([
     ['character references', character, 'characters'],
     ['motion', clip, 'motion'],
     ['trainings', training, 'training'],
   ])('is refused for %s, and the refusal names the plan that would allow it', async (what, compute, capability) => {
-    await expect(reserve('small', compute)).rejects.toEqual(expect.objectContaining({ kind: 'FailedPrecondition', reason: `plan_forbids_${capability}`, message: `The plan Free does not include ${what}; API only is the cheapest that does.` }));
+    await expect(reserve('small', compute)).rejects.toEqual(
+      expect.objectContaining({
+        kind: 'FailedPrecondition',
+        reason: `plan_forbids_${capability}`,
+        message: `The plan Free does not include ${what}; API only is the cheapest that does.`,
+      }),
+    );
     expect(await billing.accounts.get('small')).toMatchObject({ lastEntry: 1, totals: { held: 0 } });
     expect((await reserve('acme', compute)).bill.state).toBe('held');
   });

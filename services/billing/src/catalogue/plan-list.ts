@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '@tessera/platform/clock.js';
-import { PriceList, type Pack, type Plan } from './catalogue.js';
+import { PriceList } from './catalogue.js';
+import type { Pack, Plan } from './catalogue-schema.js';
 import type { Wallet } from '../wallets.js';
 
 export type ListedPlan = {
@@ -21,7 +22,13 @@ export type ListedPlan = {
   readonly motion: Plan['motion'];
   readonly apiTrack: Wallet;
 };
-export type ListedPack = { readonly pack: string; readonly name: string; readonly tokens: number; readonly priceCents: number; readonly wallet: Wallet };
+export type ListedPack = {
+  readonly pack: string;
+  readonly name: string;
+  readonly tokens: number;
+  readonly priceCents: number;
+  readonly wallet: Wallet;
+};
 
 /** What can be taken and bought. */
 @Injectable()
@@ -37,27 +44,47 @@ export class PlanList {
     const aliasesOf = (plan: string) => Object.keys(aliases).filter((alias) => aliases[alias] === plan);
     return {
       version,
-      plans: Object.entries(plans).map(([plan, { name, priceCents, cadence, grant, bankTokens, seats, relaxed, limits, hasApi, trainingsPerMonth, storedModels, motion, apiTrack }]) => ({
-        plan,
-        name,
-        priceCents,
-        cadence,
-        seatTokens: grant.tokens,
-        seatBankTokens: bankTokens,
-        seatsMin: seats.min,
-        seatsMax: seats.max,
-        hasRelaxedLane: relaxed.length > 0,
-        limits,
-        aliases: aliasesOf(plan),
-        hasApi,
-        trainingsPerMonth,
-        storedModels,
-        motion,
-        apiTrack,
-      })),
+      plans: Object.entries(plans).map(
+        ([
+          plan,
+          {
+            name,
+            priceCents,
+            cadence,
+            grant,
+            bankTokens,
+            seats,
+            relaxed,
+            limits,
+            hasApi,
+            trainingsPerMonth,
+            storedModels,
+            motion,
+            apiTrack,
+          },
+        ]) => ({
+          plan,
+          name,
+          priceCents,
+          cadence,
+          seatTokens: grant.tokens,
+          seatBankTokens: bankTokens,
+          seatsMin: seats.min,
+          seatsMax: seats.max,
+          hasRelaxedLane: relaxed.length > 0,
+          limits,
+          aliases: aliasesOf(plan),
+          hasApi,
+          trainingsPerMonth,
+          storedModels,
+          motion,
+          apiTrack,
+        }),
+      ),
       packs: [...listed(packs, 'plan'), ...listed(apiCredits?.packs ?? {}, 'credits')],
     };
   }
 }
 
-const listed = (packs: Readonly<Record<string, Pack>>, wallet: Wallet): ListedPack[] => Object.entries(packs).map(([pack, { name, tokens, priceCents }]) => ({ pack, name, tokens, priceCents, wallet }));
+const listed = (packs: Readonly<Record<string, Pack>>, wallet: Wallet): ListedPack[] =>
+  Object.entries(packs).map(([pack, { name, tokens, priceCents }]) => ({ pack, name, tokens, priceCents, wallet }));

@@ -2,7 +2,18 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { twoPictures } from '../billing.fixture.js';
 import { PriceList, pricesIn } from './catalogue.js';
-import { checkCompute, computeBounds, quote, unitsOf, type ComputeSpec, type GenericCompute, type ImageCompute, type MotionCompute, type TrainingCompute, type UpscaleCompute } from './quote.js';
+import {
+  checkCompute,
+  computeBounds,
+  quote,
+  unitsOf,
+  type ComputeSpec,
+  type GenericCompute,
+  type ImageCompute,
+  type MotionCompute,
+  type TrainingCompute,
+  type UpscaleCompute,
+} from './quote.js';
 
 const catalogue = PriceList.bundled().at(0);
 const plain: ImageCompute = { ...twoPictures, superResolution: false };
@@ -12,7 +23,12 @@ const complexClip: MotionCompute = { ...clip, complexity: 'complex' };
 const training: TrainingCompute = { ...sized, kind: 'training', images: 20, epochs: 100 };
 const upscale: UpscaleCompute = { ...sized, kind: 'upscale', images: 1 };
 const generic: GenericCompute = { kind: 'generic', workKind: 'probe', modelId: 'probe-1', units: 10, milliTokensPerUnit: 1_500 };
-const dearest = { ...catalogue, compute: { defaultMilliTokens: 1_000_000, milliTokensByModel: {} }, superResolution: { milliTokensPerMegapixel: 1_000_000 }, surcharges: { dear: { percentOfCompute: 1_000 } } };
+const dearest = {
+  ...catalogue,
+  compute: { defaultMilliTokens: 1_000_000, milliTokensByModel: {} },
+  superResolution: { milliTokensPerMegapixel: 1_000_000 },
+  surcharges: { dear: { percentOfCompute: 1_000 } },
+};
 
 describe('the quote', () => {
   it.each<[string, Partial<ImageCompute>, number]>([
@@ -55,7 +71,9 @@ describe('the quote', () => {
   it('has prices of its own for API credits', () => {
     const inCredits = quote(pricesIn(catalogue, 'credits'), plain);
     expect(inCredits).toMatchObject({ wallet: 'credits', totalTokens: 7 });
-    expect(() => pricesIn({ ...catalogue, apiCredits: undefined }, 'credits')).toThrow(expect.objectContaining({ reason: 'credits_not_sold' }));
+    expect(() => pricesIn({ ...catalogue, apiCredits: undefined }, 'credits')).toThrow(
+      expect.objectContaining({ reason: 'credits_not_sold' }),
+    );
   });
 
   it.each<[string, ComputeSpec, number, number]>([
@@ -97,11 +115,21 @@ describe('the quote', () => {
   });
 
   it('refuses a surcharge that the catalogue does not know', () => {
-    expect(() => quote(catalogue, { ...plain, surcharges: ['toString'] })).toThrow(expect.objectContaining({ reason: 'unknown_surcharge' }));
+    expect(() => quote(catalogue, { ...plain, surcharges: ['toString'] })).toThrow(
+      expect.objectContaining({ reason: 'unknown_surcharge' }),
+    );
   });
 
   it('stays a safe integer for the dearest catalogue and the largest job', () => {
-    const largest = { ...plain, widthPx: computeBounds.sidePxMax, heightPx: computeBounds.sidePxMax, steps: computeBounds.stepsMax, images: computeBounds.imagesMax, superResolution: true, surcharges: ['dear'] };
+    const largest = {
+      ...plain,
+      widthPx: computeBounds.sidePxMax,
+      heightPx: computeBounds.sidePxMax,
+      steps: computeBounds.stepsMax,
+      images: computeBounds.imagesMax,
+      superResolution: true,
+      surcharges: ['dear'],
+    };
     const { totalTokens } = quote(dearest, largest);
     expect(Number.isSafeInteger(totalTokens)).toBe(true);
     expect(totalTokens).toBeGreaterThan(1_000_000_000);
@@ -109,9 +137,19 @@ describe('the quote', () => {
 
   it('stays a safe integer for the largest work of each kind at the dearest rate', () => {
     const { sidePxMax: side, imagesMax: images, epochsMax: epochs, unitsMax, milliTokensPerUnitMax: milliTokensPerUnit } = computeBounds;
-    const prices = { ...catalogue, training: { milliTokensPerMegapixelEpoch: 1_000_000 }, upscale: { milliTokensPerMegapixel: 1_000_000 }, motion: { tokensMin: 1_000_000, tokensMax: 1_000_000, tokensPerMegapixel: 1_000_000, complexTokens: 1_000_000 } };
+    const prices = {
+      ...catalogue,
+      training: { milliTokensPerMegapixelEpoch: 1_000_000 },
+      upscale: { milliTokensPerMegapixel: 1_000_000 },
+      motion: { tokensMin: 1_000_000, tokensMax: 1_000_000, tokensPerMegapixel: 1_000_000, complexTokens: 1_000_000 },
+    };
     const large = { widthPx: side, heightPx: side, images };
-    for (const compute of [{ ...upscale, ...large }, { ...clip, ...large, frames: unitsMax }, { ...training, ...large, epochs, steps: unitsMax }, { ...generic, units: unitsMax, milliTokensPerUnit }]) {
+    for (const compute of [
+      { ...upscale, ...large },
+      { ...clip, ...large, frames: unitsMax },
+      { ...training, ...large, epochs, steps: unitsMax },
+      { ...generic, units: unitsMax, milliTokensPerUnit },
+    ]) {
       checkCompute(compute);
       expect(Number.isSafeInteger(quote(prices, compute).totalTokens)).toBe(true);
     }
@@ -121,12 +159,30 @@ describe('the quote', () => {
     const side = fc.integer({ min: 1, max: computeBounds.sidePxMax });
     const count = fc.integer({ min: 1, max: 100 });
     const units = fc.integer({ min: 1, max: 10_000 });
-    const size = { modelId: fc.constant('mosaic-3d'), widthPx: side, heightPx: side, images: count, surcharges: fc.subarray(['init_image', 'prompt_improve']) };
+    const size = {
+      modelId: fc.constant('mosaic-3d'),
+      widthPx: side,
+      heightPx: side,
+      images: count,
+      surcharges: fc.subarray(['init_image', 'prompt_improve']),
+    };
     const work: fc.Arbitrary<ComputeSpec> = fc.oneof(
       fc.record({ ...size, kind: fc.constant('upscale' as const) }),
-      fc.record({ ...size, kind: fc.constant('motion' as const), frames: units, complexity: fc.constant('complex' as const) }, { requiredKeys: ['kind', 'modelId', 'widthPx', 'heightPx', 'images', 'surcharges'] }),
-      fc.record({ ...size, kind: fc.constant('training' as const), epochs: count, steps: units }, { requiredKeys: ['kind', 'modelId', 'widthPx', 'heightPx', 'images', 'surcharges', 'epochs'] }),
-      fc.record({ kind: fc.constant('generic' as const), workKind: fc.constant('probe'), modelId: fc.constant('m'), units, milliTokensPerUnit: units }),
+      fc.record(
+        { ...size, kind: fc.constant('motion' as const), frames: units, complexity: fc.constant('complex' as const) },
+        { requiredKeys: ['kind', 'modelId', 'widthPx', 'heightPx', 'images', 'surcharges'] },
+      ),
+      fc.record(
+        { ...size, kind: fc.constant('training' as const), epochs: count, steps: units },
+        { requiredKeys: ['kind', 'modelId', 'widthPx', 'heightPx', 'images', 'surcharges', 'epochs'] },
+      ),
+      fc.record({
+        kind: fc.constant('generic' as const),
+        workKind: fc.constant('probe'),
+        modelId: fc.constant('m'),
+        units,
+        milliTokensPerUnit: units,
+      }),
     );
     fc.assert(
       fc.property(work, fc.double({ min: 0, max: 1, noNaN: true }), (compute, share) => {
@@ -146,7 +202,15 @@ describe('the quote', () => {
 
   it('adds up, is whole, costs at least a token a line, and never costs more for fewer pictures', () => {
     const side = fc.integer({ min: 1, max: computeBounds.sidePxMax });
-    const job = fc.record({ modelId: fc.constant('mosaic-3d'), widthPx: side, heightPx: side, steps: fc.integer({ min: 1, max: 1_000 }), images: fc.integer({ min: 2, max: 100 }), superResolution: fc.boolean(), surcharges: fc.subarray(['init_image', 'character_reference']) });
+    const job = fc.record({
+      modelId: fc.constant('mosaic-3d'),
+      widthPx: side,
+      heightPx: side,
+      steps: fc.integer({ min: 1, max: 1_000 }),
+      images: fc.integer({ min: 2, max: 100 }),
+      superResolution: fc.boolean(),
+      surcharges: fc.subarray(['init_image', 'character_reference']),
+    });
     fc.assert(
       fc.property(job, (compute) => {
         const whole = quote(catalogue, compute);

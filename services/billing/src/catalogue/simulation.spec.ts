@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { ManualClock } from '@tessera/platform/clock.js';
 import { hourMs, openBilling, twoPictures, type TestBilling } from '../billing.fixture.js';
-import { PriceList, type Catalogue } from './catalogue.js';
+import { PriceList } from './catalogue.js';
+import type { Catalogue } from './catalogue-schema.js';
 import type { SimulatedAccount } from './simulation.js';
 
 const dayMs = 24 * hourMs;
@@ -43,7 +44,8 @@ describe('a simulation', () => {
   };
   const simulated = async (priceList: unknown, accountId = '') => {
     const accounts: SimulatedAccount[] = [];
-    for await (const account of billing.simulation.run(priceList, accountId, { toMs: 0 }, new AbortController().signal)) accounts.push(account);
+    for await (const account of billing.simulation.run(priceList, accountId, { toMs: 0 }, new AbortController().signal))
+      accounts.push(account);
     return accounts;
   };
 
@@ -55,13 +57,24 @@ describe('a simulation', () => {
   it('tells what the accounts really cost', async () => {
     await live();
     const [acme, zoe] = await simulated(PriceList.bundled().all);
-    expect(acme?.real).toEqual({ jobsCharged: 2, jobsRelaxed: 0, jobsRefused: 0, spentTokens: 8, expiredTokens: 0, balanceTokens: 67_592, planCents: 3_000 + 3_000 + 1_500 });
+    expect(acme?.real).toEqual({
+      jobsCharged: 2,
+      jobsRelaxed: 0,
+      jobsRefused: 0,
+      spentTokens: 8,
+      expiredTokens: 0,
+      balanceTokens: 67_592,
+      planCents: 3_000 + 3_000 + 1_500,
+    });
     expect(zoe?.real).toMatchObject({ jobsCharged: 1, spentTokens: 8, planCents: 0 });
   });
 
   it('charges what the new prices charge, for what was delivered', async () => {
     await live();
-    const twice = catalogue(({ compute, superResolution }) => ({ compute: { defaultMilliTokens: compute.defaultMilliTokens * 2, milliTokensByModel: {} }, superResolution: { milliTokensPerMegapixel: superResolution.milliTokensPerMegapixel * 2 } }));
+    const twice = catalogue(({ compute, superResolution }) => ({
+      compute: { defaultMilliTokens: compute.defaultMilliTokens * 2, milliTokensByModel: {} },
+      superResolution: { milliTokensPerMegapixel: superResolution.milliTokensPerMegapixel * 2 },
+    }));
     const [acme] = await simulated(twice, 'acme');
     expect(acme?.simulated).toMatchObject({ jobsCharged: 2, spentTokens: 16, planCents: 7_500 });
   });
@@ -70,19 +83,31 @@ describe('a simulation', () => {
     await live();
     const dear = catalogue(() => ({ compute: { defaultMilliTokens: 100_000, milliTokensByModel: {} } }));
     const [, zoe] = await simulated(dear);
-    expect(zoe).toMatchObject({ accountId: 'zoe', real: { jobsRefused: 0 }, simulated: { jobsCharged: 0, jobsRefused: 1, spentTokens: 0 } });
+    expect(zoe).toMatchObject({
+      accountId: 'zoe',
+      real: { jobsRefused: 0 },
+      simulated: { jobsCharged: 0, jobsRefused: 1, spentTokens: 0 },
+    });
   });
 
   it('counts jobs that would have gone to the relaxed lane', async () => {
     await live();
-    const dear = catalogue(({ plans }) => ({ compute: { defaultMilliTokens: 1_000_000, milliTokensByModel: {} }, plans: { ...plans, artisan: { ...plans['artisan'], grant: { bucket: 'fast', tokens: 100 }, bankTokens: 100 } } }) as Partial<Catalogue>);
+    const dear = catalogue(
+      ({ plans }) =>
+        ({
+          compute: { defaultMilliTokens: 1_000_000, milliTokensByModel: {} },
+          plans: { ...plans, artisan: { ...plans['artisan'], grant: { bucket: 'fast', tokens: 100 }, bankTokens: 100 } },
+        }) as Partial<Catalogue>,
+    );
     const [acme] = await simulated(dear, 'acme');
     expect(acme?.simulated).toMatchObject({ jobsCharged: 0, jobsRelaxed: 2, spentTokens: 0 });
   });
 
   it('takes the prices of plans from the new catalogue', async () => {
     await live();
-    const cheap = catalogue(({ plans }) => ({ plans: { ...plans, artisan: { ...plans['artisan'], priceCents: 1_000 } } }) as Partial<Catalogue>);
+    const cheap = catalogue(
+      ({ plans }) => ({ plans: { ...plans, artisan: { ...plans['artisan'], priceCents: 1_000 } } }) as Partial<Catalogue>,
+    );
     expect((await simulated(cheap, 'acme'))[0]?.simulated.planCents).toBe(1_000 + 1_000 + 2_500);
   });
 

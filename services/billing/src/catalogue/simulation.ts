@@ -4,7 +4,8 @@ import { Clock } from '@tessera/platform/clock.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import { emptyAccount, type Account, type Entry, type EntryDraft } from '../ledger/account.js';
 import { AccountIds } from '../accounts/account-ids.js';
-import { PriceList, pricesIn, termsOf, type Catalogue } from './catalogue.js';
+import { PriceList, pricesIn, termsOf } from './catalogue.js';
+import type { Catalogue } from './catalogue-schema.js';
 import { closeOperation, type Command } from '../ledger/commands.js';
 import { brokenCatalogue } from '../errors.js';
 import { append, evolve } from '../ledger/evolve.js';
@@ -33,7 +34,15 @@ export type SimulatedAccount = { readonly accountId: string; readonly plan: stri
 
 type Tally = { -readonly [Name in keyof Outcome]: Outcome[Name] };
 
-const noOutcome = (): Tally => ({ jobsCharged: 0, jobsRelaxed: 0, jobsRefused: 0, spentTokens: 0, expiredTokens: 0, balanceTokens: 0, planCents: 0 });
+const noOutcome = (): Tally => ({
+  jobsCharged: 0,
+  jobsRelaxed: 0,
+  jobsRefused: 0,
+  spentTokens: 0,
+  expiredTokens: 0,
+  balanceTokens: 0,
+  planCents: 0,
+});
 
 /** Entries that time alone makes between two commands; years of them. */
 const dueEntriesMax = 10_000;
@@ -169,7 +178,9 @@ class ReplayedAccount {
         return { ...command, chargedLines: this.chargeFor(command) };
       case 'reverse': {
         const charge = this.charges.get(command.reversedOperationId);
-        return command.charged.length === 0 ? command : { ...command, charged: charge?.postings.filter(({ ledgerAccount }) => ledgerAccount === 'spent') ?? [] };
+        return command.charged.length === 0
+          ? command
+          : { ...command, charged: charge?.postings.filter(({ ledgerAccount }) => ledgerAccount === 'spent') ?? [] };
       }
       default:
         return command;
@@ -200,7 +211,8 @@ function countJob(tally: Tally, { holds }: Account, entry: EntryDraft): void {
   else tally.jobsCharged++;
 }
 
-const priceOf = ({ plans }: Catalogue, { plan, seats }: Terms): number => (Object.hasOwn(plans, plan) ? (plans[plan]?.priceCents ?? 0) : 0) * seats;
+const priceOf = ({ plans }: Catalogue, { plan, seats }: Terms): number =>
+  (Object.hasOwn(plans, plan) ? (plans[plan]?.priceCents ?? 0) : 0) * seats;
 
 /** A cycle that begins is paid for; an upgrade within one pays its share of the difference. */
 function planCentsOf(before: Subscription | undefined, entry: Entry, cents: (terms: Terms) => number): number {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { openBilling, type TestBilling } from '../billing.fixture.js';
-import { PriceList, type Catalogue } from './catalogue.js';
+import { PriceList } from './catalogue.js';
+import type { Catalogue } from './catalogue-schema.js';
 import type { SimulatedAccount } from './simulation.js';
 
 describe('a simulation of lives that are made up', () => {
@@ -14,7 +15,12 @@ describe('a simulation of lives that are made up', () => {
   const present = PriceList.bundled().newest;
   const lives = async (change: Partial<Catalogue> = {}, asked: Partial<typeof usage> = {}) => {
     const accounts: SimulatedAccount[] = [];
-    for await (const account of billing.simulation.runSynthetic([{ ...present, ...change }], { ...usage, ...asked }, new AbortController().signal)) accounts.push(account);
+    for await (const account of billing.simulation.runSynthetic(
+      [{ ...present, ...change }],
+      { ...usage, ...asked },
+      new AbortController().signal,
+    ))
+      accounts.push(account);
     return accounts;
   };
 
@@ -50,7 +56,14 @@ describe('a simulation of lives that are made up', () => {
     expect(accounts.some(({ plan, real, simulated }) => plan === 'free' && simulated.jobsRefused > real.jobsRefused)).toBe(true);
   });
 
-  it.each([[{ accountsPerPlan: 0 }], [{ accountsPerPlan: 101 }], [{ jobsPerDay: 0 }], [{ days: 367 }], [{ accountsPerPlan: 100, jobsPerDay: 1_000, days: 366 }], [{ days: 0.5 }]])('refuses %j', async (asked) => {
+  it.each([
+    [{ accountsPerPlan: 0 }],
+    [{ accountsPerPlan: 101 }],
+    [{ jobsPerDay: 0 }],
+    [{ days: 367 }],
+    [{ accountsPerPlan: 100, jobsPerDay: 1_000, days: 366 }],
+    [{ days: 0.5 }],
+  ])('refuses %j', async (asked) => {
     await expect(lives({}, asked)).rejects.toMatchObject({ reason: 'invalid_field' });
   });
 });

@@ -1,11 +1,17 @@
-import { termsOf, type Catalogue } from './catalogue.js';
+import { termsOf } from './catalogue.js';
+import type { Catalogue } from './catalogue-schema.js';
 import type { Command } from '../ledger/commands.js';
 import { checkWhole } from '../input.js';
 import type { ImageCompute, Quote } from './quote.js';
 import { creditsPlan, ledgerIdOf } from '../wallets.js';
 
 /** What lives are made of. The same numbers always make the same lives. */
-export type SyntheticUsage = { readonly seed: number; readonly accountsPerPlan: number; readonly jobsPerDay: number; readonly days: number };
+export type SyntheticUsage = {
+  readonly seed: number;
+  readonly accountsPerPlan: number;
+  readonly jobsPerDay: number;
+  readonly days: number;
+};
 
 export type SyntheticAccount = { readonly ledgerId: string; readonly plan: string; readonly commands: () => Iterable<Command> };
 
@@ -18,7 +24,15 @@ const generatingMs = 20_000;
 const creditsBought = 1_000_000_000;
 
 /** What people ask for, roughly: mostly one or two pictures of a middle size, now and then something large. */
-const sizes = [[256, 256], [512, 512], [512, 512], [512, 512], [768, 512], [512, 768], [1_024, 1_024]] as const;
+const sizes = [
+  [256, 256],
+  [512, 512],
+  [512, 512],
+  [512, 512],
+  [768, 512],
+  [512, 768],
+  [1_024, 1_024],
+] as const;
 const stepCounts = [10, 20, 20, 20, 30, 50] as const;
 const imageCounts = [1, 1, 1, 2, 2, 4, 8] as const;
 /** Most accounts are quiet, a few are not. */
@@ -43,7 +57,13 @@ export function* syntheticAccounts(usage: SyntheticUsage, plans: readonly string
       yield {
         ledgerId: ledgerIdOf(accountId, isCredits ? 'credits' : 'plan'),
         plan,
-        commands: () => commandsOf(usage, randomFrom(usage.seed, Math.floor(seed * 4_294_967_295)), isCredits ? creditsOpening() : [{ kind: 'open', plan, grants: [], terms: termsOf(catalogue, plan), nowMs: openedMs }], Object.keys(catalogue.surcharges)),
+        commands: () =>
+          commandsOf(
+            usage,
+            randomFrom(usage.seed, Math.floor(seed * 4_294_967_295)),
+            isCredits ? creditsOpening() : [{ kind: 'open', plan, grants: [], terms: termsOf(catalogue, plan), nowMs: openedMs }],
+            Object.keys(catalogue.surcharges),
+          ),
       };
     }
   }
@@ -54,13 +74,20 @@ const creditsOpening = (): Command[] => [
   { kind: 'topUp', operationId: 'purchase', tokens: creditsBought, nowMs: openedMs },
 ];
 
-function* commandsOf({ jobsPerDay, days }: SyntheticUsage, random: () => number, opening: readonly Command[], surcharges: readonly string[]): Iterable<Command> {
+function* commandsOf(
+  { jobsPerDay, days }: SyntheticUsage,
+  random: () => number,
+  opening: readonly Command[],
+  surcharges: readonly string[],
+): Iterable<Command> {
   yield* opening;
   const perDay = jobsPerDay * pick(activities, random);
   let job = 0;
   for (let day = 0; day < days; day++) {
     const count = Math.round(perDay * 2 * random());
-    const starts = Array.from({ length: count }, () => openedMs + day * dayMs + Math.floor(random() * (dayMs - generatingMs))).sort((a, b) => a - b);
+    const starts = Array.from({ length: count }, () => openedMs + day * dayMs + Math.floor(random() * (dayMs - generatingMs))).sort(
+      (a, b) => a - b,
+    );
     for (const nowMs of starts) yield* jobOf(`job-${++job}`, nowMs, computeOf(random, surcharges), random());
   }
 }
@@ -71,13 +98,31 @@ function* jobOf(jobId: string, nowMs: number, compute: ImageCompute, fate: numbe
   yield { kind: 'reserve', jobId, compute, quote: quoted, deadlineMs: nowMs + dayMs, nowMs };
   const closedMs = nowMs + generatingMs;
   if (fate < 0.03) yield { kind: 'release', jobId, reason: 'failed', nowMs: closedMs };
-  else yield { kind: 'settle', jobId, unitsDelivered: fate < 0.05 ? Math.ceil(compute.images / 2) : compute.images, chargedLines: [], finishedMs: closedMs, nowMs: closedMs };
+  else
+    yield {
+      kind: 'settle',
+      jobId,
+      unitsDelivered: fate < 0.05 ? Math.ceil(compute.images / 2) : compute.images,
+      chargedLines: [],
+      finishedMs: closedMs,
+      nowMs: closedMs,
+    };
 }
 
 function computeOf(random: () => number, surcharges: readonly string[]): ImageCompute {
   const [widthPx, heightPx] = pick(sizes, random);
-  const used = surcharges.filter((name) => (name === 'init_image' && random() < 0.15) || (name === 'character_reference' && random() < 0.05));
-  return { modelId: 'mosaic-3d', widthPx, heightPx, steps: pick(stepCounts, random), images: pick(imageCounts, random), superResolution: random() < 0.3, surcharges: used };
+  const used = surcharges.filter(
+    (name) => (name === 'init_image' && random() < 0.15) || (name === 'character_reference' && random() < 0.05),
+  );
+  return {
+    modelId: 'mosaic-3d',
+    widthPx,
+    heightPx,
+    steps: pick(stepCounts, random),
+    images: pick(imageCounts, random),
+    superResolution: random() < 0.3,
+    surcharges: used,
+  };
 }
 
 const pick = <T>(from: readonly T[], random: () => number): T => from[Math.floor(random() * from.length)] as T;
@@ -94,4 +139,5 @@ function randomFrom(seed: number, stream: number): () => number {
 }
 
 /** Plans that both price lists sell. */
-export const commonPlans = (before: Catalogue, after: Catalogue): string[] => Object.keys(before.plans).filter((plan) => Object.hasOwn(after.plans, plan));
+export const commonPlans = (before: Catalogue, after: Catalogue): string[] =>
+  Object.keys(before.plans).filter((plan) => Object.hasOwn(after.plans, plan));

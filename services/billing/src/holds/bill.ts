@@ -31,7 +31,18 @@ export function billOf({ opening, closing }: Past): Bill | undefined {
   const chargedLines = closing?.kind === 'settle' ? closing.chargedLines : [];
   const chargedTokens = totalOf(chargedLines);
   const state = closing === undefined ? 'held' : closing.kind === 'settle' ? 'settled' : 'released';
-  return { jobId, accountId: ownerOf(accountId), wallet: walletOf(accountId), state, quote, chargedLines, heldTokens: held, chargedTokens, returnedTokens: state === 'held' ? 0 : held - chargedTokens, lane };
+  return {
+    jobId,
+    accountId: ownerOf(accountId),
+    wallet: walletOf(accountId),
+    state,
+    quote,
+    chargedLines,
+    heldTokens: held,
+    chargedTokens,
+    returnedTokens: state === 'held' ? 0 : held - chargedTokens,
+    lane,
+  };
 }
 
 const neverHeld = ({ jobId, accountId }: Extract<Entry, { kind: 'release' }>): Bill => ({

@@ -56,7 +56,14 @@ export class BillingController {
   @GrpcMethod(BillingService.typeName)
   async reserve({ accountId, jobId, compute, deadlineMs, memberId, project, wallet }: ReserveRequest) {
     const attribution = { ...(memberId ? { memberId } : {}), ...(project ? { project } : {}) };
-    const { bill, balanceTokens, limits, entitlements } = await this.reservations.reserve(accountId, jobId, computeOf(compute), whole('deadline_ms', deadlineMs), attribution, walletNamed(wallet));
+    const { bill, balanceTokens, limits, entitlements } = await this.reservations.reserve(
+      accountId,
+      jobId,
+      computeOf(compute),
+      whole('deadline_ms', deadlineMs),
+      attribution,
+      walletNamed(wallet),
+    );
     return { bill: billMessage(bill), balanceTokens: BigInt(balanceTokens), limits, entitlements: entitlementsMessage(entitlements) };
   }
 

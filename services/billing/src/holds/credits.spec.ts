@@ -14,7 +14,14 @@ describe('API credits', () => {
   afterEach(() => billing.close());
 
   const reserve = (jobId: string, wallet: Wallet, accountId = 'acme', memberId?: string) =>
-    billing.reservations.reserve(accountId, jobId, twoPictures, billing.clock.now() + hourMs, memberId === undefined ? {} : { memberId }, wallet);
+    billing.reservations.reserve(
+      accountId,
+      jobId,
+      twoPictures,
+      billing.clock.now() + hourMs,
+      memberId === undefined ? {} : { memberId },
+      wallet,
+    );
   const credits = async (accountId = 'acme') => (await billing.accounts.get(accountId)).credits?.totals;
 
   it('lie in a wallet of their own, which the first purchase opens', async () => {
@@ -36,7 +43,10 @@ describe('API credits', () => {
     const settled = await billing.reservations.settle('acme', 'job', 1);
     expect(settled).toMatchObject({ wallet: 'credits', state: 'settled' });
     expect(settled.chargedTokens + settled.returnedTokens).toBe(settled.heldTokens);
-    expect(await billing.accounts.get('acme')).toMatchObject({ totals: { balance: 25_000, spent: 0 }, credits: { totals: { spent: settled.chargedTokens } } });
+    expect(await billing.accounts.get('acme')).toMatchObject({
+      totals: { balance: 25_000, spent: 0 },
+      credits: { totals: { spent: settled.chargedTokens } },
+    });
     expect((await billing.statements.bill('acme', 'job', 0)).bill).toEqual(settled);
   });
 
@@ -46,7 +56,13 @@ describe('API credits', () => {
     await reserve('in-credits', 'credits');
     expect((await reserve('in-tokens', 'credits')).bill.wallet).toBe('plan');
     expect((await reserve('in-credits', 'plan')).bill.wallet).toBe('credits');
-    await billing.settlement.close({ accountId: 'acme', jobId: 'in-credits', state: 'failed', unitsDelivered: 0, finishedMs: billing.clock.now() });
+    await billing.settlement.close({
+      accountId: 'acme',
+      jobId: 'in-credits',
+      state: 'failed',
+      unitsDelivered: 0,
+      finishedMs: billing.clock.now(),
+    });
     expect(await credits()).toMatchObject({ held: 0, balance: 1_000 });
   });
 
@@ -58,9 +74,17 @@ describe('API credits', () => {
     }
     const { openHolds, credits: bought } = await billing.accounts.get('acme');
     expect(openHolds + (bought?.openHolds ?? 0)).toBe(20);
-    await Promise.all(Array.from({ length: 20 }, (_, n) => [billing.reservations.settle('acme', `job-${n}`, 2), billing.reservations.settle('acme', `job-${n}`, 2)]).flat());
+    await Promise.all(
+      Array.from({ length: 20 }, (_, n) => [
+        billing.reservations.settle('acme', `job-${n}`, 2),
+        billing.reservations.settle('acme', `job-${n}`, 2),
+      ]).flat(),
+    );
     expect((await audited(billing.audit)).findings).toEqual([]);
-    expect((await billing.usage.by('acme', 'job', { fromMs: 0, toMs: 0 })).total.jobs + (await billing.usage.by('acme.credits', 'job', { fromMs: 0, toMs: 0 })).total.jobs).toBe(20);
+    expect(
+      (await billing.usage.by('acme', 'job', { fromMs: 0, toMs: 0 })).total.jobs +
+        (await billing.usage.by('acme.credits', 'job', { fromMs: 0, toMs: 0 })).total.jobs,
+    ).toBe(20);
   });
 
   it('are all that an account without a plan pays with', async () => {
@@ -102,7 +126,9 @@ describe('API credits', () => {
     await billing.accounts.topUp('acme', 'order-1', 20, 'credits');
     await billing.accounts.configure('acme', 'alert', { kind: 'limits', lowBalanceTokens: 15 }, 'credits');
     expect((await billing.accounts.get('acme')).credits?.settings.lowBalanceTokens).toBe(15);
-    await expect(billing.accounts.configure('acme', 'cap', { kind: 'limits', spendCapTokens: 5 }, 'credits')).rejects.toEqual(refusal('invalid_field'));
+    await expect(billing.accounts.configure('acme', 'cap', { kind: 'limits', spendCapTokens: 5 }, 'credits')).rejects.toEqual(
+      refusal('invalid_field'),
+    );
   });
 
   it('have ledgerReports, and an audit and a reconciliation that go through them', async () => {

@@ -4,19 +4,35 @@ import type { Attribution, HoldEntry } from '../ledger/account.js';
 import { AccountStore } from '../ledger/store/account.store.js';
 import { billOf, type Bill } from './bill.js';
 import { requireAllowed } from '@tessera/plans/gate.js';
-import { PriceList, pricesIn, type Plan } from '../catalogue/catalogue.js';
+import { PriceList, pricesIn } from '../catalogue/catalogue.js';
+import type { Plan } from '../catalogue/catalogue-schema.js';
 import { capabilitiesOf, entitlementsAt, type Entitlements } from '../catalogue/entitlements.js';
 import { releasedWithNothing } from '../ledger/commands.js';
 import { settleExceedsHold, unknownHold } from '../errors.js';
 import { checkAccountId, checkJobId, checkMemberId, checkProject, checkReason, checkWhole } from '../input.js';
 import { JobWallets } from './job-wallets.js';
 import { walletOf, type Wallet } from '../wallets.js';
-import { checkCompute, computeBounds, paysUnfinished, quote, unitsOf, unitsText, type ComputeSpec, type Quote, type QuoteLine } from '../catalogue/quote.js';
+import {
+  checkCompute,
+  computeBounds,
+  paysUnfinished,
+  quote,
+  unitsOf,
+  unitsText,
+  type ComputeSpec,
+  type Quote,
+  type QuoteLine,
+} from '../catalogue/quote.js';
 
 /** A hold that nobody closes blocks its tokens for at most this long. */
 const holdDeadlineAheadMsMax = 31 * 24 * 3_600_000;
 
-export type Reservation = { readonly bill: Bill; readonly balanceTokens: number; readonly limits: Plan['limits']; readonly entitlements: Entitlements };
+export type Reservation = {
+  readonly bill: Bill;
+  readonly balanceTokens: number;
+  readonly limits: Plan['limits'];
+  readonly entitlements: Entitlements;
+};
 
 /** A job's money: quoted, held, then charged or returned. */
 @Injectable()
@@ -39,7 +55,14 @@ export class Reservations {
   }
 
   /** Idempotent by job id: a repeat returns the first answer, even after the catalogue has changed; for another computation it is refused. */
-  async reserve(accountId: string, jobId: string, compute: ComputeSpec, deadlineMs: number, attribution: Attribution = {}, asked: Wallet = 'plan'): Promise<Reservation> {
+  async reserve(
+    accountId: string,
+    jobId: string,
+    compute: ComputeSpec,
+    deadlineMs: number,
+    attribution: Attribution = {},
+    asked: Wallet = 'plan',
+  ): Promise<Reservation> {
     checkAccountId(accountId);
     checkJobId(jobId);
     if (attribution.memberId !== undefined) checkMemberId(attribution.memberId);
@@ -50,10 +73,26 @@ export class Reservations {
     const { ledgerId, opening } = await this.wallets.inTurn(accountId, jobId, async () => {
       await this.requireAllowed(accountId, jobId, compute, nowMs);
       const payer = await this.wallets.paying(accountId, jobId, await this.wallets.wanted(accountId, asked), attribution.memberId);
-      return { ledgerId: payer, opening: await this.store.apply(payer, { kind: 'reserve', jobId, compute, quote: this.priced(compute, walletOf(payer)), deadlineMs, ...attribution, nowMs }) };
+      return {
+        ledgerId: payer,
+        opening: await this.store.apply(payer, {
+          kind: 'reserve',
+          jobId,
+          compute,
+          quote: this.priced(compute, walletOf(payer)),
+          deadlineMs,
+          ...attribution,
+          nowMs,
+        }),
+      };
     });
     const [{ frozenTokens }, { plan }] = [await this.store.summary(ledgerId), await this.store.summary(accountId)];
-    return { bill: required(billOf({ opening }), jobId), balanceTokens: Math.max(0, opening.balanceAfterTokens - frozenTokens), limits: this.prices.plan(plan, nowMs).limits, entitlements: entitlementsAt(this.prices, plan, nowMs) };
+    return {
+      bill: required(billOf({ opening }), jobId),
+      balanceTokens: Math.max(0, opening.balanceAfterTokens - frozenTokens),
+      limits: this.prices.plan(plan, nowMs).limits,
+      entitlements: entitlementsAt(this.prices, plan, nowMs),
+    };
   }
 
   /** Charges the units that were delivered at the prices of the quote, and returns the rest. `finishedMs` decides whether the hold was still good. */
@@ -66,7 +105,14 @@ export class Reservations {
       const ledgerId = await this.wallets.of(accountId, jobId);
       const { opening } = await this.store.jobEntries(ledgerId, jobId);
       const chargedLines = opening?.kind === 'hold' ? this.charge(opening, unitsDelivered) : [];
-      const closing = await this.store.apply(ledgerId, { kind: 'settle', jobId, unitsDelivered, chargedLines, finishedMs, nowMs: this.clock.now() });
+      const closing = await this.store.apply(ledgerId, {
+        kind: 'settle',
+        jobId,
+        unitsDelivered,
+        chargedLines,
+        finishedMs,
+        nowMs: this.clock.now(),
+      });
       return required(billOf({ opening, closing }), jobId);
     });
   }
@@ -101,7 +147,10 @@ export class Reservations {
     const { planName, forbidden } = entitlementsAt(this.prices, plan, nowMs);
     const refused = wanted.find((capability) => forbidden.some((each) => each.capability === capability));
     if (!refused || (await this.store.jobEntries(await this.wallets.of(accountId, jobId), jobId)).opening) return;
-    requireAllowed({ planName, forbidden: new Map(forbidden.map(({ capability, planName: cheapest = '' }) => [capability, cheapest])) }, refused);
+    requireAllowed(refused, {
+      planName,
+      forbidden: new Map(forbidden.map(({ capability, planName: cheapest = '' }) => [capability, cheapest])),
+    });
   }
 
   private charge({ jobId, accountId, lane, quote: quoted, compute }: HoldEntry, units: number): readonly QuoteLine[] {

@@ -1,15 +1,28 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { JobFinishedSchema as ImageJobFinishedSchema, JobState as ImageJobState } from '@tessera/contracts/tessera/generation/v1/events_pb.js';
+import {
+  JobFinishedSchema as ImageJobFinishedSchema,
+  JobState as ImageJobState,
+} from '@tessera/contracts/tessera/generation/v1/events_pb.js';
 import { JobFinishedSchema } from '@tessera/contracts/tessera/jobs/v1/events_pb.js';
 import { JobState } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { outgoingEvent } from '@tessera/documents/outgoing-event.js';
 import { hourMs, openBilling, twoPictures, type TestBilling } from '../billing.fixture.js';
 import type { ComputeSpec } from '../catalogue/quote.js';
-import type { FinalState, FinishedJob } from './settlement.js';
+import type { FinalState } from '@tessera/events/job-states.js';
+import type { FinishedJob } from './settlement.js';
 
 const clip: ComputeSpec = { kind: 'motion', modelId: 'mosaic-3d', widthPx: 1_024, heightPx: 576, images: 1, frames: 48, surcharges: [] };
-const training: ComputeSpec = { kind: 'training', modelId: 'mosaic-3d', widthPx: 512, heightPx: 512, images: 20, epochs: 10, steps: 100, surcharges: [] };
+const training: ComputeSpec = {
+  kind: 'training',
+  modelId: 'mosaic-3d',
+  widthPx: 512,
+  heightPx: 512,
+  images: 20,
+  epochs: 10,
+  steps: 100,
+  surcharges: [],
+};
 const probe: ComputeSpec = { kind: 'generic', workKind: 'probe', modelId: 'probe-1', units: 10, milliTokensPerUnit: 1_500 };
 const unfinished = ['failed', 'cancelled', 'expired', 'rejected'] as const;
 
@@ -24,7 +37,15 @@ describe('a finished job', () => {
   afterEach(() => billing.close());
 
   const hold = (compute: ComputeSpec = twoPictures) => billing.reservations.reserve('acme', 'job', compute, billing.clock.now() + hourMs);
-  const close = (change: Partial<FinishedJob> = {}) => billing.settlement.close({ jobId: 'job', accountId: 'acme', state: 'succeeded', unitsDelivered: 2, finishedMs: billing.clock.now(), ...change });
+  const close = (change: Partial<FinishedJob> = {}) =>
+    billing.settlement.close({
+      jobId: 'job',
+      accountId: 'acme',
+      state: 'succeeded',
+      unitsDelivered: 2,
+      finishedMs: billing.clock.now(),
+      ...change,
+    });
   const totals = async () => (await billing.store.summary('acme')).totals;
   const spent = (tokens: number) => ({ granted: 1_000_000, balance: 1_000_000 - tokens, held: 0, spent: tokens, expired: 0 });
 
@@ -85,7 +106,9 @@ describe('a finished job', () => {
 
   it('is never charged for more units than were ordered', async () => {
     await hold(probe);
-    await expect(close({ unitsDelivered: 11 })).rejects.toEqual(expect.objectContaining({ reason: 'settle_exceeds_hold', message: expect.stringContaining('11 units delivered, 10 ordered') }));
+    await expect(close({ unitsDelivered: 11 })).rejects.toEqual(
+      expect.objectContaining({ reason: 'settle_exceeds_hold', message: expect.stringContaining('11 units delivered, 10 ordered') }),
+    );
     expect((await totals()).held).toBe(15);
   });
 
@@ -95,11 +118,28 @@ describe('a finished job', () => {
 
   describe('of which the event log says', () => {
     const publish = async (change: MessageInitShape<typeof JobFinishedSchema> = {}) => {
-      const event = create(JobFinishedSchema, { jobId: 'job', accountId: 'acme', kind: 'image', state: JobState.SUCCEEDED, unitsDelivered: 2, finishedMs: BigInt(billing.clock.now()), hasHold: true, ...change });
+      const event = create(JobFinishedSchema, {
+        jobId: 'job',
+        accountId: 'acme',
+        kind: 'image',
+        state: JobState.SUCCEEDED,
+        unitsDelivered: 2,
+        finishedMs: BigInt(billing.clock.now()),
+        hasHold: true,
+        ...change,
+      });
       await billing.installation.documents.commit([], [outgoingEvent(JobFinishedSchema, event.accountId, event)]);
     };
     const publishedBefore = async (change: MessageInitShape<typeof ImageJobFinishedSchema> = {}) => {
-      const event = create(ImageJobFinishedSchema, { jobId: 'job', accountId: 'acme', state: ImageJobState.SUCCEEDED, imagesDelivered: 2, finishedMs: BigInt(billing.clock.now()), hasHold: true, ...change });
+      const event = create(ImageJobFinishedSchema, {
+        jobId: 'job',
+        accountId: 'acme',
+        state: ImageJobState.SUCCEEDED,
+        imagesDelivered: 2,
+        finishedMs: BigInt(billing.clock.now()),
+        hasHold: true,
+        ...change,
+      });
       await billing.installation.documents.commit([], [outgoingEvent(ImageJobFinishedSchema, event.accountId, event)]);
     };
     const closed = async () => (await billing.statements.bill('acme', 'job', 30_000)).bill;
@@ -112,11 +152,15 @@ describe('a finished job', () => {
     it.each([
       ['this release', () => publish()],
       ['the release before', () => publishedBefore()],
-    ])('in the words of %s that it delivered, is charged', async (_, tell) => {
+    ])('in the words of %s that it delivered, is charged', async (_, publishIt) => {
       await hold();
-      await tell();
+      await publishIt();
       const { bill, balanceTokens } = await billing.statements.bill('acme', 'job', 30_000);
-      expect({ state: bill.state, chargedTokens: bill.chargedTokens, balanceTokens }).toEqual({ state: 'settled', chargedTokens: 8, balanceTokens: 999_992 });
+      expect({ state: bill.state, chargedTokens: bill.chargedTokens, balanceTokens }).toEqual({
+        state: 'settled',
+        chargedTokens: 8,
+        balanceTokens: 999_992,
+      });
     });
 
     it('that it was cancelled with units that are of use, is charged for them', async () => {
@@ -125,17 +169,23 @@ describe('a finished job', () => {
       expect(await closed()).toMatchObject({ state: 'settled', chargedTokens: 6, returnedTokens: 9 });
     });
 
-    it.each([JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED, JobState.REJECTED])('that it is in state %s, is returned', async (state) => {
-      await hold();
-      await publish({ state });
-      expect(await closed()).toMatchObject({ state: 'released', chargedTokens: 0 });
-    });
+    it.each([JobState.FAILED, JobState.CANCELLED, JobState.EXPIRED, JobState.REJECTED])(
+      'that it is in state %s, is returned',
+      async (state) => {
+        await hold();
+        await publish({ state });
+        expect(await closed()).toMatchObject({ state: 'released', chargedTokens: 0 });
+      },
+    );
 
-    it.each([ImageJobState.FAILED, ImageJobState.CANCELLED, ImageJobState.EXPIRED, ImageJobState.REJECTED])('in the words of the release before that it is in state %s, is returned', async (state) => {
-      await hold();
-      await publishedBefore({ state });
-      expect(await closed()).toMatchObject({ state: 'released', chargedTokens: 0 });
-    });
+    it.each([ImageJobState.FAILED, ImageJobState.CANCELLED, ImageJobState.EXPIRED, ImageJobState.REJECTED])(
+      'in the words of the release before that it is in state %s, is returned',
+      async (state) => {
+        await hold();
+        await publishedBefore({ state });
+        expect(await closed()).toMatchObject({ state: 'released', chargedTokens: 0 });
+      },
+    );
 
     it('that it had no hold, is left alone', async () => {
       await hold();

@@ -1,8 +1,8 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import type { JobFinished } from '@tessera/contracts/tessera/jobs/v1/events_pb.js';
-import { JobState } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { EventBus } from '@tessera/events/event-bus.js';
 import { subscribeToFinishedJobs } from '@tessera/events/job-events.js';
+import { finalStateOf, type FinalState } from '@tessera/events/job-states.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { LOGGER } from '@tessera/platform/tokens.js';
@@ -12,15 +12,14 @@ import { Reservations } from './reservations.js';
 /** Refusals that say that the hold was closed before, by a call or by its deadline: nothing is left to do. */
 const closedBefore = new Set(['hold_already_settled', 'hold_released', 'hold_expired']);
 
-/** How a job ended; all but the first are reasons of a return, too. */
-const finalStates = ['succeeded', 'failed', 'cancelled', 'expired', 'rejected'] as const;
-export type FinalState = (typeof finalStates)[number];
-
 /** A job of any kind that reached a final state and had a hold. `unitsDelivered` are what is of use, whatever the state. */
-export type FinishedJob = { readonly accountId: string; readonly jobId: string; readonly state: FinalState; readonly unitsDelivered: number; readonly finishedMs: number };
-
-/** By the enum's own word; one that is not known yet is no success. */
-const finalState = (word: string | undefined): FinalState => finalStates.find((state) => state === word?.toLowerCase()) ?? 'failed';
+export type FinishedJob = {
+  readonly accountId: string;
+  readonly jobId: string;
+  readonly state: FinalState;
+  readonly unitsDelivered: number;
+  readonly finishedMs: number;
+};
 
 /** Closes the hold of every job that ends. Idempotent by job id, so it does not matter how often an event arrives. */
 @Injectable()
@@ -49,6 +48,8 @@ export class Settlement implements OnModuleInit {
   }
 
   private async finished({ accountId, jobId, state, unitsDelivered, finishedMs, hasHold }: JobFinished): Promise<void> {
-    if (hasHold) await this.close({ accountId, jobId, state: finalState(JobState[state]), unitsDelivered, finishedMs: Number(finishedMs) });
+    // A state that is not known yet is no success.
+    if (hasHold)
+      await this.close({ accountId, jobId, state: finalStateOf(state) ?? 'failed', unitsDelivered, finishedMs: Number(finishedMs) });
   }
 }

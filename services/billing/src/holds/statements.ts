@@ -26,7 +26,8 @@ export class Statements implements OnModuleDestroy {
     private readonly wallets: JobWallets,
   ) {
     this.stopListening = store.onEntry((entry) => {
-      if (entry.kind === 'settle' || entry.kind === 'release') for (const wake of this.waiters.get(key(ownerOf(entry.accountId), entry.jobId)) ?? []) wake();
+      if (entry.kind === 'settle' || entry.kind === 'release')
+        for (const wake of this.waiters.get(key(ownerOf(entry.accountId), entry.jobId)) ?? []) wake();
     });
   }
 

@@ -25,15 +25,34 @@ export type Attribution = { readonly memberId?: string; readonly project?: strin
 
 /** What an entry records beside its postings: enough to rebuild the account, its holds and its bills from the entries alone. */
 export type EntryFacts =
-  | { readonly kind: 'grant'; readonly plan: string; readonly lots: readonly GrantedLot[]; readonly subscription?: Subscription; readonly utcOffsetMinutes?: number }
+  | {
+      readonly kind: 'grant';
+      readonly plan: string;
+      readonly lots: readonly GrantedLot[];
+      readonly subscription?: Subscription;
+      readonly utcOffsetMinutes?: number;
+    }
   | { readonly kind: 'topup'; readonly lots: readonly GrantedLot[] }
-  | ({ readonly kind: 'hold'; readonly jobId: string; readonly compute: ComputeSpec; readonly quote: Quote; readonly deadlineMs: number; readonly lane: Lane } & Attribution)
+  | ({
+      readonly kind: 'hold';
+      readonly jobId: string;
+      readonly compute: ComputeSpec;
+      readonly quote: Quote;
+      readonly deadlineMs: number;
+      readonly lane: Lane;
+    } & Attribution)
   /** `imagesDelivered` are units of whatever was priced: the name is older than the other kinds, and part of every hash. */
   | { readonly kind: 'settle'; readonly jobId: string; readonly imagesDelivered: number; readonly chargedLines: readonly QuoteLine[] }
   | { readonly kind: 'release'; readonly jobId: string; readonly reason: string }
   | { readonly kind: 'expire'; readonly lotId: string }
   /** `dueMs` is when the cycle ended, `createdMs` when it was noticed. `bank` says what became of the month's rest: moved to the bank, or gone with it. */
-  | { readonly kind: 'renewal'; readonly dueMs: number; readonly bank: 'untouched' | 'filled' | 'expired'; readonly lots: readonly GrantedLot[]; readonly subscription: Subscription }
+  | {
+      readonly kind: 'renewal';
+      readonly dueMs: number;
+      readonly bank: 'untouched' | 'filled' | 'expired';
+      readonly lots: readonly GrantedLot[];
+      readonly subscription: Subscription;
+    }
   /** A plan taken, changed, paused, resumed or cancelled, now or for the next renewal. */
   | { readonly kind: 'plan'; readonly asked: PlanAsked; readonly lots: readonly GrantedLot[]; readonly subscription: Subscription }
   | { readonly kind: 'reversal'; readonly reversedOperationId: string; readonly lots: readonly GrantedLot[] }
@@ -75,7 +94,8 @@ export type Lot = Sums & { readonly lotId: string; bucket: BucketName; expiresMs
 export type Usage = { readonly sinceSequence: number; tokens: number; readonly byMember: Record<string, number> };
 
 /** What a member has used in this cycle. Members choose their names, so an inherited `constructor` or `toString` must not answer for one. */
-export const usedByMember = (byMember: Usage['byMember'], memberId: string): number => (Object.hasOwn(byMember, memberId) ? (byMember[memberId] ?? 0) : 0);
+export const usedByMember = (byMember: Usage['byMember'], memberId: string): number =>
+  Object.hasOwn(byMember, memberId) ? (byMember[memberId] ?? 0) : 0;
 
 /** An account as its entries made it. Only `evolve` changes one. */
 export type Account = {
@@ -119,9 +139,13 @@ export function emptyAccount(accountId: string): Account {
 }
 
 /** The bank of an account that does not pay any more can be looked at, not spent. */
-export const isFrozen = ({ subscription }: { readonly subscription?: Subscription | undefined }, { bucket }: Pick<Lot, 'bucket'>): boolean => bucket === 'rollover' && subscription?.terms.isPaid === false;
+export const isFrozen = (
+  { subscription }: { readonly subscription?: Subscription | undefined },
+  { bucket }: Pick<Lot, 'bucket'>,
+): boolean => bucket === 'rollover' && subscription?.terms.isPaid === false;
 
-export const frozenTokens = (account: Account): number => account.lots.reduce((sum, lot) => (isFrozen(account, lot) ? sum + lot.balance : sum), 0);
+export const frozenTokens = (account: Account): number =>
+  account.lots.reduce((sum, lot) => (isFrozen(account, lot) ? sum + lot.balance : sum), 0);
 
 export const spendableTokens = (account: Account): number => account.totals.balance - frozenTokens(account);
 
@@ -130,6 +154,10 @@ export type BucketBalance = { readonly bucket: BucketName; readonly balanceToken
 /** Tokens by bucket, in burn order; empty buckets are left out. */
 export function bucketBalances({ lots, subscription }: Pick<Account, 'lots' | 'subscription'>): BucketBalance[] {
   return burnOrder
-    .map((bucket) => ({ bucket, balanceTokens: lots.reduce((sum, lot) => (lot.bucket === bucket ? sum + lot.balance : sum), 0), isFrozen: isFrozen({ subscription }, { bucket }) }))
+    .map((bucket) => ({
+      bucket,
+      balanceTokens: lots.reduce((sum, lot) => (lot.bucket === bucket ? sum + lot.balance : sum), 0),
+      isFrozen: isFrozen({ subscription }, { bucket }),
+    }))
     .filter(({ balanceTokens }) => balanceTokens > 0);
 }

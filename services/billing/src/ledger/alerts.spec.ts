@@ -4,24 +4,36 @@ import { hourMs, openBilling, twoPictures, type TestBilling } from '../billing.f
 
 describe('alerts', () => {
   let billing: TestBilling;
-  let told: string[];
+  let alerts: string[];
 
   beforeEach(async () => {
     billing = await openBilling();
-    told = [];
-    billing.bus.subscribe(LowBalanceReachedSchema, 'test', async (payload) => void told.push(`low ${payload.balanceTokens} < ${payload.lowBalanceTokens} at ${payload.entry}`));
-    billing.bus.subscribe(SpendCapReachedSchema, 'test', async (payload) => void told.push(`${payload.memberId || 'account'} ${payload.percent} %: ${payload.usedTokens} of ${payload.capTokens} at ${payload.entry}`));
+    alerts = [];
+    billing.bus.subscribe(
+      LowBalanceReachedSchema,
+      'test',
+      async (payload) => void alerts.push(`low ${payload.balanceTokens} < ${payload.lowBalanceTokens} at ${payload.entry}`),
+    );
+    billing.bus.subscribe(
+      SpendCapReachedSchema,
+      'test',
+      async (payload) =>
+        void alerts.push(
+          `${payload.memberId || 'account'} ${payload.percent} %: ${payload.usedTokens} of ${payload.capTokens} at ${payload.entry}`,
+        ),
+    );
     await billing.bus.start();
     await billing.accounts.open('acme', 'free');
   });
 
   afterEach(() => billing.close());
 
-  const reserve = (jobId: string, attribution = {}) => billing.reservations.reserve('acme', jobId, twoPictures, billing.clock.now() + hourMs, attribution);
+  const reserve = (jobId: string, attribution = {}) =>
+    billing.reservations.reserve('acme', jobId, twoPictures, billing.clock.now() + hourMs, attribution);
   const release = (jobId: string) => billing.reservations.release('acme', jobId, 'failed');
   const heard = async () => {
     await billing.bus.drain();
-    return told.splice(0);
+    return alerts.splice(0);
   };
 
   it('are told once when the balance falls below what the owner named, and again after it had risen', async () => {

@@ -14,14 +14,45 @@ export type Grant = { readonly bucket: BucketName; readonly tokens: number; read
 
 /** What can be asked of an account. `nowMs` is when it was asked: the rules have no clock of their own. */
 export type Command = { readonly nowMs: number } & (
-  | { readonly kind: 'open'; readonly plan: string; readonly grants: readonly Grant[]; readonly terms?: Terms; readonly utcOffsetMinutes?: number }
-  | { readonly kind: 'topUp'; readonly operationId: string; readonly tokens: number }
-  | ({ readonly kind: 'reserve'; readonly jobId: string; readonly compute: ComputeSpec; readonly quote: Quote; readonly deadlineMs: number } & Attribution)
-  | { readonly kind: 'settle'; readonly jobId: string; readonly unitsDelivered: number; readonly chargedLines: readonly QuoteLine[]; /** When the job ended, which may be long before this command arrives. */ readonly finishedMs: number }
+  | {
+      readonly kind: 'open';
+      readonly plan: string;
+      readonly grants: readonly Grant[];
+      readonly terms?: Terms;
+      readonly utcOffsetMinutes?: number;
+    }
+  | {
+      readonly kind: 'topUp';
+      readonly operationId: string;
+      readonly tokens: number;
+      /** Of the plan, and of the cheapest one with which packs are sold, for a refusal. */ readonly names?: {
+        readonly plan: string;
+        readonly withPacks: string;
+      };
+    }
+  | ({
+      readonly kind: 'reserve';
+      readonly jobId: string;
+      readonly compute: ComputeSpec;
+      readonly quote: Quote;
+      readonly deadlineMs: number;
+    } & Attribution)
+  | {
+      readonly kind: 'settle';
+      readonly jobId: string;
+      readonly unitsDelivered: number;
+      readonly chargedLines: readonly QuoteLine[];
+      /** When the job ended, which may be long before this command arrives. */ readonly finishedMs: number;
+    }
   | { readonly kind: 'release'; readonly jobId: string; readonly reason: string }
   | { readonly kind: 'changePlan'; readonly operationId: string; readonly terms: Terms }
   | { readonly kind: 'cancel'; readonly operationId: string; /** Of the plan that comes after. */ readonly terms: Terms }
-  | { readonly kind: 'pause'; readonly operationId: string; /** Of the plan that holds meanwhile. */ readonly terms: Terms; readonly pause: Pause }
+  | {
+      readonly kind: 'pause';
+      readonly operationId: string;
+      /** Of the plan that holds meanwhile. */ readonly terms: Terms;
+      readonly pause: Pause;
+    }
   | { readonly kind: 'resume'; readonly operationId: string }
   /** `charged` are the postings by which a settlement spent; empty for a top-up. */
   | { readonly kind: 'reverse'; readonly reversedOperationId: string; readonly charged: readonly Posting[] }
@@ -70,7 +101,8 @@ export function pastOperations(command: Command): { opening: string; closing?: s
 
 /** The entry that an operation has made already, a refusal when the past forbids it, or nothing when it is still to be done. */
 export function earlierEffect(command: Command, { opening, closing }: Past): Entry | undefined {
-  if (command.kind === 'settle' || command.kind === 'release') return closing ? repeatedClosing(command, closing) : overtakenBy(command, opening);
+  if (command.kind === 'settle' || command.kind === 'release')
+    return closing ? repeatedClosing(command, closing) : overtakenBy(command, opening);
   if (!opening || command.kind === 'open' || command.kind === 'reverse') return opening;
   if (command.kind !== 'reserve') {
     if (!isRepeat(command, opening)) throw operationIdReused();
@@ -81,7 +113,10 @@ export function earlierEffect(command: Command, { opening, closing }: Past): Ent
   return opening;
 }
 
-function isRepeat(command: Extract<Command, { kind: 'topUp' | 'changePlan' | 'cancel' | 'pause' | 'resume' | 'configure' }>, earlier: Entry): boolean {
+function isRepeat(
+  command: Extract<Command, { kind: 'topUp' | 'changePlan' | 'cancel' | 'pause' | 'resume' | 'configure' }>,
+  earlier: Entry,
+): boolean {
   switch (command.kind) {
     case 'topUp':
       return earlier.kind === 'topup' && earlier.lots[0]?.tokens === command.tokens;

@@ -1,10 +1,24 @@
-import { isFrozen, usedByMember, type Account, type Entry, type EntryDraft, type GrantedLot, type HoldEntry, type Lot, type Posting, type Sums } from './account.js';
+import {
+  isFrozen,
+  usedByMember,
+  type Account,
+  type Entry,
+  type EntryDraft,
+  type GrantedLot,
+  type HoldEntry,
+  type Lot,
+  type Posting,
+  type Sums,
+} from './account.js';
 import { entryHash } from './hash.js';
 
 /** Gives a draft its place in the account's chain and carries it out. The only way in which an account changes, live or replayed. */
 export function append(account: Account, draft: EntryDraft): Entry {
   const createdMs = ledgerTime(account, draft.createdMs);
-  const balanceAfterTokens = draft.postings.reduce((sum, { ledgerAccount, tokens }) => (ledgerAccount.startsWith('bucket:') ? sum + tokens : sum), account.totals.balance);
+  const balanceAfterTokens = draft.postings.reduce(
+    (sum, { ledgerAccount, tokens }) => (ledgerAccount.startsWith('bucket:') ? sum + tokens : sum),
+    account.totals.balance,
+  );
   const unhashed = { ...draft, accountId: account.accountId, sequence: account.sequence + 1, createdMs, balanceAfterTokens };
   const entry: Entry = { ...unhashed, hash: entryHash(account.headHash, unhashed) };
   evolve(account, entry);
@@ -35,7 +49,8 @@ function followFacts(account: Account, entry: Entry): void {
     case 'renewal':
     case 'plan':
       // A cycle that begins counts from nothing; a change within one does not.
-      if (entry.subscription.startedMs !== account.subscription?.startedMs) account.usage = { sinceSequence: entry.sequence, tokens: 0, byMember: {} };
+      if (entry.subscription.startedMs !== account.subscription?.startedMs)
+        account.usage = { sinceSequence: entry.sequence, tokens: 0, byMember: {} };
       account.plan = entry.subscription.terms.plan;
       account.subscription = entry.subscription;
       return;
@@ -77,7 +92,16 @@ function count({ usage }: Account, hold: HoldEntry, tokens: number): void {
   if (hold.memberId !== undefined) usage.byMember[hold.memberId] = usedByMember(usage.byMember, hold.memberId) + tokens;
 }
 
-const newLot = ({ lotId, bucket, expiresMs }: GrantedLot): Lot => ({ lotId, bucket, ...(expiresMs === undefined ? {} : { expiresMs }), granted: 0, balance: 0, held: 0, spent: 0, expired: 0 });
+const newLot = ({ lotId, bucket, expiresMs }: GrantedLot): Lot => ({
+  lotId,
+  bucket,
+  ...(expiresMs === undefined ? {} : { expiresMs }),
+  granted: 0,
+  balance: 0,
+  held: 0,
+  spent: 0,
+  expired: 0,
+});
 
 function post(account: Account, { ledgerAccount, lotId, tokens }: Posting, mayBeForgotten: boolean): void {
   const lot = account.lots.find((candidate) => candidate.lotId === lotId);
@@ -100,7 +124,8 @@ function addTo(sums: Sums, ledgerAccount: Posting['ledgerAccount'], tokens: numb
   }
 }
 
-const tokensIn = (postings: readonly Posting[], name: Posting['ledgerAccount']): number => postings.reduce((sum, { ledgerAccount, tokens }) => (ledgerAccount === name ? sum + tokens : sum), 0);
+const tokensIn = (postings: readonly Posting[], name: Posting['ledgerAccount']): number =>
+  postings.reduce((sum, { ledgerAccount, tokens }) => (ledgerAccount === name ? sum + tokens : sum), 0);
 
 /** What a hold takes out of the buckets. */
 export const heldTokens = (hold: HoldEntry): number => tokensIn(hold.postings, 'held');

@@ -11,7 +11,8 @@ const grantedMax = 1_000_000_000_000_000;
 /** New lots and the postings that fill them. */
 export function granting(account: Account, lots: GrantedLot[]): { lots: GrantedLot[]; postings: Posting[] } {
   if (account.lots.length + lots.length > lotsMax) throw tooManyLots();
-  if (lots.reduce((sum, { tokens }) => sum + tokens, account.totals.granted) > grantedMax) throw invalidAmount('tokens', 'The account would hold more tokens than it can count.');
+  if (lots.reduce((sum, { tokens }) => sum + tokens, account.totals.granted) > grantedMax)
+    throw invalidAmount('tokens', 'The account would hold more tokens than it can count.');
   return granted(lots);
 }
 
@@ -26,5 +27,6 @@ export function granted(lots: GrantedLot[]): { lots: GrantedLot[]; postings: Pos
 }
 
 export function checkTokens(param: string, tokens: number, min: number): void {
-  if (!Number.isSafeInteger(tokens) || tokens < min || tokens > tokensMax) throw invalidAmount(param, `${param} must be a whole number of tokens from ${min} to ${tokensMax.toLocaleString('en-US')}.`);
+  if (!Number.isSafeInteger(tokens) || tokens < min || tokens > tokensMax)
+    throw invalidAmount(param, `${param} must be a whole number of tokens from ${min} to ${tokensMax.toLocaleString('en-US')}.`);
 }

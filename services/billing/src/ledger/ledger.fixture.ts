@@ -40,7 +40,11 @@ export class LedgerOnPaper {
 
 export const startMs = Date.UTC(2026, 0, 1);
 
-export const quoteOf = (tokens: number): Quote => ({ catalogueVersion: 'test', lines: [{ kind: 'compute', description: 'work', tokens }], totalTokens: tokens });
+export const quoteOf = (tokens: number): Quote => ({
+  catalogueVersion: 'test',
+  lines: [{ kind: 'compute', description: 'work', tokens }],
+  totalTokens: tokens,
+});
 
 export type Grants = Extract<Command, { kind: 'open' }>['grants'];
 
@@ -64,7 +68,12 @@ export const settling = (jobId: string, tokens: number, { units = 4, nowMs = sta
   nowMs,
 });
 
-export const releasing = (jobId: string, { reason = 'failed', nowMs = startMs } = {}): Command => ({ kind: 'release', jobId, reason, nowMs });
+export const releasing = (jobId: string, { reason = 'failed', nowMs = startMs } = {}): Command => ({
+  kind: 'release',
+  jobId,
+  reason,
+  nowMs,
+});
 
 export const toppingUp = (operationId: string, tokens: number, nowMs = startMs): Command => ({ kind: 'topUp', operationId, tokens, nowMs });
 
@@ -88,8 +97,29 @@ export const artisan = planTerms('artisan');
 export const maestro = planTerms('maestro', { seatTokens: 240, seatBankTokens: 720, hasRelaxedLane: true });
 
 export const subscribing = (terms: Terms, nowMs = startMs): Command => ({ kind: 'open', plan: terms.plan, grants: [], terms, nowMs });
-export const changingTo = (terms: Terms, nowMs: number, operationId = `${terms.plan}-${nowMs}`): Command => ({ kind: 'changePlan', operationId, terms, nowMs });
-export const cancelling = (nowMs: number, operationId = `cancel-${nowMs}`): Command => ({ kind: 'cancel', operationId, terms: free, nowMs });
-export const pausing = (nowMs: number, resumesMs?: number, operationId = `pause-${nowMs}`): Command => ({ kind: 'pause', operationId, terms: free, pause: resumesMs === undefined ? {} : { resumesMs }, nowMs });
+export const changingTo = (terms: Terms, nowMs: number, operationId = `${terms.plan}-${nowMs}`): Command => ({
+  kind: 'changePlan',
+  operationId,
+  terms,
+  nowMs,
+});
+export const cancelling = (nowMs: number, operationId = `cancel-${nowMs}`): Command => ({
+  kind: 'cancel',
+  operationId,
+  terms: free,
+  nowMs,
+});
+export const pausing = (nowMs: number, resumesMs?: number, operationId = `pause-${nowMs}`): Command => ({
+  kind: 'pause',
+  operationId,
+  terms: free,
+  pause: resumesMs === undefined ? {} : { resumesMs },
+  nowMs,
+});
 export const resuming = (nowMs: number, operationId = `resume-${nowMs}`): Command => ({ kind: 'resume', operationId, nowMs });
-export const configuring = (change: SettingsChange, nowMs = startMs, operationId = JSON.stringify(change)): Command => ({ kind: 'configure', operationId, change, nowMs });
+export const configuring = (change: SettingsChange, nowMs = startMs, operationId = JSON.stringify(change)): Command => ({
+  kind: 'configure',
+  operationId,
+  change,
+  nowMs,
+});

@@ -10,9 +10,15 @@ import { LedgerOnPaper, opening, releasing, reserving, settling, startMs, toppin
 
 /** Few jobs and operations, so that repeats, reuse and late arrivals are common; small amounts, so that buckets run dry. */
 const jobId = fc.constantFrom(...Array.from({ length: 12 }, (_, n) => `job-${n}`));
-const amount = fc.oneof({ weight: 6, arbitrary: fc.integer({ min: 0, max: 40 }) }, { weight: 1, arbitrary: fc.constantFrom(-1, 0.5, Number.NaN, 2 ** 53) });
+const amount = fc.oneof(
+  { weight: 6, arbitrary: fc.integer({ min: 0, max: 40 }) },
+  { weight: 1, arbitrary: fc.constantFrom(-1, 0.5, Number.NaN, 2 ** 53) },
+);
 /** Mostly forwards, past expiries and deadlines, at times backwards. */
-const stepMs = fc.oneof({ weight: 5, arbitrary: fc.integer({ min: 0, max: 100 }) }, { weight: 1, arbitrary: fc.integer({ min: -50, max: 0 }) });
+const stepMs = fc.oneof(
+  { weight: 5, arbitrary: fc.integer({ min: 0, max: 100 }) },
+  { weight: 1, arbitrary: fc.integer({ min: -50, max: 0 }) },
+);
 
 const grant: fc.Arbitrary<Grants[number]> = fc
   .tuple(fc.constantFrom(...burnOrder), fc.integer({ min: 1, max: 60 }), fc.option(fc.integer({ min: startMs, max: startMs + 2_000 })))
@@ -22,9 +28,24 @@ const grants: fc.Arbitrary<Grants> = fc.uniqueArray(grant, { selector: ({ bucket
 /** A command with its times counted from the moment at which it is given. */
 type Step = { readonly stepMs: number; readonly command: Command };
 const commands: fc.Arbitrary<Command> = fc.oneof(
-  { weight: 6, arbitrary: fc.tuple(jobId, amount, fc.integer({ min: -20, max: 400 })).map(([job, tokens, deadlineMs]) => reserving(job, tokens, { nowMs: 0, deadlineMs })) },
-  { weight: 4, arbitrary: fc.tuple(jobId, amount, fc.integer({ min: 1, max: 5 })).map(([job, tokens, units]) => settling(job, tokens, { units, nowMs: 0, finishedMs: 0 })) },
-  { weight: 3, arbitrary: fc.tuple(jobId, fc.constantFrom('failed', 'cancelled', 'hold_deadline')).map(([job, reason]) => releasing(job, { reason, nowMs: 0 })) },
+  {
+    weight: 6,
+    arbitrary: fc
+      .tuple(jobId, amount, fc.integer({ min: -20, max: 400 }))
+      .map(([job, tokens, deadlineMs]) => reserving(job, tokens, { nowMs: 0, deadlineMs })),
+  },
+  {
+    weight: 4,
+    arbitrary: fc
+      .tuple(jobId, amount, fc.integer({ min: 1, max: 5 }))
+      .map(([job, tokens, units]) => settling(job, tokens, { units, nowMs: 0, finishedMs: 0 })),
+  },
+  {
+    weight: 3,
+    arbitrary: fc
+      .tuple(jobId, fc.constantFrom('failed', 'cancelled', 'hold_deadline'))
+      .map(([job, reason]) => releasing(job, { reason, nowMs: 0 })),
+  },
   { weight: 2, arbitrary: fc.tuple(fc.integer({ min: 0, max: 8 }), amount).map(([n, tokens]) => toppingUp(`order-${n}`, tokens, 0)) },
 );
 
@@ -58,7 +79,12 @@ function play({ grants: granted, steps }: History, check: (ledger: LedgerOnPaper
 }
 
 const tokensOf = (entries: readonly Entry[], account: (name: string) => boolean, lotId?: string) =>
-  entries.flatMap(({ postings }) => postings).reduce((sum, posting) => (account(posting.ledgerAccount) && (lotId === undefined || posting.lotId === lotId) ? sum + posting.tokens : sum), 0);
+  entries
+    .flatMap(({ postings }) => postings)
+    .reduce(
+      (sum, posting) => (account(posting.ledgerAccount) && (lotId === undefined || posting.lotId === lotId) ? sum + posting.tokens : sum),
+      0,
+    );
 
 describe('every history', () => {
   it('balances each entry, and each balance is the sum of its entries and never negative', () => {
@@ -66,7 +92,13 @@ describe('every history', () => {
       fc.property(history, (random) => {
         play(random, ({ account, entries }, added) => {
           for (const entry of added) expect(tokensOf([entry], () => true)).toBe(0);
-          const sums = { granted: -tokensOf(entries, (name) => name === 'issued'), balance: tokensOf(entries, (name) => name.startsWith('bucket:')), held: tokensOf(entries, (name) => name === 'held'), spent: tokensOf(entries, (name) => name === 'spent'), expired: tokensOf(entries, (name) => name === 'expired') };
+          const sums = {
+            granted: -tokensOf(entries, (name) => name === 'issued'),
+            balance: tokensOf(entries, (name) => name.startsWith('bucket:')),
+            held: tokensOf(entries, (name) => name === 'held'),
+            spent: tokensOf(entries, (name) => name === 'spent'),
+            expired: tokensOf(entries, (name) => name === 'expired'),
+          };
           expect(account.totals).toEqual(sums);
           for (const lot of account.lots) {
             expect(lot.balance).toBe(tokensOf(entries, (name) => name === `bucket:${lot.bucket}`, lot.lotId));
@@ -97,10 +129,18 @@ describe('every history', () => {
         play(random, (_, added, before) => {
           const hold = added.at(-1);
           if (hold?.kind !== 'hold') return;
-          const left = before.lots.map((lot, age) => ({ age, rank: burnRank(lot.bucket), isLive: lot.expiresMs === undefined || lot.expiresMs > hold.createdMs, taken: Math.abs(tokensOf([hold], (name) => name.startsWith('bucket:'), lot.lotId)), balance: lot.balance }));
+          const left = before.lots.map((lot, age) => ({
+            age,
+            rank: burnRank(lot.bucket),
+            isLive: lot.expiresMs === undefined || lot.expiresMs > hold.createdMs,
+            taken: Math.abs(tokensOf([hold], (name) => name.startsWith('bucket:'), lot.lotId)),
+            balance: lot.balance,
+          }));
           for (const paying of left.filter(({ taken }) => taken > 0)) {
             expect(paying.isLive).toBe(true);
-            const earlier = left.filter(({ rank, age, isLive }) => isLive && (rank < paying.rank || (rank === paying.rank && age < paying.age)));
+            const earlier = left.filter(
+              ({ rank, age, isLive }) => isLive && (rank < paying.rank || (rank === paying.rank && age < paying.age)),
+            );
             for (const lot of earlier) expect(lot.taken).toBe(lot.balance);
           }
         });
@@ -118,9 +158,12 @@ describe('every history', () => {
             const hold = entries.find(({ operationId }) => operationId === `hold:${entry.jobId}`);
             for (const lotId of new Set(entry.postings.map((posting) => posting.lotId))) {
               expect(tokensOf([entry], () => true, lotId)).toBe(0);
-              expect(-tokensOf([entry], (name) => name === 'held', lotId)).toBe(hold ? tokensOf([hold], (name) => name === 'held', lotId) : 0);
+              expect(-tokensOf([entry], (name) => name === 'held', lotId)).toBe(
+                hold ? tokensOf([hold], (name) => name === 'held', lotId) : 0,
+              );
               const lot = before.lots.find((candidate) => candidate.lotId === lotId);
-              if (lot?.expiresMs !== undefined && lot.expiresMs <= entry.createdMs) expect(tokensOf([entry], (name) => name.startsWith('bucket:'), lotId)).toBe(0);
+              if (lot?.expiresMs !== undefined && lot.expiresMs <= entry.createdMs)
+                expect(tokensOf([entry], (name) => name.startsWith('bucket:'), lotId)).toBe(0);
             }
           }
         });
@@ -138,7 +181,9 @@ describe('every history', () => {
           const hold = entries.filter(({ operationId }) => operationId === `hold:${settled.jobId}`);
           expect(tokensOf([settled], (name) => name === 'spent')).toBeLessThanOrEqual(tokensOf(hold, (name) => name === 'held'));
         }
-        expect(account.totals.held).toBe([...account.holds.values()].reduce((sum, hold) => sum + tokensOf([hold], (name) => name === 'held'), 0));
+        expect(account.totals.held).toBe(
+          [...account.holds.values()].reduce((sum, hold) => sum + tokensOf([hold], (name) => name === 'held'), 0),
+        );
       }),
       runs,
     );

@@ -66,7 +66,9 @@ describe('a hold', () => {
   it('is refused when its job id comes back with another computation', () => {
     const other = reserving('job', 8);
     if (other.kind !== 'reserve') throw new Error('not a reservation');
-    expect(() => ledgerAfter(opening(fast), reserving('job', 8), { ...other, compute: { ...twoPictures, images: 4, steps: 21 } })).toThrow(refusal('job_id_reused'));
+    expect(() => ledgerAfter(opening(fast), reserving('job', 8), { ...other, compute: { ...twoPictures, images: 4, steps: 21 } })).toThrow(
+      refusal('job_id_reused'),
+    );
   });
 });
 
@@ -83,7 +85,12 @@ describe('a settlement', () => {
   });
 
   it('does not revive an expired lot when the clock is set back', () => {
-    const ledger = ledgerAfter(opening(expiring, fast), reserving('job', 5), toppingUp('later', 1, startMs + 2_000), releasing('job', { nowMs: startMs }));
+    const ledger = ledgerAfter(
+      opening(expiring, fast),
+      reserving('job', 5),
+      toppingUp('later', 1, startMs + 2_000),
+      releasing('job', { nowMs: startMs }),
+    );
     expect(ledger.account.totals).toEqual({ granted: 111, balance: 101, held: 0, spent: 0, expired: 10 });
   });
 

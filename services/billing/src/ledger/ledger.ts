@@ -1,6 +1,16 @@
 import { usedByMember, type Account, type Entry, type EntryDraft, type HoldEntry, type Lot, type Posting } from './account.js';
 import { burnRank } from './buckets.js';
-import { closeOperation, expireOperation, holdOperation, lotsOf, openingOfAccount, reversalOperation, settingsOperation, topUpOperation, type Command } from './commands.js';
+import {
+  closeOperation,
+  expireOperation,
+  holdOperation,
+  lotsOf,
+  openingOfAccount,
+  reversalOperation,
+  settingsOperation,
+  topUpOperation,
+  type Command,
+} from './commands.js';
 import {
   deadlinePassed,
   holdExpired,
@@ -9,7 +19,6 @@ import {
   invalidAmount,
   memberCapReached,
   nothingToReverse,
-  planForbidsTopUps,
   settleExceedsHold,
   spendCapReached,
   tooManyHolds,
@@ -20,17 +29,21 @@ import { append, hasExpired, heldTokens, isLive, ledgerTime } from './evolve.js'
 import { checkTokens, granting } from './granting.js';
 import { allowanceOf, begin, cancel, changePlan, renewal } from './life-cycle.js';
 import { pause, resume } from './pausing.js';
-import { totalOf, unitsOf, unitsText, type ComputeSpec } from '../catalogue/quote.js';
+import { totalOf, unitsOf, unitsText } from '../catalogue/quote.js';
 import { changed } from './settings.js';
 import type { Terms } from './terms.js';
 import { isCreditsAccount } from '../wallets.js';
+import { requireAllowed } from '@tessera/plans/gate.js';
 
 /** An account's open holds lie in memory while it is in use: some ten megabytes at this many. */
 export const holdsOpenMax = 10_000;
 
 /** When time alone will change the account next; absent: never. */
 export function dueMsOf({ lots, subscription }: Account): number | undefined {
-  const dueMs = lots.reduce((nearest, lot) => (lot.balance > 0 ? Math.min(nearest, lot.expiresMs ?? Infinity) : nearest), subscription?.renewsMs ?? Infinity);
+  const dueMs = lots.reduce(
+    (nearest, lot) => (lot.balance > 0 ? Math.min(nearest, lot.expiresMs ?? Infinity) : nearest),
+    subscription?.renewsMs ?? Infinity,
+  );
   return dueMs === Infinity ? undefined : dueMs;
 }
 
@@ -91,20 +104,42 @@ export function decide(account: Account, command: Command): EntryDraft {
 function open(account: Account, { plan, grants, terms, utcOffsetMinutes, nowMs }: Extract<Command, { kind: 'open' }>): EntryDraft {
   const subscription = terms && begin(terms, ledgerTime(account, nowMs), { utcOffsetMinutes });
   const given = [...grants, ...(subscription ? allowanceOf(subscription) : [])];
-  return { kind: 'grant', operationId: openingOfAccount, plan, ...(subscription ? { subscription } : {}), ...(utcOffsetMinutes === undefined ? {} : { utcOffsetMinutes }), createdMs: nowMs, ...granting(account, lotsOf(openingOfAccount, given)) };
+  return {
+    kind: 'grant',
+    operationId: openingOfAccount,
+    plan,
+    ...(subscription ? { subscription } : {}),
+    ...(utcOffsetMinutes === undefined ? {} : { utcOffsetMinutes }),
+    createdMs: nowMs,
+    ...granting(account, lotsOf(openingOfAccount, given)),
+  };
 }
 
-function topUp(account: Account, { operationId: askedId, tokens, nowMs }: Extract<Command, { kind: 'topUp' }>): EntryDraft {
+function topUp(account: Account, { operationId: askedId, tokens, names, nowMs }: Extract<Command, { kind: 'topUp' }>): EntryDraft {
   const { subscription } = account;
-  if (subscription && !subscription.terms.isPaid) throw planForbidsTopUps(subscription.terms.plan);
+  if (subscription)
+    requireAllowed('topups', {
+      planName: names?.plan ?? subscription.terms.plan,
+      forbidden: new Map(subscription.terms.isPaid ? [] : [['topups', names?.withPacks ?? '']]),
+    });
   const operationId = topUpOperation(askedId);
   return { kind: 'topup', operationId, createdMs: nowMs, ...granting(account, lotsOf(operationId, [{ bucket: 'topup', tokens }])) };
 }
 
-function configure({ settings, subscription }: Account, { operationId, change, nowMs }: Extract<Command, { kind: 'configure' }>): EntryDraft {
+function configure(
+  { settings, subscription }: Account,
+  { operationId, change, nowMs }: Extract<Command, { kind: 'configure' }>,
+): EntryDraft {
   if (change.kind === 'limits') for (const name of ['spendCapTokens', 'lowBalanceTokens'] as const) checkTokens(name, change[name] ?? 0, 0);
   if (change.kind === 'member') checkTokens('capTokens', change.capTokens ?? 0, 0);
-  return { kind: 'settings', operationId: settingsOperation(operationId), change, settings: changed(settings, change, subscription?.terms.membersMax ?? 1), postings: [], createdMs: nowMs };
+  return {
+    kind: 'settings',
+    operationId: settingsOperation(operationId),
+    change,
+    settings: changed(settings, change, subscription?.terms.membersMax ?? 1),
+    postings: [],
+    createdMs: nowMs,
+  };
 }
 
 /** A reversed pack gives up what nobody has spent of it; a reversed charge comes back as a lot that does not expire. */
@@ -137,8 +172,12 @@ function reserve(account: Account, command: Extract<Command, { kind: 'reserve' }
   if (deadlineMs <= nowMs) throw deadlinePassed();
   if (account.holds.size >= holdsOpenMax) throw tooManyHolds();
   const { postings, missing } = burn(account, needed, nowMs);
-  const isRelaxed = missing > 0 && mayWait(account.subscription?.terms, compute);
-  if (missing > 0 && !isRelaxed) throw isCreditsAccount(account.accountId) ? insufficientCredits(needed, needed - missing) : insufficientTokens(needed, needed - missing);
+  const isRelaxed = missing > 0;
+  if (isRelaxed) {
+    const unpaid = () =>
+      isCreditsAccount(account.accountId) ? insufficientCredits(needed, needed - missing) : insufficientTokens(needed, needed - missing);
+    requireAllowed('relaxed_lane', { relaxedKinds: relaxedKindsOf(account.subscription?.terms), kind: compute.kind ?? 'image', unpaid });
+  }
   requireWithinCaps(account, isRelaxed ? 0 : needed, memberId);
   return {
     kind: 'hold',
@@ -155,19 +194,9 @@ function reserve(account: Account, command: Extract<Command, { kind: 'reserve' }
   };
 }
 
-/** Whether a plan lets such a job wait in the relaxed lane. Trainings never do. */
-function mayWait(terms: Terms | undefined, { kind }: ComputeSpec): boolean {
-  switch (kind) {
-    case 'training':
-      return false;
-    case 'motion':
-      return terms?.hasRelaxedMotion === true;
-    case undefined:
-    case 'upscale':
-    case 'generic':
-      return terms?.hasRelaxedLane === true;
-  }
-}
+/** What a plan lets wait in the relaxed lane; a plan that lets pictures wait does so with enlargements and with work that has no price of its own. Trainings never do. */
+const relaxedKindsOf = (terms: Terms | undefined): ReadonlySet<string> =>
+  new Set([...(terms?.hasRelaxedLane ? ['image', 'upscale', 'generic'] : []), ...(terms?.hasRelaxedMotion ? ['motion'] : [])]);
 
 function burn(account: Account, needed: number, nowMs: number): { postings: Posting[]; missing: number } {
   const postings: Posting[] = [];
@@ -178,22 +207,30 @@ function burn(account: Account, needed: number, nowMs: number): { postings: Post
     const taken = Math.min(lot.balance, missing);
     if (taken === 0) continue;
     missing -= taken;
-    postings.push({ ledgerAccount: `bucket:${lot.bucket}`, lotId: lot.lotId, tokens: -taken }, { ledgerAccount: 'held', lotId: lot.lotId, tokens: taken });
+    postings.push(
+      { ledgerAccount: `bucket:${lot.bucket}`, lotId: lot.lotId, tokens: -taken },
+      { ledgerAccount: 'held', lotId: lot.lotId, tokens: taken },
+    );
   }
   return { postings, missing };
 }
 
 function requireWithinCaps({ accountId, settings, usage }: Account, needed: number, memberId: string | undefined): void {
-  if (settings.spendCapTokens !== undefined && usage.tokens + needed > settings.spendCapTokens) throw spendCapReached(settings.spendCapTokens);
+  if (settings.spendCapTokens !== undefined && usage.tokens + needed > settings.spendCapTokens)
+    throw spendCapReached(settings.spendCapTokens);
   if (memberId === undefined) return;
   const member = settings.members.find((candidate) => candidate.memberId === memberId);
   // Members have seats in the plan's wallet; whoever asks for the credits has looked there.
   if (!member && isCreditsAccount(accountId)) return;
   if (!member) throw unknownMember(memberId);
-  if (member.capTokens !== undefined && usedByMember(usage.byMember, memberId) + needed > member.capTokens) throw memberCapReached(memberId, member.capTokens);
+  if (member.capTokens !== undefined && usedByMember(usage.byMember, memberId) + needed > member.capTokens)
+    throw memberCapReached(memberId, member.capTokens);
 }
 
-function settle(account: Account, { jobId, unitsDelivered, chargedLines, finishedMs, nowMs }: Extract<Command, { kind: 'settle' }>): EntryDraft {
+function settle(
+  account: Account,
+  { jobId, unitsDelivered, chargedLines, finishedMs, nowMs }: Extract<Command, { kind: 'settle' }>,
+): EntryDraft {
   const hold = account.holds.get(jobId);
   if (!hold) throw unknownHold(jobId);
   if (finishedMs > hold.deadlineMs) throw holdExpired(jobId);
@@ -203,12 +240,28 @@ function settle(account: Account, { jobId, unitsDelivered, chargedLines, finishe
   checkTokens('charge', charged, 0);
   const held = heldTokens(hold);
   if (charged > held) throw settleExceedsHold(jobId, `${charged} tokens for a hold of ${held}`);
-  return { kind: 'settle', operationId: closeOperation(jobId), jobId, imagesDelivered: unitsDelivered, chargedLines, createdMs: nowMs, postings: close(account, hold, charged, nowMs) };
+  return {
+    kind: 'settle',
+    operationId: closeOperation(jobId),
+    jobId,
+    imagesDelivered: unitsDelivered,
+    chargedLines,
+    createdMs: nowMs,
+    postings: close(account, hold, charged, nowMs),
+  };
 }
 
 function release(account: Account, { jobId, reason, nowMs }: Extract<Command, { kind: 'release' }>): EntryDraft {
   const hold = account.holds.get(jobId);
-  if (hold) return { kind: 'release', operationId: closeOperation(jobId), jobId, reason, createdMs: nowMs, postings: close(account, hold, 0, nowMs) };
+  if (hold)
+    return {
+      kind: 'release',
+      operationId: closeOperation(jobId),
+      jobId,
+      reason,
+      createdMs: nowMs,
+      postings: close(account, hold, 0, nowMs),
+    };
   // The release came before its reservation. An entry without postings remembers it, so that the late one finds the job closed.
   return { kind: 'release', operationId: holdOperation(jobId), jobId, reason, createdMs: nowMs, postings: [] };
 }
@@ -226,7 +279,9 @@ function close(account: Account, hold: HoldEntry, charged: number, nowMs: number
     toSpend -= spent;
     postings.push({ ledgerAccount: 'held', lotId, tokens: -tokens });
     if (spent > 0) postings.push({ ledgerAccount: 'spent', lotId, tokens: spent });
-    const back = hasExpired(lot, ledgerTime(account, nowMs)) ? 0 : Math.min(tokens - spent, lot.bucket === 'rollover' ? bankRoom : Infinity);
+    const back = hasExpired(lot, ledgerTime(account, nowMs))
+      ? 0
+      : Math.min(tokens - spent, lot.bucket === 'rollover' ? bankRoom : Infinity);
     if (lot.bucket === 'rollover') bankRoom -= back;
     if (back > 0) postings.push({ ledgerAccount: `bucket:${lot.bucket}`, lotId, tokens: back });
     if (tokens - spent > back) postings.push({ ledgerAccount: 'expired', lotId, tokens: tokens - spent - back });

@@ -3,7 +3,22 @@ import { bucketBalances, spendableTokens } from './account.js';
 import { monthsAfter, nextMidnightMs } from './calendar.js';
 import type { Command } from './commands.js';
 import { nextDue } from './ledger.js';
-import { artisan, cancelling, changingTo, configuring, free, LedgerOnPaper, maestro, planTerms, releasing, reserving, settling, startMs, subscribing, toppingUp } from './ledger.fixture.js';
+import {
+  artisan,
+  cancelling,
+  changingTo,
+  configuring,
+  free,
+  LedgerOnPaper,
+  maestro,
+  planTerms,
+  releasing,
+  reserving,
+  settling,
+  startMs,
+  subscribing,
+  toppingUp,
+} from './ledger.fixture.js';
 
 const dayMs = 86_400_000;
 const on = (month: number, day: number, hour = 0) => Date.UTC(2026, month - 1, day, hour);
@@ -19,7 +34,8 @@ function until(ledger: LedgerOnPaper, nowMs: number): LedgerOnPaper {
   return ledger;
 }
 
-const buckets = ({ account }: LedgerOnPaper) => Object.fromEntries(bucketBalances(account).map(({ bucket, balanceTokens }) => [bucket, balanceTokens]));
+const buckets = ({ account }: LedgerOnPaper) =>
+  Object.fromEntries(bucketBalances(account).map(({ bucket, balanceTokens }) => [bucket, balanceTokens]));
 const refusal = (reason: string) => expect.objectContaining({ reason });
 
 describe('the calendar', () => {
@@ -71,7 +87,10 @@ describe('a renewal', () => {
   });
 
   it('sends the refund of an older job to the bank that its lot went to, as far as there is room', () => {
-    const ledger = until(ledgerAfter(subscribing(planTerms('tight', { seatBankTokens: 50 })), reserving('job', 80, { deadlineMs: on(3, 1) })), on(2, 1));
+    const ledger = until(
+      ledgerAfter(subscribing(planTerms('tight', { seatBankTokens: 50 })), reserving('job', 80, { deadlineMs: on(3, 1) })),
+      on(2, 1),
+    );
     expect(buckets(ledger)).toEqual({ fast: 100, rollover: 20 });
     ledger.perform(releasing('job', { nowMs: on(2, 2) }));
     expect(buckets(ledger)).toEqual({ fast: 100, rollover: 50 });
@@ -231,7 +250,11 @@ describe('caps', () => {
   const asMember = (command: Command, memberId: string): Command => (command.kind === 'reserve' ? { ...command, memberId } : command);
 
   it("count what is held and spent in the cycle against a member's cap", () => {
-    const ledger = ledgerAfter(subscribing(artisan), configuring({ kind: 'member', memberId: 'ann', capTokens: 20 }), asMember(reserving('one', 15), 'ann'));
+    const ledger = ledgerAfter(
+      subscribing(artisan),
+      configuring({ kind: 'member', memberId: 'ann', capTokens: 20 }),
+      asMember(reserving('one', 15), 'ann'),
+    );
     expect(() => ledger.perform(asMember(reserving('two', 6), 'ann'))).toThrow(refusal('member_cap_reached'));
     ledger.perform(settling('one', 10));
     ledger.perform(asMember(reserving('two', 10), 'ann'));
@@ -239,7 +262,11 @@ describe('caps', () => {
   });
 
   it('begin anew with the cycle, and an older job does not count in the new one', () => {
-    const ledger = ledgerAfter(subscribing(artisan), configuring({ kind: 'limits', spendCapTokens: 50 }), reserving('old', 50, { deadlineMs: on(3, 1) }));
+    const ledger = ledgerAfter(
+      subscribing(artisan),
+      configuring({ kind: 'limits', spendCapTokens: 50 }),
+      reserving('old', 50, { deadlineMs: on(3, 1) }),
+    );
     expect(() => ledger.perform(reserving('more', 1))).toThrow(refusal('spend_cap_reached'));
     ledger.perform(reserving('new', 50, { nowMs: on(2, 1), deadlineMs: on(3, 1) }));
     ledger.perform(releasing('old', { nowMs: on(2, 2) }));
@@ -247,12 +274,17 @@ describe('caps', () => {
   });
 
   it('know only members who have a seat', () => {
-    const ledger = ledgerAfter(subscribing(planTerms('solo', { membersMax: 1 })), configuring({ kind: 'member', memberId: 'ann', capTokens: null }));
+    const ledger = ledgerAfter(
+      subscribing(planTerms('solo', { membersMax: 1 })),
+      configuring({ kind: 'member', memberId: 'ann', capTokens: null }),
+    );
     expect(() => ledger.perform(configuring({ kind: 'member', memberId: 'bob', capTokens: null }))).toThrow(refusal('no_seat_free'));
     expect(() => ledger.perform(asMember(reserving('job', 1), 'bob'))).toThrow(refusal('unknown_member'));
   });
 
   it.each([-1, 0.5, Number.NaN, 2 ** 53])('are refused at %p tokens', (tokens) => {
-    expect(() => ledgerAfter(subscribing(artisan), configuring({ kind: 'limits', spendCapTokens: tokens }))).toThrow(refusal('invalid_amount'));
+    expect(() => ledgerAfter(subscribing(artisan), configuring({ kind: 'limits', spendCapTokens: tokens }))).toThrow(
+      refusal('invalid_amount'),
+    );
   });
 });

@@ -14,7 +14,13 @@ type Beginning = {
 
 /** A subscription that begins now. */
 export function begin(terms: Terms, nowMs: number, { frozenCapTokens = 0, utcOffsetMinutes }: Beginning = {}): Subscription {
-  const common = { terms, anchorMs: nowMs, cycle: 0, startedMs: nowMs, bankCapTokens: terms.isPaid ? bankCapTokens(terms) : frozenCapTokens };
+  const common = {
+    terms,
+    anchorMs: nowMs,
+    cycle: 0,
+    startedMs: nowMs,
+    bankCapTokens: terms.isPaid ? bankCapTokens(terms) : frozenCapTokens,
+  };
   switch (terms.cadence) {
     case 'monthly':
       return { ...common, renewsMs: monthsAfter(nowMs, 1) };
@@ -29,7 +35,9 @@ export function begin(terms: Terms, nowMs: number, { frozenCapTokens = 0, utcOff
 export function allowanceOf({ terms, renewsMs }: Subscription): Grant[] {
   const tokens = allowanceTokens(terms);
   if (tokens === 0) return [];
-  return [{ bucket: allowanceBucket(terms), tokens, ...(terms.cadence === 'daily' && renewsMs !== undefined ? { expiresMs: renewsMs } : {}) }];
+  return [
+    { bucket: allowanceBucket(terms), tokens, ...(terms.cadence === 'daily' && renewsMs !== undefined ? { expiresMs: renewsMs } : {}) },
+  ];
 }
 
 /** The end of a cycle and the beginning of the next. Months that were missed are made up one by one; missed days are not, since a day's tokens do not outlive it. */
@@ -50,13 +58,22 @@ function following({ settings }: Account, subscription: Subscription, dueMs: num
   const target = withoutVacantSeats(next?.terms ?? terms, settings.members.length);
   if (target.cadence !== 'monthly') return begin(target, nowMs, beginning);
   if (terms.cadence !== 'monthly') return begin(target, dueMs, beginning);
-  return { terms: target, anchorMs, cycle: cycle + 1, startedMs: dueMs, renewsMs: monthsAfter(anchorMs, cycle + 2), bankCapTokens: bankCapTokens(target) };
+  return {
+    terms: target,
+    anchorMs,
+    cycle: cycle + 1,
+    startedMs: dueMs,
+    renewsMs: monthsAfter(anchorMs, cycle + 2),
+    bankCapTokens: bankCapTokens(target),
+  };
 }
 
 /** A paused plan goes on when its time has come, with the seats that it had; until then the other plan's days go by. */
 function pausedOn(terms: Terms, paused: Paused, dueMs: number, nowMs: number, beginning: Beginning): Subscription {
   const { resumesMs } = paused;
-  return resumesMs !== undefined && resumesMs <= nowMs ? begin(paused.terms, Math.max(dueMs, resumesMs), beginning) : resting(terms, paused, dueMs, nowMs, beginning);
+  return resumesMs !== undefined && resumesMs <= nowMs
+    ? begin(paused.terms, Math.max(dueMs, resumesMs), beginning)
+    : resting(terms, paused, dueMs, nowMs, beginning);
 }
 
 /** Another plan's terms while one rests. The cycle ends at the latest when the plan goes on: missed days are not made up, a missed resumption is. */
@@ -82,8 +99,13 @@ function banked(lots: readonly Lot[], capTokens: number): Posting[] {
     const kept = Math.min(balance, room);
     room -= kept;
     const postings: Posting[] = [];
-    if (bucket === 'fast' && kept > 0) postings.push({ ledgerAccount: 'bucket:fast', lotId, tokens: -kept }, { ledgerAccount: 'bucket:rollover', lotId, tokens: kept });
-    if (balance > kept) postings.push({ ledgerAccount: `bucket:${bucket}`, lotId, tokens: kept - balance }, { ledgerAccount: 'expired', lotId, tokens: balance - kept });
+    if (bucket === 'fast' && kept > 0)
+      postings.push({ ledgerAccount: 'bucket:fast', lotId, tokens: -kept }, { ledgerAccount: 'bucket:rollover', lotId, tokens: kept });
+    if (balance > kept)
+      postings.push(
+        { ledgerAccount: `bucket:${bucket}`, lotId, tokens: kept - balance },
+        { ledgerAccount: 'expired', lotId, tokens: balance - kept },
+      );
     return postings;
   });
 }
@@ -126,10 +148,29 @@ export function prorated(amount: number, { startedMs, renewsMs = startedMs + 1 }
   return Number((BigInt(amount) * BigInt(leftMs)) / BigInt(renewsMs - startedMs));
 }
 
-export function planEntry(account: Account, { operationId, nowMs }: { readonly operationId: string; readonly nowMs: number }, asked: PlanAsked, subscription: Subscription, grants: Grant[]): EntryDraft {
+export function planEntry(
+  account: Account,
+  { operationId, nowMs }: { readonly operationId: string; readonly nowMs: number },
+  asked: PlanAsked,
+  subscription: Subscription,
+  grants: Grant[],
+): EntryDraft {
   const { lots, postings } = granting(account, lotsOf(planOperation(operationId), grants));
-  const overflow = subscription.terms.isPaid ? banked(account.lots.filter(({ bucket }) => bucket === 'rollover'), subscription.bankCapTokens) : [];
-  return { kind: 'plan', operationId: planOperation(operationId), asked, subscription, lots, createdMs: nowMs, postings: [...overflow, ...postings] };
+  const overflow = subscription.terms.isPaid
+    ? banked(
+        account.lots.filter(({ bucket }) => bucket === 'rollover'),
+        subscription.bankCapTokens,
+      )
+    : [];
+  return {
+    kind: 'plan',
+    operationId: planOperation(operationId),
+    asked,
+    subscription,
+    lots,
+    createdMs: nowMs,
+    postings: [...overflow, ...postings],
+  };
 }
 
 /** The plan runs to the end of the month that is paid for; then the bank expires and the account goes on with `terms`. A paused plan's bank expires with the day. */

@@ -1,10 +1,23 @@
 import { describe, expect, it } from '@jest/globals';
 import { bucketBalances, spendableTokens } from './account.js';
-import { artisan, cancelling, LedgerOnPaper, maestro, pausing, changingTo, reserving, resuming, settling, startMs, subscribing } from './ledger.fixture.js';
+import {
+  artisan,
+  cancelling,
+  LedgerOnPaper,
+  maestro,
+  pausing,
+  changingTo,
+  reserving,
+  resuming,
+  settling,
+  startMs,
+  subscribing,
+} from './ledger.fixture.js';
 
 const on = (month: number, day: number) => Date.UTC(2026, month - 1, day);
 const refusal = (reason: string) => expect.objectContaining({ reason });
-const buckets = ({ account }: LedgerOnPaper) => Object.fromEntries(bucketBalances(account).map(({ bucket, balanceTokens }) => [bucket, balanceTokens]));
+const buckets = ({ account }: LedgerOnPaper) =>
+  Object.fromEntries(bucketBalances(account).map(({ bucket, balanceTokens }) => [bucket, balanceTokens]));
 
 describe('a paused plan', () => {
   const paused = (resumesMs?: number) => {
@@ -43,14 +56,17 @@ describe('a paused plan', () => {
   it('goes on at the day that was named also when nobody looked for months, and makes up the months since', () => {
     const ledger = paused(on(4, 3));
     ledger.comeDue(on(6, 20));
-    const cycles = ledger.entries.flatMap((entry) => (entry.kind === 'renewal' ? [new Date(entry.subscription.startedMs).toISOString().slice(0, 10)] : []));
+    const cycles = ledger.entries.flatMap((entry) =>
+      entry.kind === 'renewal' ? [new Date(entry.subscription.startedMs).toISOString().slice(0, 10)] : [],
+    );
     expect(cycles).toEqual(['2026-02-01', '2026-04-03', '2026-05-03', '2026-06-03']);
     expect(buckets(ledger)).toEqual({ fast: 100, rollover: 300 });
   });
 
   it('costs its holder no tokens that a job held before the pause', () => {
     const ledger = new LedgerOnPaper();
-    for (const command of [subscribing(artisan), reserving('job', 60, { deadlineMs: on(3, 1) }), pausing(on(1, 10))]) ledger.perform(command);
+    for (const command of [subscribing(artisan), reserving('job', 60, { deadlineMs: on(3, 1) }), pausing(on(1, 10))])
+      ledger.perform(command);
     ledger.perform(settling('job', 20, { nowMs: on(2, 2) }));
     expect(buckets(ledger)).toEqual({ daily: 15, rollover: 80 });
   });

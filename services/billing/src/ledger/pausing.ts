@@ -10,7 +10,13 @@ export function pause(account: Account, command: Extract<Command, { kind: 'pause
   if (present?.terms.cadence !== 'monthly' || present.next?.pause) throw nothingToPause();
   const { resumesMs } = command.pause;
   if (resumesMs !== undefined && resumesMs <= (present.renewsMs ?? 0)) throw resumesTooEarly();
-  return planEntry(account, command, askedBy(command), { ...present, next: { terms: command.terms, isCancellation: false, pause: command.pause } }, []);
+  return planEntry(
+    account,
+    command,
+    askedBy(command),
+    { ...present, next: { terms: command.terms, isCancellation: false, pause: command.pause } },
+    [],
+  );
 }
 
 /** Takes a planned pause back, or begins a new cycle of the plan that rests: at once, under the terms that it had. */
@@ -18,10 +24,25 @@ export function resume(account: Account, command: Extract<Command, { kind: 'resu
   const present = account.subscription;
   if (present?.paused) {
     const { terms } = present.paused;
-    const begun = begin(terms, ledgerTime(account, command.nowMs), { frozenCapTokens: present.bankCapTokens, utcOffsetMinutes: account.settings.utcOffsetMinutes });
-    return planEntry(account, command, { plan: terms.plan, seats: terms.seats, isCancellation: false, isResumption: true }, begun, allowanceOf(begun));
+    const begun = begin(terms, ledgerTime(account, command.nowMs), {
+      frozenCapTokens: present.bankCapTokens,
+      utcOffsetMinutes: account.settings.utcOffsetMinutes,
+    });
+    return planEntry(
+      account,
+      command,
+      { plan: terms.plan, seats: terms.seats, isCancellation: false, isResumption: true },
+      begun,
+      allowanceOf(begun),
+    );
   }
   if (!present?.next?.pause) throw nothingToResume();
   const { next: _, ...kept } = present;
-  return planEntry(account, command, { plan: kept.terms.plan, seats: kept.terms.seats, isCancellation: false, isResumption: true }, kept, []);
+  return planEntry(
+    account,
+    command,
+    { plan: kept.terms.plan, seats: kept.terms.seats, isCancellation: false, isResumption: true },
+    kept,
+    [],
+  );
 }

@@ -29,14 +29,56 @@ describe('entries that an earlier release wrote', () => {
 
   describe('when they are written again', () => {
     const ledger = new LedgerOnPaper();
-    const image = computeOfMessage({ spec: { case: 'image', value: { modelId: 'mosaic-3d', widthPx: 512, heightPx: 512, steps: 20, images: 2, superResolution: true, surcharges: ['init_image'] } } });
+    const image = computeOfMessage({
+      spec: {
+        case: 'image',
+        value: {
+          modelId: 'mosaic-3d',
+          widthPx: 512,
+          heightPx: 512,
+          steps: 20,
+          images: 2,
+          superResolution: true,
+          surcharges: ['init_image'],
+        },
+      },
+    });
 
     beforeAll(() => {
       ledger.perform(subscribing({ ...artisan, seatTokens: 1_000, seatBankTokens: 3_000 }));
-      ledger.perform({ kind: 'reserve', jobId: 'image', compute: image, quote: quote(catalogue, image), deadlineMs: startMs + 3_600_000, project: 'site', nowMs: startMs + 10 });
-      ledger.perform({ kind: 'settle', jobId: 'image', unitsDelivered: 2, chargedLines: quote(catalogue, image, 2).lines, finishedMs: startMs + 20, nowMs: startMs + 20 });
-      ledger.perform({ kind: 'reserve', jobId: 'half', compute: image, quote: quote(catalogue, image), deadlineMs: startMs + 3_600_000, nowMs: startMs + 10 });
-      ledger.perform({ kind: 'settle', jobId: 'half', unitsDelivered: 1, chargedLines: quote(catalogue, image, 1).lines, finishedMs: startMs + 20, nowMs: startMs + 20 });
+      ledger.perform({
+        kind: 'reserve',
+        jobId: 'image',
+        compute: image,
+        quote: quote(catalogue, image),
+        deadlineMs: startMs + 3_600_000,
+        project: 'site',
+        nowMs: startMs + 10,
+      });
+      ledger.perform({
+        kind: 'settle',
+        jobId: 'image',
+        unitsDelivered: 2,
+        chargedLines: quote(catalogue, image, 2).lines,
+        finishedMs: startMs + 20,
+        nowMs: startMs + 20,
+      });
+      ledger.perform({
+        kind: 'reserve',
+        jobId: 'half',
+        compute: image,
+        quote: quote(catalogue, image),
+        deadlineMs: startMs + 3_600_000,
+        nowMs: startMs + 10,
+      });
+      ledger.perform({
+        kind: 'settle',
+        jobId: 'half',
+        unitsDelivered: 1,
+        chargedLines: quote(catalogue, image, 1).lines,
+        finishedMs: startMs + 20,
+        nowMs: startMs + 20,
+      });
     });
 
     it('have the same fields, the same prices and the same hashes', () => {

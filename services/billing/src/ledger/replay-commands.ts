@@ -6,7 +6,13 @@ export function commandOf(entry: Exclude<Entry, { kind: 'expire' | 'renewal' }>)
   const nowMs = entry.createdMs;
   switch (entry.kind) {
     case 'grant':
-      return { kind: 'open', plan: entry.plan, nowMs, ...(entry.utcOffsetMinutes === undefined ? {} : { utcOffsetMinutes: entry.utcOffsetMinutes }), ...(entry.subscription ? { grants: [], terms: entry.subscription.terms } : { grants: grantsOf(entry) }) };
+      return {
+        kind: 'open',
+        plan: entry.plan,
+        nowMs,
+        ...(entry.utcOffsetMinutes === undefined ? {} : { utcOffsetMinutes: entry.utcOffsetMinutes }),
+        ...(entry.subscription ? { grants: [], terms: entry.subscription.terms } : { grants: grantsOf(entry) }),
+      };
     case 'topup': {
       const [lot] = entry.lots;
       return lot && { kind: 'topUp', operationId: withoutPrefix(entry), tokens: lot.tokens, nowMs };
@@ -15,7 +21,14 @@ export function commandOf(entry: Exclude<Entry, { kind: 'expire' | 'renewal' }>)
       // A clock that was set back lets an entry bear a later time than the one at which its deadline was judged.
       return { ...entry, kind: 'reserve', nowMs: Math.min(nowMs, entry.deadlineMs - 1) };
     case 'settle':
-      return { kind: 'settle', jobId: entry.jobId, unitsDelivered: entry.imagesDelivered, chargedLines: entry.chargedLines, finishedMs: 0, nowMs };
+      return {
+        kind: 'settle',
+        jobId: entry.jobId,
+        unitsDelivered: entry.imagesDelivered,
+        chargedLines: entry.chargedLines,
+        finishedMs: 0,
+        nowMs,
+      };
     case 'release':
       return { ...entry, nowMs };
     case 'plan': {
@@ -30,7 +43,9 @@ export function commandOf(entry: Exclude<Entry, { kind: 'expire' | 'renewal' }>)
     case 'settings':
       return { kind: 'configure', operationId: withoutPrefix(entry), change: entry.change, nowMs };
     case 'reversal': {
-      const charged = entry.postings.filter(({ ledgerAccount }) => ledgerAccount === 'spent').map((posting) => ({ ...posting, tokens: -posting.tokens }));
+      const charged = entry.postings
+        .filter(({ ledgerAccount }) => ledgerAccount === 'spent')
+        .map((posting) => ({ ...posting, tokens: -posting.tokens }));
       return { kind: 'reverse', reversedOperationId: entry.reversedOperationId, charged, nowMs };
     }
   }
@@ -38,4 +53,5 @@ export function commandOf(entry: Exclude<Entry, { kind: 'expire' | 'renewal' }>)
 
 const withoutPrefix = ({ operationId }: Entry): string => operationId.slice(operationId.indexOf(':') + 1);
 
-const grantsOf = ({ lots }: Extract<Entry, { kind: 'grant' }>) => lots.map(({ bucket, tokens, expiresMs }) => ({ bucket, tokens, ...(expiresMs === undefined ? {} : { expiresMs }) }));
+const grantsOf = ({ lots }: Extract<Entry, { kind: 'grant' }>) =>
+  lots.map(({ bucket, tokens, expiresMs }) => ({ bucket, tokens, ...(expiresMs === undefined ? {} : { expiresMs }) }));

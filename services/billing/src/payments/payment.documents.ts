@@ -2,10 +2,21 @@ import { Injectable } from '@nestjs/common';
 import { Documents, type Collection, type Stored } from '@tessera/documents/documents.js';
 
 /** A payment for a pack. A refund may be known before the payment itself. */
-export type PaymentRecord = { readonly accountId?: string; readonly isPaid: boolean; readonly isRefunded: boolean; /** Absent: the plan's. */ readonly wallet?: 'credits' };
+export type PaymentRecord = {
+  readonly accountId?: string;
+  readonly isPaid: boolean;
+  readonly isRefunded: boolean;
+  /** Absent: the plan's. */ readonly wallet?: 'credits';
+};
 
 /** The newest that is known of a subscription. */
-export type SubscriptionRecord = { readonly accountId: string; readonly isActive: boolean; readonly occurredMs: number; /** Id of the newest update that counted. */ readonly newsId: string; readonly isPaused?: true };
+export type SubscriptionRecord = {
+  readonly accountId: string;
+  readonly isActive: boolean;
+  readonly occurredMs: number;
+  /** Id of the newest update that counted. */ readonly newsId: string;
+  readonly isPaused?: true;
+};
 
 /** The only place that knows how payments are stored. */
 @Injectable()
@@ -15,7 +26,11 @@ export class PaymentDocuments {
 
   constructor(private readonly documents: Documents) {
     this.payments = documents.collection<PaymentRecord>({ name: 'billing.payments', version: 1, indexes: [] });
-    this.subscriptions = documents.collection<SubscriptionRecord>({ name: 'billing.subscriptions', version: 1, indexes: [{ name: 'byAccount', fields: ['accountId'] }] });
+    this.subscriptions = documents.collection<SubscriptionRecord>({
+      name: 'billing.subscriptions',
+      version: 1,
+      indexes: [{ name: 'byAccount', fields: ['accountId'] }],
+    });
   }
 
   payment(paymentId: string): Promise<Stored<PaymentRecord> | undefined> {

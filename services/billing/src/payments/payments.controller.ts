@@ -1,6 +1,11 @@
 import { Controller } from '@nestjs/common';
 import { GrpcMethod } from '@nestjs/microservices';
-import { PaymentService, type ReceivePaymentRequest, type RecordPaymentRequest, type RecordRefundRequest } from '@tessera/contracts/tessera/billing/v1/payments_pb.js';
+import {
+  PaymentService,
+  type ReceivePaymentRequest,
+  type RecordPaymentRequest,
+  type RecordRefundRequest,
+} from '@tessera/contracts/tessera/billing/v1/payments_pb.js';
 import { accountMessage } from '../accounts/account.message.js';
 import { Accounts } from '../accounts/accounts.js';
 import { manualProvider, Payments } from './payments.js';

@@ -10,14 +10,34 @@ const checkout = (paymentId: string, pack: string, accountId = 'acme'): Event =>
   id: `evt_paid_${paymentId}`,
   type: 'checkout.session.completed',
   created: 1,
-  data: { object: { mode: 'payment', payment_status: 'paid', payment_intent: paymentId, metadata: { tessera_account: accountId, tessera_pack: pack } } },
+  data: {
+    object: {
+      mode: 'payment',
+      payment_status: 'paid',
+      payment_intent: paymentId,
+      metadata: { tessera_account: accountId, tessera_pack: pack },
+    },
+  },
 });
-const refund = (paymentId: string): Event => ({ id: `evt_back_${paymentId}`, type: 'charge.refunded', created: 2, data: { object: { payment_intent: paymentId, refunded: true } } });
+const refund = (paymentId: string): Event => ({
+  id: `evt_back_${paymentId}`,
+  type: 'charge.refunded',
+  created: 2,
+  data: { object: { payment_intent: paymentId, refunded: true } },
+});
 const subscription = (type: 'created' | 'updated' | 'deleted', created: number, plan: string, change: object = {}): Event => ({
   id: `evt_sub_${type}_${created}`,
   type: `customer.subscription.${type}`,
   created,
-  data: { object: { id: 'sub_1', status: 'active', items: { data: [{ quantity: 1 }] }, metadata: { tessera_account: 'acme', tessera_plan: plan }, ...change } },
+  data: {
+    object: {
+      id: 'sub_1',
+      status: 'active',
+      items: { data: [{ quantity: 1 }] },
+      metadata: { tessera_account: 'acme', tessera_plan: plan },
+      ...change,
+    },
+  },
 });
 
 describe('payments', () => {
@@ -31,7 +51,8 @@ describe('payments', () => {
   afterEach(() => billing.close());
 
   const seconds = () => Math.floor(billing.clock.now() / 1_000);
-  const signed = (payload: string, secret = stripeSecret, at = seconds()) => `t=${at},v1=${createHmac('sha256', secret).update(`${at}.${payload}`).digest('hex')}`;
+  const signed = (payload: string, secret = stripeSecret, at = seconds()) =>
+    `t=${at},v1=${createHmac('sha256', secret).update(`${at}.${payload}`).digest('hex')}`;
   const deliver = (event: object, on = billing) => {
     const payload = JSON.stringify(event);
     return on.payments.receive('stripe', Buffer.from(payload), signed(payload));
@@ -46,7 +67,10 @@ describe('payments', () => {
 
     it('become tokens, once, however often they are told', async () => {
       const before = await account();
-      expect(await Promise.all([deliver(checkout('pi_1', 'medium')), deliver(checkout('pi_1', 'medium'))])).toEqual(['applied', 'repeated']);
+      expect(await Promise.all([deliver(checkout('pi_1', 'medium')), deliver(checkout('pi_1', 'medium'))])).toEqual([
+        'applied',
+        'repeated',
+      ]);
       expect((await account()).balance).toBe(before.balance + 8_500);
     });
 
@@ -85,9 +109,9 @@ describe('payments', () => {
       ['an account that does not exist', () => deliver(checkout('pi_3', 'small', 'nobody')), 'unknown_account'],
       ['a payment with a strange id', () => deliver(checkout('pi 3', 'small')), 'invalid_id'],
       ['a provider that is not connected', () => billing.payments.receive('paypal', Buffer.from('{}'), ''), 'unknown_payment_provider'],
-    ])('are refused for %s, and nothing has changed', async (_, tell, reason) => {
+    ])('are refused for %s, and nothing has changed', async (_, attempt, reason) => {
       const before = await account();
-      await expect(tell()).rejects.toMatchObject({ reason });
+      await expect(attempt()).rejects.toMatchObject({ reason });
       expect(await account()).toEqual(before);
     });
   });
@@ -157,17 +181,26 @@ describe('payments', () => {
   });
 
   it('end the same in whatever order and however often they are told, and are clean', async () => {
-    const events = [subscription('created', 10, 'artisan'), subscription('updated', 20, 'maestro'), checkout('pi_1', 'medium'), checkout('pi_2', 'small'), refund('pi_2')];
+    const events = [
+      subscription('created', 10, 'artisan'),
+      subscription('updated', 20, 'maestro'),
+      checkout('pi_1', 'medium'),
+      checkout('pi_2', 'small'),
+      refund('pi_2'),
+    ];
     const order = fc.shuffledSubarray([...events, ...events], { minLength: 10, maxLength: 10 });
     await fc.assert(
-      fc.asyncProperty(order, async (told) => {
+      fc.asyncProperty(order, async (reported) => {
         const each = await openBilling();
         try {
           await each.accounts.open('acme', 'free');
           // As Stripe does: what was refused is told again later.
-          for (let left = told; left.length > 0; ) {
+          for (let left = reported; left.length > 0;) {
             const refused: Event[] = [];
-            for (const event of left) await deliver(event, each).catch((error: unknown) => (error instanceof TesseraError ? void refused.push(event) : Promise.reject(error)));
+            for (const event of left)
+              await deliver(event, each).catch((error: unknown) =>
+                error instanceof TesseraError ? void refused.push(event) : Promise.reject(error),
+              );
             left = refused;
           }
           const { plan, totals } = await each.accounts.get('acme');
@@ -208,16 +241,40 @@ describe('payments', () => {
 
   it.each([
     ['another kind of event', { id: 'evt_1', type: 'invoice.paid', created: 1, data: { object: {} } }],
-    ["another product's payment", { ...checkout('pi_1', 'medium'), data: { object: { mode: 'payment', payment_status: 'paid', payment_intent: 'pi_1', metadata: {} } } }],
-    ['a session that is not paid yet', { ...checkout('pi_1', 'medium'), data: { object: { mode: 'payment', payment_status: 'unpaid', payment_intent: 'pi_1', metadata: { tessera_account: 'acme', tessera_pack: 'medium' } } } }],
+    [
+      "another product's payment",
+      {
+        ...checkout('pi_1', 'medium'),
+        data: { object: { mode: 'payment', payment_status: 'paid', payment_intent: 'pi_1', metadata: {} } },
+      },
+    ],
+    [
+      'a session that is not paid yet',
+      {
+        ...checkout('pi_1', 'medium'),
+        data: {
+          object: {
+            mode: 'payment',
+            payment_status: 'unpaid',
+            payment_intent: 'pi_1',
+            metadata: { tessera_account: 'acme', tessera_pack: 'medium' },
+          },
+        },
+      },
+    ],
     ['a refund in part', { ...refund('pi_1'), data: { object: { payment_intent: 'pi_1', refunded: false } } }],
   ])('leave alone %s', async (_, event) => {
     expect(await deliver(event)).toBe('ignored');
   });
 
-  it.each(['not json', '[]', '{"type":"charge.refunded"}', JSON.stringify(subscription('created', 1.5, 'artisan'))])('are refused when the payload is %s', async (payload) => {
-    await expect(billing.payments.receive('stripe', Buffer.from(payload), signed(payload))).rejects.toMatchObject({ reason: 'invalid_payment_event' });
-  });
+  it.each(['not json', '[]', '{"type":"charge.refunded"}', JSON.stringify(subscription('created', 1.5, 'artisan'))])(
+    'are refused when the payload is %s',
+    async (payload) => {
+      await expect(billing.payments.receive('stripe', Buffer.from(payload), signed(payload))).rejects.toMatchObject({
+        reason: 'invalid_payment_event',
+      });
+    },
+  );
 
   it('that were spent are not taken back, and the account never falls below zero', async () => {
     await billing.accounts.changePlan('acme', 'up', 'artisan');

@@ -91,7 +91,11 @@ export class Payments {
     return unless(['nothing_to_reverse'], this.accounts.reverse(accountId, topUpOperation(id), wallet));
   }
 
-  private async subscription(id: string, updateId: string, update: Extract<PaymentUpdate, { kind: 'subscription' }>): Promise<PaymentOutcome> {
+  private async subscription(
+    id: string,
+    updateId: string,
+    update: Extract<PaymentUpdate, { kind: 'subscription' }>,
+  ): Promise<PaymentOutcome> {
     checkPaymentId(id);
     checkPaymentId(updateId);
     const { accountId, isActive, pause, occurredMs } = update;
@@ -101,13 +105,24 @@ export class Payments {
     if (known && isOlder(update, known.value)) return 'outdated';
     if (pause) await unless(['nothing_to_pause', 'resumes_too_early'], this.accounts.pause(accountId, updateId, pause.resumesMs));
     else if (isActive) await this.goesOn(update, updateId, known?.value.isPaused ?? false);
-    else if (!(await this.documents.hasOtherActive(accountId, id))) await unless(['nothing_to_cancel'], this.accounts.cancel(accountId, updateId));
-    await this.documents.saveSubscription(id, known, { accountId, isActive, occurredMs, newsId: updateId, ...(pause ? { isPaused: true } : {}) });
+    else if (!(await this.documents.hasOtherActive(accountId, id)))
+      await unless(['nothing_to_cancel'], this.accounts.cancel(accountId, updateId));
+    await this.documents.saveSubscription(id, known, {
+      accountId,
+      isActive,
+      occurredMs,
+      newsId: updateId,
+      ...(pause ? { isPaused: true } : {}),
+    });
     return 'applied';
   }
 
   /** A pause that the account's owner has asked for here is not the provider's to end. */
-  private async goesOn({ accountId, plan, seats }: Extract<PaymentUpdate, { kind: 'subscription' }>, updateId: string, wasPaused: boolean): Promise<void> {
+  private async goesOn(
+    { accountId, plan, seats }: Extract<PaymentUpdate, { kind: 'subscription' }>,
+    updateId: string,
+    wasPaused: boolean,
+  ): Promise<void> {
     const { subscription } = await this.accounts.get(accountId);
     const resting = subscription?.next?.pause ? subscription.terms : subscription?.paused?.terms;
     if (!wasPaused && resting && sameTerms(resting, this.prices.terms(plan, seats, this.clock.now()))) return;

@@ -8,7 +8,8 @@ const toleranceMs = 300_000;
 
 const id = z.string().min(1).max(100);
 const metadata = z.looseObject({ tessera_account: id.optional(), tessera_pack: id.optional(), tessera_plan: id.optional() }).default({});
-const event = <T extends string, O extends z.ZodType>(type: T, object: O) => z.looseObject({ id, type: z.literal(type), created: z.int(), data: z.looseObject({ object }) });
+const event = <T extends string, O extends z.ZodType>(type: T, object: O) =>
+  z.looseObject({ id, type: z.literal(type), created: z.int(), data: z.looseObject({ object }) });
 
 const session = z.looseObject({ mode: z.string(), payment_status: z.string(), payment_intent: id.nullish(), metadata });
 const charge = z.looseObject({ payment_intent: id.nullish(), refunded: z.boolean() });
@@ -57,7 +58,8 @@ export class StripePayments implements PaymentProvider {
     const expected = this.secrets.map((secret) => createHmac('sha256', secret).update(`${timestamp}.`).update(payload).digest());
     const isSigned = expected.some((wanted) => given.some((found) => found.length === wanted.length && timingSafeEqual(found, wanted)));
     if (!isSigned || !/^\d{1,12}$/.test(timestamp)) throw unauthenticated('invalid_signature', 'The signature does not fit the payload.');
-    if (Math.abs(nowMs - Number(timestamp) * 1_000) > toleranceMs) throw unauthenticated('invalid_signature', 'The signature is too old, or the clocks differ.');
+    if (Math.abs(nowMs - Number(timestamp) * 1_000) > toleranceMs)
+      throw unauthenticated('invalid_signature', 'The signature is too old, or the clocks differ.');
   }
 }
 
@@ -82,13 +84,31 @@ function updateOf(event: z.infer<typeof eventSchema>): PaymentUpdate | undefined
       return refunded && paymentId ? { kind: 'packRefunded', paymentId } : undefined;
     }
     default: {
-      const { id: subscriptionId, status, items, metadata: ours, cancel_at_period_end: isEnding, pause_collection: collection } = event.data.object;
+      const {
+        id: subscriptionId,
+        status,
+        items,
+        metadata: ours,
+        cancel_at_period_end: isEnding,
+        pause_collection: collection,
+      } = event.data.object;
       if (!ours.tessera_account || !ours.tessera_plan) return undefined;
       const isActive = event.type !== 'customer.subscription.deleted' && !isEnding && ['active', 'trialing', 'paused'].includes(status);
       const isPaused = isActive && (status === 'paused' || (collection !== undefined && collection !== null));
       // Not paid yet, or overdue: neither a reason to give tokens nor to take the plan away before Stripe has given up.
-      if (!isActive && !isEnding && ['incomplete', 'past_due', 'unpaid'].includes(status) && event.type !== 'customer.subscription.deleted') return undefined;
-      return { kind: 'subscription', subscriptionId, updateId: event.id, accountId: ours.tessera_account, plan: ours.tessera_plan, seats: items.data[0]?.quantity ?? 1, isActive, ...(isPaused ? { pause: collection?.resumes_at ? { resumesMs: collection.resumes_at * 1_000 } : {} } : {}), occurredMs: event.created * 1_000 };
+      if (!isActive && !isEnding && ['incomplete', 'past_due', 'unpaid'].includes(status) && event.type !== 'customer.subscription.deleted')
+        return undefined;
+      return {
+        kind: 'subscription',
+        subscriptionId,
+        updateId: event.id,
+        accountId: ours.tessera_account,
+        plan: ours.tessera_plan,
+        seats: items.data[0]?.quantity ?? 1,
+        isActive,
+        ...(isPaused ? { pause: collection?.resumes_at ? { resumesMs: collection.resumes_at * 1_000 } : {} } : {}),
+        occurredMs: event.created * 1_000,
+      };
     }
   }
 }

@@ -17,7 +17,11 @@ export class AcceptedPictures implements OnModuleInit {
     private readonly documents: Documents,
     private readonly bus: EventBus,
   ) {
-    this.pictures = documents.collection<MarkedPicture>({ name: 'billing.acceptedPictures', version: 1, indexes: [{ name: 'byJob', fields: ['jobId'] }] });
+    this.pictures = documents.collection<MarkedPicture>({
+      name: 'billing.acceptedPictures',
+      version: 1,
+      indexes: [{ name: 'byJob', fields: ['jobId'] }],
+    });
   }
 
   onModuleInit(): void {
@@ -27,9 +31,14 @@ export class AcceptedPictures implements OnModuleInit {
   /** The accepted pictures of jobs, by job. */
   async ofJobs(jobIds: readonly string[]): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
     const accepted = new Map<string, Set<string>>();
-    for (let after: string | undefined; jobIds.length > 0; ) {
-      const page: Page<MarkedPicture> = await this.pictures.find({ where: { jobId: { in: jobIds } }, limit: pageMax, ...(after ? { after } : {}) });
-      for (const { id, value } of page.items) if (value.isAccepted) accepted.set(value.jobId, (accepted.get(value.jobId) ?? new Set()).add(id));
+    for (let after: string | undefined; jobIds.length > 0;) {
+      const page: Page<MarkedPicture> = await this.pictures.find({
+        where: { jobId: { in: jobIds } },
+        limit: pageMax,
+        ...(after ? { after } : {}),
+      });
+      for (const { id, value } of page.items)
+        if (value.isAccepted) accepted.set(value.jobId, (accepted.get(value.jobId) ?? new Set()).add(id));
       if (!page.next) break;
       after = page.next;
     }

@@ -26,12 +26,27 @@ export type EntryRow = { readonly [C in Column]?: (typeof columnTypes)[C] extend
 /** A row for each posting; an entry that moves no tokens has one row without any. */
 export function rowsOf(entry: Entry): EntryRow[] {
   const { sequence, createdMs, operationId, kind, postings, balanceAfterTokens, hash } = entry;
-  const common: EntryRow = { sequence, created_at: createdMs, operation_id: operationId, kind, ...jobColumns(entry), balance_after: balanceAfterTokens, hash };
-  return postings.length === 0 ? [common] : postings.map(({ ledgerAccount, lotId, tokens }) => ({ ...common, ledger_account: ledgerAccount, lot_id: lotId, tokens }));
+  const common: EntryRow = {
+    sequence,
+    created_at: createdMs,
+    operation_id: operationId,
+    kind,
+    ...jobColumns(entry),
+    balance_after: balanceAfterTokens,
+    hash,
+  };
+  return postings.length === 0
+    ? [common]
+    : postings.map(({ ledgerAccount, lotId, tokens }) => ({ ...common, ledger_account: ledgerAccount, lot_id: lotId, tokens }));
 }
 
 function jobColumns(entry: Entry): EntryRow {
   if (!('jobId' in entry)) return {};
   if (entry.kind !== 'hold') return { job_id: entry.jobId };
-  return { job_id: entry.jobId, model: entry.compute.modelId, ...(entry.memberId === undefined ? {} : { member: entry.memberId }), ...(entry.project === undefined ? {} : { project: entry.project }) };
+  return {
+    job_id: entry.jobId,
+    model: entry.compute.modelId,
+    ...(entry.memberId === undefined ? {} : { member: entry.memberId }),
+    ...(entry.project === undefined ? {} : { project: entry.project }),
+  };
 }

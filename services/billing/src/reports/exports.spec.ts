@@ -11,7 +11,8 @@ describe('the ledger as a file', () => {
     billing = await openBilling();
     await billing.accounts.open('acme', 'artisan');
     await billing.accounts.configure('acme', 'join', { kind: 'member', memberId: 'ann', capTokens: null });
-    for (const jobId of ['one', 'two']) await billing.reservations.reserve('acme', jobId, twoPictures, billing.clock.now() + hourMs, { memberId: 'ann', project: 'ads' });
+    for (const jobId of ['one', 'two'])
+      await billing.reservations.reserve('acme', jobId, twoPictures, billing.clock.now() + hourMs, { memberId: 'ann', project: 'ads' });
     billing.clock.advance(1_234);
     await billing.reservations.settle('acme', 'one', 1);
   });
@@ -26,11 +27,17 @@ describe('the ledger as a file', () => {
   const csv = async () => {
     let text = '';
     for await (const piece of billing.ledgerReports.csv('acme', forever)) text += piece;
-    return text.trimEnd().split('\r\n').slice(1).map((line) => line.split(','));
+    return text
+      .trimEnd()
+      .split('\r\n')
+      .slice(1)
+      .map((line) => line.split(','));
   };
 
   it('says the same as Parquet as it does as CSV, row by row', async () => {
-    const rows = (await parquet()).map((row) => columns.map((column) => (row[column] instanceof Date ? row[column].toISOString() : String(row[column] ?? ''))));
+    const rows = (await parquet()).map((row) =>
+      columns.map((column) => (row[column] instanceof Date ? row[column].toISOString() : String(row[column] ?? ''))),
+    );
     expect(rows).toEqual(await csv());
   });
 

@@ -32,7 +32,7 @@ export class History {
   async *pages(accountId: string, period: Period): AsyncIterable<readonly Entry[]> {
     const { fromMs, toMs } = await this.entered(accountId, period);
     const last = await this.lastBefore(accountId, toMs);
-    for (let sequence = fromMs === 0 ? 0 : await this.lastBefore(accountId, fromMs); sequence < last; ) {
+    for (let sequence = fromMs === 0 ? 0 : await this.lastBefore(accountId, fromMs); sequence < last;) {
       const page = (await this.documents.entriesAfter(accountId, sequence)).filter((entry) => entry.sequence <= last);
       if (page.length === 0) return;
       yield page;

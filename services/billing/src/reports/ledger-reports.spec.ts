@@ -65,7 +65,13 @@ describe("an account's books", () => {
   describe('a statement', () => {
     it('adds up to the token, in every period', async () => {
       await liveAMonth();
-      for (const [fromDay, toDay] of [[0, 0], [0, 2], [1, 3], [2, 50], [40, 0]] as const) {
+      for (const [fromDay, toDay] of [
+        [0, 0],
+        [0, 2],
+        [1, 3],
+        [2, 50],
+        [40, 0],
+      ] as const) {
         const period = { fromMs: fromDay === 0 ? 0 : startMs + fromDay * dayMs, toMs: toDay === 0 ? 0 : startMs + toDay * dayMs };
         const { opening, closing, lines } = await billing.ledgerReports.statement('acme', period);
         const all = ({ balance, frozen, held }: typeof opening) => balance + frozen + held;
@@ -88,7 +94,10 @@ describe("an account's books", () => {
     it('begins where the one before ended', async () => {
       await liveAMonth();
       const middleMs = startMs + 2 * dayMs;
-      const [first, second] = [await billing.ledgerReports.statement('acme', { fromMs: 0, toMs: middleMs }), await billing.ledgerReports.statement('acme', { fromMs: middleMs, toMs: 0 })];
+      const [first, second] = [
+        await billing.ledgerReports.statement('acme', { fromMs: 0, toMs: middleMs }),
+        await billing.ledgerReports.statement('acme', { fromMs: middleMs, toMs: 0 }),
+      ];
       expect(second.opening).toEqual(first.closing);
     });
   });
@@ -97,7 +106,10 @@ describe("an account's books", () => {
     const rowsOf = async (period = forever) => {
       let csv = '';
       for await (const piece of billing.ledgerReports.csv('acme', period)) csv += piece;
-      const [header, ...rows] = csv.trimEnd().split('\r\n').map((row) => row.split(','));
+      const [header, ...rows] = csv
+        .trimEnd()
+        .split('\r\n')
+        .map((row) => row.split(','));
       return rows.map((row) => Object.fromEntries((header ?? []).map((name, at) => [name, row[at] ?? ''])));
     };
 
@@ -105,7 +117,9 @@ describe("an account's books", () => {
       await liveAMonth();
       const sums = new Map<string, number>();
       for (const { sequence = '', tokens } of await rowsOf()) sums.set(sequence, (sums.get(sequence) ?? 0) + Number(tokens));
-      expect([...sums.keys()].map(Number)).toEqual(Array.from({ length: (await billing.store.summary('acme')).lastEntry }, (_, n) => n + 1));
+      expect([...sums.keys()].map(Number)).toEqual(
+        Array.from({ length: (await billing.store.summary('acme')).lastEntry }, (_, n) => n + 1),
+      );
       expect(new Set(sums.values())).toEqual(new Set([0]));
     });
 
@@ -116,7 +130,12 @@ describe("an account's books", () => {
 
     it('names job, model, member and project of a hold', async () => {
       await liveAMonth();
-      expect((await rowsOf()).find(({ operation_id: id }) => id === 'hold:one')).toMatchObject({ job_id: 'one', model: 'mosaic-3d', member: 'ann', project: 'ads' });
+      expect((await rowsOf()).find(({ operation_id: id }) => id === 'hold:one')).toMatchObject({
+        job_id: 'one',
+        model: 'mosaic-3d',
+        member: 'ann',
+        project: 'ads',
+      });
     });
 
     it('is a header alone when nothing happened', async () => {
@@ -132,14 +151,26 @@ describe("an account's books", () => {
   });
 
   describe('the usage report', () => {
-    const usage = async (by: string, period = forever) => (await billing.usage.by('acme', by, period)).rows.map(({ key, jobs, imagesDelivered, tokens }) => [key, jobs, imagesDelivered, tokens]);
+    const usage = async (by: string, period = forever) =>
+      (await billing.usage.by('acme', by, period)).rows.map(({ key, jobs, imagesDelivered, tokens }) => [
+        key,
+        jobs,
+        imagesDelivered,
+        tokens,
+      ]);
 
     it('tells who spent what, less what was given back', async () => {
       await liveAMonth();
-      expect(await usage('member')).toEqual([['', 1, 1, 4], ['ann', 1, 2, 0]]);
+      expect(await usage('member')).toEqual([
+        ['', 1, 1, 4],
+        ['ann', 1, 2, 0],
+      ]);
       expect(await usage('project')).toEqual([['ads', 2, 3, 4]]);
       expect(await usage('model')).toEqual([['mosaic-3d', 2, 3, 4]]);
-      expect(await usage('job')).toEqual([['two', 1, 1, 4], ['one', 1, 2, 0]]);
+      expect(await usage('job')).toEqual([
+        ['two', 1, 1, 4],
+        ['one', 1, 2, 0],
+      ]);
     });
 
     it('counts a charge in the period in which it was made', async () => {

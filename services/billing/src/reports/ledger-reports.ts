@@ -1,13 +1,29 @@
 import { Injectable } from '@nestjs/common';
 import { Clock } from '@tessera/platform/clock.js';
-import { bucketBalances, emptyAccount, frozenTokens, spendableTokens, type Account, type BucketBalance, type Entry, type Posting, type Sums } from '../ledger/account.js';
+import {
+  bucketBalances,
+  emptyAccount,
+  frozenTokens,
+  spendableTokens,
+  type Account,
+  type BucketBalance,
+  type Entry,
+  type Posting,
+  type Sums,
+} from '../ledger/account.js';
 import { csvHeader, csvOf } from './csv.js';
 import { evolve } from '../ledger/evolve.js';
 import { History, instantMsMax, type Period } from './history.js';
 import { checkWhole } from '../input.js';
 
 /** An account at an instant. `granted = balance + frozen + held + spent + expired`. */
-export type Position = Readonly<Sums> & { readonly atMs: number; readonly lastEntry: number; readonly plan: string; readonly frozen: number; readonly buckets: readonly BucketBalance[] };
+export type Position = Readonly<Sums> & {
+  readonly atMs: number;
+  readonly lastEntry: number;
+  readonly plan: string;
+  readonly frozen: number;
+  readonly buckets: readonly BucketBalance[];
+};
 
 export type StatementLineKind = 'allowance' | 'topup' | 'reversed' | 'charged' | 'refunded' | 'expired';
 export type StatementLine = { readonly kind: StatementLineKind; readonly operations: number; readonly tokens: number };
@@ -67,10 +83,19 @@ export class LedgerReports {
 
 export function positionOf(account: Account, atMs: number): Position {
   const { totals, sequence, plan } = account;
-  return { ...totals, balance: spendableTokens(account), frozen: frozenTokens(account), atMs, lastEntry: sequence, plan, buckets: bucketBalances(account) };
+  return {
+    ...totals,
+    balance: spendableTokens(account),
+    frozen: frozenTokens(account),
+    atMs,
+    lastEntry: sequence,
+    plan,
+    buckets: bucketBalances(account),
+  };
 }
 
-const sumOf = ({ postings }: Entry, isCounted: (name: Posting['ledgerAccount']) => boolean): number => postings.reduce((sum, { ledgerAccount, tokens }) => (isCounted(ledgerAccount) ? sum + tokens : sum), 0);
+const sumOf = ({ postings }: Entry, isCounted: (name: Posting['ledgerAccount']) => boolean): number =>
+  postings.reduce((sum, { ledgerAccount, tokens }) => (isCounted(ledgerAccount) ? sum + tokens : sum), 0);
 
 /** One entry may bring tokens and let others expire. */
 function addLines(lines: Map<StatementLineKind, { operations: number; tokens: number }>, entry: Entry): void {

@@ -29,7 +29,10 @@ export async function* parquetOf(pages: AsyncIterable<readonly Entry[]>): AsyncI
   const file = new ParquetWriter({ writer, schema, createdBy: 'tessera' });
   for await (const page of pages) {
     const rows = page.flatMap(rowsOf);
-    await file.write({ columnData: columns.map((name) => ({ name, data: rows.map((row) => valueOf(name, row)) })), rowGroupSize: rows.length });
+    await file.write({
+      columnData: columns.map((name) => ({ name, data: rows.map((row) => valueOf(name, row)) })),
+      rowGroupSize: rows.length,
+    });
     yield writer.take();
   }
   await file.finish();

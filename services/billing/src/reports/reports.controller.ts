@@ -30,7 +30,9 @@ export class ReportsController {
 
   @GrpcMethod(ReportService.typeName)
   async getBalanceAt({ accountId, atMs, wallet }: GetBalanceAtRequest) {
-    return { position: positionMessage(await this.ledgerReports.positionAt(ledgerIdOf(accountId, walletNamed(wallet)), whole('at_ms', atMs))) };
+    return {
+      position: positionMessage(await this.ledgerReports.positionAt(ledgerIdOf(accountId, walletNamed(wallet)), whole('at_ms', atMs))),
+    };
   }
 
   @GrpcMethod(ReportService.typeName)
@@ -54,7 +56,12 @@ export class ReportsController {
     return streamOf((signal) => this.exportMessages(ledgerIdOf(accountId, walletNamed(wallet)), periodOf(period), format, signal));
   }
 
-  private async *exportMessages(ledgerId: string, period: Period, format: string, signal: AbortSignal): AsyncIterable<MessageInitShape<typeof ExportEntriesResponseSchema>> {
+  private async *exportMessages(
+    ledgerId: string,
+    period: Period,
+    format: string,
+    signal: AbortSignal,
+  ): AsyncIterable<MessageInitShape<typeof ExportEntriesResponseSchema>> {
     if (!['', 'csv', 'parquet'].includes(format)) throw invalidField('format', 'format must be csv or parquet.');
     const pieces = format === 'parquet' ? this.ledgerReports.parquet(ledgerId, period) : this.ledgerReports.csv(ledgerId, period);
     for await (const piece of pieces) {
@@ -64,9 +71,18 @@ export class ReportsController {
   }
 }
 
-const periodOf = (period: PeriodMessage | undefined): Period => ({ fromMs: whole('period.from_ms', period?.fromMs ?? 0n), toMs: whole('period.to_ms', period?.toMs ?? 0n) });
+const periodOf = (period: PeriodMessage | undefined): Period => ({
+  fromMs: whole('period.from_ms', period?.fromMs ?? 0n),
+  toMs: whole('period.to_ms', period?.toMs ?? 0n),
+});
 
-const usageMessage = ({ key, jobs, imagesDelivered, imagesAccepted, tokens }: UsageRow) => ({ key, jobs: BigInt(jobs), imagesDelivered: BigInt(imagesDelivered), imagesAccepted: BigInt(imagesAccepted), tokens: BigInt(tokens) });
+const usageMessage = ({ key, jobs, imagesDelivered, imagesAccepted, tokens }: UsageRow) => ({
+  key,
+  jobs: BigInt(jobs),
+  imagesDelivered: BigInt(imagesDelivered),
+  imagesAccepted: BigInt(imagesAccepted),
+  tokens: BigInt(tokens),
+});
 
 const positionMessage = (position: Position): MessageInitShape<typeof PositionSchema> => ({
   atMs: BigInt(position.atMs),

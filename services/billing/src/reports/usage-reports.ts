@@ -11,7 +11,13 @@ import { History, type Period } from './history.js';
 
 export const usageKeys = ['member', 'model', 'project', 'job', 'asset'] as const;
 export type UsageKey = (typeof usageKeys)[number];
-export type UsageRow = { readonly key: string; readonly jobs: number; readonly imagesDelivered: number; readonly imagesAccepted: number; readonly tokens: number };
+export type UsageRow = {
+  readonly key: string;
+  readonly jobs: number;
+  readonly imagesDelivered: number;
+  readonly imagesAccepted: number;
+  readonly tokens: number;
+};
 export type UsageReport = { readonly rows: readonly UsageRow[]; readonly total: UsageRow };
 
 /** More rows than a person reads, few enough for one message. */
@@ -67,7 +73,13 @@ export class UsageReports {
       withPictures ? this.jobs.getOutcomes({ jobIds }) : { outcomes: [] },
     ]);
     const assetIds = new Map(outcomes.map((outcome) => [outcome.jobId, outcome.assetIds]));
-    return new Map(found.flatMap((hold) => (hold.kind === 'hold' ? [[hold.jobId, { hold, assetIds: assetIds.get(hold.jobId) ?? [], accepted: accepted.get(hold.jobId) ?? new Set<string>() }]] : [])));
+    return new Map(
+      found.flatMap((hold) =>
+        hold.kind === 'hold'
+          ? [[hold.jobId, { hold, assetIds: assetIds.get(hold.jobId) ?? [], accepted: accepted.get(hold.jobId) ?? new Set<string>() }]]
+          : [],
+      ),
+    );
   }
 }
 
@@ -78,7 +90,9 @@ const chargePrefix = 'close:';
 /** The job that an entry charges, or gives its charge back to. */
 function jobOf(entry: Entry): string | undefined {
   if (entry.kind === 'settle') return entry.jobId;
-  return entry.kind === 'reversal' && entry.reversedOperationId.startsWith(chargePrefix) ? entry.reversedOperationId.slice(chargePrefix.length) : undefined;
+  return entry.kind === 'reversal' && entry.reversedOperationId.startsWith(chargePrefix)
+    ? entry.reversedOperationId.slice(chargePrefix.length)
+    : undefined;
 }
 
 function keyOf({ memberId, project, compute, jobId }: HoldEntry, key: Exclude<UsageKey, 'asset'>): string {
@@ -92,7 +106,9 @@ const emptyRow = (key: string): UsageRow => ({ key, jobs: 0, imagesDelivered: 0,
 /** A job that was given back is still one that ran. Steps and frames are no pictures. */
 function effectOf(entry: Entry, { hold, accepted }: Job): Effect {
   const tokens = entry.postings.reduce((spent, posting) => (posting.ledgerAccount === 'spent' ? spent + posting.tokens : spent), 0);
-  return entry.kind === 'settle' ? { jobs: 1, imagesDelivered: deliversPictures(hold.compute) ? entry.imagesDelivered : 0, imagesAccepted: accepted.size, tokens } : { jobs: 0, imagesDelivered: 0, imagesAccepted: 0, tokens };
+  return entry.kind === 'settle'
+    ? { jobs: 1, imagesDelivered: deliversPictures(hold.compute) ? entry.imagesDelivered : 0, imagesAccepted: accepted.size, tokens }
+    : { jobs: 0, imagesDelivered: 0, imagesAccepted: 0, tokens };
 }
 
 /** A job's pictures share its charge evenly; what does not divide goes to the first ones, so that the shares add up to the token. Of a deleted job nobody knows the pictures any more. */
@@ -103,7 +119,13 @@ function sharesOf(entry: Entry, job: Job): UsageRow[] {
   const each = Math.trunc(tokens / assetIds.length);
   const left = tokens - each * assetIds.length;
   const isCharge = rest.jobs > 0 ? 1 : 0;
-  return assetIds.map((key, at) => ({ key, jobs: isCharge, imagesDelivered: isCharge, imagesAccepted: accepted.has(key) ? isCharge : 0, tokens: each + (at < Math.abs(left) ? Math.sign(left) : 0) }));
+  return assetIds.map((key, at) => ({
+    key,
+    jobs: isCharge,
+    imagesDelivered: isCharge,
+    imagesAccepted: accepted.has(key) ? isCharge : 0,
+    tokens: each + (at < Math.abs(left) ? Math.sign(left) : 0),
+  }));
 }
 
 const sum = (row: UsageRow, effect: Effect): UsageRow => ({

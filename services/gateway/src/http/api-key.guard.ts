@@ -1,6 +1,6 @@
 import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
-import { Callers, demandAllowance } from '../callers.js';
+import { Callers, requireAllowance } from '../keys/callers.js';
 import { refuseWrongQuery } from './query.guard.js';
 import type { GatewayRequest } from './request.js';
 
@@ -18,7 +18,7 @@ export class ApiKeyGuard implements CanActivate {
     const request = http.getRequest<GatewayRequest>();
     const caller = await this.callers.authenticate(request.headers.authorization);
     request.caller = this.callers.actingFor(caller, String(request.headers['tessera-account'] ?? ''));
-    if (!readMethods.has(request.method) && !readRoutes.has(request.routeOptions.url ?? '')) this.callers.demandWrite(caller);
+    if (!readMethods.has(request.method) && !readRoutes.has(request.routeOptions.url ?? '')) this.callers.requireWrite(caller);
     const allowance = await this.callers.admit(caller);
     if (allowance) {
       http
@@ -26,7 +26,7 @@ export class ApiKeyGuard implements CanActivate {
         .header('x-ratelimit-limit', String(allowance.limit))
         .header('x-ratelimit-remaining', String(Math.max(0, allowance.remaining)))
         .header('x-ratelimit-reset', String(Math.ceil(allowance.resetMs / 1000)));
-      demandAllowance(allowance);
+      requireAllowance(allowance);
     }
     refuseWrongQuery(request);
     return true;

@@ -24,20 +24,26 @@ export async function configureHttp(app: NestFastifyApplication, config: Config)
   addSecurityHeaders(server);
   measure(server);
   await app.register(multipart as never);
-  if (config.consoleDir) await app.register(fastifyStatic as never, { root: config.consoleDir, prefix: '/', wildcard: false, index: false } as never);
+  if (config.consoleDir)
+    await app.register(fastifyStatic as never, { root: config.consoleDir, prefix: '/', wildcard: false, index: false } as never);
 }
 
 function addSecurityHeaders(server: FastifyInstance): void {
   server.addHook('onSend', (_request, reply: FastifyReply, payload, done) => {
     reply.header('x-content-type-options', 'nosniff').header('referrer-policy', 'no-referrer');
-    if (String(reply.getHeader('content-type') ?? '').startsWith('text/html')) reply.header('content-security-policy', contentSecurityPolicy).header('x-frame-options', 'DENY');
+    if (String(reply.getHeader('content-type') ?? '').startsWith('text/html'))
+      reply.header('content-security-policy', contentSecurityPolicy).header('x-frame-options', 'DENY');
     done(null, payload);
   });
 }
 
 function measure(server: FastifyInstance): void {
   server.addHook('onResponse', (request, reply, done) => {
-    httpDuration.observe(reply.elapsedTime / 1000, { method: request.method, route: request.routeOptions.url ?? 'none', status: String(reply.statusCode) }, (request as GatewayRequest).traceparent);
+    httpDuration.observe(
+      reply.elapsedTime / 1000,
+      { method: request.method, route: request.routeOptions.url ?? 'none', status: String(reply.statusCode) },
+      (request as GatewayRequest).traceparent,
+    );
     done();
   });
 }

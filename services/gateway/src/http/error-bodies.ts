@@ -25,19 +25,45 @@ const reasonsByStatus: Readonly<Record<number, Reason>> = {
 };
 
 /** Routing and parsing know statuses only. */
-export const refusalOfStatus = (status: number, message: string): TesseraError => refusal(reasonsByStatus[status] ?? 'malformed_request', sentence(message));
+export const refusalOfStatus = (status: number, message: string): TesseraError =>
+  refusal(reasonsByStatus[status] ?? 'malformed_request', sentence(message));
 
 export function refusalOf(error: TesseraError | HttpException, paramOf: (param: string) => string | undefined = (param) => param): Refusal {
-  const { httpStatus, reason, message, param, retryAfterMs, retryable } = error instanceof TesseraError ? error : refusalOfStatus(error.getStatus(), error.message);
-  return { status: error instanceof TesseraError ? httpStatus : error.getStatus(), type: reason, message, param: param === undefined ? undefined : paramOf(param), retryAfterMs, retryable };
+  const { httpStatus, reason, message, param, retryAfterMs, retryable } =
+    error instanceof TesseraError ? error : refusalOfStatus(error.getStatus(), error.message);
+  return {
+    status: error instanceof TesseraError ? httpStatus : error.getStatus(),
+    type: reason,
+    message,
+    param: param === undefined ? undefined : paramOf(param),
+    retryAfterMs,
+    retryable,
+  };
 }
 
 /** Leonardo's `code` is Hasura's; clients that look at it look for these. */
-const slugs: Readonly<Record<number, string>> = { 400: 'validation-failed', 401: 'access-denied', 402: 'payment-required', 403: 'access-denied', 404: 'not-found', 409: 'conflict', 422: 'validation-failed', 429: 'rate-limited' };
+const slugs: Readonly<Record<number, string>> = {
+  400: 'validation-failed',
+  401: 'access-denied',
+  402: 'payment-required',
+  403: 'access-denied',
+  404: 'not-found',
+  409: 'conflict',
+  422: 'validation-failed',
+  429: 'rate-limited',
+};
 
 export function leonardoBody({ status, type, message, param }: Refusal, requestId: string) {
   const code = type === 'unknown_field' || type === 'malformed_request' ? 'bad-request' : (slugs[status] ?? 'unexpected');
-  return { error: message, path: param === undefined ? '$' : `$.${param}`, code, type, ...(param === undefined ? {} : { param }), doc: pageOf(type), requestId };
+  return {
+    error: message,
+    path: param === undefined ? '$' : `$.${param}`,
+    code,
+    type,
+    ...(param === undefined ? {} : { param }),
+    doc: pageOf(type),
+    requestId,
+  };
 }
 
 /** https://platform.openai.com/docs/guides/error-codes */
@@ -46,7 +72,8 @@ export function openAiBody({ status, type, message, param }: Refusal) {
 }
 
 /** OpenAI's clients repeat 408, 409, 429 and every 5xx by themselves, a paid job with them, unless they are told not to. */
-export const retryHeaders = (url: string, { retryable }: Refusal): Record<string, string> => (url.startsWith('/v1/') && !retryable ? { 'x-should-retry': 'false' } : {});
+export const retryHeaders = (url: string, { retryable }: Refusal): Record<string, string> =>
+  url.startsWith('/v1/') && !retryable ? { 'x-should-retry': 'false' } : {};
 
 function openAiType(status: number, type: string): string {
   if (type === 'insufficient_tokens' || type === 'insufficient_credits') return 'insufficient_quota';
@@ -57,4 +84,3 @@ function openAiType(status: number, type: string): string {
 }
 
 const sentence = (text: string): string => (/[.!?]$/.test(text) ? text : `${text}.`);
-

@@ -58,7 +58,10 @@ describe('refusals', () => {
 
   it('name the header of a key that was used before', async () => {
     gateway.services.refusal = refusal('idempotency_key_reused', 'No.', { param: 'idempotency_key' });
-    expect(await post(generations, { prompt: 'x' }, { 'idempotency-key': 'k' })).toMatchObject({ status: 409, body: { param: 'Idempotency-Key', type: 'idempotency_key_reused' } });
+    expect(await post(generations, { prompt: 'x' }, { 'idempotency-key': 'k' })).toMatchObject({
+      status: 409,
+      body: { param: 'Idempotency-Key', type: 'idempotency_key_reused' },
+    });
   });
 
   it.each(['bill', 'events', 'cancel'])('of an id that is none are those of an id that is nobody’s: /%s', async (part) => {
@@ -100,7 +103,11 @@ describe('refusals', () => {
         gateway.fetch('/v1/nowhere'),
         gateway.fetch(images, { method: 'POST', body: 'x', headers: { 'content-type': 'text/plain' } }),
       ]);
-      expect(answers.map(({ status, headers }) => [status, headers.get('x-should-retry')])).toEqual([[401, 'false'], [404, 'false'], [415, 'false']]);
+      expect(answers.map(({ status, headers }) => [status, headers.get('x-should-retry')])).toEqual([
+        [401, 'false'],
+        [404, 'false'],
+        [415, 'false'],
+      ]);
     });
 
     /** A call whose job waits, as the server sees it. */
@@ -126,8 +133,8 @@ describe('refusals', () => {
     ])('call a job that ended with %s failed for good', async (reason, message, status, code) => {
       const { answer, job } = await waiting();
       end(job.jobId, JobState.FAILED, { reason, message });
-      const { headers, body, ...told } = await answer;
-      expect([told.status, headers.get('x-should-retry'), body['error'].code]).toEqual([status, 'false', code]);
+      const { headers, body, ...answered } = await answer;
+      expect([answered.status, headers.get('x-should-retry'), body['error'].code]).toEqual([status, 'false', code]);
       expect(body['error'].message).toContain(message);
     });
 
@@ -143,7 +150,8 @@ describe('refusals', () => {
       services.endsAtOnce = false;
       const unary = services.unary.bind(services);
       // Each part of the wait is over at once.
-      services.unary = ((method: { name: string }, request: object, options: object) => unary(method as never, (method.name === 'Get' ? { ...request, waitMs: 0 } : request) as never, options)) as never;
+      services.unary = ((method: { name: string }, request: object, options: object) =>
+        unary(method as never, (method.name === 'Get' ? { ...request, waitMs: 0 } : request) as never, options)) as never;
       const { status, headers, body } = await post(images, { prompt: 'slow' });
       const [jobId] = services.jobs.keys();
       expect([status, headers.get('x-should-retry'), body['error'].code]).toEqual([504, 'false', 'still_painting']);

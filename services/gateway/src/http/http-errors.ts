@@ -43,7 +43,11 @@ export class HttpErrors implements ExceptionFilter {
     if (refusal.status === 401) reply.header('www-authenticate', 'Bearer');
     reply.headers(retryHeaders(request.url, refusal));
     const body = request.url.startsWith('/v1/') ? openAiBody(refusal) : leonardoBody(refusal, requestId);
-    reply.status(refusal.status).header('x-request-id', requestId).header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(body));
+    reply
+      .status(refusal.status)
+      .header('x-request-id', requestId)
+      .header('content-type', 'application/json; charset=utf-8')
+      .send(JSON.stringify(body));
   }
 
   #expected(error: unknown, request: FastifyRequest, requestId: string): TesseraError | HttpException {
@@ -51,7 +55,11 @@ export class HttpErrors implements ExceptionFilter {
     if (error instanceof NotFoundException) return new NotFoundException(`There is no ${request.method} ${pathOf(request.url)} here.`);
     if (error instanceof HttpException) return error.getStatus() < 500 ? error : this.#unexpected(error, requestId);
     if (isClientError(error)) return new HttpException(error.message, error.statusCode);
-    return toTesseraError(error, (incidentId, cause) => this.logger.error({ incidentId, err: cause }, 'a request failed unexpectedly'), () => requestId);
+    return toTesseraError(
+      error,
+      (incidentId, cause) => this.logger.error({ incidentId, err: cause }, 'a request failed unexpectedly'),
+      () => requestId,
+    );
   }
 
   #unexpected(error: HttpException, requestId: string): TesseraError {

@@ -1,7 +1,7 @@
 import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { randomBytes } from 'node:crypto';
-import { leonardoBody, openAiBody, type Refusal } from './error-bodies.js';
+import { leonardoBody, openAiBody, retryHeaders, type Refusal } from './error-bodies.js';
 
 type RequestListener = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -23,11 +23,16 @@ export function refuseEarly(server: Server): void {
     refuse(refusal, request, response);
   });
   // Without a listener Node answers 417 with nothing in it.
-  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => refuse(refusal(417, 'malformed_request', 'The header Expect may only ask for 100-continue.'), request, response));
+  server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) =>
+    refuse(refusal(417, 'malformed_request', 'The header Expect may only ask for 100-continue.'), request, response),
+  );
   server.removeAllListeners('clientError').on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     if (error.code === 'ECONNRESET' || !socket.writable) return socket.destroy();
     const status = statusByParserError[error.code ?? ''] ?? 400;
-    const { head, body } = answerOf(refusal(status, 'malformed_request', 'The request is not valid HTTP, or its headers are too large.'), '/');
+    const { head, body } = answerOf(
+      refusal(status, 'malformed_request', 'The request is not valid HTTP, or its headers are too large.'),
+      '/',
+    );
     const headers = Object.entries({ ...head, connection: 'close' }).map(([name, value]) => `${name}: ${value}\r\n`);
     return socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${headers.join('')}\r\n${body}`);
   });
@@ -39,16 +44,25 @@ function refuse(refused: Refusal, request: IncomingMessage, response: ServerResp
   response.writeHead(refused.status, head).end(body);
 }
 
-const refusal = (status: number, type: string, message: string): Refusal => ({ status, type, message, param: undefined, retryAfterMs: undefined });
+const refusal = (status: number, type: string, message: string): Refusal => ({
+  status,
+  type,
+  message,
+  param: undefined,
+  retryAfterMs: undefined,
+});
 
 /** RFC 9112, 3.2: from HTTP/1.1 on every request names its host. */
 function refusalOfHost({ headers, httpVersion }: IncomingMessage): Refusal | undefined {
-  return headers.host === undefined && httpVersion === '1.1' ? refusal(400, 'malformed_request', 'The request lacks the header Host.') : undefined;
+  return headers.host === undefined && httpVersion === '1.1'
+    ? refusal(400, 'malformed_request', 'The request lacks the header Host.')
+    : undefined;
 }
 
 function refusalOfPath(url: string): Refusal | undefined {
   const [path = ''] = url.split('?', 1);
-  if (path.length > segmentCharsMax && path.split('/').some((segment) => segment.length > segmentCharsMax)) return refusal(414, 'uri_too_long', `A part of the path is longer than ${segmentCharsMax} characters.`);
+  if (path.length > segmentCharsMax && path.split('/').some((segment) => segment.length > segmentCharsMax))
+    return refusal(414, 'uri_too_long', `A part of the path is longer than ${segmentCharsMax} characters.`);
   if (!path.includes('%')) return undefined;
   try {
     decodeURIComponent(path);
@@ -61,5 +75,14 @@ function refusalOfPath(url: string): Refusal | undefined {
 function answerOf(refused: Refusal, url: string): { head: Record<string, string>; body: string } {
   const requestId = randomBytes(16).toString('hex');
   const body = JSON.stringify(url.startsWith('/v1/') ? openAiBody(refused) : leonardoBody(refused, requestId));
-  return { head: { 'content-type': 'application/json; charset=utf-8', 'content-length': String(Buffer.byteLength(body)), 'x-content-type-options': 'nosniff', 'x-request-id': requestId }, body };
+  return {
+    head: {
+      'content-type': 'application/json; charset=utf-8',
+      'content-length': String(Buffer.byteLength(body)),
+      'x-content-type-options': 'nosniff',
+      'x-request-id': requestId,
+      ...retryHeaders(url, refused),
+    },
+    body,
+  };
 }

@@ -23,7 +23,19 @@ export class RefusalLog {
     const { caller } = request as GatewayRequest;
     const leftOut = this.#spend(caller ? 'caller' : 'stranger');
     if (leftOut === undefined) return;
-    this.logger.info({ requestId, method: request.method, path: pathOf(request.url), status, type, param, accountId: caller?.accountId, ...(leftOut > 0 ? { leftOut } : {}) }, 'refused');
+    this.logger.info(
+      {
+        requestId,
+        method: request.method,
+        path: pathOf(request.url),
+        status,
+        type,
+        param,
+        accountId: caller?.accountId,
+        ...(leftOut > 0 ? { leftOut } : {}),
+      },
+      'refused',
+    );
   }
 
   /** How many lines were left out before this one; undefined when this one is left out as well. */

@@ -4,7 +4,7 @@ import { internal, invalidArgument } from '@tessera/platform/errors.js';
 import type { Span } from '@tessera/platform/telemetry/span.js';
 import { newTraceparent, traceIdOf } from '@tessera/platform/trace.js';
 import type { z } from 'zod';
-import type { Caller } from '../keys.js';
+import type { Caller } from '../keys/keys.js';
 import { validate } from './schemas/validate.js';
 
 /** What the hooks and the guard add to a request. */
@@ -55,7 +55,9 @@ export function idempotencyKeyOf(request: FastifyRequest): string {
   const key = request.headers['idempotency-key'];
   if (key === undefined) return '';
   if (typeof key !== 'string' || !idempotencyKey.test(key)) {
-    throw invalidArgument('invalid_idempotency_key', 'An idempotency key is 1 to 255 printable ASCII characters.', { param: 'Idempotency-Key' });
+    throw invalidArgument('invalid_idempotency_key', 'An idempotency key is 1 to 255 printable ASCII characters.', {
+      param: 'Idempotency-Key',
+    });
   }
   return key;
 }

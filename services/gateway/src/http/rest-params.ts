@@ -49,10 +49,26 @@ const restNames: Readonly<Record<string, RestName>> = {
 const namesOfRoutes: Readonly<Record<string, Readonly<Record<string, RestName>>>> = {
   createImage: { width: 'size', height: 'size', num_images: 'n', model_id: 'model', num_inference_steps: 'steps' },
   pricingCalculator: Object.fromEntries(
-    Object.entries({ width: 'imageWidth', height: 'imageHeight', num_images: 'numImages', num_inference_steps: 'inferenceSteps', model_id: 'modelId' }).map(([name, written]) => [name, `serviceParams.IMAGE_GENERATION.${written}`]),
+    Object.entries({
+      width: 'imageWidth',
+      height: 'imageHeight',
+      num_images: 'numImages',
+      num_inference_steps: 'inferenceSteps',
+      model_id: 'modelId',
+    }).map(([name, written]) => [name, `serviceParams.IMAGE_GENERATION.${written}`]),
   ),
   quote: Object.fromEntries(
-    Object.entries({ kind: 'kind', model_id: 'model', width_px: 'width', height_px: 'height', images: 'images', steps: 'steps', epochs: 'epochs', complexity: 'complexity', surcharges: 'surcharges' }).map(([name, written]) => [`compute.${name}`, written]),
+    Object.entries({
+      kind: 'kind',
+      model_id: 'model',
+      width_px: 'width',
+      height_px: 'height',
+      images: 'images',
+      steps: 'steps',
+      epochs: 'epochs',
+      complexity: 'complexity',
+      surcharges: 'surcharges',
+    }).map(([name, written]) => [`compute.${name}`, written]),
   ),
   reverseOperation: { operation_id: 'operationId' },
   recordPayment: { operation_id: 'paymentId' },
@@ -71,11 +87,15 @@ export function paramInRest(param: string, request: FastifyRequest): string | un
 }
 
 /** A misspelt name may be `constructor`. */
-const ownOf = (names: Readonly<Record<string, RestName>>, param: string): RestName | undefined => (Object.hasOwn(names, param) ? names[param] : undefined);
+const ownOf = (names: Readonly<Record<string, RestName>>, param: string): RestName | undefined =>
+  Object.hasOwn(names, param) ? names[param] : undefined;
 
-const operationsByRoute = new Map(operations.map((operation) => [`${operation.method.toUpperCase()} ${operation.path.replaceAll(/\{(\w+)\}/g, ':$1')}`, operation]));
+const operationsByRoute = new Map(
+  operations.map((operation) => [`${operation.method.toUpperCase()} ${operation.path.replaceAll(/\{(\w+)\}/g, ':$1')}`, operation]),
+);
 
-const operationOf = ({ method, routeOptions }: FastifyRequest): Operation | undefined => operationsByRoute.get(`${method} ${routeOptions.url ?? ''}`);
+const operationOf = ({ method, routeOptions }: FastifyRequest): Operation | undefined =>
+  operationsByRoute.get(`${method} ${routeOptions.url ?? ''}`);
 
 /** Parts of a multipart form, which has no schema. */
 const formParts: readonly string[] = ['file'];
@@ -92,5 +112,8 @@ const fieldsOf = (schema: z.ZodType | undefined): string[] => (schema instanceof
 /** Headers count when they came; a misspelt name is no field of the route, and is named all the same. */
 function isSent(written: string, { body, query, headers }: FastifyRequest): boolean {
   const name = firstOf(written);
-  return headers[name.toLowerCase()] !== undefined || [body, query].some((sent) => typeof sent === 'object' && sent !== null && Object.hasOwn(sent, name));
+  return (
+    headers[name.toLowerCase()] !== undefined ||
+    [body, query].some((sent) => typeof sent === 'object' && sent !== null && Object.hasOwn(sent, name))
+  );
 }

@@ -12,10 +12,21 @@ const json = { 'content-type': 'application/json' };
 const logLineBytesMax = 700;
 
 type Answer = { readonly status: number; readonly headers: NodeJS.Dict<string | string[]>; readonly text: string };
-type Shot = { readonly method: string; readonly path: string; readonly headers?: Record<string, string>; readonly body?: string | Buffer | undefined };
+type Shot = {
+  readonly method: string;
+  readonly path: string;
+  readonly headers?: Record<string, string>;
+  readonly body?: string | Buffer | undefined;
+};
 
 /** What the parser of bodies has to refuse, whatever route it is sent to. */
-const unreadable: readonly (readonly [name: string, headers: Record<string, string>, body: string | Buffer, status: number, type: string])[] = [
+const unreadable: readonly (readonly [
+  name: string,
+  headers: Record<string, string>,
+  body: string | Buffer,
+  status: number,
+  type: string,
+])[] = [
   ['malformed JSON', json, '{"prompt":', 400, 'malformed_json'],
   ['invalid UTF-8', json, Buffer.from([0x22, 0xff, 0x22]), 400, 'invalid_utf8'],
   ['deep JSON', json, '['.repeat(40) + ']'.repeat(40), 400, 'json_too_deep'],
@@ -40,10 +51,26 @@ describe('every route', () => {
   const send = ({ method, path, headers = {}, body }: Shot): Promise<Answer> =>
     new Promise((resolve, reject) => {
       const { hostname, port } = new URL(gateway.url);
-      const asked = httpRequest({ hostname, port, method, path, headers: { ...headers, ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }) } }, (answer) => {
-        const chunks: Buffer[] = [];
-        answer.on('data', (chunk: Buffer) => chunks.push(chunk)).on('end', () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text: Buffer.concat(chunks).toString() }));
-      });
+      const asked = httpRequest(
+        {
+          hostname,
+          port,
+          method,
+          path,
+          headers: { ...headers, ...(body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) }) },
+        },
+        (answer) => {
+          const chunks: Buffer[] = [];
+          // A stream that never ends has said all when it has begun.
+          if (answer.headers['content-type']?.startsWith('text/event-stream'))
+            answer
+              .once('data', () => answer.destroy())
+              .once('close', () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text: '' }));
+          answer
+            .on('data', (chunk: Buffer) => chunks.push(chunk))
+            .on('end', () => resolve({ status: answer.statusCode ?? 0, headers: answer.headers, text: Buffer.concat(chunks).toString() }));
+        },
+      );
       asked.on('error', reject).end(body);
     });
   const withKey = (headers: Record<string, string> = {}) => ({ authorization: `Bearer ${gateway.key}`, ...headers });
@@ -59,7 +86,12 @@ describe('every route', () => {
     expect(headers['content-type']).toMatch(/^application\/json/);
     const body = JSON.parse(text) as { error: unknown; type: string; param?: string };
     if (!path.startsWith('/v1/')) {
-      expect(body).toMatchObject({ error: expect.stringMatching(/\S/), path: expect.stringMatching(/^\$/), code: expect.any(String), type: expect.stringMatching(/^\w+$/) });
+      expect(body).toMatchObject({
+        error: expect.stringMatching(/\S/),
+        path: expect.stringMatching(/^\$/),
+        code: expect.any(String),
+        type: expect.stringMatching(/^\w+$/),
+      });
       return { type: body.type, param: body.param };
     }
     expect(body).toMatchObject({ error: { message: expect.any(String), type: expect.any(String), code: expect.any(String) } });
@@ -94,53 +126,102 @@ describe('every route', () => {
     for (const [method, route] of routes) {
       // The links of the folder take forms, and tell in their own words what is no form.
       if (!takesBody(method) || isObjectLink(route)) continue;
-      expect({ route, ...(await shoot({ method, path: pathOf(route), headers: withKey(headers), body })) }).toMatchObject({ route, status, type });
+      expect({ route, ...(await shoot({ method, path: pathOf(route), headers: withKey(headers), body })) }).toMatchObject({
+        route,
+        status,
+        type,
+      });
     }
   });
 
-  it.each(['/api/rest/v1/generations', '/v1/images/generations', '/api/rest/v1/payments/stripe/webhook', '/nowhere'])('refuses a body that is too large at %s', async (path) => {
-    const answer = await fetch(new URL(path, gateway.url), { method: 'POST', headers: withKey(json), body: `{"prompt":"${'x'.repeat(1_100_000)}"}` });
-    const shot = { method: 'POST', path };
-    expect(expectTyped(shot, { status: answer.status, headers: Object.fromEntries(answer.headers), text: await answer.text() }).type).toBe('body_too_large');
-    expect(answer.status).toBe(413);
-  });
+  it.each(['/api/rest/v1/generations', '/v1/images/generations', '/api/rest/v1/payments/stripe/webhook', '/nowhere'])(
+    'refuses a body that is too large at %s',
+    async (path) => {
+      const answer = await fetch(new URL(path, gateway.url), {
+        method: 'POST',
+        headers: withKey(json),
+        body: `{"prompt":"${'x'.repeat(1_100_000)}"}`,
+      });
+      const shot = { method: 'POST', path };
+      expect(
+        expectTyped(shot, { status: answer.status, headers: Object.fromEntries(answer.headers), text: await answer.text() }).type,
+      ).toBe('body_too_large');
+      expect(answer.status).toBe(413);
+    },
+  );
 
   it.each(['application/vnd.api+json', 'application/problem+json; charset=utf-8'])('takes JSON that is called %s', async (type) => {
-    expect((await shoot({ method: 'POST', path: '/api/rest/v1/generations?dryRun=true', headers: withKey({ 'content-type': type }), body: '{"prompt":"a"}' })).status).toBe(200);
+    expect(
+      (
+        await shoot({
+          method: 'POST',
+          path: '/api/rest/v1/generations?dryRun=true',
+          headers: withKey({ 'content-type': type }),
+          body: '{"prompt":"a"}',
+        })
+      ).status,
+    ).toBe(200);
   });
 
   it('refuses methods that it does not know', async () => {
     const known = new Set(routes.map(([method, route]) => `${method} ${route}`));
     for (const [, route] of routes) {
       for (const method of ['PATCH', 'PUT', 'DELETE', 'OPTIONS', 'POST', 'GET']) {
-        if (known.has(`${method} ${route}`) || routes.some(([other, pattern]) => other === method && new RegExp(`^${pattern.replaceAll(/:\w+/g, '[^/]+').replace('*', '.*')}$`).test(pathOf(route)))) continue;
-        expect({ method, route, ...(await shoot({ method, path: `${pathOf(route)}?signature=${secret}`, headers: withKey() })) }).toMatchObject({ method, route, status: 404, type: 'unknown_route' });
+        if (
+          known.has(`${method} ${route}`) ||
+          routes.some(
+            ([other, pattern]) =>
+              other === method && new RegExp(`^${pattern.replaceAll(/:\w+/g, '[^/]+').replace('*', '.*')}$`).test(pathOf(route)),
+          )
+        )
+          continue;
+        expect({
+          method,
+          route,
+          ...(await shoot({ method, path: `${pathOf(route)}?signature=${secret}`, headers: withKey() })),
+        }).toMatchObject({ method, route, status: 404, type: 'unknown_route' });
       }
     }
   });
 
-  it.each(['/nowhere', '/v1/nowhere', '/api/rest/v1/nowhere', '/objects', '/api/rest/v1/', '//v1/models', `/${'x'.repeat(450)}`])('does not know the path %s, and repeats no query', async (path) => {
-    const shot = { method: 'GET', path: `${path}?expires=1&signature=${secret}` };
-    const answer = await send(shot);
-    expect({ ...expectTyped(shot, answer), status: answer.status }).toMatchObject({ status: 404, type: 'unknown_route' });
-    expect(answer.text).not.toContain(secret);
-  });
+  it.each(['/nowhere', '/v1/nowhere', '/api/rest/v1/nowhere', '/objects', '/api/rest/v1/', '//v1/models', `/${'x'.repeat(450)}`])(
+    'does not know the path %s, and repeats no query',
+    async (path) => {
+      const shot = { method: 'GET', path: `${path}?expires=1&signature=${secret}` };
+      const answer = await send(shot);
+      expect({ ...expectTyped(shot, answer), status: answer.status }).toMatchObject({ status: 404, type: 'unknown_route' });
+      expect(answer.text).not.toContain(secret);
+    },
+  );
 
-  it.each(['/%zz', '/v1/%ff', '/api/rest/v1/generations/%c3%28', `/objects/${'%61'.repeat(200)}`, '/%'])('cannot read the path %s', async (path) => {
-    expect([400, 414]).toContain((await shoot({ method: 'GET', path })).status);
-  });
+  it.each(['/%zz', '/v1/%ff', '/api/rest/v1/generations/%c3%28', `/objects/${'%61'.repeat(200)}`, '/%'])(
+    'cannot read the path %s',
+    async (path) => {
+      expect([400, 414]).toContain((await shoot({ method: 'GET', path })).status);
+    },
+  );
 
   it('refuses an expectation that nobody can meet', async () => {
-    expect(await shoot({ method: 'POST', path: '/v1/images/generations', headers: withKey({ ...json, expect: 'a miracle' }), body: '{}' })).toMatchObject({ status: 417, type: 'malformed_request' });
+    expect(
+      await shoot({ method: 'POST', path: '/v1/images/generations', headers: withKey({ ...json, expect: 'a miracle' }), body: '{}' }),
+    ).toMatchObject({ status: 417, type: 'malformed_request' });
   });
 
   it('refuses a name in the query that it does not know, except where the query is somebody else’s', async () => {
     for (const [method, route] of routes) {
       if (isObjectLink(route)) continue;
       const operation = operationAt(method, route);
-      const answer = await shoot({ method, path: `${pathOf(route)}?nonsense=1`, headers: withKey(takesBody(method) ? json : {}), ...(takesBody(method) ? { body: '{}' } : {}) });
+      const answer = await shoot({
+        method,
+        path: `${pathOf(route)}?nonsense=1`,
+        headers: withKey(takesBody(method) ? json : {}),
+        ...(takesBody(method) ? { body: '{}' } : {}),
+      });
       if (operation?.isQueryFree) expect({ route, type: answer.type }).not.toMatchObject({ type: 'unknown_field' });
-      else expect({ route, ...answer }).toMatchObject(method === 'HEAD' ? { route, status: 400 } : { route, status: 400, type: 'unknown_field', param: 'nonsense' });
+      else
+        expect({ route, ...answer }).toMatchObject(
+          method === 'HEAD' ? { route, status: 400 } : { route, status: 400, type: 'unknown_field', param: 'nonsense' },
+        );
     }
   });
 
@@ -166,7 +247,16 @@ describe('the log of refusals', () => {
     expect(strangers.length).toBeGreaterThan(0);
     expect(strangers.length).toBeLessThan(60);
     expect(refused.filter(({ accountId }) => accountId !== undefined)).toEqual([
-      expect.objectContaining({ level: 30, method: 'GET', path: `/api/rest/v1/generations/${uuid}`, status: 400, type: 'invalid_field', param: 'wait', accountId: gateway.installation.ownerAccountId, requestId: expect.stringMatching(/^[0-9a-f]{32}$/) }),
+      expect.objectContaining({
+        level: 30,
+        method: 'GET',
+        path: `/api/rest/v1/generations/${uuid}`,
+        status: 400,
+        type: 'invalid_field',
+        param: 'wait',
+        accountId: gateway.installation.ownerAccountId,
+        requestId: expect.stringMatching(/^[0-9a-f]{32}$/),
+      }),
     ]);
   });
 });

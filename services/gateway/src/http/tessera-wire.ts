@@ -1,7 +1,14 @@
-import { BillState, type Account, type AuditResponse, type Bill, type LedgerEntry, type Quote } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
+import {
+  BillState,
+  type Account,
+  type AuditResponse,
+  type Bill,
+  type LedgerEntry,
+  type Quote,
+} from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import type { DescribeQueueResponse } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
-import type { KeyDescription } from '../keys.js';
-import { bucketWire, entitlementsWire, termsWire } from './billing-wire.js';
+import type { KeyDescription } from '../keys/keys.js';
+import { bucketWire, entitlementsWire, termsWire } from '../accounts/billing-wire.js';
 
 /** Our own resources as JSON: camelCase, tokens as whole numbers, times as ISO 8601. */
 
@@ -9,7 +16,12 @@ export const timeOf = (ms: bigint | number): string => new Date(Number(ms)).toIS
 
 const lineWire = ({ kind, description, tokens }: Quote['lines'][number]) => ({ kind, description, tokens: Number(tokens) });
 
-export const quoteWire = (quote: Quote) => ({ catalogueVersion: quote.catalogueVersion, wallet: quote.wallet || 'plan', lines: quote.lines.map(lineWire), totalTokens: Number(quote.totalTokens) });
+export const quoteWire = (quote: Quote) => ({
+  catalogueVersion: quote.catalogueVersion,
+  wallet: quote.wallet || 'plan',
+  lines: quote.lines.map(lineWire),
+  totalTokens: Number(quote.totalTokens),
+});
 
 export const accountWire = (account: Account) => ({
   accountId: account.accountId,
@@ -58,7 +70,11 @@ export const entryWire = (entry: LedgerEntry) => ({
   operationId: entry.operationId,
   kind: entry.kind,
   ...(entry.jobId ? { jobId: entry.jobId } : {}),
-  postings: entry.postings.map(({ ledgerAccount, lotId, tokens }) => ({ ledgerAccount, ...(lotId ? { lotId } : {}), tokens: Number(tokens) })),
+  postings: entry.postings.map(({ ledgerAccount, lotId, tokens }) => ({
+    ledgerAccount,
+    ...(lotId ? { lotId } : {}),
+    tokens: Number(tokens),
+  })),
   createdAt: timeOf(entry.createdMs),
   hash: entry.hash,
   balanceAfterTokens: Number(entry.balanceAfterTokens),

@@ -17,7 +17,17 @@ const secondMs = 1_000;
 const minuteMs = 60_000;
 const hourMs = 3_600_000;
 /** Pauses between attempts, as https://www.standardwebhooks.com recommends: three days in all. After the last one it has failed. */
-export const retryAfterMs: readonly number[] = [5 * secondMs, 5 * minuteMs, 30 * minuteMs, 2 * hourMs, 5 * hourMs, 10 * hourMs, 14 * hourMs, 20 * hourMs, 24 * hourMs];
+export const retryAfterMs: readonly number[] = [
+  5 * secondMs,
+  5 * minuteMs,
+  30 * minuteMs,
+  2 * hourMs,
+  5 * hourMs,
+  10 * hourMs,
+  14 * hourMs,
+  20 * hourMs,
+  24 * hourMs,
+];
 /** Receivers that were down together are not asked together. */
 const jitterShare = 0.1;
 const timeoutMs = 15 * secondMs;
@@ -117,11 +127,11 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   async #sweep(): Promise<void> {
-    const room = inFlightMax - this.#inFlight.size;
-    if (room <= 0 || this.#stop.signal.aborted) return;
+    const free = inFlightMax - this.#inFlight.size;
+    if (free <= 0 || this.#stop.signal.aborted) return;
     let begun = 0;
     for (const due of await this.store.dueAt(this.clock.now(), duePerSweep)) {
-      if (begun >= room || this.#stop.signal.aborted) return;
+      if (begun >= free || this.#stop.signal.aborted) return;
       if (this.#inFlight.has(due.id)) continue;
       const isBusy = (this.#byWebhook.get(due.value.webhookId) ?? 0) >= inFlightOfWebhookMax;
       const claimed = await this.#claim(due, isBusy ? busyAfterMs : leaseMs);
@@ -145,7 +155,9 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
     const { webhookId } = delivery.value;
     this.#byWebhook.set(webhookId, (this.#byWebhook.get(webhookId) ?? 0) + 1);
     const attempt = this.#attempt(delivery)
-      .catch((error: unknown) => this.logger.warn({ err: error, deliveryId: delivery.id }, 'a webhook delivery broke off; its lease runs out'))
+      .catch((error: unknown) =>
+        this.logger.warn({ err: error, deliveryId: delivery.id }, 'a webhook delivery broke off; its lease runs out'),
+      )
       .finally(() => {
         this.#inFlight.delete(delivery.id);
         const left = (this.#byWebhook.get(webhookId) ?? 1) - 1;
@@ -159,7 +171,12 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
   /** Below the event that it tells of, whoever woke this process, and however much later. */
   #attempt(delivery: Stored<Delivery>): Promise<void> {
     const { traceparent, webhookId, eventType, attempts } = delivery.value;
-    const attributes = { 'tessera.webhook.id': webhookId, 'tessera.webhook.event': eventType, 'tessera.webhook.delivery_id': delivery.id, 'tessera.webhook.attempt': attempts + 1 };
+    const attributes = {
+      'tessera.webhook.id': webhookId,
+      'tessera.webhook.event': eventType,
+      'tessera.webhook.delivery_id': delivery.id,
+      'tessera.webhook.attempt': attempts + 1,
+    };
     return inTrace(traceparent, () => inSpan('deliver webhook', attributes, (span) => this.#deliver(delivery, span), { kind: 'client' }));
   }
 
@@ -172,14 +189,20 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
     // A process that ends does not count what it broke off itself: the lease brings it back.
     if ('error' in outcome && outcome.error === 'stopped') return;
     await this.#record(delivery, outcome);
-    if ('status' in outcome && outcome.status === goneStatus) await this.store.changeWebhook(webhook.id, (current) => ({ ...current, isEnabled: false }));
+    if ('status' in outcome && outcome.status === goneStatus)
+      await this.store.changeWebhook(webhook.id, (current) => ({ ...current, isEnabled: false }));
   }
 
-  async #post({ id, value: { url, secrets } }: Stored<Webhook>, { id: deliveryId, value: { payload } }: Stored<Delivery>): Promise<PostOutcome> {
+  async #post(
+    { id, value: { url, secrets } }: Stored<Webhook>,
+    { id: deliveryId, value: { payload } }: Stored<Delivery>,
+  ): Promise<PostOutcome> {
     const nowMs = this.clock.now();
     const signingAt = new Date(nowMs);
     const live = secrets.filter(({ untilMs }) => untilMs === undefined || untilMs > nowMs);
-    const signatures = await Promise.all(live.map(async ({ sealed }) => new Signer(await this.secrets.open(sealed, id)).sign(deliveryId, signingAt, payload)));
+    const signatures = await Promise.all(
+      live.map(async ({ sealed }) => new Signer(await this.secrets.open(sealed, id)).sign(deliveryId, signingAt, payload)),
+    );
     const headers = {
       'content-type': 'application/json',
       'user-agent': 'Tessera-Webhooks/1',
@@ -194,15 +217,23 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
     const nowMs = this.clock.now();
     const isDelivered = 'status' in outcome && outcome.status >= 200 && outcome.status < 300;
     const { dueMs: _, status: __, error: ___, ...before } = delivery.value;
-    const told = { ...before, attempts: before.attempts + 1, attemptedMs: nowMs, ...('status' in outcome ? { status: outcome.status } : {}) };
+    const attempted = {
+      ...before,
+      attempts: before.attempts + 1,
+      attemptedMs: nowMs,
+      ...('status' in outcome ? { status: outcome.status } : {}),
+    };
     const pauseMs = retryAfterMs[before.retry];
     webhookDeliveries.inc({ outcome: isDelivered ? 'delivered' : pauseMs === undefined ? 'failed' : 'retried' });
-    if (isDelivered) await this.store.replaceDelivery(delivery, { ...told, state: 'delivered' });
+    if (isDelivered) await this.store.replaceDelivery(delivery, { ...attempted, state: 'delivered' });
     else {
-      const error = 'error' in outcome ? outcome.error : outcome.status >= 300 && outcome.status < 400 ? 'redirected' : `http_${outcome.status}`;
+      const error =
+        'error' in outcome ? outcome.error : outcome.status >= 300 && outcome.status < 400 ? 'redirected' : `http_${outcome.status}`;
       const isLast = pauseMs === undefined || error === 'disabled' || error === `http_${goneStatus}`;
-      const next = isLast ? ({ state: 'failed' } as const) : { retry: before.retry + 1, dueMs: nowMs + Math.round(pauseMs * (1 + jitterShare * Math.random())) };
-      await this.store.replaceDelivery(delivery, { ...told, error, ...next });
+      const next = isLast
+        ? ({ state: 'failed' } as const)
+        : { retry: before.retry + 1, dueMs: nowMs + Math.round(pauseMs * (1 + jitterShare * Math.random())) };
+      await this.store.replaceDelivery(delivery, { ...attempted, error, ...next });
     }
   }
 

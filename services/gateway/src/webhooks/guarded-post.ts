@@ -22,7 +22,12 @@ const headerBytesMax = 8 * 1024;
  * Posts to an address that a customer has chosen, and to nothing else: the name is resolved once, every address of it must be public, and the connection goes to that very
  * address, so a name that changes its mind between look-up and connection gains nothing. Redirects are not followed.
  */
-export async function guardedPost(target: string, headers: Readonly<Record<string, string>>, body: string, { allowsPrivate, timeoutMs, signal }: PostOptions): Promise<PostOutcome> {
+export async function guardedPost(
+  target: string,
+  headers: Readonly<Record<string, string>>,
+  body: string,
+  { allowsPrivate, timeoutMs, signal }: PostOptions,
+): Promise<PostOutcome> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
   try {
     const url = new URL(target);
@@ -44,7 +49,13 @@ async function resolved(host: string, allowsPrivate: boolean): Promise<Address |
   return addresses.every(({ address }) => allowsPrivate || isPublicAddress(address)) ? addresses[0] : undefined;
 }
 
-function exchange(url: URL, { address, family }: Address, headers: Readonly<Record<string, string>>, body: string, signal: AbortSignal): Promise<PostOutcome> {
+function exchange(
+  url: URL,
+  { address, family }: Address,
+  headers: Readonly<Record<string, string>>,
+  body: string,
+  signal: AbortSignal,
+): Promise<PostOutcome> {
   const known: LookupFunction = (_host, options, done) => {
     if (options.all) done(null, [{ address, family }]);
     else done(null, address, family);
@@ -52,7 +63,14 @@ function exchange(url: URL, { address, family }: Address, headers: Readonly<Reco
   return new Promise((resolve, reject) => {
     const send = url.protocol === 'https:' ? requestHttps : requestHttp;
     const bytes = Buffer.from(body);
-    const options = { method: 'POST', agent: false, lookup: known, signal, maxHeaderSize: headerBytesMax, headers: { ...headers, 'content-length': String(bytes.length) } };
+    const options = {
+      method: 'POST',
+      agent: false,
+      lookup: known,
+      signal,
+      maxHeaderSize: headerBytesMax,
+      headers: { ...headers, 'content-length': String(bytes.length) },
+    };
     const sent = send(url, options, (answer) => swallow(answer, () => resolve({ status: answer.statusCode ?? 0 }), reject));
     sent.once('error', reject);
     sent.end(bytes);

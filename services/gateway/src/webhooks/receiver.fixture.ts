@@ -2,7 +2,12 @@ import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export type Received = { readonly headers: IncomingHttpHeaders; readonly body: string; readonly path: string };
-export type Receiver = { readonly url: string; readonly received: Received[]; /** Statuses of the next answers; then 200. */ readonly answers: number[]; close(): Promise<void> };
+export type Receiver = {
+  readonly url: string;
+  readonly received: Received[];
+  /** Statuses of the next answers; then 200. */ readonly answers: number[];
+  close(): Promise<void>;
+};
 
 /** Somebody's server, on this machine. */
 export async function openReceiver(): Promise<Receiver> {

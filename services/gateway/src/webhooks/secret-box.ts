@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import { Inject, Injectable } from '@nestjs/common';
 import { Config } from '@tessera/platform/config.js';
-import { secretFromFile } from '../key-file.js';
+import { secretFromFile } from '../start/key-file.js';
 
 const cipher = 'aes-256-gcm';
 const keyBytes = 32;

@@ -9,7 +9,13 @@ import { currentTraceparent } from '@tessera/platform/trace.js';
 import { DeliveryWorker } from './delivery-worker.js';
 import { WebhookStore, type Delivery, type Webhook } from './webhook.store.js';
 
-export type AccountEvent = { readonly accountId: string; readonly type: string; readonly eventId: string; readonly occurredMs: number; readonly data: object };
+export type AccountEvent = {
+  readonly accountId: string;
+  readonly type: string;
+  readonly eventId: string;
+  readonly occurredMs: number;
+  readonly data: object;
+};
 export type NewDelivery = Pick<Delivery, 'accountId' | 'webhookId' | 'eventType' | 'payload'>;
 
 /** A webhook that another process made or changed is known here after this long. */
@@ -35,7 +41,7 @@ export class Subscriptions {
   }
 
   /** Idempotent by the event's id: a delivery's id is made of it. */
-  async tell({ accountId, type, eventId, occurredMs, data }: AccountEvent): Promise<void> {
+  async notify({ accountId, type, eventId, occurredMs, data }: AccountEvent): Promise<void> {
     const payload = JSON.stringify({ type, timestamp: new Date(occurredMs).toISOString(), data });
     const deliveries = new Map<string, NewDelivery>();
     for (const { id: webhookId, value } of await this.#webhooksOf(accountId)) {
@@ -50,7 +56,14 @@ export class Subscriptions {
     if (deliveries.size === 0) return;
     const nowMs = this.clock.now();
     const traceparent = currentTraceparent();
-    await this.store.insertDeliveries(new Map([...deliveries].map(([id, delivery]) => [id, { ...delivery, ...(traceparent ? { traceparent } : {}), state: 'pending', attempts: 0, retry: 0, createdMs: nowMs, dueMs: nowMs }])));
+    await this.store.insertDeliveries(
+      new Map(
+        [...deliveries].map(([id, delivery]) => [
+          id,
+          { ...delivery, ...(traceparent ? { traceparent } : {}), state: 'pending', attempts: 0, retry: 0, createdMs: nowMs, dueMs: nowMs },
+        ]),
+      ),
+    );
     this.worker.wakeAt(nowMs);
   }
 
@@ -62,13 +75,13 @@ export class Subscriptions {
     const known = this.#known.get(accountId);
     if (known) return known;
     const all = await this.store.webhooksOf(accountId, webhooksMax);
-    const hasRoom = await Promise.all(all.map(({ id }) => this.#hasRoom(accountId, id)));
-    const webhooks = all.filter((_, at) => hasRoom[at]);
+    const takesMore = await Promise.all(all.map(({ id }) => this.#takesMore(accountId, id)));
+    const webhooks = all.filter((_, at) => takesMore[at]);
     this.#known.set(accountId, webhooks);
     return webhooks;
   }
 
-  async #hasRoom(accountId: string, webhookId: string): Promise<boolean> {
+  async #takesMore(accountId: string, webhookId: string): Promise<boolean> {
     const pending = await this.store.pendingOf(webhookId);
     if (pending < pendingMax) return true;
     this.logger.warn({ accountId, webhookId, pending }, 'a webhook takes nothing; its newest events are dropped');

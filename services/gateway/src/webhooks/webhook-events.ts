@@ -2,8 +2,8 @@ import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { LowBalanceReachedSchema, SpendCapReachedSchema } from '@tessera/contracts/tessera/billing/v1/events_pb.js';
 import { EventBus, type EventEnvelope } from '@tessera/events/event-bus.js';
 import { subscribeToFinishedJobs } from '@tessera/events/job-events.js';
-import { imageKind } from '../image-jobs.js';
-import { nameOfState } from '../job-states.js';
+import { imageKind } from '../generations/image-jobs.js';
+import { nameOfState } from '../generations/job-states.js';
 import { Subscriptions } from './subscriptions.js';
 
 /** What a webhook may subscribe to. */
@@ -22,7 +22,7 @@ export class WebhookEvents implements OnModuleInit {
 
   onModuleInit(): void {
     subscribeToFinishedJobs(this.bus, group, ({ accountId, jobId, kind, state, unitsDelivered, failure, finishedMs }, envelope) =>
-      this.#tell(accountId, 'job.finished', envelope, {
+      this.#notify(accountId, 'job.finished', envelope, {
         generationId: jobId,
         state: nameOfState(state),
         kind,
@@ -33,15 +33,26 @@ export class WebhookEvents implements OnModuleInit {
       }),
     );
     this.bus.subscribe(LowBalanceReachedSchema, group, ({ accountId, wallet, balanceTokens, lowBalanceTokens, entry }, envelope) =>
-      this.#tell(accountId, 'account.low_balance', envelope, { wallet: wallet || 'plan', balanceTokens: Number(balanceTokens), lowBalanceTokens: Number(lowBalanceTokens), entry: Number(entry) }),
+      this.#notify(accountId, 'account.low_balance', envelope, {
+        wallet: wallet || 'plan',
+        balanceTokens: Number(balanceTokens),
+        lowBalanceTokens: Number(lowBalanceTokens),
+        entry: Number(entry),
+      }),
     );
     this.bus.subscribe(SpendCapReachedSchema, group, ({ accountId, memberId, percent, usedTokens, capTokens, entry }, envelope) =>
-      this.#tell(accountId, 'account.spend_cap', envelope, { ...(memberId ? { memberId } : {}), percent, usedTokens: Number(usedTokens), capTokens: Number(capTokens), entry: Number(entry) }),
+      this.#notify(accountId, 'account.spend_cap', envelope, {
+        ...(memberId ? { memberId } : {}),
+        percent,
+        usedTokens: Number(usedTokens),
+        capTokens: Number(capTokens),
+        entry: Number(entry),
+      }),
     );
   }
 
-  #tell(accountId: string, type: string, { id, occurredMs }: EventEnvelope, data: object): Promise<void> {
-    return this.subscriptions.tell({ accountId, type, eventId: id, occurredMs, data });
+  #notify(accountId: string, type: string, { id, occurredMs }: EventEnvelope, data: object): Promise<void> {
+    return this.subscriptions.notify({ accountId, type, eventId: id, occurredMs, data });
   }
 }
 

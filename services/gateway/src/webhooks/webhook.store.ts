@@ -42,7 +42,11 @@ export class WebhookStore {
   readonly #deliveries: Collection<Delivery>;
 
   constructor(private readonly documents: Documents) {
-    this.#webhooks = documents.collection<Webhook>({ name: 'gateway.webhooks', version: 1, indexes: [{ name: 'by_account', fields: ['accountId', 'createdMs'] }] });
+    this.#webhooks = documents.collection<Webhook>({
+      name: 'gateway.webhooks',
+      version: 1,
+      indexes: [{ name: 'by_account', fields: ['accountId', 'createdMs'] }],
+    });
     this.#deliveries = documents.collection<Delivery>({
       name: 'gateway.webhookDeliveries',
       version: 1,

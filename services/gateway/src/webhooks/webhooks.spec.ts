@@ -46,9 +46,18 @@ describe('webhooks', () => {
     const answer = await gateway.fetch(`${api}${route}`, { method, headers, ...(body ? { body: JSON.stringify(body) } : {}) });
     return { status: answer.status, body: (await answer.json()) as Json };
   };
-  const create = async (body: object = {}) => (await ask('POST', '/webhooks', { url: receiver.url, ...body })).body as { id: string; secret: string };
+  const create = async (body: object = {}) =>
+    (await ask('POST', '/webhooks', { url: receiver.url, ...body })).body as { id: string; secret: string };
   const finish = async (jobId: string, state = JobState.SUCCEEDED) => {
-    const event = outgoingEvent(JobFinishedSchema, jobId, { jobId, accountId, state, kind: 'image', unitsDelivered: 2, finishedMs: BigInt(clock.now()), hasHold: true });
+    const event = outgoingEvent(JobFinishedSchema, jobId, {
+      jobId,
+      accountId,
+      state,
+      kind: 'image',
+      unitsDelivered: 2,
+      finishedMs: BigInt(clock.now()),
+      hasHold: true,
+    });
     await gateway.documents.commit([], [event]);
     await gateway.bus.drain();
     await gateway.worker.settle();
@@ -64,20 +73,43 @@ describe('webhooks', () => {
     await finish('job-1');
     const [first] = receiver.received;
     const verified = new Webhook(secret).verify(first?.body ?? '', first?.headers as Record<string, string>);
-    expect(verified).toMatchObject({ type: 'job.finished', data: { generationId: 'job-1', state: 'succeeded', kind: 'image', unitsDelivered: 2 } });
+    expect(verified).toMatchObject({
+      type: 'job.finished',
+      data: { generationId: 'job-1', state: 'succeeded', kind: 'image', unitsDelivered: 2 },
+    });
     expect(receiver.received).toHaveLength(1);
-    expect(await deliveries()).toMatchObject([{ id: first?.headers['webhook-id'], event: 'job.finished', state: 'delivered', attempts: 1, status: 200 }]);
+    expect(await deliveries()).toMatchObject([
+      { id: first?.headers['webhook-id'], event: 'job.finished', state: 'delivered', attempts: 1, status: 200 },
+    ]);
   });
 
   it('tell when tokens or credits run low, and when a cap is near', async () => {
     await create();
-    await gateway.documents.commit([], [
-      outgoingEvent(LowBalanceReachedSchema, accountId, { accountId, balanceTokens: 4n, lowBalanceTokens: 5n, entry: 9n, wallet: 'credits' }),
-      outgoingEvent(SpendCapReachedSchema, accountId, { accountId, memberId: 'ann', percent: 80, usedTokens: 8n, capTokens: 10n, entry: 9n }),
-    ]);
+    await gateway.documents.commit(
+      [],
+      [
+        outgoingEvent(LowBalanceReachedSchema, accountId, {
+          accountId,
+          balanceTokens: 4n,
+          lowBalanceTokens: 5n,
+          entry: 9n,
+          wallet: 'credits',
+        }),
+        outgoingEvent(SpendCapReachedSchema, accountId, {
+          accountId,
+          memberId: 'ann',
+          percent: 80,
+          usedTokens: 8n,
+          capTokens: 10n,
+          entry: 9n,
+        }),
+      ],
+    );
     await gateway.bus.drain();
     await gateway.worker.settle();
-    expect(receiver.received.map(({ body }) => JSON.parse(body) as Json).sort((a, b) => String(a['type']).localeCompare(String(b['type'])))).toMatchObject([
+    expect(
+      receiver.received.map(({ body }) => JSON.parse(body) as Json).sort((a, b) => String(a['type']).localeCompare(String(b['type']))),
+    ).toMatchObject([
       { type: 'account.low_balance', data: { wallet: 'credits', balanceTokens: 4, lowBalanceTokens: 5 } },
       { type: 'account.spend_cap', data: { memberId: 'ann', percent: 80, usedTokens: 8, capTokens: 10 } },
     ]);
@@ -97,7 +129,7 @@ describe('webhooks', () => {
     await create();
     const event = { accountId, type: 'job.finished', eventId: 'event-1', occurredMs: clock.now(), data: { generationId: 'job-1' } };
     for (let n = 0; n < 2; n++) {
-      await gateway.subscriptions.tell(event);
+      await gateway.subscriptions.notify(event);
       await gateway.worker.settle();
     }
     expect(receiver.received).toHaveLength(1);
@@ -123,7 +155,10 @@ describe('webhooks', () => {
     for (const pauseMs of retryAfterMs) await later(pauseMs * 1.1);
     const [failed] = await deliveries();
     expect(failed).toMatchObject({ state: 'failed', attempts: 10, error: 'http_500' });
-    expect(await ask('POST', `/webhook-deliveries/${String(failed?.['id'])}/redeliver`)).toMatchObject({ status: 200, body: { state: 'pending' } });
+    expect(await ask('POST', `/webhook-deliveries/${String(failed?.['id'])}/redeliver`)).toMatchObject({
+      status: 200,
+      body: { state: 'pending' },
+    });
     await gateway.worker.settle();
     expect(await deliveries()).toMatchObject([{ state: 'delivered', attempts: 11 }]);
     expect(receiver.received.at(-1)?.headers['webhook-id']).toBe(failed?.['id']);
@@ -134,13 +169,22 @@ describe('webhooks', () => {
     const first = await openGateway({ dataDir, webhookPrivateNetworks: true, clock });
     await first.fetch(`${api}/webhooks`, { method: 'POST', body: JSON.stringify({ url: receiver.url }) });
     receiver.answers.push(500);
-    await first.subscriptions.tell({ accountId: first.installation.ownerAccountId, type: 'job.finished', eventId: 'event-1', occurredMs: clock.now(), data: {} });
+    await first.subscriptions.notify({
+      accountId: first.installation.ownerAccountId,
+      type: 'job.finished',
+      eventId: 'event-1',
+      occurredMs: clock.now(),
+      data: {},
+    });
     await first.worker.settle();
     await first.close();
     clock.aheadMs += (retryAfterMs[0] ?? 0) * 1.1;
     const second = await openGateway({ dataDir, webhookPrivateNetworks: true, clock });
     await second.worker.settle();
-    expect(receiver.received.map(({ headers }) => headers['webhook-id'])).toEqual([receiver.received[0]?.headers['webhook-id'], receiver.received[0]?.headers['webhook-id']]);
+    expect(receiver.received.map(({ headers }) => headers['webhook-id'])).toEqual([
+      receiver.received[0]?.headers['webhook-id'],
+      receiver.received[0]?.headers['webhook-id'],
+    ]);
     await second.close();
     await rm(dataDir, { recursive: true, force: true });
   });
@@ -157,7 +201,8 @@ describe('webhooks', () => {
     const { id, secret: old } = await create();
     const { secret: fresh } = (await ask('POST', `/webhooks/${id}/secret`)).body as { secret: string };
     await finish('job-1');
-    const verify = (secret: string, at: number) => new Webhook(secret).verify(receiver.received[at]?.body ?? '', receiver.received[at]?.headers as Record<string, string>);
+    const verify = (secret: string, at: number) =>
+      new Webhook(secret).verify(receiver.received[at]?.body ?? '', receiver.received[at]?.headers as Record<string, string>);
     expect(verify(old, 0)).toEqual(verify(fresh, 0));
     clock.aheadMs += 25 * 3_600_000;
     await finish('job-2');
@@ -186,16 +231,27 @@ describe('webhooks', () => {
     const { secret } = await create();
     expect(JSON.stringify((await ask('GET', '/webhooks')).body)).not.toContain(secret.slice(6));
     const files = (await readdir(gateway.dataDir, { recursive: true, withFileTypes: true })).filter((file) => file.isFile());
-    for (const file of files) expect((await readFile(path.join(file.parentPath, file.name))).includes(Buffer.from(secret.slice(6)))).toBe(false);
+    for (const file of files)
+      expect((await readFile(path.join(file.parentPath, file.name))).includes(Buffer.from(secret.slice(6)))).toBe(false);
   });
 
   it("are nobody else's business", async () => {
     const { id } = await create();
     const other = (await ask('POST', '/accounts', { plan: 'free' })).body['accountId'] as string;
-    const keyOf = async (body: object) => ({ authorization: `Bearer ${String((await ask('POST', '/keys', { name: 'k', ...body }, { 'tessera-account': other })).body['key'])}` });
+    const keyOf = async (body: object) => ({
+      authorization: `Bearer ${String((await ask('POST', '/keys', { name: 'k', ...body }, { 'tessera-account': other })).body['key'])}`,
+    });
     const [stranger, member, reader] = [await keyOf({}), await keyOf({ memberId: 'ann' }), await keyOf({ scopes: ['read'] })];
-    for (const [method, route] of [['PUT', `/webhooks/${id}`], ['DELETE', `/webhooks/${id}`], ['POST', `/webhooks/${id}/test`], ['POST', `/webhooks/${id}/secret`]] as const) {
-      expect(await ask(method, route, method === 'PUT' ? {} : undefined, stranger)).toMatchObject({ status: 404, body: { type: 'unknown_webhook' } });
+    for (const [method, route] of [
+      ['PUT', `/webhooks/${id}`],
+      ['DELETE', `/webhooks/${id}`],
+      ['POST', `/webhooks/${id}/test`],
+      ['POST', `/webhooks/${id}/secret`],
+    ] as const) {
+      expect(await ask(method, route, method === 'PUT' ? {} : undefined, stranger)).toMatchObject({
+        status: 404,
+        body: { type: 'unknown_webhook' },
+      });
     }
     expect(await ask('POST', '/webhooks', { url: receiver.url }, member)).toMatchObject({ status: 403, body: { type: 'member_key' } });
     expect(await ask('POST', '/webhooks', { url: receiver.url }, reader)).toMatchObject({ status: 403, body: { type: 'read_only_key' } });
@@ -236,7 +292,17 @@ describe('webhooks of strangers', () => {
     return { status: answer.status, body: (await answer.json()) as { id: string; type: string } };
   };
 
-  it.each(['http://example.com', 'https://127.0.0.1/x', 'https://[::1]/', 'https://10.1.2.3', 'https://169.254.169.254/latest/meta-data', 'https://[fd00::1]', 'https://0x7f.1/', 'https://2130706433/', 'https://[::ffff:10.0.0.1]/'])('may not go to %s', async (url) => {
+  it.each([
+    'http://example.com',
+    'https://127.0.0.1/x',
+    'https://[::1]/',
+    'https://10.1.2.3',
+    'https://169.254.169.254/latest/meta-data',
+    'https://[fd00::1]',
+    'https://0x7f.1/',
+    'https://2130706433/',
+    'https://[::ffff:10.0.0.1]/',
+  ])('may not go to %s', async (url) => {
     expect(await create(url)).toMatchObject({ status: 400, body: { type: 'invalid_field' } });
   });
 
@@ -260,17 +326,23 @@ describe('webhooks over gRPC', () => {
       new Promise<T>((resolve, reject) => {
         const metadata = new Metadata();
         metadata.set('authorization', `Bearer ${key}`);
-        (client[method] as unknown as (request: object, metadata: Metadata, done: (error: ServiceError | null, reply: T) => void) => void).call(client, request, metadata, (error, reply) => (error ? reject(error) : resolve(reply)));
+        (
+          client[method] as unknown as (request: object, metadata: Metadata, done: (error: ServiceError | null, reply: T) => void) => void
+        ).call(client, request, metadata, (error, reply) => (error ? reject(error) : resolve(reply)));
       });
     try {
       const { webhook, secret } = await call<{ webhook: { webhookId: string }; secret: string }>('CreateWebhook', { url: receiver.url });
       const { webhookId } = webhook;
       expect(secret).toMatch(/^whsec_/);
-      expect(await call('UpdateWebhook', { webhookId, description: 'mine', events: { types: ['job.finished'] } })).toMatchObject({ webhook: { description: 'mine', events: ['job.finished'], isEnabled: true } });
+      expect(await call('UpdateWebhook', { webhookId, description: 'mine', events: { types: ['job.finished'] } })).toMatchObject({
+        webhook: { description: 'mine', events: ['job.finished'], isEnabled: true },
+      });
       expect(await call('RotateWebhookSecret', { webhookId })).toMatchObject({ secret: expect.not.stringContaining(secret) });
       const { delivery } = await call<{ delivery: { deliveryId: string } }>('TestWebhook', { webhookId });
       await gateway.worker.settle();
-      expect(await call('ListDeliveries', {})).toMatchObject({ deliveries: [{ deliveryId: delivery.deliveryId, state: 'delivered', status: 200 }] });
+      expect(await call('ListDeliveries', {})).toMatchObject({
+        deliveries: [{ deliveryId: delivery.deliveryId, state: 'delivered', status: 200 }],
+      });
       await call('Redeliver', { deliveryId: delivery.deliveryId });
       await gateway.worker.settle();
       expect(receiver.received.map(({ headers }) => headers['webhook-id'])).toEqual([delivery.deliveryId, delivery.deliveryId]);

@@ -5,9 +5,9 @@ import type { Stored } from '@tessera/documents/documents.js';
 import { Clock } from '@tessera/platform/clock.js';
 import { Config } from '@tessera/platform/config.js';
 import { newId } from '@tessera/platform/ids.js';
-import { Callers } from '../callers.js';
+import { Callers } from '../keys/callers.js';
 import { invalidField, tooManyWebhooks, unknownDelivery, unknownWebhook } from '../errors.js';
-import type { Caller } from '../keys.js';
+import type { Caller } from '../keys/keys.js';
 import { hostOf, isPublicAddress } from './addresses.js';
 import { DeliveryWorker } from './delivery-worker.js';
 import { SecretBox } from './secret-box.js';
@@ -25,7 +25,12 @@ const pageSizeMax = 100;
 
 export type DescribedWebhook = Omit<Webhook, 'secrets' | 'accountId'> & { readonly id: string };
 export type DescribedDelivery = Delivery & { readonly id: string };
-export type WebhookChange = { readonly url?: string | undefined; readonly events?: readonly string[] | undefined; readonly isEnabled?: boolean | undefined; readonly description?: string | undefined };
+export type WebhookChange = {
+  readonly url?: string | undefined;
+  readonly events?: readonly string[] | undefined;
+  readonly isEnabled?: boolean | undefined;
+  readonly description?: string | undefined;
+};
 
 /** An account's webhooks: who is told what, and what became of it. */
 @Injectable()
@@ -41,14 +46,26 @@ export class Webhooks {
   ) {}
 
   /** The secret is in this answer and nowhere else, ever again. */
-  async create(caller: Caller, { url, events = [], description = '' }: WebhookChange & { readonly url: string }): Promise<DescribedWebhook & { readonly secret: string }> {
-    this.callers.demandAdmin(caller);
+  async create(
+    caller: Caller,
+    { url, events = [], description = '' }: WebhookChange & { readonly url: string },
+  ): Promise<DescribedWebhook & { readonly secret: string }> {
+    this.callers.requireAdmin(caller);
     this.#checkUrl(url);
     checkEvents(events);
-    if ((await this.store.webhooksOf(caller.accountId, webhooksOfAccountMax)).length >= webhooksOfAccountMax) throw tooManyWebhooks(webhooksOfAccountMax);
+    if ((await this.store.webhooksOf(caller.accountId, webhooksOfAccountMax)).length >= webhooksOfAccountMax)
+      throw tooManyWebhooks(webhooksOfAccountMax);
     const id = newId();
     const secret = mintSecret();
-    const webhook = { accountId: caller.accountId, url, events, description, isEnabled: true, secrets: [{ sealed: await this.secrets.seal(secret, id) }], createdMs: this.clock.now() };
+    const webhook = {
+      accountId: caller.accountId,
+      url,
+      events,
+      description,
+      isEnabled: true,
+      secrets: [{ sealed: await this.secrets.seal(secret, id) }],
+      createdMs: this.clock.now(),
+    };
     await this.store.insertWebhook(id, webhook);
     this.subscriptions.forget(caller.accountId);
     return { ...described(id, webhook), secret };
@@ -71,7 +88,10 @@ export class Webhooks {
     const secret = mintSecret();
     const sealed = await this.secrets.seal(secret, id);
     const untilMs = this.clock.now() + oldSecretSignsMs;
-    const changed = await this.#change(caller, id, (webhook) => ({ ...webhook, secrets: [{ sealed }, ...webhook.secrets.slice(0, 1).map((old) => ({ ...old, untilMs }))] }));
+    const changed = await this.#change(caller, id, (webhook) => ({
+      ...webhook,
+      secrets: [{ sealed }, ...webhook.secrets.slice(0, 1).map((old) => ({ ...old, untilMs }))],
+    }));
     return { ...changed, secret };
   }
 
@@ -86,12 +106,19 @@ export class Webhooks {
     await this.#owned(caller, id);
     const deliveryId = newId();
     const payload = { type: 'ping', timestamp: new Date(this.clock.now()).toISOString(), data: { webhookId: id } };
-    await this.subscriptions.enqueue(new Map([[deliveryId, { webhookId: id, accountId: caller.accountId, eventType: 'ping', payload: JSON.stringify(payload) }]]));
+    await this.subscriptions.enqueue(
+      new Map([[deliveryId, { webhookId: id, accountId: caller.accountId, eventType: 'ping', payload: JSON.stringify(payload) }]]),
+    );
     return this.#delivery(caller, deliveryId);
   }
 
   /** Newest first; of one webhook, or of all when `webhookId` is empty. */
-  async deliveries(caller: Caller, webhookId: string, pageSize: number, pageToken: string): Promise<{ deliveries: DescribedDelivery[]; nextPageToken: string }> {
+  async deliveries(
+    caller: Caller,
+    webhookId: string,
+    pageSize: number,
+    pageToken: string,
+  ): Promise<{ deliveries: DescribedDelivery[]; nextPageToken: string }> {
     if (webhookId !== '') await this.#known(caller, webhookId);
     const { items, next = '' } = await this.store.deliveriesOf(caller.accountId, webhookId, Math.min(pageSizeMax, pageSize), pageToken);
     return { deliveries: items.map(({ id, value }) => ({ id, ...value })), nextPageToken: next };
@@ -99,7 +126,7 @@ export class Webhooks {
 
   /** With the same id: receivers that remember ids notice. */
   async redeliver(caller: Caller, deliveryId: string): Promise<DescribedDelivery> {
-    this.callers.demandAdmin(caller);
+    this.callers.requireAdmin(caller);
     await this.#delivery(caller, deliveryId);
     await this.worker.redeliver(deliveryId);
     return this.#delivery(caller, deliveryId);
@@ -112,7 +139,7 @@ export class Webhooks {
   }
 
   async #owned(caller: Caller, id: string): Promise<Stored<Webhook>> {
-    this.callers.demandAdmin(caller);
+    this.callers.requireAdmin(caller);
     return this.#known(caller, id);
   }
 
@@ -132,8 +159,10 @@ export class Webhooks {
   /** What a name resolves to is judged at every delivery; an address that is written out is refused here. */
   #checkUrl(text: string): void {
     const url = text.length <= urlCharsMax && URL.canParse(text) ? new URL(text) : undefined;
-    if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:')) throw invalidField(`A webhook's url is an https address of at most ${urlCharsMax} characters.`, 'url');
-    if (url.username !== '' || url.password !== '') throw invalidField('A webhook is signed; its url holds no user and no password.', 'url');
+    if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:'))
+      throw invalidField(`A webhook's url is an https address of at most ${urlCharsMax} characters.`, 'url');
+    if (url.username !== '' || url.password !== '')
+      throw invalidField('A webhook is signed; its url holds no user and no password.', 'url');
     if (this.config.webhookPrivateNetworks) return;
     if (url.protocol !== 'https:') throw invalidField('WebhookCallbackUrl is not a valid url (must be https://)', 'url');
     const host = hostOf(url);
@@ -143,7 +172,8 @@ export class Webhooks {
 
 function checkEvents(events: readonly string[]): void {
   const unknown = events.find((event) => !subscribableTypes.includes(event));
-  if (unknown !== undefined) throw invalidField(`There is no event "${unknown.slice(0, 80)}"; there are ${subscribableTypes.join(', ')}.`, 'events');
+  if (unknown !== undefined)
+    throw invalidField(`There is no event "${unknown.slice(0, 80)}"; there are ${subscribableTypes.join(', ')}.`, 'events');
 }
 
 /** As https://www.standardwebhooks.com writes them. */
@@ -151,4 +181,5 @@ const mintSecret = (): string => `whsec_${randomBytes(secretBytes).toString('bas
 
 const described = (id: string, { secrets: _, accountId: __, ...webhook }: Webhook): DescribedWebhook => ({ id, ...webhook });
 
-const given = (change: WebhookChange): Partial<Webhook> => Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
+const given = (change: WebhookChange): Partial<Webhook> =>
+  Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));

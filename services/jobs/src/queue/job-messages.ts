@@ -5,7 +5,15 @@ import type { JobOutcomeSchema, JobSchema, Output, OutputSchema, SubmitRequest }
 import { outgoingEvent, type OutgoingEvent } from '@tessera/documents/outgoing-event.js';
 import { hasEnded, type JobLife } from '@tessera/jobs/job-life.js';
 import { currentTraceparent, traceIdOf, withTraceparent } from '@tessera/platform/trace.js';
-import { stateNumberOf, unitsDeliveredOf, type Job, type JobPayload, type StoredAny, type StoredOutput, type StoredQuote } from './job-record.js';
+import {
+  stateNumberOf,
+  unitsDeliveredOf,
+  type Job,
+  type JobPayload,
+  type StoredAny,
+  type StoredOutput,
+  type StoredQuote,
+} from './job-record.js';
 
 export const storedQuote = ({ catalogueVersion, lines, totalTokens, wallet }: Quote): StoredQuote => ({
   ...(wallet === '' || wallet === 'plan' ? {} : { wallet }),
@@ -21,15 +29,25 @@ const quoteMessage = ({ catalogueVersion, lines, totalTokens, wallet = 'plan' }:
   totalTokens: BigInt(totalTokens),
 });
 
-export const storedAny = ({ typeUrl, value }: NonNullable<SubmitRequest['payload']>): StoredAny => ({ typeUrl, value: Buffer.from(value).toString('base64') });
+export const storedAny = ({ typeUrl, value }: NonNullable<SubmitRequest['payload']>): StoredAny => ({
+  typeUrl,
+  value: Buffer.from(value).toString('base64'),
+});
 
 export const anyMessage = ({ typeUrl, value }: StoredAny) => ({ typeUrl, value: new Uint8Array(Buffer.from(value, 'base64')) });
 
 export const storedOutput = ({ assetId, index, contentType, sizeBytes, sha256, widthPx, heightPx }: Output): StoredOutput => ({
-  assetId, index, contentType, sizeBytes: Number(sizeBytes), sha256, widthPx, heightPx,
+  assetId,
+  index,
+  contentType,
+  sizeBytes: Number(sizeBytes),
+  sha256,
+  widthPx,
+  heightPx,
 });
 
-const outputMessages = (outputs: readonly StoredOutput[] = []): MessageInitShape<typeof OutputSchema>[] => outputs.map((output) => ({ ...output, sizeBytes: BigInt(output.sizeBytes) }));
+const outputMessages = (outputs: readonly StoredOutput[] = []): MessageInitShape<typeof OutputSchema>[] =>
+  outputs.map((output) => ({ ...output, sizeBytes: BigInt(output.sizeBytes) }));
 
 export function jobMessage(job: Job, queuePosition = 0): MessageInitShape<typeof JobSchema> {
   const { id, revision, value } = job;

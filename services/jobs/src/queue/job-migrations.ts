@@ -10,19 +10,45 @@ import type { JobPayload } from './job-record.js';
 type ImageJobRecord = {
   readonly accountId: string;
   readonly createdMs: number;
-  readonly work: { readonly pool: string; readonly modelId: string; readonly affinity: string; readonly images: number; readonly workUnits: number; readonly gpuSecondsEstimated: number };
+  readonly work: {
+    readonly pool: string;
+    readonly modelId: string;
+    readonly affinity: string;
+    readonly images: number;
+    readonly workUnits: number;
+    readonly gpuSecondsEstimated: number;
+  };
   readonly life: JobLife;
   readonly traceparent?: string;
   readonly payload: ImageJobPayload;
 };
 
-type ImageRequestRecord = Omit<MessageInitShape<typeof ImageRequestSchema>, '$typeName' | 'seed'> & { readonly prompt: string; readonly modelId: string; readonly widthPx: number; readonly heightPx: number; readonly steps: number; readonly images: number; readonly seed: number };
+type ImageRequestRecord = Omit<MessageInitShape<typeof ImageRequestSchema>, '$typeName' | 'seed'> & {
+  readonly prompt: string;
+  readonly modelId: string;
+  readonly widthPx: number;
+  readonly heightPx: number;
+  readonly steps: number;
+  readonly images: number;
+  readonly seed: number;
+};
 
-type ImageJobPayload = Pick<JobPayload, 'hasKey' | 'memberId' | 'project' | 'wallet' | 'quote' | 'notices' | 'modelVersion' | 'storingMs'> & {
+type ImageJobPayload = Pick<
+  JobPayload,
+  'hasKey' | 'memberId' | 'project' | 'wallet' | 'quote' | 'notices' | 'modelVersion' | 'storingMs'
+> & {
   readonly request: ImageRequestRecord;
   readonly fingerprint: string;
   readonly imageIds: readonly string[];
-  readonly images?: readonly { readonly imageId: string; readonly index: number; readonly widthPx: number; readonly heightPx: number; readonly contentType: string; readonly sizeBytes: number; readonly sha256: string }[];
+  readonly images?: readonly {
+    readonly imageId: string;
+    readonly index: number;
+    readonly widthPx: number;
+    readonly heightPx: number;
+    readonly contentType: string;
+    readonly sizeBytes: number;
+    readonly sha256: string;
+  }[];
   readonly paintingMs?: number;
 };
 
@@ -47,11 +73,26 @@ function migratedPayload({ request, fingerprint, imageIds, images, paintingMs, .
 /** The price of a job whose tokens may not be held yet is asked for again. */
 function computeOf({ modelId, widthPx, heightPx, steps, images, initImage, guidance = [] }: ImageRequestRecord): object {
   const superResolution = widthPx > nativeSidePx || heightPx > nativeSidePx;
-  const surcharges = [...(initImage ? ['init_image'] : []), ...(guidance.some(({ kind }) => kind === 'character') ? ['character_reference'] : [])];
-  return toJson(ComputeSpecSchema, create(ComputeSpecSchema, { spec: { case: 'image', value: { modelId, widthPx, heightPx, steps, images, superResolution, surcharges } } })) as object;
+  const surcharges = [
+    ...(initImage ? ['init_image'] : []),
+    ...(guidance.some(({ kind }) => kind === 'character') ? ['character_reference'] : []),
+  ];
+  return toJson(
+    ComputeSpecSchema,
+    create(ComputeSpecSchema, {
+      spec: { case: 'image', value: { modelId, widthPx, heightPx, steps, images, superResolution, surcharges } },
+    }),
+  ) as object;
 }
 
-const lastChangeMs = (life: JobLife, createdMs: number): number => ('finishedMs' in life ? life.finishedMs : 'startedMs' in life ? (life.startedMs ?? createdMs) : 'enqueuedMs' in life ? life.enqueuedMs : createdMs);
+const lastChangeMs = (life: JobLife, createdMs: number): number =>
+  'finishedMs' in life
+    ? life.finishedMs
+    : 'startedMs' in life
+      ? (life.startedMs ?? createdMs)
+      : 'enqueuedMs' in life
+        ? life.enqueuedMs
+        : createdMs;
 
 /** What makes a job of any kind of an image job; the fields by which a job is found (queueKey, slotOf, dueMs …) have kept their names. */
 function fromImageJob(value: Readonly<Record<string, unknown>>): object {

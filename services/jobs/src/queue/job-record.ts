@@ -67,11 +67,13 @@ const startWithinMsDefault = 24 * 3_600_000;
 /** The hold outlives the start deadline by all attempts of even a slow picture. */
 const holdMarginMsDefault = 6 * 3_600_000;
 
-export const startDeadlineMsOf = ({ value: { createdMs, payload } }: Job): number => createdMs + (payload.terms?.startWithinMs ?? startWithinMsDefault);
+export const startDeadlineMsOf = ({ value: { createdMs, payload } }: Job): number =>
+  createdMs + (payload.terms?.startWithinMs ?? startWithinMsDefault);
 
-export const holdDeadlineMsOf = (job: Job): number => startDeadlineMsOf(job) + (job.value.payload.terms?.holdMarginMs ?? holdMarginMsDefault);
+export const holdDeadlineMsOf = (job: Job): number =>
+  startDeadlineMsOf(job) + (job.value.payload.terms?.holdMarginMs ?? holdMarginMsDefault);
 
-const stateNumbers = {
+export const stateNumbers = {
   accepted: JobState.ACCEPTED,
   queued: JobState.QUEUED,
   running: JobState.RUNNING,

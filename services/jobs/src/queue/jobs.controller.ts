@@ -28,7 +28,11 @@ export class JobsController {
   constructor(private readonly jobs: Jobs) {}
 
   @GrpcMethod(JobService.typeName)
-  async get({ accountId, jobId, waitMs }: GetRequest, _metadata: Metadata, call: RpcCall): Promise<MessageInitShape<typeof GetResponseSchema>> {
+  async get(
+    { accountId, jobId, waitMs }: GetRequest,
+    _metadata: Metadata,
+    call: RpcCall,
+  ): Promise<MessageInitShape<typeof GetResponseSchema>> {
     const job = waitMs > 0 ? await this.jobs.await(accountId, jobId, waitMs, callSignal(call)) : await this.jobs.get(accountId, jobId);
     return { job: jobMessage(job, await this.jobs.positionOf(job)) };
   }
@@ -64,6 +68,12 @@ export class JobsController {
   @GrpcMethod(JobService.typeName)
   async describeQueue({ accountId }: DescribeQueueRequest): Promise<MessageInitShape<typeof DescribeQueueResponseSchema>> {
     const { queued, running, ownQueued, ownRunning, oldestWaitMs } = await this.jobs.describeQueue(accountId);
-    return { queuedJobs: queued, runningJobs: running, accountQueuedJobs: ownQueued, accountRunningJobs: ownRunning, oldestWaitMs: BigInt(oldestWaitMs) };
+    return {
+      queuedJobs: queued,
+      runningJobs: running,
+      accountQueuedJobs: ownQueued,
+      accountRunningJobs: ownRunning,
+      oldestWaitMs: BigInt(oldestWaitMs),
+    };
   }
 }

@@ -4,6 +4,7 @@ import { hasEnded } from '@tessera/jobs/job-life.js';
 import { lanes } from '@tessera/jobs/lanes.js';
 import { invalidArgument } from '@tessera/platform/errors.js';
 import { jobNotFound } from '../errors.js';
+import { gap } from '../watch/job-updates.js';
 import { JobFeed } from '../watch/job-feed.js';
 import { deletedEvent } from './job-messages.js';
 import type { Job } from './job-record.js';
@@ -26,9 +27,21 @@ const positionMax = 1_000;
 /** The same for the length of a lane. */
 const laneCountMax = 10_000;
 
-export type ListRequest = { readonly accountId: string; readonly limit: number; readonly offset: number; readonly pageToken: string; readonly kind: string };
+export type ListRequest = {
+  readonly accountId: string;
+  readonly limit: number;
+  readonly offset: number;
+  readonly pageToken: string;
+  readonly kind: string;
+};
 export type JobPage = { readonly jobs: readonly Job[]; readonly next: string };
-export type QueueReport = { readonly queued: number; readonly running: number; readonly ownQueued: number; readonly ownRunning: number; readonly oldestWaitMs: number };
+export type QueueReport = {
+  readonly queued: number;
+  readonly running: number;
+  readonly ownQueued: number;
+  readonly ownRunning: number;
+  readonly oldestWaitMs: number;
+};
 
 /** What an account may see of its jobs and do to them. Another account's job does not exist. */
 @Injectable()
@@ -56,7 +69,7 @@ export class Jobs {
       const job = await this.get(accountId, jobId);
       if (hasEnded(job.value.life) || signal.aborted) return job;
       for (let update = await updates.next(patience.signal); update; update = await updates.next(patience.signal)) {
-        if (update.isFinal) break;
+        if (update === gap ? hasEnded((await this.get(accountId, jobId)).value.life) : update.isFinal) break;
       }
       return await this.get(accountId, jobId);
     } finally {
@@ -69,11 +82,14 @@ export class Jobs {
   /** Newest first. */
   async list({ accountId, limit, offset, pageToken, kind }: ListRequest): Promise<JobPage> {
     if (limit > pageSizeMax) throw invalidArgument('invalid_limit', `At most ${pageSizeMax} jobs at once.`, { param: 'limit' });
-    if (offset > offsetMax) throw invalidArgument('invalid_offset', `At most ${offsetMax} jobs can be skipped; page tokens go further.`, { param: 'offset' });
-    if (offset > 0 && pageToken !== '') throw invalidArgument('invalid_offset', 'A page token says already where to go on.', { param: 'offset' });
+    if (offset > offsetMax)
+      throw invalidArgument('invalid_offset', `At most ${offsetMax} jobs can be skipped; page tokens go further.`, { param: 'offset' });
+    if (offset > 0 && pageToken !== '')
+      throw invalidArgument('invalid_offset', 'A page token says already where to go on.', { param: 'offset' });
     const size = limit === 0 ? pageSizeDefault : limit;
     const jobs: Job[] = [];
-    let from: { offset: number } | { after: string } | Record<never, never> = pageToken === '' ? (offset === 0 ? {} : { offset }) : { after: pageToken };
+    let from: { offset: number } | { after: string } | Record<never, never> =
+      pageToken === '' ? (offset === 0 ? {} : { offset }) : { after: pageToken };
     for (let read = 0; read < readPerPageMax; read += size) {
       const { items, next = '' } = await this.queue.store.newestOf(accountId, size - jobs.length, from);
       jobs.push(...items.filter(({ value }) => kind === '' || value.work.kind === kind));

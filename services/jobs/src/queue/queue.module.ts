@@ -1,9 +1,10 @@
 import { Module } from '@nestjs/common';
 import { PoolSignals } from '../scaling/pool-signals.js';
 import { JobFeed } from '../watch/job-feed.js';
+import { UpdateChannels } from '../watch/update-channels.js';
 import { Jobs } from './jobs.js';
 import { Queue } from './queue.js';
 
 /** What all rooms of the service share. */
-@Module({ providers: [JobFeed, Jobs, PoolSignals, Queue], exports: [JobFeed, Jobs, PoolSignals, Queue] })
+@Module({ providers: [JobFeed, Jobs, PoolSignals, Queue, UpdateChannels], exports: [JobFeed, Jobs, PoolSignals, Queue] })
 export class QueueModule {}

@@ -38,7 +38,11 @@ export class Queue {
     this.pools = [...new Set([defaultPool, ...Object.values(config.modelPools)])];
     this.store = new JobStore<JobPayload>(documents, { name: jobCollectionName, version: jobCollectionVersion, migrations: jobMigrations });
     this.jobs = new JobQueue({
-      store: this.store, clock, logger, finishedEvent, isShared: this.isShared,
+      store: this.store,
+      clock,
+      logger,
+      finishedEvent,
+      isShared: this.isShared,
       onChange: (job) => this.#changed(job),
       onDue: (dueMs) => this.#onDue(dueMs),
     });

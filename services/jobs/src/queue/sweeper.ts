@@ -9,6 +9,8 @@ import { Queue } from './queue.js';
 
 /** How long a parked job may stay so although there is a place for it: another process may have freed the place and ended before it could fill it. One read of an index. */
 const parkedLookMs = 5_000;
+/** How late what another process has left between two steps may be noticed, beyond the time when it is due. One read of an index. */
+const dueLookMs = 2_000;
 
 /** Finishes what a crash left between two steps, and ends what nobody else will. */
 @Injectable()
@@ -24,7 +26,14 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
     clock: Clock,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {
-    this.due = new DueSweeper(queue.store, queue.jobs, clock, logger, (job) => submissions.resume(job));
+    this.due = new DueSweeper(
+      queue.store,
+      queue.jobs,
+      clock,
+      logger,
+      (job) => submissions.resume(job),
+      queue.isShared ? dueLookMs : undefined,
+    );
     queue.whenDue((dueMs) => this.due.note(dueMs));
   }
 
@@ -32,7 +41,9 @@ export class Sweeper implements OnApplicationBootstrap, OnModuleDestroy {
     await this.queue.jobs.parking.lookAtAll();
     await this.due.start();
     // Not awaited: billing may be a process that starts after this one.
-    this.#takingOver = this.due.takeOverAccepted(resumeAfterMs).catch((error: unknown) => this.logger.error({ err: error }, 'jobs left accepted are taken on when they are due'));
+    this.#takingOver = this.due
+      .takeOverAccepted(resumeAfterMs)
+      .catch((error: unknown) => this.logger.error({ err: error }, 'jobs left accepted are taken on when they are due'));
     // A process that is alone knows of every place that becomes free.
     if (this.queue.isShared) this.#lookAtParkedLater();
   }

@@ -1,7 +1,6 @@
-import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { Cache } from '@tessera/cache/cache.js';
-import type { Logger } from '@tessera/platform/logger.js';
-import { LOGGER } from '@tessera/platform/tokens.js';
+import { Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { BoundedBuffer } from '@tessera/platform/concurrency/bounded-buffer.js';
+import { UpdateChannels } from '../watch/update-channels.js';
 
 /** A busy pool changes thousands of times a second; whoever listens wants to look again soon, not as often. */
 const signalEveryMs = 250;
@@ -22,10 +21,7 @@ export class PoolSignals implements OnModuleDestroy {
   /** Pools that were signalled just now, and whether they have changed since. */
   readonly #quiet = new Map<string, { hasChanged: boolean; readonly timer: NodeJS.Timeout }>();
 
-  constructor(
-    private readonly cache: Cache,
-    @Inject(LOGGER) private readonly logger: Logger,
-  ) {}
+  constructor(private readonly channels: UpdateChannels) {}
 
   /** At once, and from then on at most every `signalEveryMs`. */
   changed(pool: string): void {
@@ -36,29 +32,16 @@ export class PoolSignals implements OnModuleDestroy {
     }
     const timer = setTimeout(() => this.#endQuiet(pool), signalEveryMs).unref();
     this.#quiet.set(pool, { hasChanged: false, timer });
-    this.cache.publish(channelOf(pool), nothing).catch((error: unknown) => this.logger.warn({ err: error, pool }, 'a pool has changed and its listeners were not signalled'));
+    this.channels.publish(channelOf(pool), nothing);
   }
 
   /** Resolves when nothing that happens from now on is missed. */
   async listen(pool: string): Promise<PoolSignal> {
-    let isSignalled = false;
-    let wake = () => {};
-    const close = await this.cache.subscribe(channelOf(pool), () => {
-      isSignalled = true;
-      wake();
-    });
-    const signalled = async (signal: AbortSignal): Promise<boolean> => {
-      if (!isSignalled && !signal.aborted) {
-        await new Promise<void>((resolve) => {
-          wake = () => resolve();
-          signal.addEventListener('abort', wake, { once: true });
-        });
-        signal.removeEventListener('abort', wake);
-      }
-      isSignalled = false;
-      return !signal.aborted;
-    };
-    return { signalled, close };
+    // Several signals before the next wait say no more than one.
+    const signals = new BoundedBuffer<true>({ itemsMax: 1, mayDrop: () => true });
+    const onMessage = () => signals.push(true);
+    const close = await this.channels.listen(channelOf(pool), { onMessage, onGap: onMessage });
+    return { signalled: async (signal) => (await signals.next(signal)) === true, close };
   }
 
   onModuleDestroy(): void {

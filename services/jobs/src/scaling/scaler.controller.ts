@@ -46,11 +46,19 @@ export class ScalerController {
   }
 
   @GrpcMethod(ExternalScaler.typeName)
-  async getMetrics({ scaledObjectRef, metricName }: GetMetricsRequest, _metadata: Metadata): Promise<MessageInitShape<typeof GetMetricsResponseSchema>> {
+  async getMetrics(
+    { scaledObjectRef, metricName }: GetMetricsRequest,
+    _metadata: Metadata,
+  ): Promise<MessageInitShape<typeof GetMetricsResponseSchema>> {
     const target = this.#target(scaledObjectRef?.scalerMetadata ?? {});
     const metrics = scalingMetrics(target);
     const metric = metrics.find(({ name }) => name === metricName);
-    if (!metric) throw invalidArgument('unknown_metric', `There is no metric "${metricName.slice(0, 80)}"; there are ${metrics.map(({ name }) => name).join(', ')}.`, { param: 'metric_name' });
+    if (!metric)
+      throw invalidArgument(
+        'unknown_metric',
+        `There is no metric "${metricName.slice(0, 80)}"; there are ${metrics.map(({ name }) => name).join(', ')}.`,
+        { param: 'metric_name' },
+      );
     const value = metric.value(await this.scaler.measure(target.pool));
     return { metricValues: [{ metricName, metricValue: whole(value), metricValueFloat: value }] };
   }

@@ -14,7 +14,10 @@ import { Queue } from '../queue/queue.js';
 import { Scaler } from './scaler.js';
 
 // As KEDA calls it: the contract read from its file by another library than ours, over the wire.
-const contract = loadSync(path.resolve(import.meta.dirname, '../../../../proto/externalscaler/externalscaler.proto'), { longs: Number, defaults: true });
+const contract = loadSync(path.resolve(import.meta.dirname, '../../../../proto/externalscaler/externalscaler.proto'), {
+  longs: Number,
+  defaults: true,
+});
 const { ExternalScaler } = (loadPackageDefinition(contract) as any).externalscaler;
 
 type Metric = { metricName: string; metricValue: number; metricValueFloat: number };
@@ -39,7 +42,11 @@ afterEach(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-const scaledObject = (scalerMetadata: Record<string, string> = {}) => ({ name: 'worker', namespace: 'tessera', scalerMetadata: { scalerAddress: 'jobs:8421', ...scalerMetadata } });
+const scaledObject = (scalerMetadata: Record<string, string> = {}) => ({
+  name: 'worker',
+  namespace: 'tessera',
+  scalerMetadata: { scalerAddress: 'jobs:8421', ...scalerMetadata },
+});
 const call = <T>(method: string, request: object): Promise<T> =>
   new Promise((resolve, reject) => scaler[method]!.call(scaler, request, (error, reply) => (error ? reject(error) : resolve(reply))));
 const isActive = async () => (await call<{ result: boolean }>('IsActive', scaledObject())).result;
@@ -51,14 +58,28 @@ const valueOf = async (metricName: string, metadata: Record<string, string> = {}
 
 async function enqueue(gpuSecondsEstimated: number): Promise<Job> {
   const work = { kind: 'image', pool: defaultPool, modelId: 'mosaic-3d', affinity: 'x', units: 1, size: 1, gpuSecondsEstimated };
-  const accepted = await queue.jobs.accept(newId(), { accountId: 'account', createdMs: Date.now(), changedMs: Date.now(), work, life: { state: 'accepted', resumeMs: Date.now() + 60_000 }, payload });
+  const accepted = await queue.jobs.accept(newId(), {
+    accountId: 'account',
+    createdMs: Date.now(),
+    changedMs: Date.now(),
+    work,
+    life: { state: 'accepted', resumeMs: Date.now() + 60_000 },
+    payload,
+  });
   return queue.jobs.enqueue(accepted, { lane: 'fast', startDeadlineMs: Date.now() + 3_600_000, concurrentJobsMax: 0, payload });
 }
-const claim = () => queue.claims.claim({ workerId: newId(), pool: defaultPool, kinds: ['image'], modelIds: ['mosaic-3d'], jobsMax: 1, unitsMax: 1, waitMs: 0 }, new AbortController().signal);
+const claim = () =>
+  queue.claims.claim(
+    { workerId: newId(), pool: defaultPool, kinds: ['image'], modelIds: ['mosaic-3d'], jobsMax: 1, unitsMax: 1, waitMs: 0 },
+    new AbortController().signal,
+  );
 
 describe('the scaler', () => {
   it('tells what it aims at, in both number formats', async () => {
-    const { metricSpecs } = await call<{ metricSpecs: object[] }>('GetMetricSpec', scaledObject({ backlogSecondsPerWorker: '7.5', waitSecondsPerWorker: '120' }));
+    const { metricSpecs } = await call<{ metricSpecs: object[] }>(
+      'GetMetricSpec',
+      scaledObject({ backlogSecondsPerWorker: '7.5', waitSecondsPerWorker: '120' }),
+    );
     expect(metricSpecs).toMatchObject([
       { metricName: 'backlog-gpu-seconds', targetSize: 8, targetSizeFloat: 7.5 },
       { metricName: 'busy-workers', targetSizeFloat: 1 },
@@ -108,11 +129,24 @@ describe('the scaler', () => {
     const measured = hosted.app.get(Scaler, { strict: false });
     expect(await measured.measure(defaultPool)).not.toBe(await measured.measure(defaultPool));
     const waiting = (n: number) => ({
-      accountId: 'account', createdMs: 1, changedMs: 1, payload,
+      accountId: 'account',
+      createdMs: 1,
+      changedMs: 1,
+      payload,
       work: { pool: defaultPool, modelId: 'mosaic-3d', affinity: 'x', kind: 'image', units: 1, size: 1, gpuSecondsEstimated: 2 },
-      life: { state: 'queued', lane: 'fast', tag: n + 1, isParked: false, enqueuedMs: Date.now(), startDeadlineMs: Date.now() + 3_600_000, concurrentJobsMax: 0, attempt: 1 } as const,
+      life: {
+        state: 'queued',
+        lane: 'fast',
+        tag: n + 1,
+        isParked: false,
+        enqueuedMs: Date.now(),
+        startDeadlineMs: Date.now() + 3_600_000,
+        concurrentJobsMax: 0,
+        attempt: 1,
+      } as const,
     });
-    for (let n = 0; n < 10_000; n += 1_000) await queue.store.commit(Array.from({ length: 1_000 }, (_, at) => queue.store.insertion(newId(), waiting(n + at))));
+    for (let n = 0; n < 10_000; n += 1_000)
+      await queue.store.commit(Array.from({ length: 1_000 }, (_, at) => queue.store.insertion(newId(), waiting(n + at))));
     const first = await measured.measure(defaultPool);
     expect(first).toMatchObject({ queuedJobs: { fast: 10_000 }, queuedGpuSeconds: 20_000 });
     expect(await measured.measure(defaultPool)).toBe(first);
@@ -168,7 +202,11 @@ describe('metadata', () => {
     ['a misspelt name', { backlogSecondPerWorker: '60' }, 'invalid_scaler_metadata', 'Did you mean "backlogSecondsPerWorker"?'],
   ];
   it.each(refusals)('is refused with a sentence when it names %s', async (_, metadata, reason, words) => {
-    for (const [method, request] of [['IsActive', scaledObject(metadata)], ['GetMetricSpec', scaledObject(metadata)], ['GetMetrics', { scaledObjectRef: scaledObject(metadata), metricName: 'busy-workers' }]] as const) {
+    for (const [method, request] of [
+      ['IsActive', scaledObject(metadata)],
+      ['GetMetricSpec', scaledObject(metadata)],
+      ['GetMetrics', { scaledObjectRef: scaledObject(metadata), metricName: 'busy-workers' }],
+    ] as const) {
       const error = await call(method, request).catch((refused: unknown) => refused as ServiceError);
       expect(error).toMatchObject({ code: status.INVALID_ARGUMENT, details: expect.stringContaining(words) });
       expect((error as ServiceError).metadata).toBeInstanceOf(Metadata);
@@ -182,6 +220,9 @@ describe('metadata', () => {
   });
 
   it('does not make up a metric', async () => {
-    await expect(valueOf('oldest-wait-seconds')).rejects.toMatchObject({ code: status.INVALID_ARGUMENT, details: expect.stringContaining('backlog-gpu-seconds') });
+    await expect(valueOf('oldest-wait-seconds')).rejects.toMatchObject({
+      code: status.INVALID_ARGUMENT,
+      details: expect.stringContaining('backlog-gpu-seconds'),
+    });
   });
 });

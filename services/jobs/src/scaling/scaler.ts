@@ -60,7 +60,10 @@ export class Scaler {
     const measured = { backlog: measureBacklog(store, pool, clock.now()), untilMs: Number.POSITIVE_INFINITY };
     this.#measured.set(pool, measured);
     const expire = (standsMs: number) => (measured.untilMs = clock.now() + standsMs);
-    measured.backlog.then((backlog) => expire(isLong(backlog) ? longBacklogStandsMs : 0), () => expire(0));
+    measured.backlog.then(
+      (backlog) => expire(isLong(backlog) ? longBacklogStandsMs : 0),
+      () => expire(0),
+    );
     return measured.backlog;
   }
 }
@@ -74,10 +77,13 @@ export function scalingMetrics({ backlogSecondsPerWorker, waitSecondsPerWorker }
       name: 'backlog-gpu-seconds',
       target: backlogSecondsPerWorker,
       // A worker that is busy for longer than the target is one worker's worth: nobody could help it.
-      value: ({ queuedGpuSeconds, leftOfWorkers }) => leftOfWorkers.reduce((total, left) => total + Math.min(left, backlogSecondsPerWorker), queuedGpuSeconds),
+      value: ({ queuedGpuSeconds, leftOfWorkers }) =>
+        leftOfWorkers.reduce((total, left) => total + Math.min(left, backlogSecondsPerWorker), queuedGpuSeconds),
     },
     // Never fewer workers than hold jobs, however little is queued behind them.
     { name: 'busy-workers', target: 1, value: ({ leftOfWorkers }) => leftOfWorkers.length },
-    ...(waitSecondsPerWorker === undefined ? [] : [{ name: 'oldest-wait-seconds', target: waitSecondsPerWorker, value: ({ oldestWaitMs }: Backlog) => oldestWaitMs / 1_000 }]),
+    ...(waitSecondsPerWorker === undefined
+      ? []
+      : [{ name: 'oldest-wait-seconds', target: waitSecondsPerWorker, value: ({ oldestWaitMs }: Backlog) => oldestWaitMs / 1_000 }]),
   ];
 }

@@ -19,10 +19,14 @@ export function scalingTarget(metadata: Readonly<Record<string, string>>, pools:
   for (const name of Object.keys(metadata)) {
     if (known.includes(name)) continue;
     const closest = closestName(name, known);
-    throw refusal(name, `The trigger's metadata "${name.slice(0, 80)}" is unknown.${closest ? ` Did you mean "${closest}"?` : ` There are ${ours.join(', ')}.`}`);
+    throw refusal(
+      name,
+      `The trigger's metadata "${name.slice(0, 80)}" is unknown.${closest ? ` Did you mean "${closest}"?` : ` There are ${ours.join(', ')}.`}`,
+    );
   }
   const pool = metadata['pool'] || defaultPool;
-  if (!pools.includes(pool)) throw invalidArgument('unknown_pool', `There is no pool "${pool.slice(0, 80)}"; there are ${pools.join(', ')}.`, { param: 'pool' });
+  if (!pools.includes(pool))
+    throw invalidArgument('unknown_pool', `There is no pool "${pool.slice(0, 80)}"; there are ${pools.join(', ')}.`, { param: 'pool' });
   const backlogSecondsPerWorker = seconds(metadata, 'backlogSecondsPerWorker') ?? backlogSecondsDefault;
   const waitSecondsPerWorker = seconds(metadata, 'waitSecondsPerWorker');
   return { pool, backlogSecondsPerWorker, ...(waitSecondsPerWorker === undefined ? {} : { waitSecondsPerWorker }) };
@@ -32,6 +36,7 @@ function seconds(metadata: Readonly<Record<string, string>>, name: (typeof ours)
   const text = metadata[name];
   if (text === undefined || text === '') return undefined;
   const value = Number(text);
-  if (!(value > 0 && value <= secondsMax)) throw refusal(name, `${name} is a number of seconds above 0 and at most ${secondsMax}, not "${text.slice(0, 80)}".`);
+  if (!(value > 0 && value <= secondsMax))
+    throw refusal(name, `${name} is a number of seconds above 0 and at most ${secondsMax}, not "${text.slice(0, 80)}".`);
   return value;
 }

@@ -22,10 +22,12 @@ export type CheckedSubmission = Omit<SubmitRequest, keyof Present> & { readonly 
 export function checkedSubmission(request: SubmitRequest): CheckedSubmission {
   const { accountId, kind, work, compute, payload, outputs, terms } = request;
   if (accountId === '' || !/^[a-z]{1,32}$/.test(kind)) throw invalidSubmission('A submission names its account and its kind.');
-  if (!work || work.pool === '' || work.modelId === '' || work.units === 0 || !(work.size > 0)) throw invalidSubmission('A submission says what work there is.');
+  if (!work || work.pool === '' || work.modelId === '' || work.units === 0 || !(work.size > 0))
+    throw invalidSubmission('A submission says what work there is.');
   if (!compute || !payload) throw invalidSubmission('A submission brings what is priced and what is to be done.');
   if (outputs > outputsMax) throw invalidSubmission(`A job delivers at most ${outputsMax} files.`);
-  if (terms && terms.leaseMs !== 0n && (terms.leaseMs < leaseMsMin || terms.leaseMs > dayMs)) throw invalidSubmission('A lease lasts a second at least and a day at most.');
+  if (terms && terms.leaseMs !== 0n && (terms.leaseMs < leaseMsMin || terms.leaseMs > dayMs))
+    throw invalidSubmission('A lease lasts a second at least and a day at most.');
   return { ...request, work, compute, payload };
 }
 
@@ -37,7 +39,10 @@ export function workOf({ kind, work }: CheckedSubmission, gpuTime: GpuTime): Wor
 /** What the queue must know of a kind's terms; nothing where the defaults hold. */
 export function termsOf({ terms }: CheckedSubmission): Terms | undefined {
   if (!terms || (terms.leaseMs === 0n && terms.attemptsMax === 0)) return undefined;
-  return { ...(terms.leaseMs === 0n ? {} : { leaseMs: Number(terms.leaseMs) }), ...(terms.attemptsMax === 0 ? {} : { attemptsMax: terms.attemptsMax }) };
+  return {
+    ...(terms.leaseMs === 0n ? {} : { leaseMs: Number(terms.leaseMs) }),
+    ...(terms.attemptsMax === 0 ? {} : { attemptsMax: terms.attemptsMax }),
+  };
 }
 
 export function payloadOf(submission: CheckedSubmission, newId: () => string): JobPayload {

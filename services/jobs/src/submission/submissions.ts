@@ -5,6 +5,7 @@ import type { SubmitRequest } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.j
 import type { AdmissionTicket, QueuePlace } from '@tessera/jobs/job-queue.js';
 import { laneNamed } from '@tessera/jobs/lanes.js';
 import { AccountPlans } from '@tessera/plans/account-plans.js';
+import { capabilityOfKind, requireAllowed } from '@tessera/plans/gate.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import { derivedId, newId } from '@tessera/platform/ids.js';
 import type { Logger } from '@tessera/platform/logger.js';
@@ -67,10 +68,7 @@ export class Submissions implements OnModuleDestroy {
     for (let first = this.#inFlight.get(jobId); first; first = this.#inFlight.get(jobId)) await first;
     const submission = this.#submitKeyed(jobId, checked);
     const end = () => void this.#inFlight.delete(jobId);
-    this.#inFlight.set(
-      jobId,
-      submission.then(({ queueing }) => queueing).then(end, end),
-    );
+    this.#inFlight.set(jobId, submission.then(({ queueing }) => queueing).then(end, end));
     return submission;
   }
 
@@ -101,16 +99,22 @@ export class Submissions implements OnModuleDestroy {
     return { job, isReplay: true, queueing: Promise.resolve() };
   }
 
-  /** The newest job of the account that was asked for in the same words a while ago. */
-  async #equalTo({ accountId, kind, requestDigest }: CheckedSubmission): Promise<Submission | undefined> {
-    const { items } = await this.queue.store.newestOf(accountId, joinedAmongJobs);
-    const job = items.find(({ value }) => value.work.kind === kind && value.payload.requestDigest === requestDigest && value.life.state !== 'rejected');
+  /**
+   * The newest job that the same caller asked for in the same words a while ago, whatever has become of it: one that failed is answered as it failed, as it
+   * would have been to the first call. A rejected one was told as a refusal and never held anything; a deleted one is not there any more.
+   */
+  async #equalTo(checked: CheckedSubmission): Promise<Submission | undefined> {
+    const { items } = await this.queue.store.newestOf(checked.accountId, joinedAmongJobs);
+    const job = items.find(({ value }) => value.life.state !== 'rejected' && isAskedAgain(value, checked));
     return job && this.queue.clock.now() - job.value.createdMs < joinedWithinMs ? { job, isReplay: true } : undefined;
   }
 
   async #create(jobId: string, checked: CheckedSubmission): Promise<Taken> {
-    const { accountId } = checked;
-    const ticket = await this.queue.jobs.admit(accountId, await this.plans.of(accountId));
+    const { accountId, kind } = checked;
+    const allowances = await this.plans.of(accountId);
+    const capability = capabilityOfKind(kind);
+    if (capability) requireAllowed(capability, allowances);
+    const ticket = await this.queue.jobs.admit(accountId, allowances);
     try {
       const nowMs = this.queue.clock.now();
       const traceparent = currentTraceparent();
@@ -147,13 +151,21 @@ export class Submissions implements OnModuleDestroy {
     const { bill, balanceTokens } = reserved;
     if (bill && bill.state !== BillState.HELD) {
       // Settled or returned before the job was queued: there is nothing left that could pay for it.
-      const rejected = await this.queue.jobs.reject(job, { reason: 'hold_lost', message: 'The tokens held for it were returned before it was queued.' }, true);
+      const rejected = await this.queue.jobs.reject(
+        job,
+        { reason: 'hold_lost', message: 'The tokens held for it were returned before it was queued.' },
+        true,
+      );
       return { job: rejected, isReplay: false, queueing: Promise.resolve() };
     }
     const { concurrentJobsMax } = this.plans.learn(job.value.accountId, reserved);
     const { compute: _, ...held } = job.value.payload;
     const payload: JobPayload = bill?.quote ? { ...held, quote: storedQuote(bill.quote) } : held;
-    const queueing = this.#enqueue(job, { lane: laneNamed(bill?.lane ?? ''), startDeadlineMs: startDeadlineMsOf(job), concurrentJobsMax, payload }, ticket);
+    const queueing = this.#enqueue(
+      job,
+      { lane: laneNamed(bill?.lane ?? ''), startDeadlineMs: startDeadlineMsOf(job), concurrentJobsMax, payload },
+      ticket,
+    );
     this.#own(job.id, queueing);
     return { job: { ...job, value: { ...job.value, payload } }, balanceTokens, isReplay: false, queueing };
   }
@@ -172,7 +184,12 @@ export class Submissions implements OnModuleDestroy {
     const { compute, memberId = '', project = '', wallet = '' } = payload;
     try {
       return await this.#billing.reserve({
-        accountId, jobId: job.id, deadlineMs: BigInt(holdDeadlineMsOf(job)), memberId, project, wallet,
+        accountId,
+        jobId: job.id,
+        deadlineMs: BigInt(holdDeadlineMsOf(job)),
+        memberId,
+        project,
+        wallet,
         ...(compute ? { compute: fromJson(ComputeSpecSchema, compute as never) } : {}),
       });
     } catch (error) {
@@ -183,7 +200,9 @@ export class Submissions implements OnModuleDestroy {
   /** Billing said no, or nothing that could be understood. Answers what the caller is told. */
   async #refuse(job: Job, error: unknown): Promise<unknown> {
     const isRefusal = error instanceof TesseraError && !error.retryable && error.kind !== 'Internal' && error.kind !== 'Cancelled';
-    const failure = isRefusal ? { reason: error.reason, message: error.message } : { reason: 'billing_unavailable', message: 'The tokens for it could not be held.' };
+    const failure = isRefusal
+      ? { reason: error.reason, message: error.message }
+      : { reason: 'billing_unavailable', message: 'The tokens for it could not be held.' };
     const { hasKey } = job.value.payload;
     if (isRefusal && hasKey) await this.queue.jobs.reject(job, failure, true);
     // Nobody can ask for a job without a key again, so it goes as if it had never been, and a hold that may have been taken goes back.
@@ -192,6 +211,14 @@ export class Submissions implements OnModuleDestroy {
     return isRefusal ? error : holdUnknown(error);
   }
 }
+
+/** The same words alone do not do: another member, project or wallet of the account has a bill of its own. */
+const isAskedAgain = ({ work, payload }: Job['value'], { kind, requestDigest, memberId, project, wallet }: CheckedSubmission): boolean =>
+  work.kind === kind &&
+  payload.requestDigest === requestDigest &&
+  (payload.memberId ?? '') === memberId &&
+  (payload.project ?? '') === project &&
+  (payload.wallet ?? '') === wallet;
 
 /** Keys of images keep the salt that they had when there was no other kind, so that an old key still names its job. */
 const saltOf = (kind: string): string => (kind === 'image' ? 'generation.job' : `jobs.${kind}`);

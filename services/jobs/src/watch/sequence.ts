@@ -16,7 +16,10 @@ const updatesPerStep = 16;
 
 export const progressSequence = (revision: number, step: number): Sequence => ({ revision, step: step * updatesPerStep + 1 });
 
-export const previewSequence = (revision: number, step: number, index: number): Sequence => ({ revision, step: step * updatesPerStep + 2 + index });
+export const previewSequence = (revision: number, step: number, index: number): Sequence => ({
+  revision,
+  step: step * updatesPerStep + 2 + index,
+});
 
 /** Where a watcher of all jobs of an account stands: everything that changed before that time has been reported. On the wire `c<ms>`, opaque to clients. */
 export const accountSequenceText = (changedMs: number): string => `c${changedMs}`;

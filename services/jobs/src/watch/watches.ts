@@ -7,6 +7,7 @@ import { jobMessage } from '../queue/job-messages.js';
 import type { Job } from '../queue/job-record.js';
 import { Jobs } from '../queue/jobs.js';
 import { Queue } from '../queue/queue.js';
+import { gap } from './job-updates.js';
 import { JobFeed } from './job-feed.js';
 import { accountSequenceText, isAfter, parseAccountSequence, parseSequence, sequenceText } from './sequence.js';
 
@@ -16,6 +17,9 @@ type Update = MessageInitShape<typeof WatchResponseSchema>;
 const pageSize = 100;
 /** How far the clocks of two processes may be apart, and a commit may lie behind the time that it carries: what changed shortly before the last update seen is reported again. */
 const overlapMs = 2_000;
+
+/** Where a stream of an account stands: everything that changed before that time has been reported; and what its last look at the store has found. */
+type Reached = { ms: number; revisions: ReadonlyMap<string, number> };
 
 /** Reports what happens to jobs. Listens before it looks, so nothing falls between. */
 @Injectable()
@@ -38,16 +42,19 @@ export class Watches {
       }
       if (hasEnded(job.value.life)) return;
       for (let update = await updates.next(signal); update; update = await updates.next(signal)) {
-        const { message } = update;
-        const sequence = parseSequence(message.sequence);
-        if (!isAfter(sequence, reported)) continue;
-        reported = sequence;
-        if (message.event.case === 'progress' || message.event.case === 'preview') {
-          yield message;
-          continue;
+        if (update !== gap) {
+          const { message } = update;
+          const sequence = parseSequence(message.sequence);
+          if (!isAfter(sequence, reported)) continue;
+          if (message.event.case === 'progress' || message.event.case === 'preview') {
+            reported = sequence;
+            yield message;
+            continue;
+          }
         }
         job = await this.#unlessDeleted(accountId, jobId);
         if (!job) return;
+        if (job.revision <= reported.revision) continue;
         reported = { revision: job.revision, step: 0 };
         yield await this.#stateOf(job, sequenceText(reported));
         if (hasEnded(job.value.life)) return;
@@ -61,32 +68,40 @@ export class Watches {
   async *watchAccount(accountId: string, afterSequence: string, signal: AbortSignal): AsyncGenerator<Update> {
     const updates = await this.feed.listenToAccount(accountId);
     try {
-      let reachedMs = parseAccountSequence(afterSequence) ?? this.queue.clock.now();
-      if (parseAccountSequence(afterSequence) !== undefined) {
-        for await (const job of this.#changedSince(accountId, reachedMs - overlapMs)) {
-          reachedMs = Math.max(reachedMs, job.value.changedMs);
-          yield await this.#stateOf(job, accountSequenceText(reachedMs));
-        }
-      }
-      yield { sequence: accountSequenceText(reachedMs), event: { case: 'caughtUp', value: {} } };
+      const after = parseAccountSequence(afterSequence);
+      const reached: Reached = { ms: after ?? this.queue.clock.now(), revisions: new Map() };
+      if (after !== undefined) yield* this.#missed(accountId, reached);
+      yield { sequence: accountSequenceText(reached.ms), event: { case: 'caughtUp', value: {} } };
       for (let update = await updates.next(signal); update; update = await updates.next(signal)) {
-        if (updates.hasLost) {
-          updates.hasLost = false;
-          for await (const job of this.#changedSince(accountId, reachedMs - overlapMs)) yield await this.#stateOf(job, accountSequenceText(reachedMs));
+        if (update === gap) {
+          yield* this.#missed(accountId, reached);
+          continue;
         }
         const { message, jobId } = update;
         if (message.event.case !== 'job') {
-          yield { ...message, sequence: accountSequenceText(reachedMs) };
+          yield { ...message, sequence: accountSequenceText(reached.ms) };
           continue;
         }
         const job = await this.#unlessDeleted(accountId, jobId);
         if (!job) continue;
-        reachedMs = Math.max(reachedMs, job.value.changedMs);
-        yield await this.#stateOf(job, accountSequenceText(reachedMs));
+        reached.ms = Math.max(reached.ms, job.value.changedMs);
+        yield await this.#stateOf(job, accountSequenceText(reached.ms));
       }
     } finally {
       updates.close();
     }
+  }
+
+  /** What has changed since shortly before the last update seen, save what the last look has found already. */
+  async *#missed(accountId: string, reached: Reached): AsyncGenerator<Update> {
+    const revisions = new Map<string, number>();
+    for await (const job of this.#changedSince(accountId, reached.ms - overlapMs)) {
+      revisions.set(job.id, job.revision);
+      if (reached.revisions.get(job.id) === job.revision) continue;
+      reached.ms = Math.max(reached.ms, job.value.changedMs);
+      yield await this.#stateOf(job, accountSequenceText(reached.ms));
+    }
+    reached.revisions = revisions;
   }
 
   async *#changedSince(accountId: string, changedMs: number): AsyncGenerator<Job> {

@@ -66,7 +66,10 @@ export class WorkerClaims {
     return retryOnConflict(async () => {
       const job = await this.#job(jobId);
       leased(job.value.life, leaseId);
-      const reason = { reason: failure?.reason || 'engine_error', message: (failure?.message || 'The engine could not do it.').slice(0, noticeCharactersMax) };
+      const reason = {
+        reason: failure?.reason || 'engine_error',
+        message: (failure?.message || 'The engine could not do it.').slice(0, noticeCharactersMax),
+      };
       if (!retryable) return this.queue.jobs.fail(job, reason, gpuSecondsOf(gpuSeconds));
       return this.queue.jobs.requeueOrFail(job, reason, { countsAsAttempt: !countsNoAttempt });
     });
@@ -78,7 +81,10 @@ export class WorkerClaims {
       const job = await this.#job(jobId);
       leased(job.value.life, leaseId);
       if ((job.value.payload.checkpoint?.step ?? -1) >= step) return;
-      await this.queue.jobs.note(job, { ...job.value.payload, checkpoint: { key, step, digest, units: Math.min(units, job.value.work.units) } });
+      await this.queue.jobs.note(job, {
+        ...job.value.payload,
+        checkpoint: { key, step, digest, units: Math.min(units, job.value.work.units) },
+      });
     });
   }
 
@@ -92,9 +98,15 @@ export class WorkerClaims {
 /** A worker's clock is not to be trusted with the fairness of the queue. */
 const gpuSecondsOf = (reported: number): number => (Number.isFinite(reported) && reported > 0 ? reported : 0);
 
-function completed({ value: { payload, work } }: Job, { outputs, notices, modelVersion, computeMs, storingMs, unitsDelivered }: CompleteRequest): JobPayload {
+function completed(
+  { value: { payload, work } }: Job,
+  { outputs, notices, modelVersion, computeMs, storingMs, unitsDelivered }: CompleteRequest,
+): JobPayload {
   refuseForeign(outputs, payload.outputIds);
-  if (unitsDelivered === 0 || unitsDelivered > work.units) throw invalidArgument('invalid_outputs', 'A completion delivers one unit at least, and no more than were priced.', { param: 'units_delivered' });
+  if (unitsDelivered === 0 || unitsDelivered > work.units)
+    throw invalidArgument('invalid_outputs', 'A completion delivers one unit at least, and no more than were priced.', {
+      param: 'units_delivered',
+    });
   return {
     ...payload,
     outputs: outputs.map(storedOutput).sort((a, b) => a.index - b.index),
@@ -109,5 +121,8 @@ function completed({ value: { payload, work } }: Job, { outputs, notices, modelV
 function refuseForeign(outputs: readonly Output[], outputIds: readonly string[]): void {
   const isOurs = outputs.every(({ assetId, index }) => outputIds[index] === assetId);
   const isWhole = outputs.length > 0 && new Set(outputs.map(({ index }) => index)).size === outputs.length;
-  if (!isOurs || !isWhole) throw invalidArgument('invalid_outputs', 'A completion brings outputs under the ids that its lease gave, each once.', { param: 'outputs' });
+  if (!isOurs || !isWhole)
+    throw invalidArgument('invalid_outputs', 'A completion brings outputs under the ids that its lease gave, each once.', {
+      param: 'outputs',
+    });
 }

@@ -30,7 +30,11 @@ export class WorkersController {
   constructor(private readonly claims: WorkerClaims) {}
 
   @GrpcMethod(WorkerService.typeName)
-  async claim({ workerId, pool, kinds, modelIds, maxJobs, maxUnits, waitMs, warmModelIds }: ClaimRequest, _metadata: Metadata, call: RpcCall): Promise<MessageInitShape<typeof ClaimResponseSchema>> {
+  async claim(
+    { workerId, pool, kinds, modelIds, maxJobs, maxUnits, waitMs, warmModelIds }: ClaimRequest,
+    _metadata: Metadata,
+    call: RpcCall,
+  ): Promise<MessageInitShape<typeof ClaimResponseSchema>> {
     const capacity = { kinds, modelIds, jobsMax: Math.max(1, maxJobs), unitsMax: Math.max(1, maxUnits), warmModelIds };
     const jobs = await this.claims.claim({ workerId, pool, waitMs, ...capacity }, callSignal(call));
     return { leases: jobs.flatMap((job) => leaseMessages(job, claimSpans(job, jobs.length))) };
@@ -86,8 +90,17 @@ function leaseMessages(job: Job, traceparent: string): MessageInitShape<typeof L
 /** The job's wait and its claim, which nobody's call has waited for, as spans of its trace. Answers the context that the lease carries: the work stands below the claim. */
 function claimSpans({ id, value: { life, work, traceparent = '' } }: Job, batchJobs: number): string {
   if (traceparent === '' || life.state !== 'running') return '';
-  const attributes = { 'tessera.job.id': id, 'tessera.job.kind': work.kind, 'tessera.queue.pool': work.pool, 'tessera.queue.lane': life.lane, 'tessera.job.attempt': life.attempt };
+  const attributes = {
+    'tessera.job.id': id,
+    'tessera.job.kind': work.kind,
+    'tessera.queue.pool': work.pool,
+    'tessera.queue.lane': life.lane,
+    'tessera.job.attempt': life.attempt,
+  };
   recordSpan('queue wait', { parent: traceparent, startMs: life.enqueuedMs, endMs: life.startedMs, attributes });
   const claim = { ...attributes, 'tessera.worker.id': life.lease.workerId, 'tessera.batch.jobs': batchJobs };
-  return recordSpan('claim', { kind: 'consumer', parent: traceparent, startMs: life.startedMs, endMs: spanTimeMs(), attributes: claim }) ?? traceparent;
+  return (
+    recordSpan('claim', { kind: 'consumer', parent: traceparent, startMs: life.startedMs, endMs: spanTimeMs(), attributes: claim }) ??
+    traceparent
+  );
 }

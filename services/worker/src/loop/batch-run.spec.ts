@@ -51,15 +51,30 @@ class TestFiles extends JobFiles {
   }
 }
 
-const whole = (jobId: string, index = 0): Update => ({ type: 'output', jobId, index, contentType: 'text/plain', content: Buffer.from(`${jobId} ${index}`) });
-const aborted = (signal: AbortSignal) => new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
+const whole = (jobId: string, index = 0): Update => ({
+  type: 'output',
+  jobId,
+  index,
+  contentType: 'text/plain',
+  content: Buffer.from(`${jobId} ${index}`),
+});
+const aborted = (signal: AbortSignal) =>
+  new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
 
 function batchOf(leases: Lease[], script: Script, { isLost }: { isLost?: boolean } = {}) {
   const queue = new QueueStandIn();
   const storage = new StorageStandIn();
   const files = new TestFiles(storage as never);
   const device = new Device(1);
-  const tools = { workerId: 'worker', worker: queue as never, files, runner: new ScriptedRunner(script, isLost), device, logger: createLogger('silent', 'test'), modelVersions: new Map([['tiny', '7']]) };
+  const tools = {
+    workerId: 'worker',
+    worker: queue as never,
+    files,
+    runner: new ScriptedRunner(script, isLost),
+    device,
+    logger: createLogger('silent', 'test'),
+    modelVersions: new Map([['tiny', '7']]),
+  };
   return { queue, storage, files, device, run: new BatchRun(leases, tools) };
 }
 
@@ -77,7 +92,13 @@ describe('a batch', () => {
     await run.ended();
     expect(queue.of('fail')).toEqual([]);
     const completed = Object.fromEntries(queue.of('complete').map((request) => [request.jobId, request]));
-    expect(completed['a']).toMatchObject({ leaseId: 'lease-of-a', unitsDelivered: 1, modelVersion: '7', outputs: [{ assetId: 'a-output-0', index: 0 }], notices: [{ kind: 'unknown_word' }] });
+    expect(completed['a']).toMatchObject({
+      leaseId: 'lease-of-a',
+      unitsDelivered: 1,
+      modelVersion: '7',
+      outputs: [{ assetId: 'a-output-0', index: 0 }],
+      notices: [{ kind: 'unknown_word' }],
+    });
     expect(completed['b']).toMatchObject({ unitsDelivered: 3, outputs: [{ index: 0 }, { index: 1 }, { index: 2 }], notices: [] });
     expect(completed['a']!.gpuSeconds).toBeGreaterThan(0);
     expect(completed['b']!.gpuSeconds! / completed['a']!.gpuSeconds!).toBeCloseTo(3);
@@ -101,7 +122,9 @@ describe('a batch', () => {
       throw invalidArgument('unreadable_mask', 'The mask cannot be read.');
     });
     await run.ended();
-    expect(queue.of('fail')).toMatchObject(['a', 'b'].map((jobId) => ({ jobId, failure: { reason: 'engine_error' }, retryable: true, countsNoAttempt: false })));
+    expect(queue.of('fail')).toMatchObject(
+      ['a', 'b'].map((jobId) => ({ jobId, failure: { reason: 'engine_error' }, retryable: true, countsNoAttempt: false })),
+    );
   });
 
   it('fails a job for good that was alone when it was refused', async () => {
@@ -110,17 +133,23 @@ describe('a batch', () => {
       throw invalidArgument('unreadable_mask', 'The mask cannot be read.');
     });
     await run.ended();
-    expect(queue.of('fail')).toMatchObject([{ failure: { reason: 'unreadable_mask', message: 'The mask cannot be read.' }, retryable: false }]);
+    expect(queue.of('fail')).toMatchObject([
+      { failure: { reason: 'unreadable_mask', message: 'The mask cannot be read.' }, retryable: false },
+    ]);
   });
 
   it.each([
     [true, 'engine_lost', true],
     [false, 'engine_error', false],
   ])('whose engine is not there costs an attempt only if the engine is fit: lost %s', async (isLost, reason, countsNoAttempt) => {
-    const { queue, run } = batchOf([lease('a')], async function* () {
-      yield { type: 'needs_device' };
-      throw unavailable('engine_unavailable', 'Dead.');
-    }, { isLost });
+    const { queue, run } = batchOf(
+      [lease('a')],
+      async function* () {
+        yield { type: 'needs_device' };
+        throw unavailable('engine_unavailable', 'Dead.');
+      },
+      { isLost },
+    );
     await run.ended();
     expect(queue.of('fail')).toMatchObject([{ failure: { reason }, retryable: true, countsNoAttempt }]);
   });
@@ -133,7 +162,10 @@ describe('a batch', () => {
       yield { type: 'finished', jobId: 'b', units: 1 };
     });
     await run.ended();
-    expect(queue.calls.map(({ call, request }) => [call, 'jobId' in request && request.jobId])).toEqual([['fail', 'a'], ['complete', 'b']]);
+    expect(queue.calls.map(({ call, request }) => [call, 'jobId' in request && request.jobId])).toEqual([
+      ['fail', 'a'],
+      ['complete', 'b'],
+    ]);
     expect(queue.of('fail')).toMatchObject([{ failure: { reason: 'unknown_asset' }, retryable: false, gpuSeconds: 0 }]);
   });
 
@@ -194,7 +226,9 @@ describe('a batch', () => {
     queue.stopJobIds = ['a'];
     void queue.received('heartbeat').then(() => setImmediate(isSeen));
     await run.ended();
-    expect(queue.of('heartbeat')).toMatchObject([{ leases: [{ jobId: 'a' }, { jobId: 'b', progress: { step: 1, steps: 9, phase: 'teach' } }] }]);
+    expect(queue.of('heartbeat')).toMatchObject([
+      { leases: [{ jobId: 'a' }, { jobId: 'b', progress: { step: 1, steps: 9, phase: 'teach' } }] },
+    ]);
     expect(queue.of('complete')).toMatchObject([{ jobId: 'b' }]);
   });
 

@@ -5,7 +5,7 @@ import { withTraceparent } from '@tessera/platform/trace.js';
 import type { CheckpointMade, Failed, Notice, OutputMade, Runner, Update } from '../runner.js';
 import { BatchSpans, jobTrace, type JobTrace } from './batch-spans.js';
 import type { Device } from './device.js';
-import { deliver, engineLost, failureOf, handedBack, hasReason, notStored, saysUnavailable, unfinished, type Failure } from './failures.js';
+import { deliver, engineLost, failureOf, handedBack, hasReason, notStored, isUnavailable, unfinished, type Failure } from './failures.js';
 import { Heartbeats, type HeldLease } from './heartbeats.js';
 import type { JobFiles } from './job-files.js';
 import type { WorkerClient } from './worker-clients.js';
@@ -52,7 +52,14 @@ export class BatchRun {
     const { worker, workerId, logger } = tools;
     this.#pieces = new Map(leases.map((lease) => [lease.jobId, pieceOf(lease, workerId)]));
     const leaseMs = Math.min(...leases.map((lease) => Number(lease.leaseMs) || Number.POSITIVE_INFINITY));
-    this.#heartbeats = new Heartbeats({ worker, workerId, held: () => this.#held(), drop: (jobIds) => this.#drop(jobIds), leaseMs: Number.isFinite(leaseMs) ? leaseMs : 0, logger });
+    this.#heartbeats = new Heartbeats({
+      worker,
+      workerId,
+      held: () => this.#held(),
+      drop: (jobIds) => this.#drop(jobIds),
+      leaseMs: Number.isFinite(leaseMs) ? leaseMs : 0,
+      logger,
+    });
   }
 
   /** Stops the runner; what has not finished goes back to the queue. */
@@ -99,7 +106,7 @@ export class BatchRun {
       return undefined;
     } catch (error) {
       if (this.#isHandedBack) return handedBack;
-      return saysUnavailable(error) && (await this.tools.runner.health?.isLost()) ? engineLost : failureOf(error, this.#left().length === 1);
+      return isUnavailable(error) && (await this.tools.runner.health?.isLost()) ? engineLost : failureOf(error, this.#left().length === 1);
     } finally {
       await updates.return?.();
     }
@@ -116,7 +123,8 @@ export class BatchRun {
     const units = pieces.reduce((sum, piece) => sum + unitsOf(piece), 0);
     try {
       // Without jobs nothing is left to compute: all of them ended while their inputs were read, or were dropped.
-      if (pieces.length > 0 && !this.#stop.signal.aborted) await this.#spans.around(traces, pieces[0]?.lease, units, async () => void (await this.#take(updates)));
+      if (pieces.length > 0 && !this.#stop.signal.aborted)
+        await this.#spans.around(traces, pieces[0]?.lease, units, async () => void (await this.#take(updates)));
     } finally {
       permits.release();
       this.#device = { ms: time.taken(startedMs, performance.now()) * 1_000, units };
@@ -156,7 +164,10 @@ export class BatchRun {
     const { jobId } = piece.lease;
     try {
       await this.#heartbeats.flush();
-      this.#heartbeats.checkpoint(jobId, await withTraceparent(piece.trace.traceparent, () => this.tools.files.storeCheckpoint(piece.lease, checkpoint)));
+      this.#heartbeats.checkpoint(
+        jobId,
+        await withTraceparent(piece.trace.traceparent, () => this.tools.files.storeCheckpoint(piece.lease, checkpoint)),
+      );
     } catch (error) {
       this.tools.logger.warn({ err: error, jobId, step: checkpoint.step }, 'a checkpoint could not be stored');
     }
@@ -223,4 +234,11 @@ export class BatchRun {
   }
 }
 
-const pieceOf = (lease: Lease, workerId: string): Piece => ({ lease, trace: jobTrace(lease, workerId), outputs: new Map(), notices: [], end: undefined, isDropped: false });
+const pieceOf = (lease: Lease, workerId: string): Piece => ({
+  lease,
+  trace: jobTrace(lease, workerId),
+  outputs: new Map(),
+  notices: [],
+  end: undefined,
+  isDropped: false,
+});

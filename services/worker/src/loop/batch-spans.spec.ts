@@ -5,7 +5,8 @@ import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createLogger } from '@tessera/platform/logger.js';
 import { telemetrySettings } from '@tessera/platform/telemetry/settings.js';
-import { startTelemetry, type Telemetry } from '@tessera/platform/telemetry/start-telemetry.js';
+import { startTelemetry } from '@tessera/platform/telemetry/start-telemetry.js';
+import type { Telemetry } from '@tessera/platform/telemetry/telemetry.js';
 import { newTraceparent, spanIdOf, traceIdOf } from '@tessera/platform/trace.js';
 import { openImageRunner } from '../runners/image/image-runner.fixture.js';
 import { imageLease } from '../stand-ins.fixture.js';
@@ -31,11 +32,23 @@ describe('a batch in the traces of its jobs', () => {
   async function run(...traceparents: string[]): Promise<{ spans: Span[]; storedIn: Map<string, string | undefined> }> {
     const { queue, storage, runner, modelId, close } = await openImageRunner();
     const leases = traceparents.map((traceparent, at) => imageLease(`job-${at}`, modelId, { traceparent }));
-    await new BatchRun(leases, { workerId: 'worker', worker: queue as never, files: new JobFiles(storage as never), runner, device: new Device(1), logger, modelVersions: new Map() }).ended();
+    await new BatchRun(leases, {
+      workerId: 'worker',
+      worker: queue as never,
+      files: new JobFiles(storage as never),
+      runner,
+      device: new Device(1),
+      logger,
+      modelVersions: new Map(),
+    }).ended();
     await close();
     await telemetry.close();
     const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '');
-    const spans = lines.flatMap((line) => (JSON.parse(line) as { resourceSpans: { scopeSpans: { spans: Span[] }[] }[] }).resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap(({ spans }) => spans)));
+    const spans = lines.flatMap((line) =>
+      (JSON.parse(line) as { resourceSpans: { scopeSpans: { spans: Span[] }[] }[] }).resourceSpans.flatMap(({ scopeSpans }) =>
+        scopeSpans.flatMap(({ spans }) => spans),
+      ),
+    );
     return { spans, storedIn: storage.storedIn };
   }
 
@@ -59,7 +72,9 @@ describe('a batch in the traces of its jobs', () => {
   it('leaves each job in its own trace where its outputs are stored', async () => {
     const causes = [newTraceparent(), newTraceparent()];
     const { storedIn } = await run(...causes);
-    expect([storedIn.get('job-0'), storedIn.get('job-1')].map((traceparent) => traceIdOf(traceparent ?? ''))).toEqual(causes.map(traceIdOf));
+    expect([storedIn.get('job-0'), storedIn.get('job-1')].map((traceparent) => traceIdOf(traceparent ?? ''))).toEqual(
+      causes.map(traceIdOf),
+    );
   });
 
   it('leaves no spans of jobs that are in no trace', async () => {

@@ -16,7 +16,14 @@ export function jobTrace({ jobId, accountId, kind, work, attempt, traceparent }:
   const span = startSpan('run job', {
     kind: 'consumer',
     parent,
-    attributes: { 'tessera.job.id': jobId, 'tessera.job.kind': kind, 'tessera.account.id': accountId, 'tessera.worker.id': workerId, 'tessera.model.id': work?.modelId, 'tessera.job.attempt': attempt },
+    attributes: {
+      'tessera.job.id': jobId,
+      'tessera.job.kind': kind,
+      'tessera.account.id': accountId,
+      'tessera.worker.id': workerId,
+      'tessera.model.id': work?.modelId,
+      'tessera.job.attempt': attempt,
+    },
   });
   return { span, traceparent: span.traceparent ?? parent };
 }
@@ -47,7 +54,12 @@ export class BatchSpans {
     const [first, ...mates] = jobs;
     const links = mates.flatMap(({ traceparent }) => (traceparent === undefined ? [] : [traceparent]));
     const model = of?.work?.modelId ?? '';
-    const attributes = { 'tessera.job.kind': of?.kind, 'tessera.model.id': model, 'tessera.batch.jobs': jobs.length, 'tessera.batch.units': units };
+    const attributes = {
+      'tessera.job.kind': of?.kind,
+      'tessera.model.id': model,
+      'tessera.batch.jobs': jobs.length,
+      'tessera.batch.units': units,
+    };
     const span = startSpan('run batch', { parent: first?.traceparent, links, attributes });
     if (span.traceparent !== undefined) for (const mate of mates) mate.span.link(span.traceparent);
     this.#span = span;

@@ -1,5 +1,5 @@
 import { DeviceTime } from './device-time.js';
-import { Semaphore } from './semaphore.js';
+import { Semaphore } from '@tessera/platform/concurrency/semaphore.js';
 
 /** What the batches of a runner share, whichever pool they come from. */
 export class Device {

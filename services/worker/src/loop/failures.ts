@@ -1,3 +1,4 @@
+import { pause } from '@tessera/platform/concurrency/pause.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 
 /** Why a job did not end as asked, in the words of the queue. */
@@ -9,10 +10,20 @@ export type Failure = {
   readonly countsNoAttempt?: boolean;
 };
 
-export const handedBack: Failure = { reason: 'worker_stopping', message: 'The worker is shutting down.', retryable: true, countsNoAttempt: true };
+export const handedBack: Failure = {
+  reason: 'worker_stopping',
+  message: 'The worker is shutting down.',
+  retryable: true,
+  countsNoAttempt: true,
+};
 
 /** The engine was gone, as the health check agreed: no job is to blame, and it costs none of them an attempt. */
-export const engineLost: Failure = { reason: 'engine_lost', message: 'The engine of the worker is not there.', retryable: true, countsNoAttempt: true };
+export const engineLost: Failure = {
+  reason: 'engine_lost',
+  message: 'The engine of the worker is not there.',
+  retryable: true,
+  countsNoAttempt: true,
+};
 
 export const unfinished: Failure = { reason: 'engine_error', message: 'The engine ended without all outputs.', retryable: true };
 
@@ -26,9 +37,10 @@ export function failureOf(error: unknown, wasAlone: boolean): Failure {
   return { reason: 'engine_error', message: error instanceof TesseraError ? error.message : 'The engine broke down.', retryable: true };
 }
 
-export const saysUnavailable = (error: unknown): boolean => error instanceof TesseraError && error.kind === 'Unavailable';
+export const isUnavailable = (error: unknown): boolean => error instanceof TesseraError && error.kind === 'Unavailable';
 
-export const hasReason = (error: unknown, ...reasons: readonly string[]): boolean => reasons.includes((error as { reason?: string }).reason ?? '');
+export const hasReason = (error: unknown, ...reasons: readonly string[]): boolean =>
+  reasons.includes((error as { reason?: string }).reason ?? '');
 
 /** Tries to store or report before the work of the device is lost. */
 const deliveryAttemptsMax = 4;
@@ -42,7 +54,7 @@ export async function deliver<T>(call: () => Promise<T>): Promise<T> {
     } catch (error) {
       const mayHelp = error instanceof TesseraError && error.retryable;
       if (!mayHelp || attempt >= deliveryAttemptsMax) throw error;
-      await new Promise((resolve) => setTimeout(resolve, deliveryRetryMs * attempt));
+      await pause(deliveryRetryMs * attempt);
     }
   }
 }

@@ -94,10 +94,12 @@ export class Heartbeats {
     clearTimeout(this.#timer);
     if (this.#isStopped) return;
     // In no trace: a long job would be little else than its heartbeats.
-    this.#timer = inTrace(undefined, () => setTimeout(() => {
-      this.#isSoon = false;
-      void this.#beatNow();
-    }, waitMs).unref());
+    this.#timer = inTrace(undefined, () =>
+      setTimeout(() => {
+        this.#isSoon = false;
+        void this.#beatNow();
+      }, waitMs).unref(),
+    );
   }
 
   #beatNow(): Promise<void> {
@@ -120,7 +122,8 @@ export class Heartbeats {
     if (leases.length === 0) return true;
     try {
       const { stopJobIds } = await this.tools.worker.heartbeat({ workerId: this.tools.workerId, leases });
-      for (const { jobId, checkpoint } of leases) if (checkpoint && this.#checkpoints.get(jobId) === checkpoint) this.#checkpoints.delete(jobId);
+      for (const { jobId, checkpoint } of leases)
+        if (checkpoint && this.#checkpoints.get(jobId) === checkpoint) this.#checkpoints.delete(jobId);
       if (stopJobIds.length > 0) this.tools.drop(stopJobIds);
       return true;
     } catch (error) {
@@ -140,7 +143,13 @@ export class Heartbeats {
     return held.map(({ jobId, leaseId }) => {
       const progress = progresses.get(jobId) ?? shared;
       const checkpoint = this.#checkpoints.get(jobId);
-      return { jobId, leaseId, ...(progress ? { progress } : {}), previews: [...(previews.get(jobId)?.values() ?? [])], ...(checkpoint ? { checkpoint } : {}) };
+      return {
+        jobId,
+        leaseId,
+        ...(progress ? { progress } : {}),
+        previews: [...(previews.get(jobId)?.values() ?? [])],
+        ...(checkpoint ? { checkpoint } : {}),
+      };
     });
   }
 }

@@ -26,7 +26,10 @@ describe('the files of a job', () => {
       { type: 'output', jobId: 'a', index: 0, contentType: 'image/png', content: bytes(3), widthPx: 8, heightPx: 8 },
       { type: 'output', jobId: 'a', index: 1, contentType: 'text/plain', content: bytes(5) },
     ]);
-    expect(outputs).toMatchObject([{ assetId: 'a-output-0', widthPx: 8, sizeBytes: 3n }, { assetId: 'a-output-1', sizeBytes: 5n, sha256: digestOf(bytes(5)) }]);
+    expect(outputs).toMatchObject([
+      { assetId: 'a-output-0', widthPx: 8, sizeBytes: 3n },
+      { assetId: 'a-output-1', sizeBytes: 5n, sha256: digestOf(bytes(5)) },
+    ]);
     expect(storage.pieceBytes).toEqual([5]);
   });
 
@@ -64,11 +67,14 @@ describe('the files of a job', () => {
     expect(await files.readCheckpoint(ofTwo, never)).toBeUndefined();
   });
 
-  it.each([notFound('unknown_checkpoint', 'Gone.'), internal('checkpoint_damaged', 'Other bytes.')])('begin anew where the checkpoint cannot be had: %s', async (refusal: TesseraError) => {
-    const { storage, files } = open();
-    storage.refusals = [refusal];
-    expect(await files.readCheckpoint(withCheckpoint, never)).toBeUndefined();
-  });
+  it.each([notFound('unknown_checkpoint', 'Gone.'), internal('checkpoint_damaged', 'Other bytes.')])(
+    'begin anew where the checkpoint cannot be had: %s',
+    async (refusal: TesseraError) => {
+      const { storage, files } = open();
+      storage.refusals = [refusal];
+      expect(await files.readCheckpoint(withCheckpoint, never)).toBeUndefined();
+    },
+  );
 
   it('do not begin anew because storage is away', async () => {
     const { storage, files } = open();

@@ -52,13 +52,36 @@ export class JobFiles {
   }
 
   async #storePictures({ accountId, jobId, outputIds }: Lease, pictures: readonly Picture[]): Promise<Stored[]> {
-    const assets = pictures.map(({ index, content, contentType, widthPx = 0, heightPx = 0 }) => ({ assetId: outputIds[index] ?? '', index, contentType, widthPx, heightPx, data: content }));
+    const assets = pictures.map(({ index, content, contentType, widthPx = 0, heightPx = 0 }) => ({
+      assetId: outputIds[index] ?? '',
+      index,
+      contentType,
+      widthPx,
+      heightPx,
+      data: content,
+    }));
     const stored = await deliver(() => this.storage.putAssets({ accountId, jobId, assets }));
-    return stored.assets.map(({ assetId, index, widthPx, heightPx, contentType, sizeBytes, sha256 }) => ({ assetId, index, widthPx, heightPx, contentType, sizeBytes, sha256 }));
+    return stored.assets.map(({ assetId, index, widthPx, heightPx, contentType, sizeBytes, sha256 }) => ({
+      assetId,
+      index,
+      widthPx,
+      heightPx,
+      contentType,
+      sizeBytes,
+      sha256,
+    }));
   }
 
-  async #storeStream({ accountId, jobId, outputIds }: Lease, { index, content, contentType, widthPx = 0, heightPx = 0 }: OutputMade): Promise<Stored> {
-    const header = { part: { case: 'header' as const, value: { accountId, jobId, assetId: outputIds[index] ?? '', index, contentType, widthPx, heightPx, sha256: digestOf(content) } } };
+  async #storeStream(
+    { accountId, jobId, outputIds }: Lease,
+    { index, content, contentType, widthPx = 0, heightPx = 0 }: OutputMade,
+  ): Promise<Stored> {
+    const header = {
+      part: {
+        case: 'header' as const,
+        value: { accountId, jobId, assetId: outputIds[index] ?? '', index, contentType, widthPx, heightPx, sha256: digestOf(content) },
+      },
+    };
     const { output } = await this.#streamed(content, () => this.storage.putOutput(withHeader(header, content)));
     if (!output) throw internal('incomplete_answer', 'Storage answered without the output.');
     return output;
@@ -73,11 +96,13 @@ export class JobFiles {
 /** Lets storage see whether whole bytes have arrived as they were; of a stream nobody knows it beforehand. */
 const digestOf = (content: Content): string => (content instanceof Uint8Array ? createHash('sha256').update(content).digest('hex') : '');
 
-const isPicture = (output: OutputMade): output is Picture => output.content instanceof Uint8Array && pictureTypes.includes(output.contentType);
+const isPicture = (output: OutputMade): output is Picture =>
+  output.content instanceof Uint8Array && pictureTypes.includes(output.contentType);
 
 async function* withHeader<H>(header: H, content: Content): AsyncGenerator<H | { part: { case: 'data'; value: Uint8Array } }> {
   yield header;
   for await (const bytes of content instanceof Uint8Array ? [content] : content) {
-    for (let at = 0; at < bytes.length; at += pieceBytesMax) yield { part: { case: 'data', value: bytes.subarray(at, at + pieceBytesMax) } };
+    for (let at = 0; at < bytes.length; at += pieceBytesMax)
+      yield { part: { case: 'data', value: bytes.subarray(at, at + pieceBytesMax) } };
   }
 }

@@ -4,4 +4,7 @@ import type { RpcClient } from '@tessera/rpc/rpc.js';
 
 /** All that a worker calls: the queue that it pulls from, and the store of what jobs read and make. */
 export type WorkerClient = Pick<RpcClient<typeof WorkerService>, 'claim' | 'heartbeat' | 'complete' | 'fail'>;
-export type StorageClient = Pick<RpcClient<typeof StorageService>, 'putAssets' | 'putOutput' | 'putCheckpoint' | 'readCheckpoint' | 'readAsset'>;
+export type StorageClient = Pick<
+  RpcClient<typeof StorageService>,
+  'putAssets' | 'putOutput' | 'putCheckpoint' | 'readCheckpoint' | 'readAsset'
+>;

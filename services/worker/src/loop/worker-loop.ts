@@ -1,10 +1,11 @@
 import type { Lease } from '@tessera/contracts/tessera/jobs/v1/workers_pb.js';
+import { pause } from '@tessera/platform/concurrency/pause.js';
+import { Semaphore } from '@tessera/platform/concurrency/semaphore.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import type { HeldModel, Runner } from '../runner.js';
 import { BatchRun } from './batch-run.js';
 import type { Device } from './device.js';
 import type { JobFiles } from './job-files.js';
-import { Semaphore } from './semaphore.js';
 import { WarmModels } from './warm-models.js';
 import type { WorkerClient } from './worker-clients.js';
 
@@ -82,7 +83,16 @@ export class WorkerLoop {
     if (signal.aborted) return [];
     try {
       const { leases } = await worker.claim(
-        { workerId, pool, kinds: [...runner.kinds], modelIds: [...this.#modelVersions.keys()], maxJobs: jobsPerBatchMax, maxUnits: unitsPerBatchMax, waitMs: claimWaitMs, warmModelIds: [...this.#warm.modelIds] },
+        {
+          workerId,
+          pool,
+          kinds: [...runner.kinds],
+          modelIds: [...this.#modelVersions.keys()],
+          maxJobs: jobsPerBatchMax,
+          maxUnits: unitsPerBatchMax,
+          waitMs: claimWaitMs,
+          warmModelIds: [...this.#warm.modelIds],
+        },
         { signal, deadlineMs: claimWaitMs * 2 },
       );
       return leases;
@@ -112,11 +122,4 @@ export class WorkerLoop {
       onLeased?.(-leases.length);
     }
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
-  });
 }

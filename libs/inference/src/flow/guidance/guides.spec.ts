@@ -4,9 +4,14 @@ import { edgesOf } from './guides.js';
 /** `[3, height, width]` of a grey picture. */
 const grey = (widthPx: number, heightPx: number, value: (x: number, y: number) => number) => {
   const area = widthPx * heightPx;
-  return { widthPx, heightPx, planes: Float32Array.from({ length: 3 * area }, (_, at) => value(at % widthPx, Math.floor((at % area) / widthPx))) };
+  return {
+    widthPx,
+    heightPx,
+    planes: Float32Array.from({ length: 3 * area }, (_, at) => value(at % widthPx, Math.floor((at % area) / widthPx))),
+  };
 };
-const row = (edges: Float32Array, widthPx: number, y: number) => Array.from(edges.subarray(y * widthPx, (y + 1) * widthPx), (value) => Number(value.toFixed(4)));
+const row = (edges: Float32Array, widthPx: number, y: number) =>
+  Array.from(edges.subarray(y * widthPx, (y + 1) * widthPx), (value) => Number(value.toFixed(4)));
 
 describe('the edges of a picture', () => {
   it('are none where nothing changes, the border included', () => {

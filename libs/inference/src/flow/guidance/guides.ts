@@ -23,10 +23,14 @@ const nearShare = 0.75;
 /** Edges that are far from the others, at either end, are the background's. */
 const outlyingShare = 0.1;
 
-export type Picture = { readonly widthPx: number; readonly heightPx: number; /** `[3, height, width]` in 0..1. */ readonly planes: Float32Array };
+export type Picture = {
+  readonly widthPx: number;
+  readonly heightPx: number;
+  /** `[3, height, width]` in 0..1. */ readonly planes: Float32Array;
+};
 type Guide = { readonly picture: Picture; readonly strength: number };
 
-/** The pictures that guide a request, read once for all of its images; characters are things and stand in `cast.ts`. */
+/** The pictures that guide a request, read once for all of its images; characters are things and stand in `subjects/`. */
 export type Guides = {
   readonly edges: Guide | undefined;
   readonly depth: Guide | undefined;
@@ -39,9 +43,21 @@ export type Guides = {
   readonly place: Rectangle | undefined;
 };
 
-export const noGuides: Guides = { edges: undefined, depth: undefined, content: undefined, style: undefined, leads: false, place: undefined };
+export const noGuides: Guides = {
+  edges: undefined,
+  depth: undefined,
+  content: undefined,
+  style: undefined,
+  leads: false,
+  place: undefined,
+};
 
-export async function readGuides(guidance: readonly GuidanceInput[], manifest: Manifest, sessions: Sessions, { widthPx, heightPx }: { widthPx: number; heightPx: number }): Promise<Guides> {
+export async function readGuides(
+  guidance: readonly GuidanceInput[],
+  manifest: Manifest,
+  sessions: Sessions,
+  { widthPx, heightPx }: { widthPx: number; heightPx: number },
+): Promise<Guides> {
   if (guidance.length === 0) return noGuides;
   const { nativeSidePx, styleSidePx } = manifest;
   const scale = nativeSidePx / Math.max(widthPx, heightPx);
@@ -61,13 +77,24 @@ export async function readGuides(guidance: readonly GuidanceInput[], manifest: M
     content,
     leads,
     place: leading && (leading === depth ? nearPart(leading.picture) : await subjectOf(leading.picture, manifest, sessions)),
-    style: style && { planes: signed((await readAveraged(style, styleSidePx, styleSidePx, 'fill')).planes), strength: style.strength, whole: manifest.steering && (await read('style')) },
+    style: style && {
+      planes: signed((await readAveraged(style, styleSidePx, styleSidePx, 'fill')).planes),
+      strength: style.strength,
+      whole: manifest.steering && (await read('style')),
+    },
   };
 }
 
 async function readAveraged(input: GuidanceInput, widthPx: number, heightPx: number, fit: 'cover' | 'fill' = 'cover'): Promise<Picture> {
   const wide = widthPx * oversampling;
-  const pixels = await readGuidance(input, (picture) => picture.flatten({ background: '#ffffff' }).resize(wide, heightPx * oversampling, { fit }).removeAlpha().raw().toBuffer());
+  const pixels = await readGuidance(input, (picture) =>
+    picture
+      .flatten({ background: '#ffffff' })
+      .resize(wide, heightPx * oversampling, { fit })
+      .removeAlpha()
+      .raw()
+      .toBuffer(),
+  );
   const area = widthPx * heightPx;
   const planes = new Float32Array(3 * area);
   const share = 1 / (255 * oversampling * oversampling);
@@ -118,7 +145,10 @@ const filtered = (from: Float32Array, stride: number, [before, here, after]: Ker
 /** `[height, width]` in 0..1: how light the map is. */
 function depthOf({ planes }: Picture): Float32Array {
   const area = planes.length / 3;
-  return Float32Array.from({ length: area }, (_, pixel) => ((planes[pixel] ?? 0) + (planes[area + pixel] ?? 0) + (planes[2 * area + pixel] ?? 0)) / 3);
+  return Float32Array.from(
+    { length: area },
+    (_, pixel) => ((planes[pixel] ?? 0) + (planes[area + pixel] ?? 0) + (planes[2 * area + pixel] ?? 0)) / 3,
+  );
 }
 
 /** Nearly as near as the nearest: the ground rises towards it, too. */
@@ -141,7 +171,8 @@ async function subjectOf(picture: Picture, manifest: Manifest, sessions: Session
   return right > left && bottom > top ? { left, top, width: right - left, height: bottom - top } : undefined;
 }
 
-const sumOf = (count: number, value: (k: number) => number): number => Array.from({ length: count }, (_, k) => value(k)).reduce((sum, each) => sum + each, 0);
+const sumOf = (count: number, value: (k: number) => number): number =>
+  Array.from({ length: count }, (_, k) => value(k)).reduce((sum, each) => sum + each, 0);
 
 /** Between which places most of a mass lies. */
 function middleOf(mass: Float64Array): [number, number] {
@@ -157,7 +188,13 @@ function middleOf(mass: Float64Array): [number, number] {
 }
 
 /** Lays planes of the window's size into the native square; outside of it, the edge goes on or nothing is. */
-function intoSquare(planes: Float32Array, { widthPx, heightPx }: Picture, nativePx: number, window: Window, outside: 'nothing' | 'edge'): Float32Array {
+function intoSquare(
+  planes: Float32Array,
+  { widthPx, heightPx }: Picture,
+  nativePx: number,
+  window: Window,
+  outside: 'nothing' | 'edge',
+): Float32Array {
   const left = Math.min(Math.round(window.left), nativePx - widthPx);
   const top = Math.min(Math.round(window.top), nativePx - heightPx);
   const channels = planes.length / (widthPx * heightPx);
@@ -172,12 +209,21 @@ function intoSquare(planes: Float32Array, { widthPx, heightPx }: Picture, native
 }
 
 /** The pictures that guide the latent, at their places in the native square. */
-export async function latentGuidanceOf({ content, style }: Guides, manifest: Manifest, sessions: Sessions, window: Window): Promise<{ readonly content: LatentGuide | undefined; readonly style: LatentGuide | undefined }> {
-  const inLatent = async (guide: Guide | undefined) => guide && { latent: await latentOf(guide, manifest, sessions, window), strength: guide.strength };
-  return manifest.steering ? { content: await inLatent(content), style: await inLatent(style?.whole) } : { content: undefined, style: undefined };
+export async function latentGuidanceOf(
+  { content, style }: Guides,
+  manifest: Manifest,
+  sessions: Sessions,
+  window: Window,
+): Promise<{ readonly content: LatentGuide | undefined; readonly style: LatentGuide | undefined }> {
+  const inLatent = async (guide: Guide | undefined) =>
+    guide && { latent: await latentOf(guide, manifest, sessions, window), strength: guide.strength };
+  return manifest.steering
+    ? { content: await inLatent(content), style: await inLatent(style?.whole) }
+    : { content: undefined, style: undefined };
 }
 
-const latentOf = ({ picture }: Guide, manifest: Manifest, sessions: Sessions, window: Window) => encode(intoSquare(signed(picture.planes), picture, manifest.nativeSidePx, window, 'edge'), manifest, sessions);
+const latentOf = ({ picture }: Guide, manifest: Manifest, sessions: Sessions, window: Window) =>
+  encode(intoSquare(signed(picture.planes), picture, manifest.nativeSidePx, window, 'edge'), manifest, sessions);
 
 /** The guides as the conditioning graph takes them: the same pictures for every row, as strongly as the request says for what was asked and by `twinFollows` of that for its unconditional branch. */
 export async function guideTensors(guides: Guides, manifest: Manifest, sessions: Sessions, window: Window, rows: number) {
@@ -187,10 +233,16 @@ export async function guideTensors(guides: Guides, manifest: Manifest, sessions:
   const maps = new Float32Array(2 * area);
   if (edges) maps.set(intoSquare(edgesOf(edges.picture), edges.picture, native, window, 'nothing'));
   if (depth) maps.set(intoSquare(depthOf(depth.picture), depth.picture, native, window, 'nothing'), area);
-  const contentInput = content ? await latentOf(content, manifest, sessions, window) : new Float32Array(latent.channels * latent.sidePx ** 2);
+  const contentInput = content
+    ? await latentOf(content, manifest, sessions, window)
+    : new Float32Array(latent.channels * latent.sidePx ** 2);
   const styleInput = style?.planes ?? new Float32Array(3 * styleSidePx * styleSidePx);
   // A guide that is weaker in the unconditional branch is amplified by guidance, as the caption is.
-  const strengths = (...given: number[]) => Float32Array.from({ length: rows * given.length }, (_, k) => (given[k % given.length] ?? 0) * (k < given.length ? 1 : manifest.guidance.twinFollows));
+  const strengths = (...given: number[]) =>
+    Float32Array.from(
+      { length: rows * given.length },
+      (_, k) => (given[k % given.length] ?? 0) * (k < given.length ? 1 : manifest.guidance.twinFollows),
+    );
   return {
     guides: floats(repeated(maps, rows), rows, 2, native, native),
     guideStrengths: floats(strengths(edges?.strength ?? 0, depth?.strength ?? 0), rows, 2),
@@ -201,9 +253,15 @@ export async function guideTensors(guides: Guides, manifest: Manifest, sessions:
   };
 }
 
-async function encode(picture: Float32Array, { folder, graphs: { encoder }, nativeSidePx }: Manifest, sessions: Sessions): Promise<Float32Array> {
+async function encode(
+  picture: Float32Array,
+  { folder, graphs: { encoder }, nativeSidePx }: Manifest,
+  sessions: Sessions,
+): Promise<Float32Array> {
   if (!encoder) throw new Error('The manifest offers content guidance without an encoder');
-  const encoded = await sessions.run(path.join(folder, encoder.file), encoder, { picture: floats(picture, 1, 3, nativeSidePx, nativeSidePx) });
+  const encoded = await sessions.run(path.join(folder, encoder.file), encoder, {
+    picture: floats(picture, 1, 3, nativeSidePx, nativeSidePx),
+  });
   return numbers(encoded.latent);
 }
 

@@ -14,7 +14,15 @@ export type LatentGuidanceSettings = { readonly contentUntil: number; readonly c
  * Draws the coarse part of a latent towards another picture's, as noisy as it is at `time` (Choi et al. 2021, https://arxiv.org/abs/2108.02938, on a straight path): the
  * arrangement comes from the picture, details from the words. In place.
  */
-export function guideContent(latent: Float32Array, { latent: wanted, strength }: LatentGuide, noise: Float32Array, time: number, steps: number, side: number, cells: number): void {
+export function guideContent(
+  latent: Float32Array,
+  { latent: wanted, strength }: LatentGuide,
+  noise: Float32Array,
+  time: number,
+  steps: number,
+  side: number,
+  cells: number,
+): void {
   const difference = latent.map((value, k) => time * (noise[k] ?? 0) + (1 - time) * (wanted[k] ?? 0) - value);
   const coarse = blurred(difference, side, cells);
   const share = shareOfStep(strength, steps);
@@ -38,7 +46,8 @@ function blurred(planes: Float32Array, side: number, cells: number): Float32Arra
   return planes.map((_, at) => {
     const first = Math.floor(at / (side * side)) * few * few;
     const [x, y] = [place(at % side), place(Math.floor(at / side) % side)];
-    const along = (row: number) => (means[first + row * few + x.from] ?? 0) * (1 - x.share) + (means[first + row * few + x.to] ?? 0) * x.share;
+    const along = (row: number) =>
+      (means[first + row * few + x.from] ?? 0) * (1 - x.share) + (means[first + row * few + x.to] ?? 0) * x.share;
     return along(y.from) * (1 - y.share) + along(y.to) * y.share;
   });
 }
@@ -47,7 +56,14 @@ function blurred(planes: Float32Array, side: number, cells: number): Float32Arra
  * Gives each channel of the picture that a latent leads to another picture's mean and spread (Huang and Belongie 2017, https://arxiv.org/abs/1703.06868): colours and
  * contrast, not the arrangement. In place.
  */
-export function guideStyle(latent: Float32Array, estimate: Float32Array, { latent: wanted, strength }: LatentGuide, time: number, steps: number, area: number): void {
+export function guideStyle(
+  latent: Float32Array,
+  estimate: Float32Array,
+  { latent: wanted, strength }: LatentGuide,
+  time: number,
+  steps: number,
+  area: number,
+): void {
   const share = shareOfStep(strength, steps);
   for (let from = 0; from < latent.length; from += area) {
     const now = spreadOf(estimate.subarray(from, from + area));

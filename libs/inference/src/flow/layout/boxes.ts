@@ -11,11 +11,25 @@ import { floats, integers, numbers, type Sessions } from '../sessions.js';
  * Where each thing stands: a Gaussian that the layout graph predicts over centre (in quarters of the picture) and logarithm of the side.
  * It knows each one's deviation by itself, so that one thing on another is moved there.
  */
-export async function sampleBoxes(manifest: Manifest, sessions: Sessions, caption: Caption, references: readonly Reference[], isFlat: boolean, relation: Relation | undefined, random: Random): Promise<Box[]> {
+export async function sampleBoxes(
+  manifest: Manifest,
+  sessions: Sessions,
+  caption: Caption,
+  references: readonly Reference[],
+  isFlat: boolean,
+  relation: Relation | undefined,
+  random: Random,
+): Promise<Box[]> {
   const graph = manifest.graphs.layout;
   const count = references.length;
   if (count === 0) return [];
-  const shapes = references.flatMap(({ aspectWidth, aspectHeight, floats: hangs }) => [aspectWidth, aspectHeight, Number(hangs), Number(isFlat), count - 1]);
+  const shapes = references.flatMap(({ aspectWidth, aspectHeight, floats: hangs }) => [
+    aspectWidth,
+    aspectHeight,
+    Number(hangs),
+    Number(isFlat),
+    count - 1,
+  ]);
   const { mean, logDeviation } = await sessions.run(path.join(manifest.folder, graph.file), graph, {
     tokens: integers(caption.tokens, 1, caption.tokens.length),
     slots: integers(BigInt64Array.from(caption.slotPositions, BigInt), 1, count),
@@ -24,13 +38,16 @@ export async function sampleBoxes(manifest: Manifest, sessions: Sessions, captio
   const { spread, minSidePx, maxSidePx, marginPx } = manifest.box;
   const native = manifest.nativeSidePx;
   const boxes = references.map(({ aspectWidth, aspectHeight }, slot) => {
-    const drawn = [0, 1, 2].map((k) => (numbers(mean)[slot * 3 + k] ?? 0) + Math.exp(numbers(logDeviation)[slot * 3 + k] ?? 0) * random.normal() * spread);
+    const drawn = [0, 1, 2].map(
+      (k) => (numbers(mean)[slot * 3 + k] ?? 0) + Math.exp(numbers(logDeviation)[slot * 3 + k] ?? 0) * random.normal() * spread,
+    );
     const [x = 0, y = 0, logSide = 0] = drawn;
     const side = clamp(Math.exp(logSide / 2) * (native / 2), minSidePx, maxSidePx);
     const within = (centre: number, half: number) => clamp((centre / 4 + 0.5) * native, marginPx + half, native - marginPx - half);
     return { x: within(x, (side * aspectWidth) / 2), y: within(y, (side * aspectHeight) / 2), side };
   });
   if (relation?.overlap !== undefined) return stacked(boxes, references, relation.overlap, marginPx);
-  if (relation?.aside !== undefined) return placedAside(boxes, references, relation.aside * native, random.uniform() < 0.5 ? -1 : 1, native, marginPx);
+  if (relation?.aside !== undefined)
+    return placedAside(boxes, references, relation.aside * native, random.uniform() < 0.5 ? -1 : 1, native, marginPx);
   return boxes;
 }

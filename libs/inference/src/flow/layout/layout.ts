@@ -42,20 +42,34 @@ export function fitToFormat(boxes: readonly Box[], shapes: readonly Shape[], nat
   const shrink = Math.min(1, (width - 2 * edgePx) / union.width, (height - 2 * edgePx) / union.height);
   const centreX = union.left + union.width / 2;
   const centreY = union.top + union.height / 2;
-  const fitted = boxes.map(({ x, y, side }) => ({ x: centreX + (x - centreX) * shrink, y: centreY + (y - centreY) * shrink, side: Math.max(Math.min(side, sidePxMin), side * shrink) }));
+  const fitted = boxes.map(({ x, y, side }) => ({
+    x: centreX + (x - centreX) * shrink,
+    y: centreY + (y - centreY) * shrink,
+    side: Math.max(Math.min(side, sidePxMin), side * shrink),
+  }));
   const left = clamp(centreX - width / 2, 0, nativePx - width);
   const top = clamp(centreY - height / 2, 0, nativePx - height);
   return { boxes: fitted, window: { left, top, width, height }, widthPx: nativePx };
 }
 
 /** Moves things, together, into a part of the picture: `fills` makes them as large as it allows, else they only shrink when they must. */
-export function movedInto(boxes: readonly Box[], shapes: readonly Shape[], { left, top, width, height }: Rectangle, nativePx: number, fills: boolean, share = filledShare): Box[] {
+export function movedInto(
+  boxes: readonly Box[],
+  shapes: readonly Shape[],
+  { left, top, width, height }: Rectangle,
+  nativePx: number,
+  fills: boolean,
+  share = filledShare,
+): Box[] {
   const union = unionOf(boxes, shapes, nativePx);
   const fitting = Math.min((width * share) / union.width, (height * share) / union.height);
   const scale = fills ? fitting : Math.min(1, fitting);
   const [halfWidth, halfHeight] = [(union.width * scale) / 2, (union.height * scale) / 2];
   const from = { x: union.left + union.width / 2, y: union.top + union.height / 2 };
-  const to = { x: clamp(from.x, left + halfWidth, left + width - halfWidth), y: clamp(from.y, top + halfHeight, top + height - halfHeight) };
+  const to = {
+    x: clamp(from.x, left + halfWidth, left + width - halfWidth),
+    y: clamp(from.y, top + halfHeight, top + height - halfHeight),
+  };
   return boxes.map(({ x, y, side }) => ({ x: to.x + (x - from.x) * scale, y: to.y + (y - from.y) * scale, side: side * scale }));
 }
 
@@ -76,7 +90,14 @@ export function stacked(boxes: readonly Box[], shapes: readonly Shape[], overlap
 }
 
 /** Puts the second thing to the left (-1) or the right (1) of the first, by `distance` between their centres; both move where the picture ends. */
-export function placedAside(boxes: readonly Box[], shapes: readonly Shape[], distance: number, direction: number, nativePx: number, marginPx: number): Box[] {
+export function placedAside(
+  boxes: readonly Box[],
+  shapes: readonly Shape[],
+  distance: number,
+  direction: number,
+  nativePx: number,
+  marginPx: number,
+): Box[] {
   const [first, second] = boxes;
   if (!first || !second) return [...boxes];
   const moved = [
@@ -91,7 +112,10 @@ export function placedAside(boxes: readonly Box[], shapes: readonly Shape[], dis
 
 function unionOf(boxes: readonly Box[], shapes: readonly Shape[], nativePx: number): Window {
   if (boxes.length === 0) return { left: nativePx / 2, top: nativePx / 2, width: 1, height: 1 };
-  const half = (k: number, side: number) => ({ w: (side * (shapes[k]?.aspectWidth ?? 1)) / 2, h: (side * (shapes[k]?.aspectHeight ?? 1)) / 2 });
+  const half = (k: number, side: number) => ({
+    w: (side * (shapes[k]?.aspectWidth ?? 1)) / 2,
+    h: (side * (shapes[k]?.aspectHeight ?? 1)) / 2,
+  });
   const left = Math.min(...boxes.map(({ x, side }, k) => x - half(k, side).w));
   const right = Math.max(...boxes.map(({ x, side }, k) => x + half(k, side).w));
   const top = Math.min(...boxes.map(({ y, side }, k) => y - half(k, side).h));

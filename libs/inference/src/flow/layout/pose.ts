@@ -8,7 +8,11 @@ export type Pose = readonly [number, number, number, number];
 export const upright: Pose = [1, 0, 0, 1];
 
 /** A mirror image at times, a turn, a slant. Draws the same numbers whatever comes of them, so that one thing's pose does not depend on another's. */
-export function drawPose({ mirroredShare, turnedShare, turnDeviationDegrees, maxTurnDegrees, slantDeviation }: Poses, canMirror: boolean, random: Random): Pose {
+export function drawPose(
+  { mirroredShare, turnedShare, turnDeviationDegrees, maxTurnDegrees, slantDeviation }: Poses,
+  canMirror: boolean,
+  random: Random,
+): Pose {
   const isMirrored = random.uniform() < mirroredShare && canMirror;
   const isTurned = random.uniform() < turnedShare;
   const turn = clamp(random.normal() * turnDeviationDegrees, -maxTurnDegrees, maxTurnDegrees);

@@ -9,17 +9,35 @@ import { KnownRegion } from './inpainting.js';
 const white = (left: number, top: number, width: number, height: number) => ({ left, top, width, height });
 type Patch = ReturnType<typeof white>;
 
-async function picture(widthPx: number, heightPx: number, background: string, patches: readonly (Patch & { readonly colour?: string })[] = []): Promise<Buffer> {
+async function picture(
+  widthPx: number,
+  heightPx: number,
+  background: string,
+  patches: readonly (Patch & { readonly colour?: string })[] = [],
+): Promise<Buffer> {
   const layers = await Promise.all(
-    patches.map(async ({ left, top, width, height, colour = '#ffffff' }) => ({ left, top, input: await sharp({ create: { width, height, channels: 3, background: colour } }).png().toBuffer() })),
+    patches.map(async ({ left, top, width, height, colour = '#ffffff' }) => ({
+      left,
+      top,
+      input: await sharp({ create: { width, height, channels: 3, background: colour } })
+        .png()
+        .toBuffer(),
+    })),
   );
-  return sharp({ create: { width: widthPx, height: heightPx, channels: 3, background } }).composite(layers).png().toBuffer();
+  return sharp({ create: { width: widthPx, height: heightPx, channels: 3, background } })
+    .composite(layers)
+    .png()
+    .toBuffer();
 }
 
 const pixelsOf = (bytes: Uint8Array) => sharp(bytes).removeAlpha().raw().toBuffer();
 /** Speckled, so that a pixel that was moved or resampled shows. */
 const speckled = (widthPx: number, heightPx: number) =>
-  sharp(Buffer.from(Array.from({ length: 3 * widthPx * heightPx }, (_, k) => (k * 7919) % 251)), { raw: { width: widthPx, height: heightPx, channels: 3 } }).png().toBuffer();
+  sharp(Buffer.from(Array.from({ length: 3 * widthPx * heightPx }, (_, k) => (k * 7919) % 251)), {
+    raw: { width: widthPx, height: heightPx, channels: 3 },
+  })
+    .png()
+    .toBuffer();
 
 describe('inpainting', () => {
   let engine: DiffusionEngine;
@@ -28,9 +46,18 @@ describe('inpainting', () => {
   });
   afterAll(() => engine.close());
 
-  const generate = async (initImage: InitImageInput, fields: Partial<GenerateRequest> = {}, batch: Partial<GenerateBatch> = {}): Promise<Uint8Array> => {
-    const requests = [{ requestId: 'r', prompt: 'a red apple', negativePrompt: '', seed: 1, images: 1, style: 'NONE', initImage, ...fields }];
-    for await (const update of engine.generate({ modelId: 'mosaic-3d', widthPx: 256, heightPx: 256, steps: 6, guidanceScale: 7, previewEverySteps: 0, requests, ...batch }, new AbortController().signal)) {
+  const generate = async (
+    initImage: InitImageInput,
+    fields: Partial<GenerateRequest> = {},
+    batch: Partial<GenerateBatch> = {},
+  ): Promise<Uint8Array> => {
+    const requests = [
+      { requestId: 'r', prompt: 'a red apple', negativePrompt: '', seed: 1, images: 1, style: 'NONE', initImage, ...fields },
+    ];
+    for await (const update of engine.generate(
+      { modelId: 'mosaic-3d', widthPx: 256, heightPx: 256, steps: 6, guidanceScale: 7, previewEverySteps: 0, requests, ...batch },
+      new AbortController().signal,
+    )) {
       if (update.type === 'image') return update.image.bytes;
     }
     throw new Error('The engine ended without a picture');
@@ -61,7 +88,9 @@ describe('inpainting', () => {
 
   it('leaves pixels alone in formats that are no square, and behind the edges of a JPEG mask', async () => {
     const bytes = await speckled(384, 216);
-    const mask = await sharp(await picture(192, 108, '#000000', [white(0, 0, 80, 108)])).jpeg({ quality: 60 }).toBuffer();
+    const mask = await sharp(await picture(192, 108, '#000000', [white(0, 0, 80, 108)]))
+      .jpeg({ quality: 60 })
+      .toBuffer();
     const generated = await generate({ bytes, strength: 0, mask }, {}, { widthPx: 384, heightPx: 216 });
     expect((await changes(bytes, generated, (x) => x < 164, 384)).inBlack).toBe(0);
   });
@@ -70,7 +99,9 @@ describe('inpainting', () => {
     const bytes = await picture(256, 256, '#d0d8e0');
     const mask = await picture(256, 256, '#000000', [white(16, 120, 110, 110)]);
     const generated = await generate({ bytes, strength: 0, mask }, { prompt: 'a red apple' }, { steps: 12 });
-    const { channels } = await sharp(await sharp(generated).extract({ left: 50, top: 150, width: 40, height: 50 }).png().toBuffer()).stats();
+    const { channels } = await sharp(
+      await sharp(generated).extract({ left: 50, top: 150, width: 40, height: 50 }).png().toBuffer(),
+    ).stats();
     expect(channels[0]!.mean).toBeGreaterThan(channels[1]!.mean + 40);
   });
 
@@ -78,7 +109,8 @@ describe('inpainting', () => {
     const bytes = await picture(256, 256, '#ffffff');
     const mask = await picture(256, 256, '#000000', [white(64, 0, 192, 256)]);
     const pixels = await pixelsOf(await generate({ bytes, strength: 0, mask }, { prompt: 'a dark cave at night' }));
-    const column = (x: number) => Array.from({ length: 256 }, (_, y) => 255 - (pixels[3 * (y * 256 + x)] ?? 0)).reduce((sum, value) => sum + value, 0);
+    const column = (x: number) =>
+      Array.from({ length: 256 }, (_, y) => 255 - (pixels[3 * (y * 256 + x)] ?? 0)).reduce((sum, value) => sum + value, 0);
     expect(column(63)).toBe(0);
     expect(column(65)).toBeGreaterThan(0);
     expect(column(65)).toBeLessThan(column(72));
@@ -86,7 +118,10 @@ describe('inpainting', () => {
 
   it('generates around a picture that is placed in a larger one', async () => {
     const bytes = await speckled(128, 96);
-    const generated = await generate({ bytes, strength: 0, placement: { leftPx: 80, topPx: 100, widthPx: 128, heightPx: 96 } }, { prompt: 'a beach' });
+    const generated = await generate(
+      { bytes, strength: 0, placement: { leftPx: 80, topPx: 100, widthPx: 128, heightPx: 96 } },
+      { prompt: 'a beach' },
+    );
     const inside = await sharp(generated).extract({ left: 80, top: 100, width: 128, height: 96 }).png().toBuffer();
     expect(Buffer.compare(await pixelsOf(inside), await pixelsOf(bytes))).toBe(0);
     const { entropy } = await sharp(await sharp(generated).extract({ left: 0, top: 0, width: 256, height: 90 }).png().toBuffer()).stats();

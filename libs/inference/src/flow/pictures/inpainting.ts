@@ -36,7 +36,8 @@ export class KnownRegion {
       let white = 0;
       const left = (cell % cellsPerSide) * cellPx;
       const top = Math.floor(cell / cellsPerSide) * cellPx;
-      for (let y = top; y < top + cellPx; y += 1) for (let x = left; x < left + cellPx; x += 1) white += isInpainted[y * nativePx + x] ? 1 : 0;
+      for (let y = top; y < top + cellPx; y += 1)
+        for (let x = left; x < left + cellPx; x += 1) white += isInpainted[y * nativePx + x] ? 1 : 0;
       return white >= inpaintedCellShare * cellPx * cellPx;
     });
     return new KnownRegion(isInpainted, nativePx, window, inpaintedCells, picture);
@@ -45,7 +46,8 @@ export class KnownRegion {
   /** Puts what stays back into the latent, as noisy as the rest is at `time` (Lugmayr et al. 2022, https://arxiv.org/abs/2201.09865, on a straight path). */
   restore(latent: Float32Array, known: Float32Array, noise: Float32Array, time: number): void {
     const cells = this.inpaintedCells.length;
-    for (let k = 0; k < latent.length; k += 1) if (!this.inpaintedCells[k % cells]) latent[k] = time * (noise[k] ?? 0) + (1 - time) * (known[k] ?? 0);
+    for (let k = 0; k < latent.length; k += 1)
+      if (!this.inpaintedCells[k % cells]) latent[k] = time * (noise[k] ?? 0) + (1 - time) * (known[k] ?? 0);
   }
 
   /** 1 where a latent of that length is generated. */
@@ -71,7 +73,11 @@ export class KnownRegion {
     const square = largestSquare(free, this.nativePx, Math.min(width, height));
     if (square && square.width >= roomPxMin) return { rectangle: square, isSmall };
     const around = boundsOf(free, this.nativePx);
-    const isFrame = around.left <= left + edgePx && around.top <= top + edgePx && around.left + around.width >= left + width - edgePx && around.top + around.height >= top + height - edgePx;
+    const isFrame =
+      around.left <= left + edgePx &&
+      around.top <= top + edgePx &&
+      around.left + around.width >= left + width - edgePx &&
+      around.top + around.height >= top + height - edgePx;
     return isFrame ? { rectangle: boundsOf(kept, this.nativePx), isSmall: false } : { rectangle: around, isSmall };
   }
 }
@@ -88,7 +94,10 @@ function largestSquare(free: readonly boolean[], nativePx: number, maxSidePx: nu
     }
   }
   const sumOf = (left: number, top: number, side: number) =>
-    (sums[(top + side) * stride + left + side] ?? 0) - (sums[top * stride + left + side] ?? 0) - (sums[(top + side) * stride + left] ?? 0) + (sums[top * stride + left] ?? 0);
+    (sums[(top + side) * stride + left + side] ?? 0) -
+    (sums[top * stride + left + side] ?? 0) -
+    (sums[(top + side) * stride + left] ?? 0) +
+    (sums[top * stride + left] ?? 0);
   const middle = middleOf(free, nativePx);
   for (let side = Math.floor(maxSidePx); side >= roomStepPx; side -= roomStepPx) {
     let best: { left: number; top: number; sum: number; distance: number } | undefined;

@@ -32,13 +32,23 @@ export function cut(picture: Planes, window: Window, nativePx: number): Planes {
 }
 
 /** Enlarges, cuts to the window and enlarges on: the second pass costs by the area, so it gets only what is delivered. */
-export async function enlarge(picture: Planes, window: Window, { widthPx, heightPx }: { widthPx: number; heightPx: number }, manifest: Manifest, sessions: Sessions): Promise<Planes> {
+export async function enlarge(
+  picture: Planes,
+  window: Window,
+  { widthPx, heightPx }: { widthPx: number; heightPx: number },
+  manifest: Manifest,
+  sessions: Sessions,
+): Promise<Planes> {
   // A picture generated in several squares has that much more to begin with.
   const squares = picture.widthPx / picture.heightPx;
   const [first, ...others] = manifest.superResolution.filter(({ aboveSidePx }) => Math.max(widthPx, heightPx) > aboveSidePx * squares);
   const pass = async (planes: Planes, { file, input, output, factor }: Manifest['superResolution'][number]): Promise<Planes> => {
     const graph = path.join(manifest.folder, file);
-    const { enlarged } = await sessions.run(graph, { inputs: { picture: input }, outputs: { enlarged: output } }, { picture: floats(planes.data, 1, 3, planes.heightPx, planes.widthPx) });
+    const { enlarged } = await sessions.run(
+      graph,
+      { inputs: { picture: input }, outputs: { enlarged: output } },
+      { picture: floats(planes.data, 1, 3, planes.heightPx, planes.widthPx) },
+    );
     return { widthPx: planes.widthPx * factor, heightPx: planes.heightPx * factor, data: numbers(enlarged) };
   };
   let planes = cut(first ? await pass(picture, first) : picture, window, manifest.nativeSidePx);
@@ -54,7 +64,8 @@ function toPixels({ widthPx, heightPx, data }: Planes, { saturation, brightness,
     const green = data[area + pixel] ?? 0;
     const blue = data[2 * area + pixel] ?? 0;
     const luma = 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-    const grade = (value: number, gain: number) => Math.round(255 * Math.min(1, Math.max(0, (((luma + (value - luma) * saturation) * gain - 0.5) * contrast + 0.5) * brightness)));
+    const grade = (value: number, gain: number) =>
+      Math.round(255 * Math.min(1, Math.max(0, (((luma + (value - luma) * saturation) * gain - 0.5) * contrast + 0.5) * brightness)));
     pixels[pixel * 3] = grade(red, tint[0]);
     pixels[pixel * 3 + 1] = grade(green, tint[1]);
     pixels[pixel * 3 + 2] = grade(blue, tint[2]);
@@ -65,11 +76,20 @@ function toPixels({ widthPx, heightPx, data }: Planes, { saturation, brightness,
 export const noGrade: Grade = { saturation: 1, brightness: 1, contrast: 1, tint: [1, 1, 1] };
 
 /** PNG of exactly the size asked for, without metadata: the same pixels give the same bytes. */
-export function encodePng(planes: Planes, grade: Grade, size: { widthPx: number; heightPx: number }, inpaint: InpaintInput | undefined): Promise<EncodedImage> {
+export function encodePng(
+  planes: Planes,
+  grade: Grade,
+  size: { widthPx: number; heightPx: number },
+  inpaint: InpaintInput | undefined,
+): Promise<EncodedImage> {
   return encodePngPixels({ widthPx: planes.widthPx, heightPx: planes.heightPx, data: toPixels(planes, grade) }, size, inpaint);
 }
 
-export async function encodePngPixels(generated: Pixels, { widthPx, heightPx }: { widthPx: number; heightPx: number }, inpaint: InpaintInput | undefined): Promise<EncodedImage> {
+export async function encodePngPixels(
+  generated: Pixels,
+  { widthPx, heightPx }: { widthPx: number; heightPx: number },
+  inpaint: InpaintInput | undefined,
+): Promise<EncodedImage> {
   const asGenerated = sharp(generated.data, { raw: { width: generated.widthPx, height: generated.heightPx, channels: 3 } });
   const isSized = generated.widthPx === widthPx && generated.heightPx === heightPx;
   const sized = isSized ? asGenerated : asGenerated.resize(widthPx, heightPx, { fit: 'fill', kernel: 'lanczos3' });
@@ -91,6 +111,8 @@ export function encodePreview(planes: Planes, grade: Grade): Promise<EncodedImag
 }
 
 export async function encodePreviewPixels({ widthPx, heightPx, data }: Pixels): Promise<EncodedImage> {
-  const bytes = await sharp(data, { raw: { width: widthPx, height: heightPx, channels: 3 } }).webp({ quality: 70, effort: 0 }).toBuffer();
+  const bytes = await sharp(data, { raw: { width: widthPx, height: heightPx, channels: 3 } })
+    .webp({ quality: 70, effort: 0 })
+    .toBuffer();
   return { widthPx, heightPx, contentType: 'image/webp', bytes: new Uint8Array(bytes) };
 }

@@ -25,14 +25,27 @@ export function matchTone(generated: Uint8Array, inpaint: InpaintInput): void {
     for (let pixel = 0; pixel < mask.length; pixel += 1) {
       if (mask[pixel] === 0) continue;
       const at = 3 * pixel + channel;
-      const change = between(shift, columns, rows, ((pixel % widthPx) + 0.5) / cellPx - 0.5, (Math.floor(pixel / widthPx) + 0.5) / cellPx - 0.5);
+      const change = between(
+        shift,
+        columns,
+        rows,
+        ((pixel % widthPx) + 0.5) / cellPx - 0.5,
+        (Math.floor(pixel / widthPx) + 0.5) / cellPx - 0.5,
+      );
       generated[at] = Math.min(255, Math.max(0, Math.round((generated[at] ?? 0) + change)));
     }
   }
 }
 
 /** By how much the mean of each cell that stays is off. */
-function knownShifts(generated: Uint8Array, { widthPx, mask, known }: InpaintInput, channel: number, cellPx: number, columns: number, rows: number): { shift: Float32Array; isKnown: boolean[] } {
+function knownShifts(
+  generated: Uint8Array,
+  { widthPx, mask, known }: InpaintInput,
+  channel: number,
+  cellPx: number,
+  columns: number,
+  rows: number,
+): { shift: Float32Array; isKnown: boolean[] } {
   const sums = new Float64Array(columns * rows);
   const counts = new Uint32Array(columns * rows);
   const isKept = Array.from({ length: columns * rows }, () => true);

@@ -14,7 +14,12 @@ export type Caption = {
 };
 
 /** A place is said for a single thing only: captions of several never had one. */
-export function captionWords({ subjects, position, relation, scene, styleVariant }: Reading, language: Language, slots: readonly string[], maxWords: number): string[] {
+export function captionWords(
+  { subjects, position, relation, scene, styleVariant }: Reading,
+  language: Language,
+  slots: readonly string[],
+  maxWords: number,
+): string[] {
   const [only, second] = subjects;
   const things = subjects.flatMap(({ colour, size }, k) => [
     ...(k > 0 ? (relation?.caption ?? 'and').split(' ') : []),
@@ -30,9 +35,18 @@ export function captionWords({ subjects, position, relation, scene, styleVariant
   return words.length + style.length <= maxWords ? [...words, ...style] : words.slice(0, maxWords);
 }
 
-export function encodeCaption(words: readonly string[], vocabulary: Vocabulary, slots: readonly string[], { tokens, padToken }: { tokens: number; padToken: string }): Caption {
+export function encodeCaption(
+  words: readonly string[],
+  vocabulary: Vocabulary,
+  slots: readonly string[],
+  { tokens, padToken }: { tokens: number; padToken: string },
+): Caption {
   const known = words.filter((word) => vocabulary.has(word)).slice(0, tokens);
   const pad = vocabulary.get(padToken) ?? 0;
   const numbers = Array.from({ length: tokens }, (_, k) => BigInt(vocabulary.get(known[k] ?? padToken) ?? pad));
-  return { words: known, tokens: BigInt64Array.from(numbers), slotPositions: slots.map((slot) => known.indexOf(slot)).filter((position) => position >= 0) };
+  return {
+    words: known,
+    tokens: BigInt64Array.from(numbers),
+    slotPositions: slots.map((slot) => known.indexOf(slot)).filter((position) => position >= 0),
+  };
 }

@@ -20,7 +20,15 @@ export const languageSchema = z.strictObject({
    * `overlap`: the first stands on the second, which hides this share of its own height of it.
    * `aside`: the second stands this share of the picture's width to the left or the right of the first, so that it does not hide it.
    */
-  relations: z.array(z.strictObject({ caption: z.string().min(1), isSwapped: z.boolean().default(false), overlap: z.number().min(0).max(1).optional(), aside: z.number().min(0).max(0.5).optional(), words })),
+  relations: z.array(
+    z.strictObject({
+      caption: z.string().min(1),
+      isSwapped: z.boolean().default(false),
+      overlap: z.number().min(0).max(1).optional(),
+      aside: z.number().min(0).max(0.5).optional(),
+      words,
+    }),
+  ),
   counts: z.record(z.string(), z.int().min(2)),
   /** Read without a notice: they ask for what every picture has, or for nothing that a picture shows. */
   ignored: words,
@@ -41,7 +49,10 @@ export const languageSchema = z.strictObject({
   /** Generated when a prompt names nothing that the model knows. */
   defaultScene: z.string(),
   /** `lights` are the scenes (`isLight`) whose captions may follow this one's. */
-  scenes: z.record(z.string(), z.strictObject({ caption: z.string(), isLight: z.boolean().default(false), lights: z.array(z.string()).default([]), words })),
+  scenes: z.record(
+    z.string(),
+    z.strictObject({ caption: z.string(), isLight: z.boolean().default(false), lights: z.array(z.string()).default([]), words }),
+  ),
   /** Captions for two scenes at once that are more than one after the other. */
   blends: z.array(z.strictObject({ scenes: z.tuple([z.string(), z.string()]), caption: z.string() })),
   irregularPlurals: z.record(z.string(), z.string()),
@@ -83,7 +94,11 @@ export function grammarOf(language: Language): ReadonlyMap<string, Meaning> {
   for (const [colour, synonyms] of Object.entries(language.colours)) {
     for (const name of [colour, ...synonyms]) {
       claim([name], { type: 'colour', colour });
-      if (language.plainColours.includes(colour)) claim(language.backgroundWords.flatMap((background) => [`${name} ${background}`, `plain ${name} ${background}`]), { type: 'plainScene', colour });
+      if (language.plainColours.includes(colour))
+        claim(
+          language.backgroundWords.flatMap((background) => [`${name} ${background}`, `plain ${name} ${background}`]),
+          { type: 'plainScene', colour },
+        );
     }
   }
   return grammar;

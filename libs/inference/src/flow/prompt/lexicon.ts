@@ -18,7 +18,8 @@ export function naming(lexicon: Words, names: readonly string[]): Words {
   if (names.length === 0) return lexicon;
   return {
     longestPhrase: Math.max(lexicon.longestPhrase, ...names.map((name) => name.split(' ').length)),
-    meaningOf: (words) => (names.includes(words.join(' ')) ? { type: 'concept', concept: lexicon.conceptOf(words) } : lexicon.meaningOf(words)),
+    meaningOf: (words) =>
+      names.includes(words.join(' ')) ? { type: 'concept', concept: lexicon.conceptOf(words) } : lexicon.meaningOf(words),
     conceptOf: (words) => lexicon.conceptOf(words),
     correct: (word) => lexicon.correct(word),
   };
@@ -45,7 +46,12 @@ export class Lexicon implements Words {
   meaningOf(words: readonly string[]): Meaning | undefined {
     const phrase = words.join(' ');
     const concept = this.conceptOf(words);
-    return this.#grammar.get(phrase) ?? (concept === undefined ? this.#grammar.get(this.#singulars(words).find((each) => this.#isScene(each)) ?? '') : { type: 'concept', concept });
+    return (
+      this.#grammar.get(phrase) ??
+      (concept === undefined
+        ? this.#grammar.get(this.#singulars(words).find((each) => this.#isScene(each)) ?? '')
+        : { type: 'concept', concept })
+    );
   }
 
   /** Also for words that the grammar claims, and for plurals. */

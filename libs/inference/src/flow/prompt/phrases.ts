@@ -32,7 +32,7 @@ export function phrasesOf(prompt: string, lexicon: Words, notice: (notice: Engin
     wordNotices += 1;
     if (wordNotices <= wordNoticesMax) notice({ kind, message });
   };
-  for (let start = 0; start < words.length; ) {
+  for (let start = 0; start < words.length;) {
     const known = longestPhrase(words, start, lexicon);
     if (known) {
       phrases.push(known);

@@ -10,8 +10,15 @@ const { slots, text } = manifest!;
 
 function read(prompt: string) {
   const reading = model.reader.read(prompt, '3d');
-  const caption = captionWords(reading, model.language, slots, text.tokens).join(' ').replace(/ ?3d style$/, '');
-  return { things: reading.subjects.map(({ concept }) => model.concepts.nameOf(concept!)), caption, notices: reading.notices.map(({ kind }) => kind), look: reading.styleVariant };
+  const caption = captionWords(reading, model.language, slots, text.tokens)
+    .join(' ')
+    .replace(/ ?3d style$/, '');
+  return {
+    things: reading.subjects.map(({ concept }) => model.concepts.nameOf(concept!)),
+    caption,
+    notices: reading.notices.map(({ kind }) => kind),
+    look: reading.styleVariant,
+  };
 }
 
 describe('a prompt', () => {
@@ -74,7 +81,9 @@ describe('a prompt', () => {
   });
 
   it('says which word was left out', () => {
-    expect(model.reader.read('a zeppelin', '3d').notices).toEqual([{ kind: 'unknown_word', message: 'No concept for "zeppelin"; it was left out.' }]);
+    expect(model.reader.read('a zeppelin', '3d').notices).toEqual([
+      { kind: 'unknown_word', message: 'No concept for "zeppelin"; it was left out.' },
+    ]);
   });
 
   it('never makes a caption longer than the text encoder reads', () => {
@@ -93,7 +102,14 @@ describe('a prompt', () => {
 });
 
 describe('a slip of the fingers', () => {
-  it.each([['zebra', 'zebre', true], ['horse', 'hores', true], ['horse', 'hors', true], ['apple', 'appple', true], ['apple', 'maple', false], ['apple', 'apple', true]])('from %s to %s is one: %s', (a, b, isOne) => {
+  it.each([
+    ['zebra', 'zebre', true],
+    ['horse', 'hores', true],
+    ['horse', 'hors', true],
+    ['apple', 'appple', true],
+    ['apple', 'maple', false],
+    ['apple', 'apple', true],
+  ])('from %s to %s is one: %s', (a, b, isOne) => {
     expect(isOneSlipAway(a, b)).toBe(isOne);
   });
 });

@@ -4,7 +4,12 @@ import { type Lexicon, naming, type Words } from './lexicon.js';
 import { phrasesOf, type Phrase } from './phrases.js';
 
 /** A thing that the prompt names: a concept of the bank, or a name that the request explains, with its attributes. */
-export type PromptSubject = { readonly concept: number | undefined; readonly name: string; readonly colour: string | undefined; readonly size: string | undefined };
+export type PromptSubject = {
+  readonly concept: number | undefined;
+  readonly name: string;
+  readonly colour: string | undefined;
+  readonly size: string | undefined;
+};
 
 export type Reading = {
   /** From left to right. At most as many as the model has slots. */
@@ -107,7 +112,11 @@ class ReadingPass {
         return;
       case 'scene':
         this.#openRelation = undefined;
-        this.#scenes.push({ scene: meaning.scene, words, isSubjectLike: before === undefined || (!endsNounPhrase(before.meaning) && this.#subjects.length === 0) });
+        this.#scenes.push({
+          scene: meaning.scene,
+          words,
+          isSubjectLike: before === undefined || (!endsNounPhrase(before.meaning) && this.#subjects.length === 0),
+        });
         this.#modifiers = noModifiers();
         return;
       case 'plainScene':
@@ -153,13 +162,19 @@ class ReadingPass {
     this.#openRelation = undefined;
     this.#subjects.push(subject);
     for (let k = 1; k < Math.min(count, this.slots) && this.#subjects.length < this.slots; k += 1) this.#subjects.push({ ...subject });
-    if (count > this.slots) this.notices.push({ kind: 'concept_left_out', message: `This model paints at most ${this.slots} things: ${this.slots} of ${count} ${subject.name} are painted.` });
+    if (count > this.slots)
+      this.notices.push({
+        kind: 'concept_left_out',
+        message: `This model paints at most ${this.slots} things: ${this.slots} of ${count} ${subject.name} are painted.`,
+      });
   }
 
   #takeColour(colour: string, words: readonly string[], before: Phrase | undefined, after: Phrase | undefined): void {
-    const endsPhrase = after === undefined || endsNounPhrase(after.meaning) || after.meaning.type === 'scene' || after.meaning.type === 'position';
+    const endsPhrase =
+      after === undefined || endsNounPhrase(after.meaning) || after.meaning.type === 'scene' || after.meaning.type === 'position';
     const concept = this.lexicon.conceptOf(words);
-    if (endsPhrase && concept !== undefined && (before === undefined || !endsNounPhrase(before.meaning)) && before?.words[0] !== 'is') return this.#takeConcept(concept, words, before);
+    if (endsPhrase && concept !== undefined && (before === undefined || !endsNounPhrase(before.meaning)) && before?.words[0] !== 'is')
+      return this.#takeConcept(concept, words, before);
     if (endsPhrase && before?.words.join(' ') === 'on' && this.language.plainColours.includes(colour)) {
       this.#plainColour = colour;
       return;
@@ -185,9 +200,20 @@ class ReadingPass {
     this.#promoteSceneToSubject();
     const kept = this.#subjects.slice(0, this.slots);
     this.#leftOut.push(...this.#subjects.slice(this.slots).map(({ name }) => name));
-    for (const name of this.#leftOut) this.notices.push({ kind: 'concept_left_out', message: `This model paints at most ${this.slots} things, one word each; "${name}" was left out.` });
+    for (const name of this.#leftOut)
+      this.notices.push({
+        kind: 'concept_left_out',
+        message: `This model paints at most ${this.slots} things, one word each; "${name}" was left out.`,
+      });
     const relation = kept.length === 2 && this.#subjects.length === 2 ? this.#relation : undefined;
-    return { subjects: relation?.isSwapped ? kept.toReversed() : kept, position: this.#position, relation, scene: this.#sceneCaption(), styleVariant: this.#styleVariant, notices: this.notices };
+    return {
+      subjects: relation?.isSwapped ? kept.toReversed() : kept,
+      position: this.#position,
+      relation,
+      scene: this.#sceneCaption(),
+      styleVariant: this.#styleVariant,
+      notices: this.notices,
+    };
   }
 
   #promoteSceneToSubject(): void {
@@ -195,7 +221,8 @@ class ReadingPass {
     const index = this.#scenes.findIndex(({ isSubjectLike, words }) => isSubjectLike && this.lexicon.conceptOf(words) !== undefined);
     const [promoted] = index === -1 ? [] : this.#scenes.splice(index, 1);
     const concept = promoted && this.lexicon.conceptOf(promoted.words);
-    if (promoted && concept !== undefined) this.#subjects.push({ concept, name: promoted.words.join(' '), colour: undefined, size: undefined });
+    if (promoted && concept !== undefined)
+      this.#subjects.push({ concept, name: promoted.words.join(' '), colour: undefined, size: undefined });
   }
 
   #namedScenes(): string[] {
@@ -217,7 +244,11 @@ class ReadingPass {
     const chosen = named.find((scene) => !scenes[scene]?.isLight) ?? named[0] ?? '';
     const light = scenes[chosen]?.lights.find((each) => named.includes(each)) ?? '';
     for (const scene of named) {
-      if (scene !== chosen && scene !== light) this.notices.push({ kind: 'scene_left_out', message: `This model knows one scene at a time: "${scene}" was left out beside "${chosen}".` });
+      if (scene !== chosen && scene !== light)
+        this.notices.push({
+          kind: 'scene_left_out',
+          message: `This model knows one scene at a time: "${scene}" was left out beside "${chosen}".`,
+        });
     }
     return [chosen, light].flatMap((scene) => scenes[scene]?.caption ?? []).join(' ');
   }

@@ -74,7 +74,8 @@ export class ConceptBank {
     const entry = this.content.concepts[concept];
     const fileName = this.content.references[styleVariant];
     const [aspectWidth, aspectHeight] = entry?.aspect[styleVariant] ?? [];
-    if (!entry || fileName === undefined || aspectWidth === undefined || aspectHeight === undefined) throw new Error(`The concept bank has no picture ${concept} in the styleVariant "${styleVariant}"`);
+    if (!entry || fileName === undefined || aspectWidth === undefined || aspectHeight === undefined)
+      throw new Error(`The concept bank has no picture ${concept} in the styleVariant "${styleVariant}"`);
     const webp = await this.#read(fileName, entry.offset[styleVariant] ?? 0, entry.bytes[styleVariant] ?? 0);
     const decoded = await sharp(webp).ensureAlpha().raw().toBuffer();
     const pixels = shift ? recolour(decoded, shift) : decoded;

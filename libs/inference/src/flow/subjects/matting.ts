@@ -11,7 +11,11 @@ import { floats, numbers, type Sessions } from '../sessions.js';
 export type Pixels = { readonly data: Uint8Array; readonly widthPx: number; readonly heightPx: number };
 
 /** How much each pixel belongs to what the picture shows, 0 to 255, row by row; undefined for a model without a matting head. */
-export async function matteOf({ data, widthPx, heightPx }: Pixels, { folder, nativeSidePx: side, graphs: { matting } }: Manifest, sessions: Sessions): Promise<Uint8Array | undefined> {
+export async function matteOf(
+  { data, widthPx, heightPx }: Pixels,
+  { folder, nativeSidePx: side, graphs: { matting } }: Manifest,
+  sessions: Sessions,
+): Promise<Uint8Array | undefined> {
   if (!matting) return undefined;
   const raw = { width: widthPx, height: heightPx, channels: 3 } as const;
   const squeezed = await sharp(data, { raw }).resize(side, side, { fit: 'fill' }).raw().toBuffer();
@@ -19,7 +23,11 @@ export async function matteOf({ data, widthPx, heightPx }: Pixels, { folder, nat
   const picture = Float32Array.from({ length: 3 * area }, (_, at) => (squeezed[(at % area) * 3 + Math.floor(at / area)] ?? 0) / 127.5 - 1);
   const { alpha } = await sessions.run(path.join(folder, matting.file), matting, { picture: floats(picture, 1, 3, side, side) });
   const levels = Buffer.from(Array.from(numbers(alpha), (value) => Math.round(255 * Math.min(1, Math.max(0, value)))));
-  return sharp(levels, { raw: { width: side, height: side, channels: 1 } }).resize(widthPx, heightPx, { fit: 'fill', kernel: 'cubic' }).extractChannel(0).raw().toBuffer();
+  return sharp(levels, { raw: { width: side, height: side, channels: 1 } })
+    .resize(widthPx, heightPx, { fit: 'fill', kernel: 'cubic' })
+    .extractChannel(0)
+    .raw()
+    .toBuffer();
 }
 
 /** The smallest rectangle around all levels from `from` on. */
@@ -39,18 +47,30 @@ export function boundsOfLevels(levels: ArrayLike<number>, widthPx: number, from:
 
 /** A PNG of the picture's own size, its background see-through. */
 export async function withoutBackground(bytes: Uint8Array, modelId: string, manifest: Manifest, sessions: Sessions): Promise<EncodedImage> {
-  if (!manifest.graphs.matting) throw invalidArgument('unsupported_background_removal', `${modelId} cannot tell a thing from its background.`, { param: 'model_id' });
+  if (!manifest.graphs.matting)
+    throw invalidArgument('unsupported_background_removal', `${modelId} cannot tell a thing from its background.`, { param: 'model_id' });
   const { data, info } = await decoded(bytes);
   const { width: widthPx, height: heightPx } = info;
   const matte = (await matteOf({ data, widthPx, heightPx }, manifest, sessions)) ?? new Uint8Array(widthPx * heightPx);
-  const png = await sharp(data, { raw: { width: widthPx, height: heightPx, channels: 3 } }).joinChannel(Buffer.from(matte), { raw: { width: widthPx, height: heightPx, channels: 1 } }).png().toBuffer();
+  const png = await sharp(data, { raw: { width: widthPx, height: heightPx, channels: 3 } })
+    .joinChannel(Buffer.from(matte), { raw: { width: widthPx, height: heightPx, channels: 1 } })
+    .png()
+    .toBuffer();
   return { widthPx, heightPx, contentType: 'image/png', bytes: new Uint8Array(png) };
 }
 
 async function decoded(bytes: Uint8Array) {
   try {
-    return await sharp(bytes, { limitInputPixels: initPixelsMax, failOn: 'error' }).autoOrient().flatten({ background: '#ffffff' }).toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
+    return await sharp(bytes, { limitInputPixels: initPixelsMax, failOn: 'error' })
+      .autoOrient()
+      .flatten({ background: '#ffffff' })
+      .toColourspace('srgb')
+      .raw()
+      .toBuffer({ resolveWithObject: true });
   } catch (cause) {
-    throw invalidArgument('unreadable_picture', 'The picture could not be read: send a whole PNG, JPEG or WebP of at most 40 megapixels.', { param: 'picture', cause });
+    throw invalidArgument('unreadable_picture', 'The picture could not be read: send a whole PNG, JPEG or WebP of at most 40 megapixels.', {
+      param: 'picture',
+      cause,
+    });
   }
 }

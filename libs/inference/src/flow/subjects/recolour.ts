@@ -25,10 +25,15 @@ export function recolour(rgba: Uint8Array, shift: ColourShift): Uint8Array {
   for (let at = 0; at < rgba.length; at += 4) {
     const [h, s, v] = toHsv(rgba[at] ?? 0, rgba[at + 1] ?? 0, rgba[at + 2] ?? 0);
     const distance = turn(h - ruling);
-    const share = isGrey ? unit((v - 0.12) / 0.2) * unit(1 - (s - 0.2) / 0.25) : unit(1.5 - Math.abs(distance) / hueReach) * unit((s - 0.15) / 0.15);
+    const share = isGrey
+      ? unit((v - 0.12) / 0.2) * unit(1 - (s - 0.2) / 0.25)
+      : unit(1.5 - Math.abs(distance) / hueReach) * unit((s - 0.15) / 0.15);
     if (share === 0) continue;
     const hue = shift.hue === undefined ? h : isGrey ? shift.hue : shift.hue + distance * 0.6;
-    const saturation = Math.min(0.92, unit(s * shift.saturation.scale + shift.saturation.offset + (isGrey && shift.hue !== undefined ? greySaturation : 0)));
+    const saturation = Math.min(
+      0.92,
+      unit(s * shift.saturation.scale + shift.saturation.offset + (isGrey && shift.hue !== undefined ? greySaturation : 0)),
+    );
     const recoloured = fromHsv(hue, saturation, unit(v * shift.value.scale + shift.value.offset));
     recoloured.forEach((colour, channel) => (result[at + channel] = Math.round((rgba[at + channel] ?? 0) * (1 - share) + colour * share)));
   }
@@ -50,7 +55,8 @@ function rulingHue(rgba: Uint8Array): { hue: number; isGrey: boolean; value: num
     const bin = Math.min(hueBins - 1, Math.floor(h * hueBins));
     bins[bin] = (bins[bin] ?? 0) + 1;
   }
-  const around = (bin: number, weights: readonly number[]) => weights.reduce((sum, weight, k) => sum + weight * (bins[(bin + k - 2 + hueBins) % hueBins] ?? 0), 0);
+  const around = (bin: number, weights: readonly number[]) =>
+    weights.reduce((sum, weight, k) => sum + weight * (bins[(bin + k - 2 + hueBins) % hueBins] ?? 0), 0);
   const peaks = Array.from(bins, (_, bin) => around(bin, [1, 2, 3, 2, 1]));
   const peak = peaks.indexOf(Math.max(...peaks));
   const isGrey = around(peak, [1, 1, 1, 1, 1]) < rulingHueShare * opaque && opaque - coloured >= rulingGreyShare * opaque;

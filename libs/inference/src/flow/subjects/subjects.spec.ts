@@ -4,9 +4,15 @@ import sharp from 'sharp';
 import type { DiffusionEngine, GuidanceInput, GenerateBatch, GenerateUpdate } from '../../diffusion-engine.js';
 import { openEngine } from '../../open-engine.js';
 
-const drawn = (body: string) => sharp(Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100" width="300" height="300">${body}</svg>`)).png().toBuffer();
+const drawn = (body: string) =>
+  sharp(Buffer.from(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 100 100" width="300" height="300">${body}</svg>`))
+    .png()
+    .toBuffer();
 /** Green with a magenta belly: nothing in the bank looks like it. */
-const creature = (transform = '') => drawn(`<g transform="${transform}"><rect x="20" y="10" width="60" height="80" rx="12" fill="#10c020"/><circle cx="50" cy="55" r="20" fill="#e010c0"/></g>`);
+const creature = (transform = '') =>
+  drawn(
+    `<g transform="${transform}"><rect x="20" y="10" width="60" height="80" rx="12" fill="#10c020"/><circle cx="50" cy="55" r="20" fill="#e010c0"/></g>`,
+  );
 
 describe('a character', () => {
   let engine: DiffusionEngine;
@@ -18,11 +24,20 @@ describe('a character', () => {
   const generate = async (prompt: string, guidance: readonly GuidanceInput[], batch: Partial<GenerateBatch> = {}) => {
     const updates: GenerateUpdate[] = [];
     const requests = [{ requestId: 'r', prompt, negativePrompt: '', seed: 3, images: 1, style: 'NONE', guidance }];
-    for await (const update of engine.generate({ modelId: 'mosaic-3d', widthPx: 128, heightPx: 128, steps: 8, guidanceScale: 7, previewEverySteps: 0, requests, ...batch }, new AbortController().signal)) updates.push(update);
+    for await (const update of engine.generate(
+      { modelId: 'mosaic-3d', widthPx: 128, heightPx: 128, steps: 8, guidanceScale: 7, previewEverySteps: 0, requests, ...batch },
+      new AbortController().signal,
+    ))
+      updates.push(update);
     const image = updates.find((update) => update.type === 'image');
     return { bytes: image!.image.bytes, notices: updates.flatMap((update) => (update.type === 'notice' ? [update.notice.kind] : [])) };
   };
-  const character = async (fields: Partial<GuidanceInput> = {}): Promise<GuidanceInput> => ({ kind: 'character', bytes: await creature(), strength: 1, ...fields });
+  const character = async (fields: Partial<GuidanceInput> = {}): Promise<GuidanceInput> => ({
+    kind: 'character',
+    bytes: await creature(),
+    strength: 1,
+    ...fields,
+  });
   /** The share of pixels that are clearly magenta. */
   const magentaShare = async (bytes: Uint8Array) => {
     const pixels = await sharp(bytes).removeAlpha().raw().toBuffer();
@@ -50,13 +65,17 @@ describe('a character', () => {
 
   it('gives way to the thing itself as its strength falls', async () => {
     const shares: number[] = [];
-    for (const strength of [1, 0.5, 0]) shares.push(await magentaShare((await generate('a dog in the snow', [await character({ strength })])).bytes));
+    for (const strength of [1, 0.5, 0])
+      shares.push(await magentaShare((await generate('a dog in the snow', [await character({ strength })])).bytes));
     expect(shares[0]).toBeGreaterThan(shares[1]!);
     expect(shares[2]).toBe(0);
   });
 
   it('with strength 0 changes no byte', async () => {
-    const [without, zero] = [await generate('a dog in the snow', []), await generate('a dog in the snow', [await character({ strength: 0 })])];
+    const [without, zero] = [
+      await generate('a dog in the snow', []),
+      await generate('a dog in the snow', [await character({ strength: 0 })]),
+    ];
     expect(Buffer.compare(without.bytes, zero.bytes)).toBe(0);
   });
 
@@ -80,6 +99,11 @@ describe('a character', () => {
 
   it('is refused when there are six pictures', async () => {
     const one = await character();
-    await expect(generate('a dog', Array.from({ length: 6 }, () => one))).rejects.toMatchObject({ reason: 'too_many_guides' });
+    await expect(
+      generate(
+        'a dog',
+        Array.from({ length: 6 }, () => one),
+      ),
+    ).rejects.toMatchObject({ reason: 'too_many_guides' });
   });
 });

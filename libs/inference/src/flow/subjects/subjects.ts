@@ -44,12 +44,20 @@ export async function readCharacters(guidance: readonly GuidanceInput[], model: 
 export type SubjectBinding = { readonly subject: PromptSubject; readonly character: Character | undefined };
 
 /** Assigns every character to a subject of the prompt: by its name, else by its concept; one without a name gets the first subject that is free. */
-export function bindCharacters(reading: Reading, characters: readonly Character[], model: Model): { readonly bindings: readonly SubjectBinding[]; readonly notices: readonly EngineNotice[] } {
-  const bindings: { subject: PromptSubject; character: Character | undefined }[] = reading.subjects.map((subject) => ({ subject, character: undefined }));
+export function bindCharacters(
+  reading: Reading,
+  characters: readonly Character[],
+  model: Model,
+): { readonly bindings: readonly SubjectBinding[]; readonly notices: readonly EngineNotice[] } {
+  const bindings: { subject: PromptSubject; character: Character | undefined }[] = reading.subjects.map((subject) => ({
+    subject,
+    character: undefined,
+  }));
   const notices: EngineNotice[] = [];
   for (const character of characters.toSorted((a, b) => Number(a.subject === '') - Number(b.subject === ''))) {
     const concept = model.reader.conceptOf(character.subject);
-    const isMeant = ({ subject }: SubjectBinding) => character.subject === '' || subject.name === character.subject || (concept !== undefined && subject.concept === concept);
+    const isMeant = ({ subject }: SubjectBinding) =>
+      character.subject === '' || subject.name === character.subject || (concept !== undefined && subject.concept === concept);
     const binding = bindings.find((each) => each.character === undefined && isMeant(each));
     if (binding) binding.character = character;
     else if (character.subject === '' && bindings.length === 0) {
@@ -61,18 +69,31 @@ export function bindCharacters(reading: Reading, characters: readonly Character[
 }
 
 function unnamed({ subject }: Character, slots: number): Error {
-  const sentence = subject === '' ? 'The prompt names no thing that is left for this character.' : `The prompt does not name "${subject.slice(0, 40)}", or more than ${slots} things before it.`;
+  const sentence =
+    subject === ''
+      ? 'The prompt names no thing that is left for this character.'
+      : `The prompt does not name "${subject.slice(0, 40)}", or more than ${slots} things before it.`;
   return invalidArgument('unknown_subject', sentence, { param: 'guidance' });
 }
 
 /** Cut out by its own transparency, else by the matting head; cropped, and centred in a square as the bank's pictures are. */
 async function readCutOut(input: GuidanceInput, model: Model, sessions: Sessions): Promise<Reference> {
-  const { data, info } = await readGuidance(input, (picture) => picture.ensureAlpha().resize(cutOutSidePx, cutOutSidePx, { fit: 'inside', withoutEnlargement: true }).raw().toBuffer({ resolveWithObject: true }));
+  const { data, info } = await readGuidance(input, (picture) =>
+    picture
+      .ensureAlpha()
+      .resize(cutOutSidePx, cutOutSidePx, { fit: 'inside', withoutEnlargement: true })
+      .raw()
+      .toBuffer({ resolveWithObject: true }),
+  );
   const { width, height } = info;
   if (!isCutOut(data)) await cutOut(data, width, height, model, sessions);
   const bounds = boundsOfLevels(alphaOf(data), width, opaqueFrom);
-  if (!bounds) throw invalidArgument('empty_character', 'There is nothing to be seen in the picture of the character.', { param: 'guidance' });
-  const cropped = await sharp(data, { raw: { width, height, channels: 4 } }).extract(bounds).raw().toBuffer();
+  if (!bounds)
+    throw invalidArgument('empty_character', 'There is nothing to be seen in the picture of the character.', { param: 'guidance' });
+  const cropped = await sharp(data, { raw: { width, height, channels: 4 } })
+    .extract(bounds)
+    .raw()
+    .toBuffer();
   const sidePx = model.concepts.sidePx;
   const square = await sharp(cropped, { raw: { width: bounds.width, height: bounds.height, channels: 4 } })
     .resize(sidePx, sidePx, { fit: 'contain', background: { r: 0, g: 0, b: 0, alpha: 0 } })
@@ -80,7 +101,13 @@ async function readCutOut(input: GuidanceInput, model: Model, sessions: Sessions
     .toBuffer();
   const longer = Math.max(bounds.width, bounds.height);
   // Mirroring would change what a character is: letters, logos, asymmetric features.
-  return { planes: referencePlanes(square, sidePx), aspectWidth: bounds.width / longer, aspectHeight: bounds.height / longer, floats: false, canMirror: false };
+  return {
+    planes: referencePlanes(square, sidePx),
+    aspectWidth: bounds.width / longer,
+    aspectHeight: bounds.height / longer,
+    floats: false,
+    canMirror: false,
+  };
 }
 
 function isCutOut(rgba: Uint8Array): boolean {
@@ -91,9 +118,17 @@ function isCutOut(rgba: Uint8Array): boolean {
 
 /** Writes the matting head's alpha into RGBA pixels. */
 async function cutOut(rgba: Buffer, widthPx: number, heightPx: number, { manifest }: Model, sessions: Sessions): Promise<void> {
-  const data = await sharp(rgba, { raw: { width: widthPx, height: heightPx, channels: 4 } }).removeAlpha().raw().toBuffer();
+  const data = await sharp(rgba, { raw: { width: widthPx, height: heightPx, channels: 4 } })
+    .removeAlpha()
+    .raw()
+    .toBuffer();
   const matte = await matteOf({ data, widthPx, heightPx }, manifest, sessions);
-  if (!matte) throw invalidArgument('character_not_cut_out', 'The character must stand before a transparent background: this model cannot cut it out.', { param: 'guidance' });
+  if (!matte)
+    throw invalidArgument(
+      'character_not_cut_out',
+      'The character must stand before a transparent background: this model cannot cut it out.',
+      { param: 'guidance' },
+    );
   matte.forEach((level, pixel) => (rgba[pixel * 4 + 3] = level));
 }
 

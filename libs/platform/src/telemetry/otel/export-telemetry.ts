@@ -9,7 +9,7 @@ import { exportLogLinesTo, type Logger } from '../../logger.js';
 import { propagateWith } from '../propagation.js';
 import type { TelemetrySettings } from '../settings.js';
 import { recordSpansWith } from '../span.js';
-import type { Telemetry } from '../start-telemetry.js';
+import type { Telemetry } from '../telemetry.js';
 import { recordLines, scopeOfExport } from './log-records.js';
 import { metricReadersFromEnvironment, periodicReader } from './metric-readers.js';
 import { otelPropagation } from './otel-propagation.js';
@@ -25,8 +25,14 @@ const noContextManager = null as unknown as ContextManager;
 
 export function exportTelemetry(settings: TelemetrySettings, serviceName: string, logger: Logger): Telemetry {
   forgetGlobals();
-  sayThroughLog(logger);
-  const sdk = new NodeSDK({ resource: resourceOf(serviceName), contextManager: noContextManager, ...traces(settings), metricReaders: readers(settings), ...logRecords(settings) });
+  warnThroughLog(logger);
+  const sdk = new NodeSDK({
+    resource: resourceOf(serviceName),
+    contextManager: noContextManager,
+    ...traces(settings),
+    metricReaders: readers(settings),
+    ...logRecords(settings),
+  });
   sdk.start();
   if (settings.traces !== undefined) recordSpansWith(new OtelRecorder(trace.getTracer(instrumentation)));
   if (settings.logs !== undefined) exportLogLinesTo(recordLines(logs.getLogger(instrumentation)));
@@ -44,11 +50,14 @@ export function exportTelemetry(settings: TelemetrySettings, serviceName: string
 }
 
 /** With `OTEL_LOG_LEVEL` the SDK speaks to the console, as it does everywhere; without, its warnings are in our log. */
-function sayThroughLog(logger: Logger): void {
+function warnThroughLog(logger: Logger): void {
   if (process.env['OTEL_LOG_LEVEL']) return;
   const own = logger.child({ scope: scopeOfExport });
   const warn = (message: string, ...about: unknown[]) => own.warn({ about }, `telemetry: ${message}`);
-  diag.setLogger({ error: warn, warn, info: () => {}, debug: () => {}, verbose: () => {} }, { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
+  diag.setLogger(
+    { error: warn, warn, info: () => {}, debug: () => {}, verbose: () => {} },
+    { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
+  );
 }
 
 /** Ours is what the environment may say otherwise, whichever detectors it names. */
@@ -66,12 +75,18 @@ function traces({ traces: to }: TelemetrySettings) {
 function readers({ metrics: to }: TelemetrySettings): IMetricReader[] {
   if (to === undefined) return [];
   if (to === 'environment') return metricReadersFromEnvironment();
-  return [periodicReader(Object.assign(fileExporter(to, JsonMetricsSerializer), { selectAggregationTemporality: () => AggregationTemporality.CUMULATIVE }))];
+  return [
+    periodicReader(
+      Object.assign(fileExporter(to, JsonMetricsSerializer), { selectAggregationTemporality: () => AggregationTemporality.CUMULATIVE }),
+    ),
+  ];
 }
 
 function logRecords({ logs: to }: TelemetrySettings) {
   if (to === undefined) return { logRecordProcessors: [] };
-  return to === 'environment' ? {} : { logRecordProcessors: [new BatchLogRecordProcessor({ exporter: fileExporter(to, JsonLogsSerializer) })] };
+  return to === 'environment'
+    ? {}
+    : { logRecordProcessors: [new BatchLogRecordProcessor({ exporter: fileExporter(to, JsonLogsSerializer) })] };
 }
 
 const fileExporter = <Data>(url: string, serializer: ISerializer<Data, unknown>) =>

@@ -6,14 +6,24 @@ import { newTraceparent, spanIdOf, traceIdOf, withTraceparent } from '../../trac
 import { counter, distribution, metricsText } from '../metrics.js';
 import { callersTraceparent, traceHeaders } from '../propagation.js';
 import { inSpan, startSpan } from '../span.js';
-import { startTelemetry, type Telemetry } from '../start-telemetry.js';
+import { startTelemetry } from '../start-telemetry.js';
+import type { Telemetry } from '../telemetry.js';
 import { grpcCollector, httpCollector, type Received } from './collector.fixture.js';
 
 type Value = { readonly stringValue?: string; readonly intValue?: number };
 type Attributes = readonly { readonly key: string; readonly value: Value }[];
-type SpansByJson = { readonly resourceSpans: readonly { readonly resource: { readonly attributes: Attributes }; readonly scopeSpans: readonly { readonly spans: readonly { readonly name: string; readonly attributes: Attributes }[] }[] }[] };
+type SpansByJson = {
+  readonly resourceSpans: readonly {
+    readonly resource: { readonly attributes: Attributes };
+    readonly scopeSpans: readonly { readonly spans: readonly { readonly name: string; readonly attributes: Attributes }[] }[];
+  }[];
+};
 
-const bodyOf = (received: readonly Received[], path: string) => received.filter((one) => one.path === path).map(({ body }) => body.toString('latin1')).join('');
+const bodyOf = (received: readonly Received[], path: string) =>
+  received
+    .filter((one) => one.path === path)
+    .map(({ body }) => body.toString('latin1'))
+    .join('');
 const namesOf = (attributes: Attributes) => attributes.map(({ key }) => key);
 
 describe('the export that OTEL_* variables ask for', () => {
@@ -45,7 +55,9 @@ describe('the export that OTEL_* variables ask for', () => {
     counter({ name: 'tessera_test_total', help: 'Counted by a test.' }).inc(5);
     const waits = distribution({ name: 'tessera_test_wait_seconds', help: 'Measured by a test.', buckets: [1, 2] });
     await inSpan('work', {}, async () => waits.observe(1.5), { mayBeRoot: true });
-    const exemplars = (await metricsText()).split('\n').filter((line) => line.startsWith('tessera_test_wait_seconds_bucket') && line.includes('trace_id'));
+    const exemplars = (await metricsText())
+      .split('\n')
+      .filter((line) => line.startsWith('tessera_test_wait_seconds_bucket') && line.includes('trace_id'));
     await stop();
     const [traces, metrics] = ['/v1/traces', '/v1/metrics'].map((path) => bodyOf(collector.received, path));
     expect(traces).toContain('work');
@@ -56,16 +68,27 @@ describe('the export that OTEL_* variables ask for', () => {
   });
 
   it('sends each signal its own way: JSON, compressed, to a place of its own, and nothing of those that are off', async () => {
-    await start({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/v1/traces`, OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'http/json', OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: 'gzip', OTEL_EXPORTER_OTLP_TRACES_HEADERS: 'x-tenant=red' });
+    await start({
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/v1/traces`,
+      OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'http/json',
+      OTEL_EXPORTER_OTLP_TRACES_COMPRESSION: 'gzip',
+      OTEL_EXPORTER_OTLP_TRACES_HEADERS: 'x-tenant=red',
+    });
     await span();
     await stop();
-    expect(collector.received.map(({ path, type, encoding, tenant }) => ({ path, type, encoding, tenant }))).toEqual([{ path: '/v1/traces', type: 'application/json', encoding: 'gzip', tenant: 'red' }]);
+    expect(collector.received.map(({ path, type, encoding, tenant }) => ({ path, type, encoding, tenant }))).toEqual([
+      { path: '/v1/traces', type: 'application/json', encoding: 'gzip', tenant: 'red' },
+    ]);
     expect(spansByJson().resourceSpans[0]?.scopeSpans[0]?.spans).toMatchObject([{ name: 'work' }]);
   });
 
   it('speaks gRPC to a collector', async () => {
     const grpc = await grpcCollector();
-    await start({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: grpc.url, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_EXPORTER_OTLP_HEADERS: 'x-tenant=green' });
+    await start({
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: grpc.url,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc',
+      OTEL_EXPORTER_OTLP_HEADERS: 'x-tenant=green',
+    });
     await span();
     await stop();
     await grpc.close();
@@ -84,14 +107,23 @@ describe('the export that OTEL_* variables ask for', () => {
     await span();
     await stop();
     const [{ resource, scopeSpans } = { resource: { attributes: [] }, scopeSpans: [] }] = spansByJson().resourceSpans;
-    expect(resource.attributes).toEqual(expect.arrayContaining([{ key: 'service.name', value: { stringValue: 'tessera' } }, { key: 'deployment.environment.name', value: { stringValue: 'test' } }]));
+    expect(resource.attributes).toEqual(
+      expect.arrayContaining([
+        { key: 'service.name', value: { stringValue: 'tessera' } },
+        { key: 'deployment.environment.name', value: { stringValue: 'test' } },
+      ]),
+    );
     expect(namesOf(resource.attributes)).toContain('host.name');
     expect(namesOf(resource.attributes)).not.toContain('process.pid');
     expect(namesOf(scopeSpans[0]?.spans[0]?.attributes ?? [])).toEqual(['tessera.one']);
   });
 
   it('follows the sampler that is set', async () => {
-    await start({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/v1/traces`, OTEL_TRACES_SAMPLER: 'parentbased_traceidratio', OTEL_TRACES_SAMPLER_ARG: '0' });
+    await start({
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/v1/traces`,
+      OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+      OTEL_TRACES_SAMPLER_ARG: '0',
+    });
     const root = startSpan('request', { mayBeRoot: true });
     root.end();
     await stop();
@@ -112,15 +144,31 @@ describe('the export that OTEL_* variables ask for', () => {
   });
 
   it('sends log lines with their severity and trace, without secrets, and not its own complaints', async () => {
-    await start({ OTEL_LOGS_EXPORTER: 'otlp', OTEL_EXPORTER_OTLP_ENDPOINT: collector.url, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json', OTEL_TRACES_EXPORTER: 'none', OTEL_METRICS_EXPORTER: 'none' });
+    await start({
+      OTEL_LOGS_EXPORTER: 'otlp',
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+      OTEL_TRACES_EXPORTER: 'none',
+      OTEL_METRICS_EXPORTER: 'none',
+    });
     const traceparent = newTraceparent();
     const logger = createLogger('warn', 'test');
     withTraceparent(traceparent, () => logger.warn({ jobId: 'job-1', apiKey: 'tk_secret' }, 'a lease was lost'));
     logger.child({ scope: 'telemetry' }).warn('the collector is away');
     await stop();
-    const { resourceLogs } = JSON.parse(bodyOf(collector.received, '/v1/logs')) as { resourceLogs: { scopeLogs: { logRecords: Record<string, unknown>[] }[] }[] };
+    const { resourceLogs } = JSON.parse(bodyOf(collector.received, '/v1/logs')) as {
+      resourceLogs: { scopeLogs: { logRecords: Record<string, unknown>[] }[] }[];
+    };
     const records = resourceLogs.flatMap(({ scopeLogs }) => scopeLogs.flatMap(({ logRecords }) => logRecords));
-    expect(records).toMatchObject([{ severityText: 'WARN', severityNumber: 13, body: { stringValue: 'a lease was lost' }, traceId: traceIdOf(traceparent), spanId: spanIdOf(traceparent) }]);
+    expect(records).toMatchObject([
+      {
+        severityText: 'WARN',
+        severityNumber: 13,
+        body: { stringValue: 'a lease was lost' },
+        traceId: traceIdOf(traceparent),
+        spanId: spanIdOf(traceparent),
+      },
+    ]);
     expect(JSON.stringify(records)).toContain('job-1');
     expect(JSON.stringify(records)).not.toContain('tk_secret');
   });
@@ -139,7 +187,11 @@ describe('the export that OTEL_* variables ask for', () => {
 
   it('serves the registry on a port of its own for OTEL_METRICS_EXPORTER=prometheus', async () => {
     const port = await freePort();
-    await start({ OTEL_METRICS_EXPORTER: 'prometheus', OTEL_EXPORTER_PROMETHEUS_HOST: '127.0.0.1', OTEL_EXPORTER_PROMETHEUS_PORT: String(port) });
+    await start({
+      OTEL_METRICS_EXPORTER: 'prometheus',
+      OTEL_EXPORTER_PROMETHEUS_HOST: '127.0.0.1',
+      OTEL_EXPORTER_PROMETHEUS_PORT: String(port),
+    });
     counter({ name: 'tessera_scraped_total', help: 'Counted by a test.' }).inc(3);
     const scraped = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
     expect(scraped).toMatch(/^tessera_scraped_total(\{.*\})? 3/m);

@@ -14,14 +14,26 @@ const severities: Readonly<Record<number, readonly [number: SeverityNumber, text
 /** What the SDK has to say of its own exports would cause the next export. */
 export const scopeOfExport = 'telemetry';
 
-type Line = { readonly level: number; readonly time: string; readonly msg?: string; readonly scope?: string; readonly trace_id?: string; readonly span_id?: string };
+type Line = {
+  readonly level: number;
+  readonly time: string;
+  readonly msg?: string;
+  readonly scope?: string;
+  readonly trace_id?: string;
+  readonly span_id?: string;
+};
 
 /** Log lines as they stand on stderr, secrets already taken out, as records of OpenTelemetry; who and where we are is in the resource. */
-export const recordLines = (logger: Logger) => (text: string): void => {
-  const { level, time, msg, scope, trace_id: traceId, span_id: spanId, ...rest } = JSON.parse(text) as Line & Record<string, AnyValue>;
-  if (scope === scopeOfExport) return;
-  const { pid: _pid, hostname: _hostname, ...attributes } = rest;
-  const [severityNumber, severityText] = severities[level] ?? [SeverityNumber.UNSPECIFIED, String(level)];
-  const context = traceId === undefined || spanId === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, contextOf(`00-${traceId}-${spanId}-01`));
-  logger.emit({ timestamp: new Date(time), severityNumber, severityText, body: msg ?? '', attributes, context });
-};
+export const recordLines =
+  (logger: Logger) =>
+  (text: string): void => {
+    const { level, time, msg, scope, trace_id: traceId, span_id: spanId, ...rest } = JSON.parse(text) as Line & Record<string, AnyValue>;
+    if (scope === scopeOfExport) return;
+    const { pid: _pid, hostname: _hostname, ...attributes } = rest;
+    const [severityNumber, severityText] = severities[level] ?? [SeverityNumber.UNSPECIFIED, String(level)];
+    const context =
+      traceId === undefined || spanId === undefined
+        ? ROOT_CONTEXT
+        : trace.setSpanContext(ROOT_CONTEXT, contextOf(`00-${traceId}-${spanId}-01`));
+    logger.emit({ timestamp: new Date(time), severityNumber, severityText, body: msg ?? '', attributes, context });
+  };

@@ -4,7 +4,12 @@ import { OTLPMetricExporter as GrpcExporter } from '@opentelemetry/exporter-metr
 import { OTLPMetricExporter as HttpJsonExporter } from '@opentelemetry/exporter-metrics-otlp-http';
 import { OTLPMetricExporter as HttpProtobufExporter } from '@opentelemetry/exporter-metrics-otlp-proto';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
-import { ConsoleMetricExporter, PeriodicExportingMetricReader, type IMetricReader, type PushMetricExporter } from '@opentelemetry/sdk-metrics';
+import {
+  ConsoleMetricExporter,
+  PeriodicExportingMetricReader,
+  type IMetricReader,
+  type PushMetricExporter,
+} from '@opentelemetry/sdk-metrics';
 import { PrometheusProducer } from './prometheus-producer.js';
 
 /**
@@ -16,7 +21,14 @@ export function metricReadersFromEnvironment(): IMetricReader[] {
   return [...(names.size === 0 ? ['otlp'] : names)].flatMap((name) => {
     if (name === 'otlp') return [periodicReader(otlpExporter())];
     if (name === 'console') return [periodicReader(new ConsoleMetricExporter())];
-    if (name === 'prometheus') return [new PrometheusExporter({ host: getStringFromEnv('OTEL_EXPORTER_PROMETHEUS_HOST'), port: getNumberFromEnv('OTEL_EXPORTER_PROMETHEUS_PORT'), metricProducers: [new PrometheusProducer()] })];
+    if (name === 'prometheus')
+      return [
+        new PrometheusExporter({
+          host: getStringFromEnv('OTEL_EXPORTER_PROMETHEUS_HOST'),
+          port: getNumberFromEnv('OTEL_EXPORTER_PROMETHEUS_PORT'),
+          metricProducers: [new PrometheusProducer()],
+        }),
+      ];
     diag.warn(`OTEL_METRICS_EXPORTER: there is no exporter "${name}"; there are otlp, console, prometheus and none`);
     return [];
   });
@@ -28,7 +40,12 @@ const timeoutMsDefault = 30_000;
 export function periodicReader(exporter: PushMetricExporter): IMetricReader {
   const exportIntervalMillis = positive('OTEL_METRIC_EXPORT_INTERVAL') ?? intervalMsDefault;
   const exportTimeoutMillis = Math.min(exportIntervalMillis, positive('OTEL_METRIC_EXPORT_TIMEOUT') ?? timeoutMsDefault);
-  return new PeriodicExportingMetricReader({ exporter, exportIntervalMillis, exportTimeoutMillis, metricProducers: [new PrometheusProducer()] });
+  return new PeriodicExportingMetricReader({
+    exporter,
+    exportIntervalMillis,
+    exportTimeoutMillis,
+    metricProducers: [new PrometheusProducer()],
+  });
 }
 
 function positive(variable: string): number | undefined {
@@ -39,7 +56,8 @@ function positive(variable: string): number | undefined {
 }
 
 function otlpExporter(): PushMetricExporter {
-  const protocol = getStringFromEnv('OTEL_EXPORTER_OTLP_METRICS_PROTOCOL') ?? getStringFromEnv('OTEL_EXPORTER_OTLP_PROTOCOL') ?? 'http/protobuf';
+  const protocol =
+    getStringFromEnv('OTEL_EXPORTER_OTLP_METRICS_PROTOCOL') ?? getStringFromEnv('OTEL_EXPORTER_OTLP_PROTOCOL') ?? 'http/protobuf';
   if (protocol === 'grpc') return new GrpcExporter();
   if (protocol === 'http/json') return new HttpJsonExporter();
   if (protocol !== 'http/protobuf') diag.warn(`OTLP for metrics is not spoken by "${protocol}"; http/protobuf is used`);

@@ -1,4 +1,12 @@
-import { ROOT_CONTEXT, SpanKind as OtelKind, SpanStatusCode, trace, type Attributes as OtelAttributes, type Span as OtelSpan, type Tracer } from '@opentelemetry/api';
+import {
+  ROOT_CONTEXT,
+  SpanKind as OtelKind,
+  SpanStatusCode,
+  trace,
+  type Attributes as OtelAttributes,
+  type Span as OtelSpan,
+  type Tracer,
+} from '@opentelemetry/api';
 import { spanTimeMs, type Attributes, type Span, type SpanKind, type SpanOptions, type SpanRecorder } from '../span.js';
 import { contextOf, traceparentOf } from './span-contexts.js';
 
@@ -19,7 +27,12 @@ export class OtelRecorder implements SpanRecorder {
 
   start(name: string, { kind = 'internal', attributes = {}, parent, links = [], startMs = spanTimeMs() }: SpanOptions): Span {
     const context = parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, contextOf(parent));
-    const options = { kind: kinds[kind], attributes: attributes as OtelAttributes, links: links.map((link) => ({ context: contextOf(link) })), startTime: startMs };
+    const options = {
+      kind: kinds[kind],
+      attributes: attributes as OtelAttributes,
+      links: links.map((link) => ({ context: contextOf(link) })),
+      startTime: startMs,
+    };
     return new RecordedSpan(this.tracer.startSpan(name, options, context));
   }
 }

@@ -51,6 +51,8 @@ export class OtlpFileExporter<Data> {
 
   #append(line: Uint8Array): Promise<void> {
     if (this.#stream.writableLength > waitingBytesMax) return Promise.reject(new Error('the OTLP file is written too slowly'));
-    return new Promise((resolve, reject) => this.#stream.write(Buffer.concat([line, newline]), (error) => (error ? reject(error) : resolve())));
+    return new Promise((resolve, reject) =>
+      this.#stream.write(Buffer.concat([line, newline]), (error) => (error ? reject(error) : resolve())),
+    );
   }
 }

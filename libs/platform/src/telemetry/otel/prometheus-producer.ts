@@ -1,7 +1,15 @@
 import { ValueType, type Attributes, type HrTime } from '@opentelemetry/api';
 import { hrTime } from '@opentelemetry/core';
 import { emptyResource } from '@opentelemetry/resources';
-import { AggregationTemporality, DataPointType, type CollectionResult, type DataPoint, type Histogram, type MetricData, type MetricProducer } from '@opentelemetry/sdk-metrics';
+import {
+  AggregationTemporality,
+  DataPointType,
+  type CollectionResult,
+  type DataPoint,
+  type Histogram,
+  type MetricData,
+  type MetricProducer,
+} from '@opentelemetry/sdk-metrics';
 import { register } from 'prom-client';
 
 type Value = { readonly value: number; readonly labels: Record<string, string | number>; readonly metricName?: string };
@@ -22,10 +30,21 @@ export class PrometheusProducer implements MetricProducer {
 function dataOf({ name, help, type, values }: Metric, startTime: HrTime, endTime: HrTime): MetricData[] {
   const descriptor = { name: name.replace(/_total$/, ''), description: help, unit: unitOf(name), valueType: ValueType.DOUBLE };
   const aggregationTemporality = AggregationTemporality.CUMULATIVE;
-  const points = values.filter(({ value }) => Number.isFinite(value)).map(({ value, labels }): DataPoint<number> => ({ startTime, endTime, attributes: labels, value }));
-  if (type === 'counter') return [{ descriptor, aggregationTemporality, dataPointType: DataPointType.SUM, isMonotonic: true, dataPoints: points }];
+  const points = values
+    .filter(({ value }) => Number.isFinite(value))
+    .map(({ value, labels }): DataPoint<number> => ({ startTime, endTime, attributes: labels, value }));
+  if (type === 'counter')
+    return [{ descriptor, aggregationTemporality, dataPointType: DataPointType.SUM, isMonotonic: true, dataPoints: points }];
   if (type === 'gauge') return [{ descriptor, aggregationTemporality, dataPointType: DataPointType.GAUGE, dataPoints: points }];
-  if (type === 'histogram') return [{ descriptor, aggregationTemporality, dataPointType: DataPointType.HISTOGRAM, dataPoints: histograms(name, values).map((point) => ({ ...point, startTime, endTime })) }];
+  if (type === 'histogram')
+    return [
+      {
+        descriptor,
+        aggregationTemporality,
+        dataPointType: DataPointType.HISTOGRAM,
+        dataPoints: histograms(name, values).map((point) => ({ ...point, startTime, endTime })),
+      },
+    ];
   return [];
 }
 

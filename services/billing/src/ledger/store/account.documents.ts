@@ -43,8 +43,16 @@ export class AccountDocuments {
   private readonly holds: Collection<StoredHold>;
 
   constructor(private readonly documents: Documents) {
-    this.accounts = documents.collection<StoredAccount>({ name: 'billing.accounts', version: 1, indexes: [{ name: 'byDue', fields: ['dueMs'] }] });
-    this.entries = documents.collection<Entry>({ name: 'billing.entries', version: 1, indexes: [{ name: 'bySequence', fields: ['accountId', 'sequence'], isUnique: true }] });
+    this.accounts = documents.collection<StoredAccount>({
+      name: 'billing.accounts',
+      version: 1,
+      indexes: [{ name: 'byDue', fields: ['dueMs'] }],
+    });
+    this.entries = documents.collection<Entry>({
+      name: 'billing.entries',
+      version: 1,
+      indexes: [{ name: 'bySequence', fields: ['accountId', 'sequence'], isUnique: true }],
+    });
     this.holds = documents.collection<StoredHold>({
       name: 'billing.holds',
       version: 1,
@@ -64,7 +72,10 @@ export class AccountDocuments {
       const opened = await this.entries.getMany(page.map(({ jobId }) => entryId(accountId, holdOperation(jobId))));
       for (const { value } of opened) if (value.kind === 'hold') holds.set(value.jobId, value);
     }
-    return { revision: stored.revision, account: { ...rest, accountId, totals: { ...totals }, usage: copied(usage), lots: lots.map((lot) => ({ ...lot })), holds } };
+    return {
+      revision: stored.revision,
+      account: { ...rest, accountId, totals: { ...totals }, usage: copied(usage), lots: lots.map((lot) => ({ ...lot })), holds },
+    };
   }
 
   countHolds(): Promise<number> {
@@ -76,10 +87,17 @@ export class AccountDocuments {
   }
 
   /** One commit for any number of entries: the entries, what they did to the open holds, the account after the last of them, and the events of it. */
-  async save(account: Account, revision: number | undefined, entries: readonly Entry[], events: readonly OutgoingEvent[] = []): Promise<void> {
+  async save(
+    account: Account,
+    revision: number | undefined,
+    entries: readonly Entry[],
+    events: readonly OutgoingEvent[] = [],
+  ): Promise<void> {
     const value = storedAccount(account);
     const writes: Write[] = [
-      revision === undefined ? this.accounts.insert(account.accountId, value) : this.accounts.replace({ id: account.accountId, revision }, value),
+      revision === undefined
+        ? this.accounts.insert(account.accountId, value)
+        : this.accounts.replace({ id: account.accountId, revision }, value),
       ...entries.map((entry) => this.entries.insert(entryId(account.accountId, entry.operationId), entry)),
       ...this.holdWrites(account.accountId, entries),
     ];
@@ -90,8 +108,13 @@ export class AccountDocuments {
   private holdWrites(accountId: string, entries: readonly Entry[]): Write[] {
     const writes = new Map<string, Write>();
     for (const entry of entries) {
-      if (entry.kind === 'hold') writes.set(entry.jobId, this.holds.insert(entryId(accountId, entry.jobId), { accountId, jobId: entry.jobId, deadlineMs: entry.deadlineMs }));
-      else if (isClosing(entry) && !writes.delete(entry.jobId)) writes.set(entry.jobId, this.holds.remove({ id: entryId(accountId, entry.jobId), revision: 1 }));
+      if (entry.kind === 'hold')
+        writes.set(
+          entry.jobId,
+          this.holds.insert(entryId(accountId, entry.jobId), { accountId, jobId: entry.jobId, deadlineMs: entry.deadlineMs }),
+        );
+      else if (isClosing(entry) && !writes.delete(entry.jobId))
+        writes.set(entry.jobId, this.holds.remove({ id: entryId(accountId, entry.jobId), revision: 1 }));
     }
     return [...writes.values()];
   }
@@ -115,7 +138,14 @@ export class AccountDocuments {
   async accountIdAfter(accountId: string): Promise<string | undefined> {
     const [account, entry] = await Promise.all([
       this.accounts.find({ where: { id: { gt: accountId } }, sort: [['id', 'asc']], limit: 1 }),
-      this.entries.find({ where: { accountId: { gt: accountId } }, sort: [['accountId', 'asc'], ['sequence', 'asc']], limit: 1 }),
+      this.entries.find({
+        where: { accountId: { gt: accountId } },
+        sort: [
+          ['accountId', 'asc'],
+          ['sequence', 'asc'],
+        ],
+        limit: 1,
+      }),
     ]);
     return [account.items[0]?.id, entry.items[0]?.value.accountId].filter((id) => id !== undefined).sort()[0];
   }
@@ -142,7 +172,10 @@ export class AccountDocuments {
 
   /** When the next hold passes its deadline or the next account is due, whichever comes first. */
   async nearestDueMs(): Promise<number | undefined> {
-    const [hold, account] = await Promise.all([this.holds.find({ sort: [['deadlineMs', 'asc']], limit: 1 }), this.accounts.find({ where: { dueMs: { gte: 0 } }, sort: [['dueMs', 'asc']], limit: 1 })]);
+    const [hold, account] = await Promise.all([
+      this.holds.find({ sort: [['deadlineMs', 'asc']], limit: 1 }),
+      this.accounts.find({ where: { dueMs: { gte: 0 } }, sort: [['dueMs', 'asc']], limit: 1 }),
+    ]);
     const [deadlineMs, dueMs] = [hold.items[0]?.value.deadlineMs, account.items[0]?.value.dueMs];
     // A hold is good up to and including its deadline.
     return deadlineMs === undefined ? dueMs : Math.min(deadlineMs + 1, dueMs ?? Infinity);
@@ -154,7 +187,7 @@ export class AccountDocuments {
   }
 
   private async *holdPages(accountId: string): AsyncIterable<StoredHold[]> {
-    for (let after: string | undefined; ; ) {
+    for (let after: string | undefined; ;) {
       const page = await this.holds.find({ where: { accountId }, sort: [['id', 'asc']], limit: pageMax, ...(after ? { after } : {}) });
       if (page.items.length > 0) yield page.items.map(({ value }) => value);
       if (!page.next) return;
@@ -191,7 +224,8 @@ function storedAccount(account: Account): StoredAccount {
 const copied = (usage: Usage): Usage => ({ ...usage, byMember: { ...usage.byMember } });
 
 /** A release that found no hold has taken the reservation's place and closes nothing. */
-const isClosing = (entry: Entry): entry is ClosingEntry => (entry.kind === 'settle' || entry.kind === 'release') && entry.operationId === closeOperation(entry.jobId);
+const isClosing = (entry: Entry): entry is ClosingEntry =>
+  (entry.kind === 'settle' || entry.kind === 'release') && entry.operationId === closeOperation(entry.jobId);
 
 const sortedHolds = (holds: StoredHold[]): StoredHold[] => holds.sort((a, b) => (a.jobId < b.jobId ? -1 : 1));
 

@@ -19,7 +19,8 @@ describe('the account store', () => {
 
   afterEach(() => billing.close());
 
-  const reasonsOf = (outcomes: PromiseSettledResult<unknown>[]) => outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [(outcome.reason as { reason: string }).reason] : []));
+  const reasonsOf = (outcomes: PromiseSettledResult<unknown>[]) =>
+    outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [(outcome.reason as { reason: string }).reason] : []));
 
   it('takes no token twice when 64 reservations meet', async () => {
     const outcomes = await Promise.allSettled(Array.from({ length: 64 }, (_, n) => billing.store.apply('acme', reserving(`job-${n}`, 20))));
@@ -53,7 +54,8 @@ describe('the account store', () => {
     ['opening', opening(fast)],
   ])('answers a repeated %s with its first entry after a restart', async (_, command) => {
     const entries = [];
-    for (const each of [reserving('job', 8), settling('job', 6, { units: 3 }), toppingUp('order', 5)]) entries.push(await billing.store.apply('acme', each));
+    for (const each of [reserving('job', 8), settling('job', 6, { units: 3 }), toppingUp('order', 5)])
+      entries.push(await billing.store.apply('acme', each));
     billing = await billing.reopened();
     const again = await billing.store.apply('acme', command);
     expect((await billing.documents.entriesAfter('acme', 0)).at(again.sequence - 1)).toEqual(again);
@@ -63,7 +65,11 @@ describe('the account store', () => {
   it('lets a repeat from before a restart not spoil the commands that share its commit', async () => {
     await billing.store.apply('acme', toppingUp('order', 5));
     billing = await billing.reopened();
-    const entries = await Promise.all([billing.store.apply('acme', reserving('a', 1)), billing.store.apply('acme', toppingUp('order', 5)), billing.store.apply('acme', reserving('b', 1))]);
+    const entries = await Promise.all([
+      billing.store.apply('acme', reserving('a', 1)),
+      billing.store.apply('acme', toppingUp('order', 5)),
+      billing.store.apply('acme', reserving('b', 1)),
+    ]);
     expect(entries.map(({ operationId }) => operationId)).toEqual(['hold:a', 'topup:order', 'hold:b']);
     expect((await billing.store.summary('acme')).totals).toEqual({ granted: 1_005, balance: 1_003, held: 2, spent: 0, expired: 0 });
   });
@@ -130,7 +136,11 @@ describe('the account store', () => {
     const pairs = Array.from({ length: 40 }, (_, n) => n);
     const [here, there] = [billing.store, second];
     for (const n of pairs) {
-      await Promise.all([here.apply('acme', reserving(`job-${n}`, 3)), there.apply('acme', reserving(`job-${n}`, 3)), there.apply('acme', toppingUp(`order-${n}`, 1))]);
+      await Promise.all([
+        here.apply('acme', reserving(`job-${n}`, 3)),
+        there.apply('acme', reserving(`job-${n}`, 3)),
+        there.apply('acme', toppingUp(`order-${n}`, 1)),
+      ]);
       await Promise.all([here.apply('acme', settling(`job-${n}`, 2)), there.apply('acme', settling(`job-${n}`, 2))]);
     }
     await elsewhere.close();

@@ -4,7 +4,16 @@ import type { OutgoingEvent } from '@tessera/documents/outgoing-event.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import { inSpan, isTracing } from '@tessera/platform/telemetry/span.js';
 import { currentTraceparent, inTrace } from '@tessera/platform/trace.js';
-import { bucketBalances, emptyAccount, frozenTokens, type Account, type BucketBalance, type Entry, type Sums, type Usage } from '../account.js';
+import {
+  bucketBalances,
+  emptyAccount,
+  frozenTokens,
+  type Account,
+  type BucketBalance,
+  type Entry,
+  type Sums,
+  type Usage,
+} from '../account.js';
 import { AccountDocuments, type LoadedAccount } from './account.documents.js';
 import { withAlerts } from '../alerts.js';
 import { closeOperation, earlierEffect, holdOperation, pastOperations, type Command, type Past } from '../commands.js';
@@ -43,11 +52,22 @@ export type AccountSummary = {
   readonly buckets: readonly BucketBalance[];
 };
 
-type Waiting = { readonly command: Command; readonly traceparent: string | undefined; readonly resolve: (entry: Entry) => void; readonly reject: (error: unknown) => void };
+type Waiting = {
+  readonly command: Command;
+  readonly traceparent: string | undefined;
+  readonly resolve: (entry: Entry) => void;
+  readonly reject: (error: unknown) => void;
+};
 type Task = { readonly run: () => Promise<void>; readonly reject: (error: unknown) => void };
 
 /** One account's place in memory. Its commands go through one after the other; those that arrive during a commit share the next one. */
-type Lane = { readonly accountId: string; loaded: LoadedAccount | undefined; summary: AccountSummary | undefined; readonly queue: (Waiting | Task)[]; isRunning: boolean };
+type Lane = {
+  readonly accountId: string;
+  loaded: LoadedAccount | undefined;
+  summary: AccountSummary | undefined;
+  readonly queue: (Waiting | Task)[];
+  isRunning: boolean;
+};
 
 /** The commit in the making: its entries by operation id, and the events that go with it. */
 type Making = { readonly entries: Map<string, Entry>; readonly events: OutgoingEvent[] };
@@ -65,7 +85,10 @@ export class AccountStore {
 
   /** The entry that the command made, now or when it was first carried out. When this answers, the entry is durable. A refused command fails alone. */
   apply(accountId: string, command: Command): Promise<Entry> {
-    return measured(command, () => new Promise((resolve, reject) => this.enqueue(accountId, { command, traceparent: currentTraceparent(), resolve, reject })));
+    return measured(
+      command,
+      () => new Promise((resolve, reject) => this.enqueue(accountId, { command, traceparent: currentTraceparent(), resolve, reject })),
+    );
   }
 
   /** Runs between two commits of the account, so that what it reads from the store belongs together. */
@@ -236,7 +259,11 @@ export class AccountStore {
     return isNewAsARule && !isRepeat && !isRemembered ? {} : this.past(account.accountId, operations, made.entries);
   }
 
-  private async past(accountId: string, { opening, closing }: { opening: string; closing?: string }, made: ReadonlyMap<string, Entry> = new Map()): Promise<Past> {
+  private async past(
+    accountId: string,
+    { opening, closing }: { opening: string; closing?: string },
+    made: ReadonlyMap<string, Entry> = new Map(),
+  ): Promise<Past> {
     const remembered = (operationId: string) => made.get(operationId) ?? this.recent.get(accountId, operationId);
     const wanted = closing === undefined ? [opening] : [opening, closing];
     const missing = wanted.filter((operationId) => !remembered(operationId));

@@ -23,9 +23,12 @@ describe('a crash', () => {
   it('loses nothing that was acknowledged and leaves a clean ledger, time after time', async () => {
     const dataDir = await newDataDir();
     const acknowledged: string[] = [];
-    for (const [run, acknowledgements] of [40, 333, 1_001].entries()) acknowledged.push(...(await killedAfter(acknowledgements, dataDir, run)));
+    for (const [run, acknowledgements] of [40, 333, 1_001].entries())
+      acknowledged.push(...(await killedAfter(acknowledgements, dataDir, run)));
     const billing = await openBilling(dataDir);
-    const bills = await Promise.all(acknowledged.map(async (line) => ({ line, bill: (await billing.statements.bill('acme', line.split(' ')[1] ?? '', 0)).bill })));
+    const bills = await Promise.all(
+      acknowledged.map(async (line) => ({ line, bill: (await billing.statements.bill('acme', line.split(' ')[1] ?? '', 0)).bill })),
+    );
     const lost = bills.filter(({ line, bill }) => line.startsWith('settled') && bill.state !== 'settled');
     const { findings } = await audited(billing.audit);
     await billing.close();

@@ -13,7 +13,9 @@ describe('the API description', () => {
   afterAll(() => gateway.close());
 
   it('describes every route of the server and no other; signed links are described where they are handed out', () => {
-    const described = Object.entries(document.paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`));
+    const described = Object.entries(document.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`),
+    );
     const served = gateway.routes.filter((route) => !route.startsWith('HEAD') && !/ \/objects(\/|$)/.test(route));
     expect(described.sort()).toEqual([...new Set(served)].sort());
   });
@@ -22,13 +24,19 @@ describe('the API description', () => {
     expect(document.openapi).toBe('3.1.0');
     const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)].map(([, reference]) => reference);
     expect(references.length).toBeGreaterThan(0);
-    for (const reference of references) expect(Object.keys(document.components.schemas)).toContain(reference?.replace('#/components/schemas/', ''));
+    for (const reference of references)
+      expect(Object.keys(document.components.schemas)).toContain(reference?.replace('#/components/schemas/', ''));
   });
 
   it('gives every operation a unique id, its answer and its errors', () => {
-    const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods)) as { operationId: string; security?: unknown[]; responses: Node }[];
+    const operations = Object.values(document.paths).flatMap((methods) => Object.values(methods)) as {
+      operationId: string;
+      security?: unknown[];
+      responses: Node;
+    }[];
     expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(operations.length);
-    for (const { responses, security } of operations) expect(Object.keys(responses)).toEqual(expect.arrayContaining(security ? ['200'] : ['200', '400', '401', '429']));
+    for (const { responses, security } of operations)
+      expect(Object.keys(responses)).toEqual(expect.arrayContaining(security ? ['200'] : ['200', '400', '401', '429']));
   });
 
   it('takes its bodies from the schemas that validate', () => {
@@ -55,7 +63,9 @@ describe('the API description', () => {
   it('names routes, not ids, in its metrics', async () => {
     await gateway.fetch('/api/rest/v1/generations/0199aaaa-0000-7000-8000-000000000000');
     const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
-    expect(metrics).toContain('tessera_http_request_duration_seconds_count{method="GET",route="/api/rest/v1/generations/:id",status="404"}');
+    expect(metrics).toContain(
+      'tessera_http_request_duration_seconds_count{method="GET",route="/api/rest/v1/generations/:id",status="404"}',
+    );
     expect(metrics).not.toContain('0199aaaa');
   });
 });

@@ -27,7 +27,12 @@ export function openApiDocument(serverUrl: string): Json {
   return {
     openapi: '3.1.0',
     jsonSchemaDialect: 'https://json-schema.org/draft/2020-12/schema',
-    info: { title: 'Tessera', version: '1', description: "Run your own Leonardo.Ai: pictures from words, paid for from a token economy. Leonardo's SDKs work against this server with another base URL." },
+    info: {
+      title: 'Tessera',
+      version: '1',
+      description:
+        "Run your own Leonardo.Ai: pictures from words, paid for from a token economy. Leonardo's SDKs work against this server with another base URL.",
+    },
     servers: [{ url: serverUrl }],
     security: [{ key: [] }],
     tags: [...new Set(operations.map(({ tag }) => tag))].map((name) => ({ name })),
@@ -46,7 +51,12 @@ function describe(operation: Operation): Json {
   const { id, tag, summary, body, query, headers = [], isPublic } = operation;
   const pathNames = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
   const parameters = [
-    ...pathNames.map((name) => ({ name, in: 'path', required: true, schema: { type: 'string', ...(freePathNames.has(name ?? '') ? {} : { format: 'uuid' }) } })),
+    ...pathNames.map((name) => ({
+      name,
+      in: 'path',
+      required: true,
+      schema: { type: 'string', ...(freePathNames.has(name ?? '') ? {} : { format: 'uuid' }) },
+    })),
     ...(query ? queryParameters(query) : []),
     ...headers.map((name) => ({ name, in: 'header', description: requestHeaders[name], schema: { type: 'string' } })),
   ];
@@ -56,26 +66,49 @@ function describe(operation: Operation): Json {
     summary,
     ...(isPublic ? { security: [] } : {}),
     ...(parameters.length > 0 ? { parameters } : {}),
-    ...(body ? { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(body, 'input'), ...(operation.example ? { example: operation.example } : {}) } } } } : {}),
+    ...(body
+      ? {
+          requestBody: {
+            required: true,
+            content: {
+              'application/json': { schema: schemaOf(body, 'input'), ...(operation.example ? { example: operation.example } : {}) },
+            },
+          },
+        }
+      : {}),
     responses: { 200: answerOf(operation), ...errorsOf(operation) },
   };
 }
 
 function queryParameters(query: z.ZodObject): Json[] {
   const { properties = {} } = schemaOf(query, 'input') as { properties?: Record<string, Json> };
-  return Object.entries(properties).map(([name, { description, ...schema }]) => ({ name, in: 'query', ...(description ? { description } : {}), schema: Object.keys(schema).some((key) => key !== 'default') ? schema : { type: 'integer', ...schema } }));
+  return Object.entries(properties).map(([name, { description, ...schema }]) => ({
+    name,
+    in: 'query',
+    ...(description ? { description } : {}),
+    schema: Object.keys(schema).some((key) => key !== 'default') ? schema : { type: 'integer', ...schema },
+  }));
 }
 
 function answerOf({ answer, contentType, summary }: Operation): Json {
   if (answer) return { description: summary, content: { 'application/json': { schema: schemaOf(answer) } } };
-  return { description: summary, content: { [contentType ?? 'application/json']: { schema: { type: contentType === 'application/json' ? 'object' : 'string' } } } };
+  return {
+    description: summary,
+    content: { [contentType ?? 'application/json']: { schema: { type: contentType === 'application/json' ? 'object' : 'string' } } },
+  };
 }
 
 function errorsOf({ path, body, isPublic, errors = [] }: Operation): Json {
-  if (path === '/readyz') return { 503: { description: 'Not ready.', content: { 'application/json': { schema: schemaOf(responses.readiness) } } } };
+  if (path === '/readyz')
+    return { 503: { description: 'Not ready.', content: { 'application/json': { schema: schemaOf(responses.readiness) } } } };
   const statuses = [...(isPublic ? [] : [400, 401, 403, 429, 503]), ...(body ? [413, 415] : []), ...errors].sort((a, b) => a - b);
   const name = path.startsWith('/v1/') ? 'OpenAiError' : 'Error';
-  return Object.fromEntries(statuses.map((status) => [status, { description: errorSentences[status], content: { 'application/json': { schema: { $ref: `#/components/schemas/${name}` } } } }]));
+  return Object.fromEntries(
+    statuses.map((status) => [
+      status,
+      { description: errorSentences[status], content: { 'application/json': { schema: { $ref: `#/components/schemas/${name}` } } } },
+    ]),
+  );
 }
 
 /** Inlined: a reader sees a whole body in one place, and no reference points into a schema's own `$defs`. */

@@ -7,8 +7,15 @@ const chapters = Object.entries(reasonChapters).map(([title, entries]) => ({ tit
 /** The reasons of all refusals, a chapter each for what they are about. */
 export function errorsPage(): string {
   const rows = (reasons: readonly Reason[]): string =>
-    reasons.map((reason) => `<tr><td><a href="${pageOf(reason)}"><code>${reason}</code></a></td><td>${factsOf(reason).http}</td><td>${escape(factsOf(reason).explains)}</td></tr>`).join('');
-  const sections = chapters.map(({ title, reasons }) => `<h2>${escape(title)}</h2><table><tr><th>Reason</th><th>Status</th><th></th></tr>${rows(reasons)}</table>`);
+    reasons
+      .map(
+        (reason) =>
+          `<tr><td><a href="${pageOf(reason)}"><code>${reason}</code></a></td><td>${factsOf(reason).http}</td><td>${escape(factsOf(reason).explains)}</td></tr>`,
+      )
+      .join('');
+  const sections = chapters.map(
+    ({ title, reasons }) => `<h2>${escape(title)}</h2><table><tr><th>Reason</th><th>Status</th><th></th></tr>${rows(reasons)}</table>`,
+  );
   return htmlPage('Errors', `<p><a href="/docs#errors">The API</a></p><h1>Errors</h1>${sections.join('\n')}`);
 }
 
@@ -24,4 +31,7 @@ export function errorPage(reason: Reason): string {
   );
 }
 
-const repeatSentence = (retryable: boolean): string => (retryable ? 'The very same call may succeed later; after <code>Retry-After</code>, where it is sent.' : 'Not until something has changed.');
+const repeatSentence = (retryable: boolean): string =>
+  retryable
+    ? 'The very same call may succeed later; after <code>Retry-After</code>, where it is sent.'
+    : 'Not until something has changed.';

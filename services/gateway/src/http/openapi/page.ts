@@ -7,7 +7,13 @@ type Node = Record<string, unknown>;
 export function docsPage(document: Node): string {
   const { info, paths } = document as { info: { description: string }; paths: Record<string, Record<string, Node>> };
   const tags = [...new Set(operations.map(({ tag }) => tag))];
-  const sections = tags.map((tag) => `<h2 id="${anchor(tag)}">${escape(tag)}</h2>${operations.filter((operation) => operation.tag === tag).map((operation) => section(operation, paths[operation.path]?.[operation.method] ?? {})).join('')}`);
+  const sections = tags.map(
+    (tag) =>
+      `<h2 id="${anchor(tag)}">${escape(tag)}</h2>${operations
+        .filter((operation) => operation.tag === tag)
+        .map((operation) => section(operation, paths[operation.path]?.[operation.method] ?? {}))
+        .join('')}`,
+  );
   return htmlPage(
     'Tessera API',
     `<h1>Tessera API</h1><p>${escape(info.description)}</p><nav>${tags.map((tag) => `<a href="#${anchor(tag)}">${escape(tag)}</a>`).join('')}<a href="#errors">Errors</a><a href="/openapi.json">openapi.json</a></nav>
@@ -17,18 +23,31 @@ ${sections.join('\n')}${errorSection}`,
 }
 
 function section(operation: Operation, described: Node): string {
-  const { parameters = [], requestBody } = described as { parameters?: { name: string; in: string; description?: string }[]; requestBody?: { content: { 'application/json': { schema: Node } } } };
+  const { parameters = [], requestBody } = described as {
+    parameters?: { name: string; in: string; description?: string }[];
+    requestBody?: { content: { 'application/json': { schema: Node } } };
+  };
   const properties = Object.entries((requestBody?.content['application/json'].schema['properties'] ?? {}) as Record<string, Node>);
   const rows = [
     ...parameters.map(({ name, in: place, description = '' }) => [name, place, description]),
     ...properties.map(([name, schema]) => [name, typeOf(schema), String(schema['description'] ?? '')]),
   ];
-  const table = rows.length === 0 ? '' : `<details><summary>Parameters</summary><table>${rows.map(([name = '', type = '', text = '']) => `<tr><td><code>${escape(name)}</code></td><td>${escape(type)}</td><td>${escape(text)}</td></tr>`).join('')}</table></details>`;
+  const table =
+    rows.length === 0
+      ? ''
+      : `<details><summary>Parameters</summary><table>${rows.map(([name = '', type = '', text = '']) => `<tr><td><code>${escape(name)}</code></td><td>${escape(type)}</td><td>${escape(text)}</td></tr>`).join('')}</table></details>`;
   return `<h3 id="${operation.id}"><span class="verb">${operation.method.toUpperCase()}</span> <code>${escape(operation.path)}</code></h3><p>${escape(operation.summary)}</p><pre>${escape(curlOf(operation))}</pre>${table}`;
 }
 
 function curlOf({ method, path, example, isPublic, contentType }: Operation): string {
-  const parts = [`curl${contentType === 'text/event-stream' ? ' -N' : ''}${method === 'get' ? '' : ` -X ${method.toUpperCase()}`} "$TESSERA_URL${path.replace('{memberId}', 'ann').replace('{paymentId}', 'invoice-2026-0042').replace('{provider}', 'stripe').replace('{reason}', 'insufficient_tokens').replaceAll(/\{\w+\}/g, exampleId)}"`];
+  const parts = [
+    `curl${contentType === 'text/event-stream' ? ' -N' : ''}${method === 'get' ? '' : ` -X ${method.toUpperCase()}`} "$TESSERA_URL${path
+      .replace('{memberId}', 'ann')
+      .replace('{paymentId}', 'invoice-2026-0042')
+      .replace('{provider}', 'stripe')
+      .replace('{reason}', 'insufficient_tokens')
+      .replaceAll(/\{\w+\}/g, exampleId)}"`,
+  ];
   if (!isPublic) parts.push('-H "Authorization: Bearer $TESSERA_API_KEY"');
   if (example) parts.push('-H "Content-Type: application/json"', `-d '${JSON.stringify(example)}'`);
   return parts.join(' \\\n  ');
@@ -37,7 +56,9 @@ function curlOf({ method, path, example, isPublic, contentType }: Operation): st
 function typeOf(schema: Node): string {
   const variants = (schema['anyOf'] as Node[] | undefined)?.filter((variant) => variant['type'] !== 'null');
   if (variants?.[0]) return typeOf(variants[0]);
-  return Array.isArray(schema['enum']) ? `one of ${schema['enum'].length}: ${schema['enum'].slice(0, 4).join(', ')}${schema['enum'].length > 4 ? ', …' : ''}` : String(schema['type'] ?? 'any');
+  return Array.isArray(schema['enum'])
+    ? `one of ${schema['enum'].length}: ${schema['enum'].slice(0, 4).join(', ')}${schema['enum'].length > 4 ? ', …' : ''}`
+    : String(schema['type'] ?? 'any');
 }
 
 const errorSection = `<h2 id="errors">Errors</h2><p>Every refusal is JSON: <code>{"error", "path", "code", "type", "param", "doc", "requestId"}</code>. <code>error</code> is a sentence for a person, <code>type</code> is stable and for programs

@@ -1,11 +1,18 @@
 import { z } from 'zod';
-import { presetStyles } from './leonardo-enums.js';
+import { presetStyles } from '../../generations/schemas/leonardo-enums.js';
 
 /** What answers look like, for the API description. */
 
 const tokens = z.int().min(0);
 const time = z.iso.datetime();
-const quote = z.object({ catalogueVersion: z.string(), wallet: z.enum(['plan', 'credits']), lines: z.array(z.object({ kind: z.string(), description: z.string(), tokens })), totalTokens: tokens }).meta({ id: 'Quote' });
+const quote = z
+  .object({
+    catalogueVersion: z.string(),
+    wallet: z.enum(['plan', 'credits']),
+    lines: z.array(z.object({ kind: z.string(), description: z.string(), tokens })),
+    totalTokens: tokens,
+  })
+  .meta({ id: 'Quote' });
 const cost = z.object({ amount: z.string().describe('Whole tokens.'), unit: z.enum(['CREDITS', 'DOLLARS']) });
 const state = z.enum(['accepted', 'queued', 'running', 'succeeded', 'failed', 'cancelled', 'expired', 'rejected']);
 const notice = z.object({ kind: z.string(), message: z.string() });
@@ -32,7 +39,15 @@ const generation = z
         url: z.url().describe('Opens without a key for a day.'),
         nsfw: z.boolean(),
         likeCount: z.int(),
-        tessera: z.object({ index: z.int(), width: z.int(), height: z.int(), contentType: z.string(), sizeBytes: z.int(), sha256: z.string(), isAccepted: z.boolean() }),
+        tessera: z.object({
+          index: z.int(),
+          width: z.int(),
+          height: z.int(),
+          contentType: z.string(),
+          sizeBytes: z.int(),
+          sha256: z.string(),
+          isAccepted: z.boolean(),
+        }),
       }),
     ),
     apiCreditCost: tokens,
@@ -56,7 +71,9 @@ const generation = z
   })
   .meta({ id: 'Generation' });
 
-const buckets = z.array(z.object({ bucket: z.enum(['daily', 'fast', 'rollover', 'topup']), balanceTokens: tokens, isFrozen: z.boolean().optional() }));
+const buckets = z.array(
+  z.object({ bucket: z.enum(['daily', 'fast', 'rollover', 'topup']), balanceTokens: tokens, isFrozen: z.boolean().optional() }),
+);
 const limits = z.object({ requestsPerMinute: z.int(), concurrentJobs: z.int(), queuedJobs: z.int() }).describe('0 means unlimited.');
 
 const account = z
@@ -68,23 +85,48 @@ const account = z
     spentTokens: tokens,
     grantedTokens: tokens,
     expiredTokens: tokens,
-    frozenTokens: tokens.describe('In the rollover bank of an account that does not pay. granted = balance + frozen + held + spent + expired.'),
+    frozenTokens: tokens.describe(
+      'In the rollover bank of an account that does not pay. granted = balance + frozen + held + spent + expired.',
+    ),
     buckets,
     limits,
     entitlements: z
-      .object({ planName: z.string(), forbidden: z.array(z.object({ capability: z.string(), plan: z.string().optional().describe('The cheapest that allows it.') })), relaxedKinds: z.array(z.string()), storedBytesMax: z.int().describe('0 means unlimited.') })
+      .object({
+        planName: z.string(),
+        forbidden: z.array(z.object({ capability: z.string(), plan: z.string().optional().describe('The cheapest that allows it.') })),
+        relaxedKinds: z.array(z.string()),
+        storedBytesMax: z.int().describe('0 means unlimited.'),
+      })
       .optional()
       .describe('What the plan does not include is named; all else is allowed.'),
     openHolds: z.int(),
     createdAt: time,
     renewsAt: time.optional(),
     cycle: z
-      .object({ startedAt: time, allowanceTokens: tokens, bankCapTokens: tokens, usedTokens: tokens, seats: z.int(), membersMax: z.int(), hasRelaxedLane: z.boolean(), catalogueVersion: z.string() })
+      .object({
+        startedAt: time,
+        allowanceTokens: tokens,
+        bankCapTokens: tokens,
+        usedTokens: tokens,
+        seats: z.int(),
+        membersMax: z.int(),
+        hasRelaxedLane: z.boolean(),
+        catalogueVersion: z.string(),
+      })
       .optional(),
-    nextPlan: z.object({ plan: z.string(), seats: z.int(), isCancellation: z.boolean(), isPause: z.boolean(), resumesAt: time.optional() }).optional(),
+    nextPlan: z
+      .object({ plan: z.string(), seats: z.int(), isCancellation: z.boolean(), isPause: z.boolean(), resumesAt: time.optional() })
+      .optional(),
     pausedPlan: z.object({ plan: z.string(), seats: z.int(), resumesAt: time.optional() }).optional(),
     credits: z
-      .object({ balanceCredits: tokens, heldCredits: tokens, spentCredits: tokens, grantedCredits: tokens, lowBalanceCredits: tokens.optional(), openHolds: z.int() })
+      .object({
+        balanceCredits: tokens,
+        heldCredits: tokens,
+        spentCredits: tokens,
+        grantedCredits: tokens,
+        lowBalanceCredits: tokens.optional(),
+        openHolds: z.int(),
+      })
       .optional()
       .describe('API credits, once some were bought.'),
     utcOffsetMinutes: z.int().optional(),
@@ -95,17 +137,49 @@ const account = z
   .meta({ id: 'Account' });
 
 const position = z
-  .object({ at: time, lastEntry: z.int(), plan: z.string(), balanceTokens: tokens, frozenTokens: tokens, heldTokens: tokens, spentTokens: tokens, expiredTokens: tokens, grantedTokens: tokens, buckets })
+  .object({
+    at: time,
+    lastEntry: z.int(),
+    plan: z.string(),
+    balanceTokens: tokens,
+    frozenTokens: tokens,
+    heldTokens: tokens,
+    spentTokens: tokens,
+    expiredTokens: tokens,
+    grantedTokens: tokens,
+    buckets,
+  })
   .meta({ id: 'Position' });
-const usageRow = z.object({ key: z.string(), jobs: z.int(), imagesDelivered: z.int(), tokens: z.int(), imagesAccepted: z.int(), tokensPerImage: z.number().optional(), tokensPerAcceptedImage: z.number().optional() });
-const economy = {
+const usageRow = z.object({
+  key: z.string(),
+  jobs: z.int(),
+  imagesDelivered: z.int(),
+  tokens: z.int(),
+  imagesAccepted: z.int(),
+  tokensPerImage: z.number().optional(),
+  tokensPerAcceptedImage: z.number().optional(),
+});
+const billing = {
   plans: z.object({
     catalogueVersion: z.string(),
     plans: z.array(
       z.object({
-        plan: z.string(), name: z.string(), priceCents: z.int().describe('Of a month, for each seat.'), cadence: z.enum(['monthly', 'daily', 'once']), seatTokens: tokens, seatBankTokens: tokens,
-        seatsMin: z.int(), seatsMax: z.int(), hasRelaxedLane: z.boolean(), limits, aliases: z.array(z.string()),
-        hasApi: z.boolean(), trainingsPerMonth: z.int(), storedModels: z.int(), motion: z.string(), apiTrack: z.enum(['plan', 'credits']),
+        plan: z.string(),
+        name: z.string(),
+        priceCents: z.int().describe('Of a month, for each seat.'),
+        cadence: z.enum(['monthly', 'daily', 'once']),
+        seatTokens: tokens,
+        seatBankTokens: tokens,
+        seatsMin: z.int(),
+        seatsMax: z.int(),
+        hasRelaxedLane: z.boolean(),
+        limits,
+        aliases: z.array(z.string()),
+        hasApi: z.boolean(),
+        trainingsPerMonth: z.int(),
+        storedModels: z.int(),
+        motion: z.string(),
+        apiTrack: z.enum(['plan', 'credits']),
       }),
     ),
     packs: z.array(z.object({ pack: z.string(), name: z.string(), tokens, priceCents: z.int(), wallet: z.enum(['plan', 'credits']) })),
@@ -114,16 +188,40 @@ const economy = {
   usage: z.object({ by: z.enum(['member', 'model', 'project', 'job', 'asset']), rows: z.array(usageRow), total: usageRow }),
   statement: z.object({
     opening: position,
-    lines: z.array(z.object({ kind: z.enum(['allowance', 'topup', 'reversed', 'charged', 'refunded', 'expired']), operations: z.int(), tokens: z.int() })),
+    lines: z.array(
+      z.object({
+        kind: z.enum(['allowance', 'topup', 'reversed', 'charged', 'refunded', 'expired']),
+        operations: z.int(),
+        tokens: z.int(),
+      }),
+    ),
     closing: position,
   }),
 };
 
-const keyFields = { id: z.uuid(), prefix: z.string(), name: z.string(), scopes: z.array(z.enum(['all', 'read'])), memberId: z.string().optional(), project: z.string().optional(), wallet: z.literal('credits').optional(), createdAt: time, revokedAt: time.optional(), lastUsedAt: time.optional() };
+const keyFields = {
+  id: z.uuid(),
+  prefix: z.string(),
+  name: z.string(),
+  scopes: z.array(z.enum(['all', 'read'])),
+  memberId: z.string().optional(),
+  project: z.string().optional(),
+  wallet: z.literal('credits').optional(),
+  createdAt: time,
+  revokedAt: time.optional(),
+  lastUsedAt: time.optional(),
+};
 const key = z.object(keyFields).meta({ id: 'Key' });
 const initImage = z.object({ id: z.uuid(), url: z.url(), createdAt: time });
 
-const webhookFields = { id: z.uuid(), url: z.url(), events: z.array(z.string()), description: z.string().optional(), isEnabled: z.boolean(), createdAt: time };
+const webhookFields = {
+  id: z.uuid(),
+  url: z.url(),
+  events: z.array(z.string()),
+  description: z.string().optional(),
+  isEnabled: z.boolean(),
+  createdAt: time,
+};
 const webhook = z.object(webhookFields).meta({ id: 'Webhook' });
 const delivery = z
   .object({
@@ -141,7 +239,18 @@ const delivery = z
   })
   .meta({ id: 'Delivery' });
 
-const deadLetter = z.object({ id: z.uuid(), group: z.string(), type: z.string(), key: z.string(), eventId: z.uuid(), attempts: z.int(), error: z.string(), failedAt: time }).meta({ id: 'DeadLetter' });
+const deadLetter = z
+  .object({
+    id: z.uuid(),
+    group: z.string(),
+    type: z.string(),
+    key: z.string(),
+    eventId: z.uuid(),
+    attempts: z.int(),
+    error: z.string(),
+    failedAt: time,
+  })
+  .meta({ id: 'DeadLetter' });
 
 export const responses = {
   created: z.object({
@@ -149,7 +258,13 @@ export const responses = {
       generationId: z.uuid().optional().describe('Absent on a dry run.'),
       apiCreditCost: tokens,
       cost,
-      tessera: z.object({ state: state.optional(), isReplay: z.boolean().optional(), dryRun: z.boolean().optional(), balanceTokens: z.int().optional(), quote }),
+      tessera: z.object({
+        state: state.optional(),
+        isReplay: z.boolean().optional(),
+        dryRun: z.boolean().optional(),
+        balanceTokens: z.int().optional(),
+        quote,
+      }),
     }),
     generations_by_pk: generation.optional().describe('With `Prefer: wait`.'),
   }),
@@ -157,21 +272,47 @@ export const responses = {
   generations: z.object({ generations: z.array(generation) }),
   deletedGeneration: z.object({ delete_generations_by_pk: z.object({ id: z.uuid() }) }),
   bill: z.object({
-    jobId: z.uuid(), state: z.enum(['held', 'settled', 'released']), lane: z.string(), wallet: z.enum(['plan', 'credits']), quote: quote.optional(), chargedLines: quote.shape.lines,
-    heldTokens: tokens, chargedTokens: tokens, returnedTokens: tokens, balanceTokens: tokens,
+    jobId: z.uuid(),
+    state: z.enum(['held', 'settled', 'released']),
+    lane: z.string(),
+    wallet: z.enum(['plan', 'credits']),
+    quote: quote.optional(),
+    chargedLines: quote.shape.lines,
+    heldTokens: tokens,
+    chargedTokens: tokens,
+    returnedTokens: tokens,
+    balanceTokens: tokens,
   }),
   user: z.object({
-    user_details: z.array(z.object({
-      user: z.object({ id: z.uuid(), username: z.string() }), subscriptionTokens: tokens, paidTokens: tokens, subscriptionGptTokens: tokens, subscriptionModelTokens: tokens,
-      apiSubscriptionTokens: tokens, apiPaidTokens: tokens, apiConcurrencySlots: z.int(), tokenRenewalDate: time.optional(), apiPlanTokenRenewalDate: time.optional(),
-    })),
+    user_details: z.array(
+      z.object({
+        user: z.object({ id: z.uuid(), username: z.string() }),
+        subscriptionTokens: tokens,
+        paidTokens: tokens,
+        subscriptionGptTokens: tokens,
+        subscriptionModelTokens: tokens,
+        apiSubscriptionTokens: tokens,
+        apiPaidTokens: tokens,
+        apiConcurrencySlots: z.int(),
+        tokenRenewalDate: time.optional(),
+        apiPlanTokenRenewalDate: time.optional(),
+      }),
+    ),
   }),
   account,
   entries: z.object({
-    entries: z.array(z.object({
-      sequence: z.int(), operationId: z.string(), kind: z.string(), jobId: z.uuid().optional(), createdAt: time, hash: z.string(), balanceAfterTokens: tokens,
-      postings: z.array(z.object({ ledgerAccount: z.string(), lotId: z.string().optional(), tokens: z.int() })),
-    })),
+    entries: z.array(
+      z.object({
+        sequence: z.int(),
+        operationId: z.string(),
+        kind: z.string(),
+        jobId: z.uuid().optional(),
+        createdAt: time,
+        hash: z.string(),
+        balanceAfterTokens: tokens,
+        postings: z.array(z.object({ ledgerAccount: z.string(), lotId: z.string().optional(), tokens: z.int() })),
+      }),
+    ),
     nextPageToken: z.string().optional(),
   }),
   webhook,
@@ -186,27 +327,81 @@ export const responses = {
   marked: z.object({ id: z.uuid(), accepted: z.boolean() }),
   payment: z.object({ outcome: z.enum(['applied', 'repeated']), account }),
   paymentOutcome: z.object({ outcome: z.enum(['applied', 'repeated', 'outdated', 'ignored']) }),
-  lint: z.object({ findings: z.array(z.object({ severity: z.enum(['error', 'warning']), path: z.string(), code: z.string(), message: z.string() })) }),
-  plans: economy.plans,
-  position: economy.position,
-  usage: economy.usage,
-  statement: economy.statement,
-  queue: z.object({ queuedJobs: z.int(), runningJobs: z.int(), accountQueuedJobs: z.int(), accountRunningJobs: z.int(), oldestWaitMs: z.int() }),
-  models: z.object({ custom_models: z.array(z.object({ id: z.uuid(), name: z.string(), description: z.string(), featured: z.boolean(), nsfw: z.boolean(), tessera: z.looseObject({ model: z.string() }) })) }),
+  lint: z.object({
+    findings: z.array(z.object({ severity: z.enum(['error', 'warning']), path: z.string(), code: z.string(), message: z.string() })),
+  }),
+  plans: billing.plans,
+  position: billing.position,
+  usage: billing.usage,
+  statement: billing.statement,
+  queue: z.object({
+    queuedJobs: z.int(),
+    runningJobs: z.int(),
+    accountQueuedJobs: z.int(),
+    accountRunningJobs: z.int(),
+    oldestWaitMs: z.int(),
+  }),
+  models: z.object({
+    custom_models: z.array(
+      z.object({
+        id: z.uuid(),
+        name: z.string(),
+        description: z.string(),
+        featured: z.boolean(),
+        nsfw: z.boolean(),
+        tessera: z.looseObject({ model: z.string() }),
+      }),
+    ),
+  }),
   price: z.object({ calculateProductionApiServiceCost: z.object({ cost: tokens, tessera: z.object({ quote }) }) }),
-  upload: z.object({ uploadInitImage: z.object({ id: z.uuid(), key: z.string(), url: z.url(), fields: z.string().describe('JSON: the form fields to send before `file`.') }) }),
-  canvasUpload: z.object({ uploadCanvasInitImage: z.object({ initImageId: z.uuid(), initKey: z.string(), initUrl: z.url(), initFields: z.string(), maskImageId: z.uuid(), maskKey: z.string(), maskUrl: z.url(), maskFields: z.string() }) }),
+  upload: z.object({
+    uploadInitImage: z.object({
+      id: z.uuid(),
+      key: z.string(),
+      url: z.url(),
+      fields: z.string().describe('JSON: the form fields to send before `file`.'),
+    }),
+  }),
+  canvasUpload: z.object({
+    uploadCanvasInitImage: z.object({
+      initImageId: z.uuid(),
+      initKey: z.string(),
+      initUrl: z.url(),
+      initFields: z.string(),
+      maskImageId: z.uuid(),
+      maskKey: z.string(),
+      maskUrl: z.url(),
+      maskFields: z.string(),
+    }),
+  }),
   initImage: z.object({ init_images_by_pk: initImage }),
   deletedInitImage: z.object({ delete_init_images_by_pk: z.object({ id: z.uuid() }) }),
   createdKey: z.object({ ...keyFields, key: z.uuid().describe('Shown here and never again.') }),
   key,
   keys: z.object({ keys: z.array(key) }),
-  openAiImages: z.object({ created: z.int(), data: z.array(z.object({ url: z.url().optional(), b64_json: z.string().optional() })), usage: z.looseObject({ total_tokens: tokens }) }),
-  openAiModels: z.object({ object: z.literal('list'), data: z.array(z.object({ id: z.string(), object: z.literal('model'), created: z.int(), owned_by: z.string() })) }),
+  openAiImages: z.object({
+    created: z.int(),
+    data: z.array(z.object({ url: z.url().optional(), b64_json: z.string().optional() })),
+    usage: z.looseObject({ total_tokens: tokens }),
+  }),
+  openAiModels: z.object({
+    object: z.literal('list'),
+    data: z.array(z.object({ id: z.string(), object: z.literal('model'), created: z.int(), owned_by: z.string() })),
+  }),
   health: z.object({ status: z.literal('ok') }),
   readiness: z.object({ status: z.enum(['ok', 'degraded', 'not_ready']), checks: z.record(z.string(), z.enum(['ok', 'failed'])) }),
-  error: z.object({
-    error: z.string().describe('One sentence for a person.'), path: z.string(), code: z.string(), type: z.string().describe('Stable; branch on this.'), param: z.string().optional(), doc: z.string(), requestId: z.string(),
-  }).meta({ id: 'Error' }),
-  openAiError: z.object({ error: z.object({ message: z.string(), type: z.string(), param: z.string().nullable(), code: z.string() }) }).meta({ id: 'OpenAiError' }),
+  error: z
+    .object({
+      error: z.string().describe('One sentence for a person.'),
+      path: z.string(),
+      code: z.string(),
+      type: z.string().describe('Stable; branch on this.'),
+      param: z.string().optional(),
+      doc: z.string(),
+      requestId: z.string(),
+    })
+    .meta({ id: 'Error' }),
+  openAiError: z
+    .object({ error: z.object({ message: z.string(), type: z.string(), param: z.string().nullable(), code: z.string() }) })
+    .meta({ id: 'OpenAiError' }),
 };

@@ -20,7 +20,11 @@ export function validate<T>(schema: z.ZodType<T>, input: unknown): T {
   }
   const found = valueAt(input, issue.path);
   if (found === undefined && issue.path.length > 0) throw missingField(param);
-  if (issue.code === 'invalid_type') throw invalidField(`Expected ${articled(issue.expected)} for ${param === '' ? 'the body' : `"${param}"`}, but found ${nameOfType(found)}.`, param);
+  if (issue.code === 'invalid_type')
+    throw invalidField(
+      `Expected ${articled(issue.expected)} for ${param === '' ? 'the body' : `"${param}"`}, but found ${nameOfType(found)}.`,
+      param,
+    );
   const sentence = `${param === '' ? '' : `"${param}": `}${issue.message}.`;
   const reason = isOutOfRange(issue.code) ? rangeReasons[String(issue.path.at(-1))] : undefined;
   throw reason === undefined ? invalidField(sentence, param) : invalidArgument(reason, sentence, { param });
@@ -45,7 +49,10 @@ const rangeReasons: Readonly<Record<string, ReasonOf<'InvalidArgument'>>> = {
 const isOutOfRange = (code: string): boolean => code === 'too_small' || code === 'too_big' || code === 'not_multiple_of';
 
 const pathText = (path: readonly PropertyKey[]): string =>
-  path.reduce<string>((text, key) => (typeof key === 'number' ? `${text}[${key}]` : text === '' ? String(key) : `${text}.${String(key)}`), '');
+  path.reduce<string>(
+    (text, key) => (typeof key === 'number' ? `${text}[${key}]` : text === '' ? String(key) : `${text}.${String(key)}`),
+    '',
+  );
 
 const shortened = (name: string): string => wellFormed(name.length > echoCharsMax ? `${name.slice(0, echoCharsMax)}…` : name);
 

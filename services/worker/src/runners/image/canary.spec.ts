@@ -4,7 +4,15 @@ import { unavailable } from '@tessera/platform/errors.js';
 import { createLogger } from '@tessera/platform/logger.js';
 import { Canary } from './canary.js';
 
-const batch: GenerateBatch = { modelId: 'tiny', widthPx: 32, heightPx: 32, steps: 1, guidanceScale: 1, previewEverySteps: 0, requests: [{ requestId: 'canary', prompt: 'an apple', negativePrompt: '', seed: 1, images: 1, style: 'NONE' }] };
+const batch: GenerateBatch = {
+  modelId: 'tiny',
+  widthPx: 32,
+  heightPx: 32,
+  steps: 1,
+  guidanceScale: 1,
+  previewEverySteps: 0,
+  requests: [{ requestId: 'canary', prompt: 'an apple', negativePrompt: '', seed: 1, images: 1, style: 'NONE' }],
+};
 
 /** Dead or alive, as the test says. */
 class Engine extends DiffusionEngine {
@@ -24,7 +32,12 @@ class Engine extends DiffusionEngine {
     this.generations += 1;
     this.#onGeneration();
     if (!this.isAlive) throw unavailable('engine_unavailable', 'Dead.');
-    yield { type: 'image', requestId: 'canary', index: 0, image: { widthPx: 32, heightPx: 32, contentType: 'image/png', bytes: new Uint8Array(1) } };
+    yield {
+      type: 'image',
+      requestId: 'canary',
+      index: 0,
+      image: { widthPx: 32, heightPx: 32, contentType: 'image/png', bytes: new Uint8Array(1) },
+    };
   }
 
   override async warm(): Promise<void> {}
@@ -80,9 +93,9 @@ describe('the canary of a worker', () => {
     engine.isAlive = false;
     const canary = start(0);
     await canary.isLost();
-    const giveUp = new AbortController();
-    const waiting = canary.whenFit(giveUp.signal);
-    giveUp.abort();
+    const stopping = new AbortController();
+    const waiting = canary.whenFit(stopping.signal);
+    stopping.abort();
     await waiting;
     expect(canary.isFit).toBe(false);
   });

@@ -87,10 +87,12 @@ export class Canary implements EngineHealth {
     const { engine, batch, logger } = this.options;
     try {
       let pictures = 0;
-      for await (const update of engine.generate(batch, AbortSignal.any([this.#closing.signal, AbortSignal.timeout(generatedWithinMs)]))) if (update.type === 'image') pictures += 1;
+      for await (const update of engine.generate(batch, AbortSignal.any([this.#closing.signal, AbortSignal.timeout(generatedWithinMs)])))
+        if (update.type === 'image') pictures += 1;
       return pictures === 1;
     } catch (error) {
-      if (this.#isFit && !this.#closing.signal.aborted) logger.error({ err: error }, 'the engine cannot generate; nothing is claimed until it can');
+      if (this.#isFit && !this.#closing.signal.aborted)
+        logger.error({ err: error }, 'the engine cannot generate; nothing is claimed until it can');
       return false;
     }
   }
@@ -106,6 +108,11 @@ export class Canary implements EngineHealth {
 }
 
 export const tinyBatch = ({ modelId, minSidePx, defaultGuidanceScale }: ModelInfo): GenerateBatch => ({
-  modelId, widthPx: minSidePx, heightPx: minSidePx, steps: 1, guidanceScale: defaultGuidanceScale, previewEverySteps: 0,
+  modelId,
+  widthPx: minSidePx,
+  heightPx: minSidePx,
+  steps: 1,
+  guidanceScale: defaultGuidanceScale,
+  previewEverySteps: 0,
   requests: [{ requestId: 'canary', prompt: 'an apple', negativePrompt: '', seed: 1, images: 1, style: 'NONE' }],
 });

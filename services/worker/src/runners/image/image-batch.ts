@@ -11,7 +11,16 @@ export type ImageJob = { readonly lease: Lease; readonly request: ImageRequest; 
 export function imageBatch(first: ImageRequest, jobs: readonly ImageJob[], previewEverySteps: number): GenerateBatch {
   const { modelId, widthPx, heightPx, steps, guidanceScale } = first;
   const adapters = first.adapters.map(({ adapterId, weight }) => ({ id: adapterId, weight }));
-  return { modelId, widthPx, heightPx, steps, guidanceScale, previewEverySteps, requests: jobs.map(requestOf), ...(adapters.length > 0 ? { adapters } : {}) };
+  return {
+    modelId,
+    widthPx,
+    heightPx,
+    steps,
+    guidanceScale,
+    previewEverySteps,
+    requests: jobs.map(requestOf),
+    ...(adapters.length > 0 ? { adapters } : {}),
+  };
 }
 
 function requestOf({ lease, request, inputs }: ImageJob): GenerateRequest {

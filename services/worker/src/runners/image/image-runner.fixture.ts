@@ -13,7 +13,14 @@ export async function openImageRunner() {
   const queue = new QueueStandIn();
   const storage = new StorageStandIn();
   const config = parseConfig({ dataDir: '/nowhere', engine: 'noop' });
-  const runner = new ImageRunner(engine, config, logger, { client: () => storage } as never, new WorkerProcess(config, ['jobs', 'worker']), new HealthChecks());
+  const runner = new ImageRunner(
+    engine,
+    config,
+    logger,
+    { client: () => storage } as never,
+    new WorkerProcess(config, ['jobs', 'worker']),
+    new HealthChecks(),
+  );
   const modelId = (await engine.describe()).models[0]!.modelId;
   return { queue, storage, runner, modelId, close: () => engine.close() };
 }

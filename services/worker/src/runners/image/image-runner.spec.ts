@@ -26,13 +26,26 @@ describe('the runner of images', () => {
     const updates = await run([imageLease('a', opened.modelId), imageLease('b', opened.modelId, { images: 2 })]);
     expect(updates[0]).toEqual({ type: 'needs_device' });
     expect(updates.filter(({ type }) => type === 'progress')).toEqual([1, 2].map((step) => ({ type: 'progress', step, steps: 2 })));
-    expect(updates.filter(({ type }) => type === 'output')).toMatchObject([['a', 0], ['b', 0], ['b', 1]].map(([jobId, index]) => ({ jobId, index, contentType: 'image/png', widthPx: 8, heightPx: 8 })));
-    expect(updates.slice(-2)).toEqual([{ type: 'finished', jobId: 'a', units: 1 }, { type: 'finished', jobId: 'b', units: 2 }]);
+    expect(updates.filter(({ type }) => type === 'output')).toMatchObject(
+      [
+        ['a', 0],
+        ['b', 0],
+        ['b', 1],
+      ].map(([jobId, index]) => ({ jobId, index, contentType: 'image/png', widthPx: 8, heightPx: 8 })),
+    );
+    expect(updates.slice(-2)).toEqual([
+      { type: 'finished', jobId: 'a', units: 1 },
+      { type: 'finished', jobId: 'b', units: 2 },
+    ]);
   });
 
   it('leaves a job out whose own picture is gone, before the device is asked for', async () => {
     const updates = await run([imageLease('a', opened.modelId, { initImageId: 'gone' }), imageLease('b', opened.modelId)]);
-    expect(without(updates, 'progress', 'output')).toMatchObject([{ type: 'failed', jobId: 'a', reason: 'unknown_asset', retryable: false }, { type: 'needs_device' }, { type: 'finished', jobId: 'b' }]);
+    expect(without(updates, 'progress', 'output')).toMatchObject([
+      { type: 'failed', jobId: 'a', reason: 'unknown_asset', retryable: false },
+      { type: 'needs_device' },
+      { type: 'finished', jobId: 'b' },
+    ]);
   });
 
   it('never asks for the device when no job is left', async () => {
@@ -40,7 +53,9 @@ describe('the runner of images', () => {
   });
 
   it('refuses a job for good that carries no request for an image', async () => {
-    expect(await run([lease('a', { kind: 'image', modelId: opened.modelId })])).toMatchObject([{ type: 'failed', jobId: 'a', reason: 'unreadable_payload', retryable: false }]);
+    expect(await run([lease('a', { kind: 'image', modelId: opened.modelId })])).toMatchObject([
+      { type: 'failed', jobId: 'a', reason: 'unreadable_payload', retryable: false },
+    ]);
   });
 
   it('stops when it is told to', async () => {

@@ -54,7 +54,11 @@ export class ImageRunner extends Runner {
   }
 
   override async describe(): Promise<readonly HeldModel[]> {
-    return (await this.engine.describe()).models.map(({ modelId, version }) => ({ modelId, version, pool: this.config.modelPools[modelId] ?? defaultPool }));
+    return (await this.engine.describe()).models.map(({ modelId, version }) => ({
+      modelId,
+      version,
+      pool: this.config.modelPools[modelId] ?? defaultPool,
+    }));
   }
 
   /** In the single process, weights are loaded when they are first needed, and the engine is trusted: both cost an idle installation what nobody has asked for. */
@@ -91,7 +95,13 @@ export class ImageRunner extends Runner {
 
   #startCanary(model: ModelInfo): void {
     const everyMs = (this.config.canarySeconds ?? canarySecondsDefault) * 1_000;
-    const canary = new Canary({ engine: this.engine, logger: this.logger, batch: tinyBatch(model), everyMs, isIdle: () => this.#batches === 0 });
+    const canary = new Canary({
+      engine: this.engine,
+      logger: this.logger,
+      batch: tinyBatch(model),
+      everyMs,
+      isIdle: () => this.#batches === 0,
+    });
     canary.start();
     this.#canary = canary;
     this.healthChecks.add('engine', async () => canary.requireFit());
@@ -101,7 +111,8 @@ export class ImageRunner extends Runner {
   async #read(lease: Lease, signal: AbortSignal): Promise<ImageJob | Extract<Update, { type: 'failed' }>> {
     const { jobId, accountId, payload, traceparent } = lease;
     const request = payload && anyUnpack(payload, ImageRequestSchema);
-    if (!request) return { type: 'failed', jobId, reason: 'unreadable_payload', message: 'The job carries no request for an image.', retryable: false };
+    if (!request)
+      return { type: 'failed', jobId, reason: 'unreadable_payload', message: 'The job carries no request for an image.', retryable: false };
     try {
       const inputs = await withTraceparent(traceparent || undefined, () => readInputPictures(this.#storage, accountId, request, signal));
       return { lease, request, inputs };
@@ -114,7 +125,10 @@ export class ImageRunner extends Runner {
 
   async *#generate(first: ImageJob, jobs: readonly ImageJob[], signal: AbortSignal): AsyncIterable<Update> {
     const images = new Map<string, number>();
-    for await (const update of this.engine.generate(imageBatch(first.request, jobs, capacityOf[this.config.engine].previewEverySteps), signal)) {
+    for await (const update of this.engine.generate(
+      imageBatch(first.request, jobs, capacityOf[this.config.engine].previewEverySteps),
+      signal,
+    )) {
       if (update.type === 'image') images.set(update.requestId, (images.get(update.requestId) ?? 0) + 1);
       yield updateOf(update);
     }
@@ -130,7 +144,14 @@ function updateOf(update: GenerateUpdate): Update {
       return { type: 'progress', step: update.step, steps: update.steps };
     case 'phase': {
       const { phase, startMs, endMs, requestId, index } = update;
-      return { type: 'phase', phase, startMs, endMs, ...(requestId === undefined ? {} : { jobId: requestId }), ...(index === undefined ? {} : { index }) };
+      return {
+        type: 'phase',
+        phase,
+        startMs,
+        endMs,
+        ...(requestId === undefined ? {} : { jobId: requestId }),
+        ...(index === undefined ? {} : { index }),
+      };
     }
     case 'notice':
       return { type: 'notice', jobId: update.requestId, ...update.notice };
@@ -140,7 +161,15 @@ function updateOf(update: GenerateUpdate): Update {
     }
     case 'image': {
       const { requestId, index, image } = update;
-      return { type: 'output', jobId: requestId, index, contentType: image.contentType, content: image.bytes, widthPx: image.widthPx, heightPx: image.heightPx };
+      return {
+        type: 'output',
+        jobId: requestId,
+        index,
+        contentType: image.contentType,
+        content: image.bytes,
+        widthPx: image.widthPx,
+        heightPx: image.heightPx,
+      };
     }
   }
 }

@@ -8,21 +8,35 @@ const inputBytesMax = 32 * 1024 * 1024;
 /** The pictures that a request brings along, by the id of their asset. */
 export type InputPictures = ReadonlyMap<string, Uint8Array>;
 
-const assetIdsOf = ({ initImage, guidance }: ImageRequest): ReadonlySet<string> => new Set([...(initImage ? [initImage.assetId, initImage.maskAssetId] : []), ...guidance.map(({ assetId }) => assetId)].filter((id) => id !== ''));
+const assetIdsOf = ({ initImage, guidance }: ImageRequest): ReadonlySet<string> =>
+  new Set(
+    [...(initImage ? [initImage.assetId, initImage.maskAssetId] : []), ...guidance.map(({ assetId }) => assetId)].filter((id) => id !== ''),
+  );
 
-export async function readInputPictures(storage: Pick<StorageClient, 'readAsset'>, accountId: string, request: ImageRequest, signal: AbortSignal): Promise<InputPictures> {
+export async function readInputPictures(
+  storage: Pick<StorageClient, 'readAsset'>,
+  accountId: string,
+  request: ImageRequest,
+  signal: AbortSignal,
+): Promise<InputPictures> {
   const read = new Map<string, Uint8Array>();
   for (const assetId of assetIdsOf(request)) read.set(assetId, await readPicture(storage, accountId, assetId, signal));
   return read;
 }
 
-async function readPicture(storage: Pick<StorageClient, 'readAsset'>, accountId: string, assetId: string, signal: AbortSignal): Promise<Uint8Array> {
+async function readPicture(
+  storage: Pick<StorageClient, 'readAsset'>,
+  accountId: string,
+  assetId: string,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let sizeBytes = 0;
   for await (const { part } of storage.readAsset({ accountId, assetId }, { signal })) {
     if (part.case !== 'data') continue;
     sizeBytes += part.value.byteLength;
-    if (sizeBytes > inputBytesMax) throw invalidArgument('unreadable_init_image', 'A picture that the request brings along is too large to read.');
+    if (sizeBytes > inputBytesMax)
+      throw invalidArgument('unreadable_init_image', 'A picture that the request brings along is too large to read.');
     parts.push(part.value);
   }
   return Buffer.concat(parts);

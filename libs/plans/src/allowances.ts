@@ -1,0 +1,29 @@
+import type { Entitlements, PlanLimits } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
+import type { OfPlan } from './gate.js';
+
+/** What an account's plan lets it do. 0 means unlimited. */
+export type Allowances = OfPlan & {
+  readonly requestsPerMinute: number;
+  readonly concurrentJobsMax: number;
+  readonly queuedJobsMax: number;
+  readonly storedBytesMax: number;
+  /** Kinds of work that may wait in the relaxed lane. */
+  readonly relaxedKinds: ReadonlySet<string>;
+};
+
+/** As billing answers it. A billing that says nothing of entitlements forbids nothing. */
+export const allowancesOf = ({
+  limits,
+  entitlements,
+}: {
+  readonly limits?: PlanLimits | undefined;
+  readonly entitlements?: Entitlements | undefined;
+}): Allowances => ({
+  requestsPerMinute: limits?.requestsPerMinute ?? 0,
+  concurrentJobsMax: limits?.concurrentJobs ?? 0,
+  queuedJobsMax: limits?.queuedJobs ?? 0,
+  storedBytesMax: Number(entitlements?.storedBytesMax ?? 0n),
+  relaxedKinds: new Set(entitlements?.relaxedKinds),
+  planName: entitlements?.planName ?? '',
+  forbidden: new Map(entitlements?.forbidden.map(({ capability, planName }) => [capability, planName])),
+});

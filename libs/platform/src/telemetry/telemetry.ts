@@ -1,0 +1,2 @@
+/** What a process exports of itself, once it has begun. */
+export type Telemetry = { /** Sends what waits. */ close(): Promise<void> };
