@@ -52,8 +52,8 @@ type ImageJobPayload = Pick<
   readonly paintingMs?: number;
 };
 
-/** Above it the models of version 1 enlarged their pictures, which is priced. */
-const nativeSidePx = 512;
+/** Above it the bundled models of version 1 enlarged their pictures, which is priced; those of operators made theirs at the size that was asked for. */
+const mosaicSidePx = 128;
 
 function migratedPayload({ request, fingerprint, imageIds, images, paintingMs, ...kept }: ImageJobPayload, life: JobLife): JobPayload {
   const { seed, ...asked } = request;
@@ -72,7 +72,7 @@ function migratedPayload({ request, fingerprint, imageIds, images, paintingMs, .
 
 /** The price of a job whose tokens may not be held yet is asked for again. */
 function computeOf({ modelId, widthPx, heightPx, steps, images, initImage, guidance = [] }: ImageRequestRecord): object {
-  const superResolution = widthPx > nativeSidePx || heightPx > nativeSidePx;
+  const superResolution = modelId.startsWith('mosaic') && Math.max(widthPx, heightPx) > mosaicSidePx;
   const surcharges = [
     ...(initImage ? ['init_image'] : []),
     ...(guidance.some(({ kind }) => kind === 'character') ? ['character_reference'] : []),
