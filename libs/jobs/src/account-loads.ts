@@ -55,6 +55,11 @@ export class AccountLoad {
     if (before) this.#counted[before] -= 1;
   }
 
+  /** A job went from its decision straight to what was committed with `key` as its state before, although the store never saw it there. */
+  skipped(key: LoadKey | undefined): void {
+    this.commit(key, undefined);
+  }
+
   /** Takes over a count at the store. What is committed while it runs may be in it or not, and is added: too many for a moment, never too few. */
   async recount(count: () => Promise<LoadCounts>): Promise<void> {
     const mine = ++this.#countsBegun;

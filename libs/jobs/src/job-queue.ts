@@ -51,8 +51,9 @@ type Change<P> = {
   readonly next: JobLife;
   readonly payload?: P;
   readonly hadNoHold?: boolean;
-  /** The place that it takes is counted already. */ readonly isCounted?: true;
+  /** Where the place that it takes is counted already. */ readonly countedIn?: AccountLoad;
 };
+
 /** Counting an account's load further changes no decision: no plan allows as many. */
 const loadCountedMax = 10_000;
 
@@ -126,7 +127,7 @@ export class JobQueue<P extends object> {
     ticket?.release();
     const handedOff = isParked ? undefined : await this.#handOff(pool, load, { ...job, value: { ...job.value, life: next, payload } });
     if (handedOff) return handedOff;
-    const queued = await this.#change({ job, next, payload, isCounted: true });
+    const queued = await this.#change({ job, next, payload, countedIn: load });
     // A place may have become free while the parked job was on its way to the store.
     if (isParked) this.parking.lookLater(accountId);
     return queued;
@@ -192,10 +193,13 @@ export class JobQueue<P extends object> {
   }
 
   async #handOff(pool: Pool, load: AccountLoad, job: StoredJob<P>): Promise<StoredJob<P> | undefined> {
+    const key = loadKeyOf(job.value.life);
     try {
-      return await this.handOffs.offer(pool, job);
+      const claimed = await this.handOffs.offer(pool, job);
+      if (claimed) load.skipped(key);
+      return claimed;
     } catch (error) {
-      load.abandon(loadKeyOf(job.value.life));
+      load.abandon(key);
       throw error;
     }
   }
@@ -207,16 +211,8 @@ export class JobQueue<P extends object> {
   }
 
   async #changeAll(changes: readonly Change<P>[]): Promise<StoredJob<P>[]> {
-    const { store, clock, finishedEvent, isShared } = this.options;
-    const planned = await Promise.all(
-      changes.map(async ({ job, next, payload, hadNoHold, isCounted }) => {
-        const changedMs = next.state === job.value.life.state ? job.value.changedMs : clock.now();
-        const { write, stored } = store.change(job, { ...job.value, life: next, changedMs, payload: payload ?? job.value.payload });
-        const events = life.hasEnded(next) ? [finishedEvent(stored, hadNoHold !== true)] : [];
-        const pool = await this.pools.named(job.value.work.pool);
-        return { write, stored, events, pool, isCounted, before: job.value.life, load: await this.#loads.toNote(job.value.accountId) };
-      }),
-    );
+    const { store, isShared } = this.options;
+    const planned = await this.#plan(changes);
     // What a job takes is counted before the commit and what it leaves after it, so that in between the account seems to have too many jobs, never too few.
     for (const { load, stored, isCounted } of planned) if (!isCounted) load.begin(loadKeyOf(stored.value.life));
     try {
@@ -243,6 +239,25 @@ export class JobQueue<P extends object> {
     return planned.map(({ stored }) => stored);
   }
 
+  async #plan(changes: readonly Change<P>[]) {
+    const { store, clock, finishedEvent } = this.options;
+    try {
+      return await Promise.all(
+        changes.map(async ({ job, next, payload, hadNoHold, countedIn }) => {
+          const changedMs = next.state === job.value.life.state ? job.value.changedMs : clock.now();
+          const { write, stored } = store.change(job, { ...job.value, life: next, changedMs, payload: payload ?? job.value.payload });
+          const events = life.hasEnded(next) ? [finishedEvent(stored, hadNoHold !== true)] : [];
+          const pool = await this.pools.named(job.value.work.pool);
+          const load = countedIn ?? (await this.#loads.toNote(job.value.accountId));
+          return { write, stored, events, pool, load, isCounted: countedIn !== undefined, before: job.value.life };
+        }),
+      );
+    } catch (error) {
+      for (const { countedIn, next } of changes) countedIn?.abandon(loadKeyOf(next));
+      throw error;
+    }
+  }
+
   /** Fair queueing pays what was used: measured for a job that ran to its end, nothing for one that never ran, the estimate for one that was stopped on its way. */
   #account(pool: Pool, before: JobLife, { value }: StoredJob<P>): void {
     const estimated = value.work.gpuSecondsEstimated;
@@ -265,14 +280,15 @@ export class JobQueue<P extends object> {
   async #unparkSome(accountId: string): Promise<boolean> {
     const load = await this.#loads.of(accountId);
     const parked = load.parked > 0 ? await this.options.store.firstParked(accountId, unparkedAtOnceMax) : [];
+    const pools = await Promise.all(parked.map(({ value }) => this.pools.upToDate(value.work.pool)));
     const changes: Change<P>[] = [];
-    for (const job of parked) {
+    // Nothing is awaited between looking for a free place and taking it.
+    for (const [index, job] of parked.entries()) {
       const { life: now, work } = job.value;
-      const pool = await this.pools.upToDate(work.pool);
       if (now.state !== 'queued' || (now.concurrentJobsMax > 0 && load.waiting + load.running >= now.concurrentJobsMax)) break;
-      const next = life.unpark(now, pool.fair.tag(now.lane, accountId, work.gpuSecondsEstimated));
+      const next = life.unpark(now, pools[index]!.fair.tag(now.lane, accountId, work.gpuSecondsEstimated));
       load.begin(loadKeyOf(next));
-      changes.push({ job, next, isCounted: true });
+      changes.push({ job, next, countedIn: load });
     }
     if (changes.length > 0) await this.#changeAll(changes);
     return changes.length > 0;

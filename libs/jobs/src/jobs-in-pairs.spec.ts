@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { setTimeout as delay } from 'node:timers/promises';
 import { openQueue, type Submitted } from './job-queue.factory.js';
 import type { StoredJob } from './job.store.js';
 
@@ -67,6 +68,43 @@ describe('two processes on one store', () => {
     expect(await claim(1)).toMatchObject([{ id: parked.id }]);
     expect(running!.id).toBe(first.id);
   });
+
+  it.each([false, true])(
+    'give the place of a job that went straight to a waiting worker to the next one (other processes: %s)',
+    async (isShared) => {
+      const queues = await openQueue({ isShared });
+      const { queue, claims } = queues.parts;
+      const wait = (waitMs: number) =>
+        claims.claim(
+          { workerId: 'waiting', pool: 'pool', kinds: ['image'], modelIds: ['model'], jobsMax: 1, unitsMax: 8, waitMs },
+          new AbortController().signal,
+        );
+      const place = {
+        lane: 'fast',
+        concurrentJobsMax: 1,
+        startDeadlineMs: queues.clock.now() + 3_600_000,
+        payload: { name: 'job' },
+      } as const;
+      for (let turn = 0; turn < 3; turn += 1) {
+        const waiting = wait(60_000);
+        await delay(20);
+        const submitted = await queue.enqueue(await queues.accept(), place);
+        expect(submitted.value.life.state).toBe('running');
+        const [running] = await waiting;
+        const parked = await queue.enqueue(await queues.accept(), place);
+        expect(await queue.loadOf('account')).toMatchObject({ running: 1, waiting: 0, parked: 1 });
+        if (running?.value.life.state !== 'running') throw new Error('The job was not handed to the waiting worker');
+        await queue.succeed(running, running.value.life.lease.leaseId, 1, running.value.payload);
+        await queue.parking.settle();
+        const [next] = await wait(0);
+        expect(next).toMatchObject({ id: parked.id });
+        await queue.cancel(next!);
+        await queue.parking.settle();
+      }
+      expect(await queue.loadOf('account')).toEqual({ admitted: 0, waiting: 0, running: 0, parked: 0 });
+      await queues.close();
+    },
+  );
 
   it('fill one free place once when both look at the same parked jobs', async () => {
     await submit(0, { concurrentJobsMax: 1 });

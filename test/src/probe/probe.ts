@@ -13,11 +13,15 @@ export type ProbeRequest = { readonly units: number; readonly sleepMs: number };
 /** The attempt that made each unit: what a checkpoint holds, and in the end the text that is delivered. */
 export type ProbeUnits = readonly { readonly unit: number; readonly attempt: number }[];
 
-export function probeSubmission(accountId: string, { units, sleepMs }: ProbeRequest): MessageInitShape<typeof SubmitRequestSchema> {
+export function probeSubmission(
+  accountId: string,
+  { units, sleepMs }: ProbeRequest,
+  pool = defaultPool,
+): MessageInitShape<typeof SubmitRequestSchema> {
   return {
     accountId,
     kind: probeKind,
-    work: { pool: defaultPool, modelId: probeModel, units, size: units },
+    work: { pool, modelId: probeModel, units, size: units },
     compute: probeCompute(units),
     payload: anyPack(StructSchema, fromJson(StructSchema, { units, sleepMs })),
     labels: { text: `sleep ${units} times`, modelId: probeModel },
