@@ -52,7 +52,7 @@ const packages = globSync(['services/*/package.json', 'libs/*/package.json'], { 
   .map((file) => path.dirname(file))
   .sort();
 const everyFile = globSync(['*', '{bench,cli,deploy,docs,libs,models,proto,services,test,web}/**/*'], { cwd: root, exclude: isBuilt });
-const rooms = [...packages, 'cli', 'bench', 'test', 'web/console', 'deploy/docker', 'deploy/triton'];
+const rooms = [...packages, 'cli', 'bench', 'test', 'web/console', 'deploy/docker', 'deploy/triton', 'deploy/python'];
 /** A family's description lies in its folder, wherever that is. */
 const ofFamilies = new Set(['manifest.json', 'language.json']);
 

@@ -86,7 +86,7 @@ describe('what is sent to the engine', () => {
     'proto/buf.lock',
     'models/mosaic/manifest.json',
     'web/console/index.html',
-    'deploy/triton/requirements.txt',
+    'deploy/python/requirements.txt',
   ])('is %s', async (file) => {
     expect(await isSent(file)).toBe(true);
   });

@@ -60,7 +60,7 @@ class Pipeline:
             import torch
             from diffusers import DiffusionPipeline
         except ImportError as error:
-            raise refused("Unavailable", "diffusers_missing", f"{family.name} is a diffusers pipeline, and this Triton cannot import {error.name}: install deploy/triton/requirements-diffusers.txt.") from error
+            raise refused("Unavailable", "diffusers_missing", f"{family.name} is a diffusers pipeline, and this Python cannot import {error.name}: install deploy/python/requirements-diffusers.txt.") from error
         if device == "cpu":
             torch.set_num_threads(threads)
         self.torch = torch

@@ -5,7 +5,7 @@ import { cacheFolder, installedOnce, runProgram } from './installations.js';
 import type { TritonOptions } from './triton.js';
 
 const installation = 'diffusers-0.42.1-torch-2.15.0-1';
-const deployTriton = path.resolve(import.meta.dirname, '../../../deploy/triton');
+const deployPython = path.resolve(import.meta.dirname, '../../../deploy/python');
 
 /** torch without what it wants for a GPU, and what diffusers imports; numpy as Triton's python backend needs it. */
 const torch = ['torch==2.15.0', 'accelerate==1.15.0', 'peft==0.21.2'];
@@ -45,7 +45,7 @@ export async function installDiffusers(): Promise<string> {
     await pip('--no-deps', ...torch);
     await pip(...others);
     // PyPI's torch is linked with libraries for a GPU, four gigabytes of them: empty ones do where there is none.
-    await runProgram('python3', [path.join(deployTriton, 'tests', 'stub_cuda.py'), packages, path.join(folder, 'libraries')]);
+    await runProgram('python3', [path.join(deployPython, 'tests', 'stub_cuda.py'), packages, path.join(folder, 'libraries')]);
   });
 }
 
@@ -55,7 +55,7 @@ export async function withTinyPipelines(modelsDir: string): Promise<TritonOption
   const packages = path.join(folder, 'packages');
   const libraries = path.join(folder, 'libraries');
   await fs.mkdir(modelsDir, { recursive: true });
-  await runProgram('python3', [path.join(deployTriton, 'tests', 'tiny_pipelines.py'), modelsDir], {
+  await runProgram('python3', [path.join(deployPython, 'tests', 'tiny_pipelines.py'), modelsDir], {
     env: { PYTHONPATH: packages, LD_LIBRARY_PATH: libraries },
   });
   return { modelsDir, env: { TESSERA_TRITON_PACKAGES: packages }, libraries: [libraries] };

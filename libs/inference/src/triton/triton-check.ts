@@ -78,7 +78,7 @@ async function checkContents(client: TritonClient, families: readonly Family[], 
         );
       if (pipeline === 'diffusers' && event.torch === null)
         throw refuse(
-          `${name} is a diffusers pipeline, and Triton has no torch: install deploy/triton/requirements-diffusers.txt where it runs.`,
+          `${name} is a diffusers pipeline, and Triton has no torch: install deploy/python/requirements-diffusers.txt where it runs.`,
         );
     }
   }

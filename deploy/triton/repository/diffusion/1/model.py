@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import triton_python_backend_utils as pb
 
+# The package that does the work, deploy/python: below the same root as this repository, if nothing else is said.
+sys.path.insert(0, os.environ.get("TESSERA_PYTHON_PACKAGE") or os.path.join(os.path.dirname(os.path.abspath(__file__)), *[".."] * 4, "python"))
 # Where torch and diffusers lie when they are not in the backend's own folder.
 if os.environ.get("TESSERA_TRITON_PACKAGES"):
     sys.path.append(os.environ["TESSERA_TRITON_PACKAGES"])
