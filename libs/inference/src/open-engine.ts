@@ -25,8 +25,11 @@ export async function openEngine({
   if (engine === 'triton') {
     if (tritonUrl === undefined)
       throw new Error('The engine "triton" needs an address: set TESSERA_TRITON_URL, for example to http://127.0.0.1:8001.');
-    const { TritonEngine } = await import('./triton/triton-engine.js');
-    return new TritonEngine(families, tritonUrl, logger);
+    const [{ RemoteEngine }, { TritonTasks }] = await Promise.all([
+      import('./remote/remote-engine.js'),
+      import('./remote/triton-tasks.js'),
+    ]);
+    return new RemoteEngine('triton', families, new TritonTasks(tritonUrl), logger);
   }
   for (const { folder } of families.filter((family) => !canRun(engine, family)))
     logger.warn({ folder }, 'left out: a diffusers pipeline needs TESSERA_ENGINE=triton');

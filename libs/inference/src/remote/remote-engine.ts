@@ -17,41 +17,37 @@ import { LoadedModels } from '../flow/model.js';
 import { encodePngPixels, encodePreviewPixels } from '../flow/pictures/pictures.js';
 import { adaptersOf, composeForDiffusers, composeForFlow, placeOf, type Composition } from './composition.js';
 import { RemoteSessions } from './remote-sessions.js';
-import { type Answer, TritonClient } from './triton-client.js';
-import { checkTriton, startsWithinMsDefault } from './triton-check.js';
+import type { Answer, RemoteTasks } from './remote-tasks.js';
 
 /** Callers queue jobs themselves; more calls than this mean that one of them does not. */
 const openCallsMax = 64;
 /** Loading the weights of a large pipeline from a network disk. */
 const warmWithinMs = 15 * 60_000;
 
-/** Triton counts a request that its model cancelled as a success. */
+/** Triton counts a request that its model cancelled as a success. The name is older than the other way to run the tasks. */
 const cancellations = () =>
   (register.getSingleMetric('tessera_triton_cancellations_total') as Counter | undefined) ??
   new Counter({ name: 'tessera_triton_cancellations_total', help: 'Batches that were cancelled while Triton painted them.' });
 
-/** Composes pictures in this process and has a Triton Inference Server run the graphs, several batches in parallel over one connection. */
-export class TritonEngine extends DiffusionEngine {
-  readonly #client: TritonClient;
+/** Composes pictures in this process and has the graphs and pipelines run elsewhere: in a Triton Inference Server or a Python process, several batches side by side. */
+export class RemoteEngine extends DiffusionEngine {
   readonly #models: LoadedModels;
   readonly #closing = new AbortController();
   #openCalls = 0;
 
   constructor(
+    private readonly kind: 'triton',
     private readonly families: readonly Family[],
-    url: string,
+    private readonly remote: RemoteTasks,
     private readonly logger: Logger,
-    /** How long a Triton that is not there yet is waited for, when a model is warmed. */
-    private readonly startsWithinMs = startsWithinMsDefault,
   ) {
     super();
-    this.#client = new TritonClient(url);
     this.#models = new LoadedModels(families.filter(isFlow));
   }
 
-  /** Needs no Triton: the services that only offer models read the same manifests. */
+  /** Asks nobody: the services that only offer models read the same manifests. */
   override async describe(): Promise<EngineDescription> {
-    return { engine: 'triton', models: describeModels('triton', this.families) };
+    return { engine: this.kind, models: describeModels(this.kind, this.families) };
   }
 
   override async *generate(batch: GenerateBatch, signal: AbortSignal): AsyncIterable<GenerateUpdate> {
@@ -68,7 +64,7 @@ export class TritonEngine extends DiffusionEngine {
       const phases = new AnswerPhases();
       yield { type: 'phase', phase: 'conditioning', startMs: askedMs, endMs: spanTimeMs() };
       for (const notice of composition.notices) yield { type: 'notice', ...notice };
-      for await (const answer of this.#client.run(composition.task, composition.tensors, stop)) {
+      for await (const answer of this.remote.run(composition.task, composition.tensors, stop)) {
         yield* phases.arrived(answer);
         const update = await updateOf(answer, composition, batch);
         if (update?.type === 'image') yield phases.encoded(update);
@@ -87,31 +83,30 @@ export class TritonEngine extends DiffusionEngine {
     if (!family || !isFlow(family)) return super.removeBackground(modelId, picture, signal);
     const stop = AbortSignal.any([signal, this.#closing.signal]);
     try {
-      return await withoutBackground(picture, modelId, family, new RemoteSessions(this.#client, family, placeOf(family), stop));
+      return await withoutBackground(picture, modelId, family, new RemoteSessions(this.remote, family, placeOf(family), stop));
     } catch (error) {
       throw this.#reported(error, signal);
     }
   }
 
-  /** Checks, too, that this Triton is the one that is wanted. */
   override async warm(modelId: string): Promise<void> {
     this.#refuseIfClosed();
-    await checkTriton(this.#client, this.families, this.startsWithinMs);
+    await this.remote.check(this.families);
     const family = this.#family(modelId);
     const adapters = isFlow(family) ? [] : adaptersOf(family, modelId);
     const stop = AbortSignal.any([AbortSignal.timeout(warmWithinMs), this.#closing.signal]);
-    for await (const _ of this.#client.run({ task: 'warm', ...placeOf(family), adapters }, new Map(), stop));
+    for await (const _ of this.remote.run({ task: 'warm', ...placeOf(family), adapters }, new Map(), stop));
   }
 
   override async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
-    this.#client.close();
+    this.remote.close();
   }
 
   #compose(batch: GenerateBatch, signal: AbortSignal): Promise<Composition> | Composition {
     const family = this.#family(batch.modelId);
-    return isFlow(family) ? composeForFlow(this.#client, this.#models, batch, signal) : composeForDiffusers(family, batch);
+    return isFlow(family) ? composeForFlow(this.remote, this.#models, batch, signal) : composeForDiffusers(family, batch);
   }
 
   #family(modelId: string): Family {
@@ -128,12 +123,12 @@ export class TritonEngine extends DiffusionEngine {
     if (signal.aborted) cancellations().inc();
     else if (this.#closing.signal.aborted) return unavailable('engine_unavailable', 'The engine has been closed.');
     if (error instanceof TesseraError && error.kind === 'Unavailable')
-      this.logger.warn({ err: error, triton: this.#client.url }, 'Triton is not available');
+      this.logger.warn({ err: error, engine: this.remote.name }, 'the engine is not available');
     return error;
   }
 }
 
-/** Phases in Triton, measured by the arrival of its answers: steps until the last one, then decoding (and enlarging) until the first picture. */
+/** Phases elsewhere, measured by the arrival of its answers: steps until the last one, then decoding (and enlarging) until the first picture. */
 class AnswerPhases {
   readonly #sentMs = spanTimeMs();
   #lastMs = this.#sentMs;
@@ -155,7 +150,7 @@ class AnswerPhases {
   }
 }
 
-/** Triton answers pixels as they are generated; what they become as files is decided here, as for the engine in process. */
+/** Pixels are answered as they are generated; what they become as files is decided here, as for the engine in process. */
 async function updateOf(
   { event, payload }: Answer,
   { pictures }: Composition,
@@ -165,7 +160,7 @@ async function updateOf(
   if (event.type !== 'preview' && event.type !== 'image') return undefined;
   const picture = pictures[event.picture];
   if (!picture || payload.length !== 3 * event.widthPx * event.heightPx)
-    throw internal('painting_failed', 'Triton answered a picture that was not asked for.');
+    throw internal('painting_failed', 'The engine answered a picture that was not asked for.');
   const pixels = { widthPx: event.widthPx, heightPx: event.heightPx, data: payload };
   const named = { requestId: picture.request.requestId, index: picture.index };
   if (event.type === 'preview') return { type: 'preview', ...named, step: event.step, image: await encodePreviewPixels(pixels) };

@@ -12,7 +12,7 @@ import type { InpaintInput } from '../pictures/inpaint-input.js';
 import type { GenerateTask, Placed } from './contract.js';
 import { bundled, ConditionsLater, RemoteSessions } from './remote-sessions.js';
 import type { BundledTensor } from './tensor-bundle.js';
-import type { TritonClient } from './triton-client.js';
+import type { RemoteTasks } from './remote-tasks.js';
 
 type Tools = ConstructorParameters<typeof RemoteSessions>;
 type Piece = {
@@ -21,7 +21,7 @@ type Piece = {
   /** What stays of an init image is laid over in the end. */ readonly inpaint?: InpaintInput | undefined;
 };
 
-/** A batch as Triton takes it. */
+/** A batch as it is sent. */
 export type Composition = {
   readonly task: GenerateTask;
   readonly tensors: ReadonlyMap<string, BundledTensor>;
@@ -67,17 +67,17 @@ export function adaptersOf(family: DiffusersManifest, modelId: string): Generate
 
 /**
  * Composes pictures of Mosaic's pipeline with the code that the engine in process runs: prompt, layout, poses, noise.
- * Triton gets the resulting tensors.
+ * What is sent are the resulting tensors.
  */
 export async function composeForFlow(
-  client: TritonClient,
+  remote: RemoteTasks,
   models: LoadedModels,
   batch: GenerateBatch,
   signal: AbortSignal,
 ): Promise<Composition> {
   const { model, variant } = await models.of(batch.modelId);
   const { manifest } = model;
-  const tools: Tools = [client, manifest, placeOf(manifest), signal];
+  const tools: Tools = [remote, manifest, placeOf(manifest), signal];
   const adapters = await adapterTensors(model, variant, batch.adapters ?? []);
   const tensors = new Map(Object.entries(adapters).map(([name, tensor]) => [`adapters/${name}`, bundled(tensor)]));
   const notices: { requestId: string; notice: EngineNotice }[] = [];

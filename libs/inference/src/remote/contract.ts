@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Version of the messages between this engine and `deploy/triton`; raised on both sides when they change their meaning. */
+/** Version of the messages between this engine and `deploy/python`; raised on both sides when they change their meaning. */
 export const contractVersion = 1;
 
 export type Placed = { readonly family: string; readonly version: string };
@@ -24,7 +24,7 @@ export type Task =
 const size = { widthPx: z.int().positive(), heightPx: z.int().positive() };
 const picture = z.int().nonnegative();
 
-/** What Triton's model says; `preview` and `image` come with pixels, `tensors` with a bundle. */
+/** What the Python package says; `preview` and `image` come with pixels, `tensors` with a bundle. */
 export const engineEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('alive') }),
   z.object({

@@ -10,7 +10,8 @@ import { describeDiffusionEngineConformance } from '../diffusion-engine.conforma
 import type { DiffusionEngine, GenerateBatch, GenerateUpdate } from '../diffusion-engine.js';
 import { loadFamilies } from '@tessera/models/families.js';
 import { openEngine } from '../open-engine.js';
-import { TritonEngine } from './triton-engine.js';
+import { RemoteEngine } from './remote-engine.js';
+import { TritonTasks } from './triton-tasks.js';
 
 const logger = pino({ level: 'silent' });
 const never = new AbortController().signal;
@@ -152,7 +153,7 @@ describe('Triton as an engine', () => {
       ) as object;
       await fs.mkdir(path.join(modelsDir, folder));
       await fs.writeFile(path.join(modelsDir, folder, 'manifest.json'), JSON.stringify({ ...manifest, version }));
-      const other = new TritonEngine(await loadFamilies(modelsDir), url, logger, 1_000);
+      const other = new RemoteEngine('triton', await loadFamilies(modelsDir), new TritonTasks(url, 1_000), logger);
       return other.warm('mosaic-3d').finally(() => other.close());
     };
 

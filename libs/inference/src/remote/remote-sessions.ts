@@ -5,14 +5,14 @@ import { floats, Sessions, type Tensor } from '../flow/sessions.js';
 import type { Placed } from './contract.js';
 import type { Bundle, BundledTensor } from './tensor-bundle.js';
 import { unpackTensors } from './tensor-bundle.js';
-import type { TritonClient } from './triton-client.js';
+import type { RemoteTasks } from './remote-tasks.js';
 
 type Run = Sessions['run'];
 
-/** Has Triton run the small graphs that composing needs: layout, encoder, matting. */
+/** Has the other side run the small graphs that composing needs: layout, encoder, matting. */
 export class RemoteSessions extends Sessions {
   constructor(
-    private readonly client: TritonClient,
+    private readonly tasks: RemoteTasks,
     private readonly manifest: Manifest,
     private readonly placed: Placed,
     private readonly signal: AbortSignal,
@@ -30,7 +30,7 @@ export class RemoteSessions extends Sessions {
   };
 
   protected async answer(graph: string, bundle: Bundle): Promise<(role: string) => Tensor> {
-    for await (const { event, payload } of this.client.run({ task: 'run', ...this.placed, graph }, bundle, this.signal)) {
+    for await (const { event, payload } of this.tasks.run({ task: 'run', ...this.placed, graph }, bundle, this.signal)) {
       if (event.type !== 'tensors') continue;
       const answered = unpackTensors(payload);
       return (role) => {
@@ -51,7 +51,7 @@ export class RemoteSessions extends Sessions {
   }
 }
 
-/** Records the inputs of the conditioning graph instead of running it: Triton runs it with the batch, and nothing in this process reads the conditions. */
+/** Records the inputs of the conditioning graph instead of running it: the other side runs it with the batch, and nothing in this process reads the conditions. */
 export class ConditionsLater extends RemoteSessions {
   /** One for each time that conditions were asked for, by the pipeline's own names. */
   readonly asked: Bundle[] = [];

@@ -20,7 +20,8 @@ import { cancelled, internal, receivedRefusal, TesseraError, unavailable, type E
 import { traceHeaders } from '@tessera/platform/telemetry/propagation.js';
 import { startSpan } from '@tessera/platform/telemetry/span.js';
 import { currentTraceparent } from '@tessera/platform/trace.js';
-import { engineEvent, type EngineEvent, type Task } from './contract.js';
+import { engineEvent, type Task } from './contract.js';
+import type { Answer } from './remote-tasks.js';
 import { packTensors, type Bundle } from './tensor-bundle.js';
 
 /** Triton's model in deploy/triton. */
@@ -30,8 +31,6 @@ const messageBytesMax = 64 * 1024 * 1024;
 /** The model sends `alive` every five seconds; after a silence of this length the request is lost, even if Triton reports healthy. */
 const silenceMsMax = 60_000;
 const answerWithinMs = 5_000;
-
-export type Answer = { readonly event: EngineEvent; readonly payload: Uint8Array };
 
 const channelOptions = {
   'grpc.max_receive_message_length': messageBytesMax,
