@@ -4,7 +4,8 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { ImageRequest, ImageRequestSchema } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import { refuseUnadaptable } from '@tessera/models/adapter-use.js';
 import { refuseUnguidable } from '@tessera/models/guidance.js';
-import { invalidArgument } from '@tessera/platform/errors.js';
+import { noticesOf, refuseUnevenSides, refuseUnsupportedStart, type RequestNotice } from '@tessera/models/request-rules.js';
+import { invalidArgument, renamed } from '@tessera/platform/errors.js';
 import { isUuid } from '@tessera/platform/ids.js';
 import { invalidGuidance, invalidInitImage, invalidMask } from './errors.js';
 
@@ -93,6 +94,7 @@ export const styles: ReadonlySet<string> = new Set([
 export function fullImageRequest(request: ImageRequest, model: ModelInfo, drawSeed: () => number): FullImageRequest {
   const widthPx = sideOf(request.widthPx, 'width', model.nativeWidthPx, model);
   const heightPx = sideOf(request.heightPx, 'height', model.nativeHeightPx, model);
+  refuseUnevenSides(model, widthPx, heightPx);
   const initImage = initImageOf(request, model, widthPx, heightPx);
   const guidance = guidesOf(request, model);
   const adapters = adaptersOf(request, model);
@@ -113,6 +115,18 @@ export function fullImageRequest(request: ImageRequest, model: ModelInfo, drawSe
     isPublic: request.isPublic,
   };
 }
+
+/** What of it will not act with this model. */
+export const noticesOfRequest = (
+  { negativePrompt, guidanceScale, initImage }: Pick<FullImageRequest, 'negativePrompt' | 'guidanceScale' | 'initImage'>,
+  model: ModelInfo,
+): RequestNotice[] => noticesOf(model, { negativePrompt, guidanceScale, start: initImage && startOf(initImage) });
+
+const startOf = ({ strength, maskAssetId = '', placement }: Pick<InitImageUse, 'strength' | 'maskAssetId' | 'placement'>) => ({
+  strength,
+  hasMask: maskAssetId !== '',
+  hasPlacement: placement !== undefined,
+});
 
 /** Control characters carry no meaning for a picture and make mischief in logs and file names; line breaks and tabs become spaces. */
 // oxlint-disable-next-line no-control-regex
@@ -203,8 +217,12 @@ function initImageOf(
   canvasWidthPx: number,
   canvasHeightPx: number,
 ): InitImageUse | undefined {
+  try {
+    refuseUnsupportedStart(model, initImage && startOf(initImage));
+  } catch (error) {
+    throw renamed(error, 'init_image_id');
+  }
   if (!initImage) return undefined;
-  if (!model.supportsInitImage) throw invalidInitImage(`${model.modelId} cannot start from a picture.`);
   const { assetId, strength, maskAssetId, placement } = initImage;
   if (!isUuid(assetId)) throw invalidInitImage('There is no such picture to start from.');
   if (maskAssetId !== '' && !isUuid(maskAssetId)) throw invalidMask('There is no such picture to use as a mask.');

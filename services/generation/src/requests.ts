@@ -6,15 +6,21 @@ import { BillingService, type Quote } from '@tessera/contracts/tessera/billing/v
 import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
 import type { ModelInfo } from '@tessera/models/model-info.js';
 import { ModelRegistry } from '@tessera/models/model-registry.js';
+import type { RequestNotice } from '@tessera/models/request-rules.js';
 import { AccountPlans } from '@tessera/plans/account-plans.js';
 import { requireAllowed } from '@tessera/plans/gate.js';
 import { invalidArgument, renamed, TesseraError } from '@tessera/platform/errors.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { computeSpecOf } from './compute.js';
 import { invalidGuidance, invalidInitImage, invalidMask } from './errors.js';
-import { fullImageRequest, seedMax, type FullImageRequest } from './image-request.js';
+import { fullImageRequest, noticesOfRequest, seedMax, type FullImageRequest } from './image-request.js';
 
-export type CheckedRequest = { readonly request: FullImageRequest; readonly model: ModelInfo };
+export type CheckedRequest = {
+  readonly request: FullImageRequest;
+  readonly model: ModelInfo;
+  /** What of it will not act. */
+  readonly notices: readonly RequestNotice[];
+};
 
 /** Turns what a client asks for into what can be painted, or refuses it before anything exists. */
 @Injectable()
@@ -42,7 +48,7 @@ export class Requests {
       await this.#requirePicture(accountId, initImage.maskAssetId, invalidMask('There is no such picture to use as a mask.'));
     for (const { assetId } of request.guidance ?? [])
       await this.#requirePicture(accountId, assetId, invalidGuidance('There is no such picture to be guided by.'));
-    return { request, model };
+    return { request, model, notices: noticesOfRequest(request, model) };
   }
 
   /** What it would be and cost; promises and creates nothing. */
@@ -50,10 +56,10 @@ export class Requests {
     accountId: string,
     asked: ImageRequest | undefined,
     wallet: string,
-  ): Promise<{ request: FullImageRequest; quote: Quote | undefined }> {
-    const { request, model } = await this.check(accountId, asked);
+  ): Promise<{ request: FullImageRequest; quote: Quote | undefined; notices: readonly RequestNotice[] }> {
+    const { request, model, notices } = await this.check(accountId, asked);
     const { quote } = await this.#billing.quote({ accountId, wallet, compute: computeSpecOf(request, model) });
-    return { request, quote };
+    return { request, quote, notices };
   }
 
   async #requirePicture(accountId: string, assetId: string, refusal: TesseraError): Promise<void> {

@@ -262,6 +262,7 @@ export const responses = {
         state: state.optional(),
         isReplay: z.boolean().optional(),
         dryRun: z.boolean().optional(),
+        notices: z.array(notice).describe('What of the request will not act.'),
         balanceTokens: z.int().optional(),
         quote,
       }),
