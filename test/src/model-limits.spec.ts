@@ -8,6 +8,7 @@ import { gateway } from '@tessera/service-gateway/gateway.module.js';
 import { generation } from '@tessera/service-generation/generation.module.js';
 import { jobs } from '@tessera/service-jobs/jobs.module.js';
 import { storage } from '@tessera/service-storage/storage.module.js';
+import { loraFile } from '@tessera/service-storage/lora-file.fixture.js';
 import sharp from 'sharp';
 import { Client } from './client.js';
 import { apiKey, newDataDir, removeDataDir } from './profiles.js';
@@ -34,22 +35,26 @@ describe('what a diffusers model can do', () => {
     ]);
     host = await startTestHost([billing, storage, jobs, generation, gateway], { config: { dataDir, apiKey, modelsDir } });
     client = new Client(host);
-    const { body } = await client.call('POST', `${api}/init-image`, { extension: 'png' });
-    const { id, url, fields } = body['uploadInitImage'];
-    const form = new FormData();
-    for (const [name, value] of Object.entries(JSON.parse(fields) as Record<string, string>)) form.append(name, value);
     const picture = await sharp({ create: { width: 64, height: 64, channels: 3, background: '#c33' } })
       .png()
       .toBuffer();
-    form.append('file', new Blob([new Uint8Array(picture)]));
-    await fetch(url, { method: 'POST', body: form });
-    pictureId = id;
+    pictureId = await uploaded('init-image', 'uploadInitImage', { extension: 'png' }, picture);
   }, 60_000);
   afterAll(async () => {
     await host?.close();
     await removeDataDir(dataDir);
     await rm(modelsDir, { recursive: true, force: true });
   });
+
+  /** An upload through its form; answers its id. */
+  async function uploaded(route: string, name: string, body: object | undefined, bytes: Uint8Array, owner = client): Promise<string> {
+    const { id, url, fields } = (await owner.call('POST', `${api}/${route}`, body)).body[name];
+    const form = new FormData();
+    for (const [field, value] of Object.entries(JSON.parse(fields) as Record<string, string>)) form.append(field, value);
+    form.append('file', new Blob([new Uint8Array(bytes)]));
+    expect((await fetch(url, { method: 'POST', body: form })).status).toBe(204);
+    return String(id);
+  }
 
   const asked = (request: object, query = '') =>
     client.call('POST', `${api}/generations${query}`, {
@@ -119,5 +124,52 @@ describe('what a diffusers model can do', () => {
     const { status, body } = await asked({ negative_prompt: 'blurry', ...guide(19), elements: [{ akUUID: 'ink', weight: 1 }] });
     expect(status).toBe(200);
     expect(body['sdGenerationJob'].tessera.notices).toMatchObject([{ kind: 'negative_prompt_ignored' }]);
+  });
+
+  describe('with adapters that an account uploads', () => {
+    const fluxLora = loraFile({
+      'transformer.single_transformer_blocks.0.attn.to_q.lora_A.weight': [2, 4],
+      'transformer.single_transformer_blocks.0.attn.to_q.lora_B.weight': [4, 2],
+    });
+    const sdxlLora = loraFile(
+      { 'unet.x.lora_A.weight': [2, 4], 'unet.x.lora_B.weight': [4, 2] },
+      { ss_base_model_version: 'sdxl_base_v1-0' },
+    );
+    const adapterOf = (bytes: Uint8Array, owner?: Client) => uploaded('adapters', 'uploadAdapter', undefined, bytes, owner);
+    const withAdapter = (akUUID: string) => asked({ elements: [{ akUUID, weight: 0.5 }] }, '?dryRun=true');
+
+    it('shows what one is, and takes it for the models of its family', async () => {
+      const id = await adapterOf(fluxLora);
+      expect((await client.call('GET', `${api}/adapters/${id}`)).body).toMatchObject({
+        adapter: { id, format: 'diffusers', family: 'flux' },
+      });
+      expect((await withAdapter(id)).status).toBe(200);
+      expect((await asked({ modelId: 'kontext', elements: [{ akUUID: id }] }, '?dryRun=true')).status).toBe(200);
+    });
+
+    it.each([
+      ['one for other models', async () => adapterOf(sdxlLora), 'foreign_adapter'],
+      ['a file that is none', async () => adapterOf(Buffer.from('text')), 'unreadable_adapter'],
+      ['a picture', async () => pictureId, 'unknown_adapter'],
+      ['one that is not there', async () => '0199aaaa-1111-7222-8333-444455556666', 'unknown_adapter'],
+      ["another account's", async () => adapterOf(fluxLora, await another()), 'unknown_adapter'],
+    ])('refuses %s', async (_what, adapter, type) => {
+      expect(await withAdapter(await adapter())).toMatchObject({ status: 400, body: { type, param: 'elements' } });
+    });
+
+    it('shows no adapter as a picture, nor to another account, and none that was removed', async () => {
+      const id = await adapterOf(fluxLora);
+      expect((await asked({ init_image_id: id })).body).toMatchObject({ type: 'invalid_init_image' });
+      expect((await client.call('GET', `${api}/init-image/${id}`)).status).toBe(404);
+      expect((await (await another()).call('GET', `${api}/adapters/${id}`)).body).toMatchObject({ type: 'unknown_adapter_file' });
+      expect((await client.call('DELETE', `${api}/adapters/${id}`)).status).toBe(200);
+      expect((await client.call('GET', `${api}/adapters/${id}`)).status).toBe(404);
+    });
+
+    const another = async () => {
+      const { accountId } = (await client.call('POST', `${api}/accounts`, { plan: 'artisan' })).body;
+      const { key } = (await client.call('POST', `${api}/keys`, { name: 'theirs' }, { 'tessera-account': accountId })).body;
+      return new Client(host, key);
+    };
   });
 });

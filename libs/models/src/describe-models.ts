@@ -75,7 +75,10 @@ function ofDiffusers({ limits, nativeSidePx, license, pipelineClass, capabilitie
     supportsEdit: edit,
     ...(capabilities.needsPicture ? { needsInitImage: true } : {}),
     guidanceKinds: guidanceKinds.filter((kind) => guiding.includes(kind)),
-    ...(lora ? { adapterIds: Object.keys(brought.adapterFiles ?? {}) } : {}),
+    // What edits is trained from what generates, and takes its adapters.
+    ...(lora
+      ? { adapterIds: Object.keys(brought.adapterFiles ?? {}), adapterFamily: capabilities.family.replace(/-(?:kontext|edit)$/, '') }
+      : {}),
   };
 }
 

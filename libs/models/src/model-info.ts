@@ -30,6 +30,8 @@ export type ModelInfo = {
   readonly guidanceKinds?: readonly GuidanceKind[];
   /** Adapters that the operator has put beside it; absent: it takes none at all. */
   readonly adapterIds?: readonly string[];
+  /** Uploaded adapters that were trained on this family of models act; absent: none do. */
+  readonly adapterFamily?: string;
   /** Sides are multiples of it; absent: of 8. */
   readonly sideMultiplePx?: number;
   /** When a negative prompt acts; absent: always. */

@@ -19,7 +19,12 @@ export type InitImageUse = {
 
 export type GuidanceUse = { readonly kind: string; readonly assetId: string; readonly strength: number; readonly subject: string };
 
-export type AdapterUse = { readonly adapterId: string; readonly weight: number };
+export type AdapterUse = {
+  readonly adapterId: string;
+  readonly weight: number;
+  /** Of one that the account has uploaded. */
+  readonly assetId?: string;
+};
 
 /** A request with nothing left open: what is stored, priced and painted. */
 export type FullImageRequest = {
@@ -247,12 +252,15 @@ function guidesOf({ guidance }: ImageRequest, model: ModelInfo): GuidanceUse[] {
 }
 
 function adaptersOf({ adapters }: ImageRequest, model: ModelInfo): AdapterUse[] {
+  const isUploaded = (id: string) => model.adapterFamily !== undefined && isUuid(id) && !model.adapterIds?.includes(id);
   refuseUnadaptable(
-    adapters.map(({ adapterId, weight }) => ({ id: adapterId, weight })),
+    adapters.map(({ adapterId, weight }) => ({ id: adapterId, weight, isUploaded: isUploaded(adapterId) })),
     model.adapterIds,
     model.modelId,
   );
-  return adapters.map(({ adapterId, weight }) => ({ adapterId, weight }));
+  return adapters.map(({ adapterId, weight }) =>
+    isUploaded(adapterId) ? { adapterId: adapterId.toLowerCase(), weight, assetId: adapterId.toLowerCase() } : { adapterId, weight },
+  );
 }
 
 function placementOf({ leftPx, topPx, widthPx, heightPx }: Placement, canvasWidthPx: number, canvasHeightPx: number): Placement {

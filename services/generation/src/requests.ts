@@ -3,7 +3,7 @@ import { toBinary } from '@bufbuild/protobuf';
 import { Injectable } from '@nestjs/common';
 import { ImageRequestSchema, type ImageRequest } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import { BillingService, type Quote } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
+import { AssetKind, StorageService, type Asset } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
 import type { ModelInfo } from '@tessera/models/model-info.js';
 import { ModelRegistry } from '@tessera/models/model-registry.js';
 import type { RequestNotice } from '@tessera/models/request-rules.js';
@@ -12,7 +12,7 @@ import { requireAllowed } from '@tessera/plans/gate.js';
 import { invalidArgument, renamed, TesseraError } from '@tessera/platform/errors.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { computeSpecOf } from './compute.js';
-import { invalidGuidance, invalidInitImage, invalidMask } from './errors.js';
+import { foreignAdapter, invalidGuidance, invalidInitImage, invalidMask, unknownAdapter } from './errors.js';
 import { fullImageRequest, noticesOfRequest, seedMax, type FullImageRequest } from './image-request.js';
 
 export type CheckedRequest = {
@@ -48,6 +48,7 @@ export class Requests {
       await this.#requirePicture(accountId, initImage.maskAssetId, invalidMask('There is no such picture to use as a mask.'));
     for (const { assetId } of request.guidance ?? [])
       await this.#requirePicture(accountId, assetId, invalidGuidance('There is no such picture to be guided by.'));
+    for (const { assetId } of request.adapters ?? []) if (assetId !== undefined) await this.#requireAdapter(accountId, assetId, model);
     return { request, model, notices: noticesOfRequest(request, model) };
   }
 
@@ -63,8 +64,21 @@ export class Requests {
   }
 
   async #requirePicture(accountId: string, assetId: string, refusal: TesseraError): Promise<void> {
+    const asset = await this.#assetOf(accountId, assetId, refusal);
+    if (asset?.kind === AssetKind.ADAPTER) throw refusal;
+  }
+
+  /** Where the file does not say which models it is for, the engine finds out, and the job fails with `foreign_adapter`. */
+  async #requireAdapter(accountId: string, assetId: string, { modelId, adapterFamily }: ModelInfo): Promise<void> {
+    const asset = await this.#assetOf(accountId, assetId, unknownAdapter(assetId));
+    if (asset?.kind !== AssetKind.ADAPTER) throw unknownAdapter(assetId);
+    const family = asset.adapter?.family ?? '';
+    if (family !== '' && family !== adapterFamily) throw foreignAdapter(assetId, family, modelId, adapterFamily);
+  }
+
+  async #assetOf(accountId: string, assetId: string, refusal: TesseraError): Promise<Asset | undefined> {
     try {
-      await this.#storage.getAsset({ accountId, assetId });
+      return (await this.#storage.getAsset({ accountId, assetId })).asset;
     } catch (error) {
       if (error instanceof TesseraError && error.kind === 'NotFound') throw refusal;
       throw renamed(error, refusal.param);

@@ -169,6 +169,7 @@ export const modelWire = (model: ModelDescription) => ({
     supportsEdit: model.supportsEdit,
     needsInitImage: model.needsInitImage,
     ...(model.license === '' ? {} : { license: model.license }),
+    ...(model.adapterFamily === '' ? {} : { adapterFamily: model.adapterFamily }),
     ...(model.pipelineClass === '' ? {} : { pipelineClass: model.pipelineClass }),
   },
 });
