@@ -151,9 +151,10 @@ class Progress:
         def step(pipe, number: int, _timestep, tensors: dict) -> dict:
             self.refuse_if_cancelled()
             # A scheduler of second order has nearly twice as many calls.
-            self.say((self.before[group.first] + group.steps * (number + 1) / pipe.num_timesteps) / self.total)
+            calls = getattr(pipe, "num_timesteps", group.steps)
+            self.say((self.before[group.first] + group.steps * (number + 1) / calls) / self.total)
             every = self.task["previewEverySteps"]
-            if every > 0 and (number + 1) % every == 0 and number + 1 < min(group.steps, pipe.num_timesteps):
+            if every > 0 and (number + 1) % every == 0 and number + 1 < min(group.steps, calls):
                 self.preview(pipe, group, number + 1, tensors["latents"])
             return {}
 

@@ -1,10 +1,14 @@
 """Text to image with a pipeline of every class."""
 
+import json
+import os
+import shutil
+
 import numpy as np
 import pytest
 from conftest import HEIGHT, WIDTH
 from tessera_diffusion.refusals import Refusal
-from tiny_pipelines import FAMILIES
+from tiny_pipelines import FAMILIES, manifest
 
 EVERY = pytest.mark.parametrize("family", list(FAMILIES))
 
@@ -146,3 +150,22 @@ def test_several_pictures_at_once_are_like_those_made_alone(engine):
     assert together.steps == alone.steps
     for one, other in zip(together.images, alone.images):
         assert np.abs(one.astype(int) - other).max() <= 2
+
+
+def test_a_class_that_the_table_does_not_know_generates_by_what_its_call_takes(engine, models):
+    folder = os.path.join(models, "unknown-tiny")
+    shutil.copytree(os.path.join(models, "sd15-tiny", "weights"), os.path.join(folder, "weights"))
+    index = os.path.join(folder, "weights", "model_index.json")
+    with open(index, encoding="utf-8") as text:
+        parts = json.load(text)
+    with open(index, "w", encoding="utf-8") as text:
+        json.dump({**parts, "_class_name": "StableDiffusionPAGPipeline"}, text)
+    with open(os.path.join(folder, "manifest.json"), "w", encoding="utf-8") as text:
+        json.dump(manifest("unknown-tiny"), text)
+    painted = engine.paint("unknown-tiny", previewEverySteps=1)
+    assert painted.images[0].shape == (HEIGHT, WIDTH, 3)
+    assert painted.steps == [(1, 3), (2, 3), (3, 3)]
+    assert len(painted.previews) == 2
+    assert painted.bytes != engine.paint("unknown-tiny", {"negativePrompt": "green"}).bytes
+    with pytest.raises(Refusal, match="InvalidArgument/unsupported_init_image"):
+        engine.paint("unknown-tiny", {"init": {"strength": 0.5, "hasMask": False}})

@@ -1,10 +1,11 @@
 """ControlNets and IP-Adapters of random weights that fit the tiny pipelines."""
 
+import inspect
 import json
 import os
 
 import torch
-from diffusers import AutoPipelineForText2Image, ControlNetModel, ControlNetUnionModel, DiffusionPipeline, FluxControlNetModel
+from diffusers import ControlNetModel, ControlNetUnionModel, DiffusionPipeline, FluxControlNetModel
 from safetensors.torch import save_file
 from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
@@ -21,6 +22,13 @@ def loud(model: torch.nn.Module) -> torch.nn.Module:
     return model
 
 
+def union_of(unet: torch.nn.Module) -> ControlNetUnionModel:
+    """`from_unet` knows the width of SDXL's first block alone."""
+    same = {key: value for key, value in unet.config.items() if key in inspect.signature(ControlNetUnionModel.__init__).parameters}
+    width = unet.config.block_out_channels[0]
+    return ControlNetUnionModel(**same, conditioning_embedding_out_channels=HALVING, num_trans_channel=width, num_trans_head=2, num_proj_channel=width)
+
+
 def controls_of(pipe, folder: str) -> list[dict]:
     if hasattr(pipe, "transformer"):
         config = dict(pipe.transformer.config)
@@ -29,7 +37,7 @@ def controls_of(pipe, folder: str) -> list[dict]:
     else:
         nets = {name: loud(ControlNetModel.from_unet(pipe.unet, conditioning_embedding_out_channels=HALVING)) for name in ("canny", "depth")}
         if hasattr(pipe, "text_encoder_2"):
-            nets["union"] = loud(ControlNetUnionModel.from_unet(pipe.unet))
+            nets["union"] = loud(union_of(pipe.unet))
     for name, net in nets.items():
         net.save_pretrained(os.path.join(folder, name))
     entries = [{"kinds": ["edges"], "folder": "canny"}]
