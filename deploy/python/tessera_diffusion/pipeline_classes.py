@@ -1,5 +1,6 @@
 """What each pipeline class of diffusers takes and can do: `pipeline_classes.json`, which the services read as well, so that what they promise is what acts here."""
 
+import inspect
 import json
 import os
 from collections.abc import Mapping
@@ -50,6 +51,11 @@ def pipeline_class(name: str, takes: Mapping[str, object]) -> PipelineClass:
     guidance = "true_cfg_scale" if "true_cfg_scale" in takes and "guidance_scale" not in takes else "guidance_scale"
     negative = "always" if "negative_prompt" in takes else "never"
     return PipelineClass(None, guidance, negative, 8, None, False, False, None, False, False, False, (), (), True)
+
+
+def takes(pipe) -> Mapping[str, object]:
+    """The names of the arguments of a pipeline's call."""
+    return inspect.signature(pipe.__call__).parameters
 
 
 def class_name_of(family: Family) -> str | None:
