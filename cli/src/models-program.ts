@@ -16,7 +16,9 @@ export function addModels(program: Command): void {
     .action(async (options) => (await import('./commands/models.js')).listModels(options));
   models
     .command('add')
-    .description('add a checkpoint as people have it: a .safetensors file, a folder that diffusers has saved, or one of the hub\'s cache; or a LoRA file, with --to')
+    .description(
+      "add a checkpoint as people have it: a .safetensors file, a folder that diffusers has saved, or one of the hub's cache; or a LoRA file, with --to",
+    )
     .argument('<from>', 'the file or folder')
     .option('--id <id>', 'how requests name it: lower-case letters, digits, dots and dashes (default: from its name)')
     .option('--name <name>', 'what people read')
@@ -26,7 +28,10 @@ export function addModels(program: Command): void {
     .option('--alias <name>', 'another name that requests may use; again for more', collect, [])
     .option('--leonardo-id <uuid>', "the id by which Leonardo's clients ask for it")
     .option('--class <name>', 'the diffusers class, where the file does not tell, for example FluxKontextPipeline')
-    .option('--config <dir>', 'a saved pipeline of the same architecture: settings, tokenizers and encoders for a single file that lacks them')
+    .option(
+      '--config <dir>',
+      'a saved pipeline of the same architecture: settings, tokenizers and encoders for a single file that lacks them',
+    )
     .option('--dtype <type>', 'float16, bfloat16 or float32, which a CPU needs (default: float16 for SD and SDXL, else bfloat16)')
     .option('--side <px>', 'side of the squares that it was trained on (default: 512 for SD 1.5, else 1024)')
     .option('--max-side <px>', 'longest side that may be asked for (default: twice that)')

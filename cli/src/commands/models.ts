@@ -3,7 +3,7 @@ import { rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { addAdapter } from '@tessera/models/checkpoint/add-adapter.js';
 import { type AddModelOptions, addModel, idOf } from '@tessera/models/checkpoint/add-model.js';
-import { type Family, familyOf, isFlow, loadFamilies, modelFolders } from '@tessera/models/families.js';
+import { familiesIn, type Family, familyOf, isFlow, modelFolders } from '@tessera/models/families.js';
 import { CommandFailure, exitCodes } from '../failure.js';
 import { addedModelsFolder, dataFolder, modelsFolder, modelsSetting } from '../places.js';
 import { formatBytes, table } from '../texts.js';
@@ -38,7 +38,7 @@ function target({ models, data }: Options): string {
 const known = async ({ models, data }: Options): Promise<readonly Family[]> => {
   const setting = modelsSetting(dataFolder(data));
   const folders = [...modelFolders(setting), ...(models === undefined ? [] : [path.resolve(models)])];
-  return loadFamilies([...new Set(folders)].filter((folder) => existsSync(folder)).join(path.delimiter));
+  return (await Promise.all([...new Set(folders)].filter((folder) => existsSync(folder)).map(familiesIn))).flat();
 };
 
 export async function listModels(options: Options): Promise<void> {
@@ -46,7 +46,7 @@ export async function listModels(options: Options): Promise<void> {
     family.variants.map(({ modelId, name }) => ({
       modelId,
       name,
-      pipeline: isFlow(family) ? family.pipeline : (('pipelineClass' in family && family.pipelineClass) || family.pipeline),
+      pipeline: isFlow(family) ? family.pipeline : ('pipelineClass' in family && family.pipelineClass) || family.pipeline,
       license: ('license' in family && family.license) || '',
       source: ('source' in family && family.source) || '',
       version: family.version,
@@ -72,7 +72,10 @@ async function addCheckpoint(from: string, options: AddOptions): Promise<void> {
   const families = await known(options);
   const added = await addModel({
     ...optionsOf(from, options),
-    isTaken: (name) => families.some(({ variants }) => variants.some(({ modelId, aliases, leonardoId }) => [modelId, leonardoId, ...aliases].includes(name))),
+    isTaken: (name) =>
+      families.some(({ variants }) =>
+        variants.some(({ modelId, aliases, leonardoId }) => [modelId, leonardoId, ...aliases].includes(name)),
+      ),
     ...(process.stderr.isTTY ? { onProgress: progressLine() } : {}),
   });
   const { modelId, folder, pipelineClass, license, source, sizeBytes, nativeSidePx } = added;
@@ -91,10 +94,13 @@ Its price is that of every model that the price list does not name: tessera cata
 
 async function addAdapterTo(modelId: string, from: string, options: AddOptions): Promise<void> {
   const family = familyOf(await known(options), modelId);
-  if (!family || family.pipeline !== 'diffusers') throw new Error(`There is no diffusers model "${modelId}" that an adapter could be added to: see tessera models list.`);
+  if (!family || family.pipeline !== 'diffusers')
+    throw new Error(`There is no diffusers model "${modelId}" that an adapter could be added to: see tessera models list.`);
   const adapterId = options.id ?? idOf(path.basename(from).replace(/\.safetensors$/, ''));
   await addAdapter(from, family, adapterId);
-  process.stdout.write(options.json ? `${JSON.stringify({ modelId, adapterId })}\n` : `${adapterId}: an adapter of ${modelId}; requests name it by this id\n`);
+  process.stdout.write(
+    options.json ? `${JSON.stringify({ modelId, adapterId })}\n` : `${adapterId}: an adapter of ${modelId}; requests name it by this id\n`,
+  );
 }
 
 function optionsOf(from: string, options: AddOptions): Omit<AddModelOptions, 'isTaken'> {
@@ -132,7 +138,8 @@ export async function removeModel(modelId: string, options: Options): Promise<vo
     const family = familyOf(await known(options), modelId);
     if (!family) throw new Error(`There is no model "${modelId}": see tessera models list.`);
     if (path.dirname(path.resolve(family.folder)) === modelsFolder) throw new Error(`${modelId} comes with Tessera and is not removed.`);
-    if (family.variants.length > 1) throw new Error(`${family.folder} holds ${family.variants.length} models: take this one out of its manifest.json.`);
+    if (family.variants.length > 1)
+      throw new Error(`${family.folder} holds ${family.variants.length} models: take this one out of its manifest.json.`);
     // In one step, or a server that starts meanwhile would find half of it.
     const gone = path.join(path.dirname(family.folder), `.${path.basename(family.folder)}.removed`);
     await rename(family.folder, gone);

@@ -146,7 +146,10 @@ describe('a folder', () => {
     const saved = await writePipelineFolder(path.join(dir, 'saved'), { pipelineClass: 'KandinskyPipeline' });
     await expect(add(saved)).rejects.toThrow('is a KandinskyPipeline, which is not served yet');
     const pickled = await writePipelineFolder(path.join(dir, 'pickled'));
-    await fs.rename(path.join(pickled, 'unet', 'diffusion_pytorch_model.safetensors'), path.join(pickled, 'unet', 'diffusion_pytorch_model.bin'));
+    await fs.rename(
+      path.join(pickled, 'unet', 'diffusion_pytorch_model.safetensors'),
+      path.join(pickled, 'unet', 'diffusion_pytorch_model.bin'),
+    );
     await expect(add(pickled)).rejects.toThrow('as a pickle');
     await fs.rm(path.join(pickled, 'unet'), { recursive: true });
     await expect(add(pickled)).rejects.toThrow('has no "unet"');

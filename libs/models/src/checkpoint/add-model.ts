@@ -68,22 +68,29 @@ export async function addModel(options: AddModelOptions): Promise<AddedModel> {
   const pipelineClass = options.pipelineClass ?? found.pipelineClass;
   const table = pipelineClassOf(pipelineClass);
   if (!table) throw new Error(`${options.from} is a ${pipelineClass}, which is not served yet: see the table in deploy/python/README.md.`);
+  const isSingle = found.predictsVelocity !== undefined;
+  if (isSingle && !table.singleFile) throw new Error(`A ${pipelineClass} is loaded from its folder, not from one file: add the folder.`);
   const license = options.license ?? found.license;
   if (!license)
-    throw new Error(`Nothing in ${options.from} says under which licence it may be used: name it with --license, for example --license openrail++.`);
+    throw new Error(
+      `Nothing in ${options.from} says under which licence it may be used: name it with --license, for example --license openrail++.`,
+    );
   const name = options.name ?? found.title ?? path.basename(options.from).replace(/\.safetensors$/, '');
   const modelId = options.modelId ?? idOf(name);
-  const taken = [modelId, ...(options.aliases ?? []), ...(options.leonardoId === undefined ? [] : [options.leonardoId])].find(options.isTaken);
+  const taken = [modelId, ...(options.aliases ?? []), ...(options.leonardoId === undefined ? [] : [options.leonardoId])].find(
+    options.isTaken,
+  );
   if (taken !== undefined) throw new Error(`There is a model called "${taken}" already: choose another name, or remove that model first.`);
   const folder = path.join(options.modelsDir, modelId);
-  if (await stat(folder).catch(() => undefined)) throw new Error(`${folder} is there already: choose another name with --id, or remove that model first.`);
+  if (await stat(folder).catch(() => undefined))
+    throw new Error(`${folder} is there already: choose another name with --id, or remove that model first.`);
   const sizeBytes = found.files.reduce((sum, file) => sum + file.sizeBytes, 0);
   const nativeSidePx = options.nativeSidePx ?? nativeSideOf[table.family] ?? 1024;
   const source = options.source ?? found.source ?? path.basename(options.from);
   const staging = path.join(options.modelsDir, `.${modelId}.${randomUUID()}`);
   try {
     const version = await place(options, found, staging, pipelineClass, sizeBytes);
-    const manifest = manifestOf(options, { pipelineClass, table, license, source, name, modelId, nativeSidePx, version, isSingle: found.predictsVelocity !== undefined });
+    const manifest = manifestOf(options, { pipelineClass, table, license, source, name, modelId, nativeSidePx, version, isSingle });
     const json = `${JSON.stringify(manifest, undefined, 2)}\n`;
     parseFile(diffusersSchema, json, path.join(folder, 'manifest.json'));
     await writeFile(path.join(staging, 'manifest.json'), json);
@@ -102,14 +109,18 @@ async function find({ from, config, pipelineClass }: AddModelOptions): Promise<F
     return { ...found, files: await weightFilesOf(folder) };
   }
   if (!from.endsWith('.safetensors'))
-    throw new Error(`${from} is no .safetensors file. Pickled checkpoints (.ckpt, .pt, .bin) can run code when they are loaded and are not taken: convert it where you trust it.`);
+    throw new Error(
+      `${from} is no .safetensors file. Pickled checkpoints (.ckpt, .pt, .bin) can run code when they are loaded and are not taken: convert it where you trust it.`,
+    );
   const header = await readSafetensorsHeader(from);
   const recognised = recogniseFile(header);
   if (recognised.kind === 'refused') throw new Error(`${from} is ${recognised.sentence}.`);
   if (recognised.kind === 'adapter') throw new Error(`${from} is an adapter (LoRA), not a model: say to which model it belongs with --to.`);
   const name = pipelineClass ?? recognised.pipelineClass;
   if (hasShippedConfig(name) && config === undefined && !(recognised.hasTextEncoders && recognised.hasVae))
-    throw new Error(`${from} lacks its ${recognised.hasVae ? 'text encoders' : 'VAE'}: give the folder of a model of its architecture, which has them, with --config.`);
+    throw new Error(
+      `${from} lacks its ${recognised.hasVae ? 'text encoders' : 'VAE'}: give the folder of a model of its architecture, which has them, with --config.`,
+    );
   return {
     pipelineClass: recognised.pipelineClass,
     predictsVelocity: recognised.predictsVelocity,
@@ -126,7 +137,8 @@ async function place(options: AddModelOptions, found: Found, staging: string, pi
   const digest = await digestOf(found.files, (count) => options.onProgress?.((done += count), sizeBytes));
   const weights = path.join(staging, found.predictsVelocity === undefined ? 'weights' : '');
   for (const file of found.files) await placeFile(file, weights, options.isLinked);
-  if (found.predictsVelocity !== undefined) await writeConfigFolder(path.join(staging, 'config'), pipelineClass, options.config, found.predictsVelocity);
+  if (found.predictsVelocity !== undefined)
+    await writeConfigFolder(path.join(staging, 'config'), pipelineClass, options.config, found.predictsVelocity);
   return digest.slice(0, 12);
 }
 

@@ -35,9 +35,24 @@ export const shapesOf = {
     'conditioner.embedders.1.model.ln_final.weight': [4],
   },
   sd15: { ...stem(4), ...vae, 'cond_stage_model.transformer.text_model.final_layer_norm.weight': [4] },
-  sd2: { ...stem(4), ...vae, 'model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight': [4, 1024], 'cond_stage_model.model.ln_final.weight': [4] },
-  sdxlInpainting: { ...stem(9), ...vae, 'model.diffusion_model.label_emb.0.0.weight': [8, 8], 'conditioner.embedders.1.model.ln_final.weight': [4] },
-  sdxlRefiner: { ...stem(4), ...vae, 'model.diffusion_model.label_emb.0.0.weight': [8, 8], 'conditioner.embedders.0.model.ln_final.weight': [4] },
+  sd2: {
+    ...stem(4),
+    ...vae,
+    'model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight': [4, 1024],
+    'cond_stage_model.model.ln_final.weight': [4],
+  },
+  sdxlInpainting: {
+    ...stem(9),
+    ...vae,
+    'model.diffusion_model.label_emb.0.0.weight': [8, 8],
+    'conditioner.embedders.1.model.ln_final.weight': [4],
+  },
+  sdxlRefiner: {
+    ...stem(4),
+    ...vae,
+    'model.diffusion_model.label_emb.0.0.weight': [8, 8],
+    'conditioner.embedders.0.model.ln_final.weight': [4],
+  },
   fluxTransformer: { 'double_blocks.0.img_attn.norm.key_norm.scale': [4], 'img_in.weight': [8, 64] },
   fluxFill: { 'double_blocks.0.img_attn.norm.key_norm.scale': [4], 'img_in.weight': [8, 384] },
   flux2: { 'double_blocks.0.img_attn.norm.key_norm.scale': [4], 'single_stream_modulation.lin.weight': [4] },
@@ -57,7 +72,12 @@ export async function writePipelineFolder(
   await mkdir(path.join(folder, 'scheduler'), { recursive: true });
   await writeFile(
     path.join(folder, 'model_index.json'),
-    JSON.stringify({ _class_name: pipelineClass, scheduler: ['diffusers', 'EulerDiscreteScheduler'], unet: ['diffusers', 'UNet2DConditionModel'], safety_checker: [null, null] }),
+    JSON.stringify({
+      _class_name: pipelineClass,
+      scheduler: ['diffusers', 'EulerDiscreteScheduler'],
+      unet: ['diffusers', 'UNet2DConditionModel'],
+      safety_checker: [null, null],
+    }),
   );
   await writeFile(path.join(folder, 'scheduler', 'scheduler_config.json'), '{}');
   await writeSafetensors(path.join(folder, 'unet', `diffusion_pytorch_model${suffix}.safetensors`), { weight: [4] });

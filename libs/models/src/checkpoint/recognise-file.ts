@@ -25,7 +25,10 @@ const architectures: readonly { readonly key: RegExp; readonly pipelineClass: st
 const strangers: readonly { readonly key: RegExp; readonly sentence: string }[] = [
   { key: /(^|\.)single_stream_modulation\.lin\.weight$/, sentence: 'FLUX.2, which is not served yet' },
   { key: /(^|\.)distilled_guidance_layer\.in_proj\.bias$/, sentence: 'Chroma, which is not served yet' },
-  { key: /^control_(all_x_embedder|layers|model)\.|^controlnet_cond_embedding\./, sentence: 'a ControlNet: name its folder in the manifest of the model that it guides' },
+  {
+    key: /^control_(all_x_embedder|layers|model)\.|^controlnet_cond_embedding\./,
+    sentence: 'a ControlNet: name its folder in the manifest of the model that it guides',
+  },
   { key: /^edm_(mean|std)$/, sentence: 'Playground 2.5, whose sampler does not lie in the file; add its folder instead' },
 ];
 
@@ -55,10 +58,15 @@ function refusalOf(pipelineClass: string, tensors: SafetensorsHeader['tensors'])
   const shapeOf = (name: string) => tensors.get(name)?.shape ?? [];
   if (pipelineClass === 'StableDiffusionXLPipeline' || pipelineClass === 'StableDiffusionPipeline') {
     const [, channels = 4] = shapeOf('model.diffusion_model.input_blocks.0.0.weight');
-    if (channels === 9) return 'a model for inpainting alone, which starts from a picture and a mask; take the model that it was made from, which inpaints as well';
+    if (channels === 9)
+      return 'a model for inpainting alone, which starts from a picture and a mask; take the model that it was made from, which inpaints as well';
     if (channels !== 4) return `a model whose denoiser takes ${channels} channels, which is none for text to image`;
   }
-  if (pipelineClass === 'StableDiffusionXLPipeline' && ![...tensors.keys()].some((name) => name.startsWith('conditioner.embedders.1.')) && tensors.has('conditioner.embedders.0.model.ln_final.weight'))
+  if (
+    pipelineClass === 'StableDiffusionXLPipeline' &&
+    ![...tensors.keys()].some((name) => name.startsWith('conditioner.embedders.1.')) &&
+    tensors.has('conditioner.embedders.0.model.ln_final.weight')
+  )
     return 'the refiner of SDXL, which only goes over pictures; add the base model';
   const [, fluxChannels = 64] = tensors.get('img_in.weight')?.shape ?? shapeOf('model.diffusion_model.img_in.weight');
   if (pipelineClass === 'FluxPipeline' && fluxChannels !== 64) return 'a FLUX for filling or control alone; add FLUX.1 itself';

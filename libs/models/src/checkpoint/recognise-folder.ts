@@ -42,7 +42,9 @@ async function hubSnapshot(given: string): Promise<{ folder: string; source: str
   const snapshots = await readdir(path.join(given, 'snapshots')).catch((): string[] => []);
   const revision = named?.trim() ?? (snapshots.length === 1 ? snapshots[0] : undefined);
   if (revision === undefined || !snapshots.includes(revision))
-    throw new Error(`${given} holds ${snapshots.length} snapshots and names none of them as its main one: give the folder of the snapshot.`);
+    throw new Error(
+      `${given} holds ${snapshots.length} snapshots and names none of them as its main one: give the folder of the snapshot.`,
+    );
   return { folder: path.join(given, 'snapshots', revision), source: `${owner}/${name}@${revision.slice(0, 12)}` };
 }
 
@@ -52,7 +54,9 @@ async function refuseIncomplete(folder: string, name: string): Promise<void> {
   if (!files) throw new Error(`${folder} has no "${name}", which its model_index.json names: the download is not complete.`);
   const hasPickle = files.some((file) => /\.(bin|pt|pth|ckpt)$/.test(file));
   if (hasPickle && !files.some((file) => file.endsWith('.safetensors')))
-    throw new Error(`${path.join(folder, name)} holds its weights as a pickle, which can run code when it is loaded: take the model's .safetensors files.`);
+    throw new Error(
+      `${path.join(folder, name)} holds its weights as a pickle, which can run code when it is loaded: take the model's .safetensors files.`,
+    );
 }
 
 /** The front matter of a model card. */

@@ -44,7 +44,10 @@ function parsed(file: string, text: Buffer, dataBytes: number): SafetensorsHeade
   if (end > dataBytes) throw new Error(`${file} is cut off: ${end - dataBytes} bytes are missing. Download it again.`);
   return {
     tensors: new Map(Object.entries(tensors.data).map(([name, { dtype, shape }]) => [name, { dtype, shape }])),
-    metadata: z.record(z.string(), z.string()).catch({}).parse(__metadata__ ?? {}),
+    metadata: z
+      .record(z.string(), z.string())
+      .catch({})
+      .parse(__metadata__ ?? {}),
   };
 }
 

@@ -17,7 +17,10 @@ export async function weightFilesOf(folder: string): Promise<readonly WeightFile
   const found = (await readdir(folder, { recursive: true, withFileTypes: true }))
     .filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.') && !otherFormats.test(entry.name))
     .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
-    .filter((name) => !name.split(path.sep).some((part) => part.startsWith('.')) && !(path.dirname(name) === '.' && name.endsWith('.safetensors')));
+    .filter(
+      (name) =>
+        !name.split(path.sep).some((part) => part.startsWith('.')) && !(path.dirname(name) === '.' && name.endsWith('.safetensors')),
+    );
   const names = new Set(found);
   const files: WeightFile[] = [];
   for (const name of found.toSorted()) {
