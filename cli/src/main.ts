@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { addBilling } from './billing-program.js';
+import { addModels } from './models-program.js';
 import { addWebhooks } from './webhooks-program.js';
 import { exitCodes, reportFailure } from './failure.js';
 import { accountOption, dataOption, repositoryRoot } from './places.js';
@@ -20,6 +21,7 @@ function createProgram(): Command {
   addBilling(program);
   addWebhooks(program);
   addKeys(program);
+  addModels(program);
   addDeadLetters(program);
   addWorkshop(program);
   return program;
