@@ -2,6 +2,7 @@ import { refuseUnadaptable } from '@tessera/models/adapter-use.js';
 import { guidanceKindsOf } from '@tessera/models/describe-models.js';
 import { type Family, familyOf, isFlow } from '@tessera/models/families.js';
 import { refuseUnguidable } from '@tessera/models/guidance.js';
+import { isServed, takesPictures } from '@tessera/models/served-manifest.js';
 import { invalidArgument } from '@tessera/platform/errors.js';
 import type { GenerateBatch, Placement } from './diffusion-engine.js';
 
@@ -32,7 +33,7 @@ export function refuseUnsupportedBatch(
   refuseUnadaptable(adapters, flow?.adapters && Object.keys(flow.adapters.files), modelId);
   for (const { initImage, guidance = [] } of requests) {
     refuseUnguidable(guidance, flow ? guidanceKindsOf(flow) : [], modelId);
-    if (initImage && !flow?.graphs.encoder)
+    if (initImage && !(isServed(manifest) ? takesPictures(manifest) : flow?.graphs.encoder))
       throw invalidArgument('unsupported_init_image', `${modelId} cannot start from a picture.`, { param: 'init_image' });
     if (initImage?.placement) refuseOutside(initImage.placement, widthPx, heightPx);
   }

@@ -2,11 +2,16 @@ import { type Family, isFlow } from './families.js';
 import { type GuidanceKind, guidanceKinds } from './guidance.js';
 import type { Manifest } from './manifest.js';
 import type { ModelInfo } from './model-info.js';
+import { isServed, repeatCosts, type ServedManifest, takesPictures } from './served-manifest.js';
 
-export type EngineKind = 'onnx' | 'noop' | 'triton';
+export type EngineKind = 'onnx' | 'noop' | 'triton' | 'served';
 
-/** A diffusers pipeline runs in Triton's Python only; the noop engine stands in for any engine and so offers every family. */
-export const canRun = (engine: EngineKind, family: Family): boolean => engine !== 'onnx' || isFlow(family);
+/** A diffusers pipeline runs in Triton's Python only, and what others serve is reached by an engine of its own; the noop engine stands in for any engine and so offers every family. */
+export function canRun(engine: EngineKind, family: Family): boolean {
+  if (engine === 'noop') return true;
+  if (isServed(family) || engine === 'served') return isServed(family) && engine === 'served';
+  return engine !== 'onnx' || isFlow(family);
+}
 
 /** What an engine of this kind offers of these families. Every engine's `describe()` and the registry answer by it, so that they agree without an engine being open. */
 export function describeModels(engine: EngineKind, families: readonly Family[]): ModelInfo[] {
@@ -27,10 +32,16 @@ function modelInfos(family: Family): ModelInfo[] {
     version,
     nativeWidthPx: nativeSidePx,
     nativeHeightPx: nativeSidePx,
-    supportsInitImage: isFlow(family) && family.graphs.encoder !== undefined,
+    supportsInitImage: isServed(family) ? takesPictures(family) : isFlow(family) && family.graphs.encoder !== undefined,
+    ...(isServed(family) ? servedInfo(family) : {}),
     ...(isFlow(family) ? { guidanceKinds: guidanceKindsOf(family), ...adapterIdsOf(family) } : {}),
   }));
 }
+
+const servedInfo = (family: ServedManifest): Pick<ModelInfo, 'priceMicroUsd' | 'runsOnce'> => ({
+  ...(family.priceMicroUsd > 0 ? { priceMicroUsd: family.priceMicroUsd } : {}),
+  ...(repeatCosts(family) === 'money' ? { runsOnce: true } : {}),
+});
 
 /** Those that a request may name: not what makes a distilled variant what it is. */
 function adapterIdsOf({ adapters, variants }: Manifest): Pick<ModelInfo, 'adapterIds'> {

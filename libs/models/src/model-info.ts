@@ -23,4 +23,8 @@ export type ModelInfo = {
   readonly guidanceKinds?: readonly GuidanceKind[];
   /** Adapters that the operator has put beside it; absent: it takes none at all. */
   readonly adapterIds?: readonly string[];
+  /** What its provider takes for a picture, in millionths of a dollar; absent: nothing, or not known. */
+  readonly priceMicroUsd?: number;
+  /** Each attempt at a job could be paid for: a job that is lost with its worker is not begun again. */
+  readonly runsOnce?: true;
 };

@@ -1,6 +1,6 @@
 import { Counter, register } from 'prom-client';
 import { describeModels } from '@tessera/models/describe-models.js';
-import { type Family, familyOf, isFlow } from '@tessera/models/families.js';
+import { familyOf, isFlow, type OwnFamily } from '@tessera/models/families.js';
 import { cancelled, internal, resourceExhausted, TesseraError, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
@@ -37,7 +37,7 @@ export class RemoteEngine extends DiffusionEngine {
 
   constructor(
     private readonly kind: 'triton',
-    private readonly families: readonly Family[],
+    private readonly families: readonly OwnFamily[],
     private readonly remote: RemoteTasks,
     private readonly logger: Logger,
   ) {
@@ -109,7 +109,7 @@ export class RemoteEngine extends DiffusionEngine {
     return isFlow(family) ? composeForFlow(this.remote, this.#models, batch, signal) : composeForDiffusers(family, batch);
   }
 
-  #family(modelId: string): Family {
+  #family(modelId: string): OwnFamily {
     const family = familyOf(this.families, modelId);
     if (!family) throw internal('broken_model', `There is no model "${modelId}".`);
     return family;

@@ -70,6 +70,28 @@ export const pictureReasons = {
   broken_model: { kind: 'Internal', explains: 'The files of the model cannot be loaded; the log of the server says why.' },
   engine_busy: { kind: 'ResourceExhausted', explains: 'The engine has as many calls waiting as it takes on.' },
   engine_unavailable: { kind: 'Unavailable', explains: 'The engine that runs the models does not answer, or restarts.' },
+  engine_misconfigured: {
+    kind: 'Unavailable',
+    repeat: false,
+    explains:
+      'The server that runs the model does not accept our key, is not paid, or is another one than the settings say. The operator has to look.',
+  },
+  content_refused: {
+    kind: 'InvalidArgument',
+    explains: 'The provider of the model refuses what the picture would show; the message is in its words.',
+  },
+  server_refused: { kind: 'InvalidArgument', explains: 'The server that runs the model refuses the request; the message is in its words.' },
+  outcome_unknown: {
+    kind: 'DeadlineExceeded',
+    repeat: false,
+    explains:
+      'The request was sent to a server that is paid for each picture, and no answer came. It is not sent again, so that nothing is paid twice; the tokens were returned.',
+  },
+  paid_unfinished: {
+    kind: 'Internal',
+    explains:
+      'A server that is paid for each picture has begun the job, which then failed. It is not begun again; the tokens were returned.',
+  },
   painting_failed: { kind: 'Internal', explains: 'The engine could not make the picture; its log says why.' },
   painting_cancelled: { kind: 'Cancelled', explains: 'The work was stopped before the picture was finished.' },
   trainer_unavailable: { kind: 'Unavailable', explains: 'The process that trains has ended before it was done.' },

@@ -1,0 +1,25 @@
+import { ignoredSettings, type ServedManifest } from '@tessera/models/served-manifest.js';
+import type { EngineNotice, GenerateBatch, GenerateRequest } from '../diffusion-engine.js';
+
+/** What was asked for and does nothing with this model: told, because the server would ignore it in silence. */
+export function leftOut(family: ServedManifest, batch: GenerateBatch, request: GenerateRequest): EngineNotice[] {
+  const { modelId, steps, guidanceScale } = batch;
+  const { negativePrompt, style, initImage } = request;
+  const ignored = ignoredSettings(family);
+  const variant = family.variants.find((each) => each.modelId === modelId);
+  const notice = (kind: string, message: string) => ({ kind: `${kind}_left_out`, message });
+  const notices: EngineNotice[] = [];
+  if (ignored.includes('seed')) notices.push(notice('seed', `${modelId} takes no seed: the same request gives another picture.`));
+  if (ignored.includes('steps') && steps !== (variant?.defaultSteps ?? family.limits.defaultSteps))
+    notices.push(notice('steps', `${modelId} takes no number of steps; it was left out.`));
+  if (ignored.includes('guidanceScale') && guidanceScale !== family.limits.defaultGuidanceScale)
+    notices.push(notice('guidance_scale', `${modelId} takes no guidance scale; it was left out.`));
+  if (ignored.includes('negativePrompt') && negativePrompt !== '')
+    notices.push(notice('negative_prompt', `${modelId} takes no negative prompt; it was left out.`));
+  if (style !== '' && style !== 'NONE') notices.push(notice('style', `This model has no style "${style.slice(0, 40)}"; it was left out.`));
+  if (initImage && !takesStrength(family))
+    notices.push(notice('strength', `${modelId} edits a picture as the prompt says; the strength was left out.`));
+  return notices;
+}
+
+const takesStrength = (family: ServedManifest): boolean => family.pipeline === 'prediction' && family.input.promptStrength !== undefined;
