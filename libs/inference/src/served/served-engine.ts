@@ -4,7 +4,6 @@ import { repeatCosts, type ServedManifest, takesMasks } from '@tessera/models/se
 import { serverKind } from '@tessera/models/server-kinds.js';
 import { cancelled, invalidArgument, resourceExhausted, TesseraError, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
-import { counter } from '@tessera/platform/telemetry/metrics.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
 import {
   DiffusionEngine,
@@ -24,12 +23,6 @@ import { readSource } from './source.js';
 
 /** Callers queue jobs themselves; more calls than this mean that one of them does not. */
 const openCallsMax = 64;
-
-const unfinished = counter({
-  name: 'tessera_served_unfinished_total',
-  help: 'Jobs that ended without their pictures although a server may have to be paid for them, by model and reason.',
-  labelNames: ['model', 'reason'],
-});
 
 type Served = { readonly family: ServedManifest; readonly access: ServerAccess; readonly dialect: Dialect };
 
@@ -141,7 +134,6 @@ export class ServedEngine extends DiffusionEngine {
     const final = this.#final(error, modelId, payment, signal);
     if (!(final instanceof TesseraError)) return final;
     if (final.reason === 'outcome_unknown' || final.reason === 'paid_unfinished') {
-      unfinished.inc({ model: modelId, reason: final.reason });
       this.logger.error({ err: final, modelId, reason: final.reason }, 'a server may have to be paid for a job that has no pictures');
     } else if (final.kind === 'Unavailable' && !this.#closing.signal.aborted) {
       this.logger.warn({ err: final, modelId }, 'the engine is not available');

@@ -16,7 +16,9 @@ const contentCodes: readonly string[] = [
 
 const errorBody = z.object({
   /** OpenAI's form; Replicate's predictions say it in one string. */
-  error: z.union([z.object({ message: z.string().nullish(), code: z.unknown().optional(), type: z.unknown().optional() }), z.string()]).nullish(),
+  error: z
+    .union([z.object({ message: z.string().nullish(), code: z.unknown().optional(), type: z.unknown().optional() }), z.string()])
+    .nullish(),
   /** FastAPI's: a sentence, or one entry for each wrong field. */
   detail: z.union([z.string(), z.array(z.object({ loc: z.array(z.unknown()).nullish(), msg: z.string() }))]).nullish(),
 });

@@ -20,7 +20,7 @@ import {
 import { Heartbeats, type HeldLease } from './heartbeats.js';
 import type { JobFiles } from './job-files.js';
 import type { WorkerClient } from './worker-clients.js';
-import { storing } from './worker-metrics.js';
+import { paidUnfinished, storing } from './worker-metrics.js';
 
 export type BatchTools = {
   readonly workerId: string;
@@ -117,7 +117,10 @@ export class BatchRun {
       return undefined;
     } catch (error) {
       const paid = paidElsewhere(error);
-      if (paid) return paid;
+      if (paid) {
+        paidUnfinished.inc({ reason: paid.reason });
+        return paid;
+      }
       if (this.#isHandedBack) return handedBack;
       return isUnavailable(error) && (await this.tools.runner.health?.isLost()) ? engineLost : failureOf(error, this.#left().length === 1);
     } finally {
