@@ -23,13 +23,15 @@ const imagesOf = (updates: readonly GenerateUpdate[], requestId = 'request-1') =
     update.type === 'image' && update.requestId === requestId ? [Buffer.from(update.image.bytes).toString('base64')] : [],
   );
 
-/** What every engine guarantees, whichever runtime it uses. One without `steps` is told nothing of a picture before it is there, and so reports none and shows no previews. */
+/** What every engine guarantees, whichever runtime it uses. One that tells of whole `pictures` only learns nothing of them before they are there: it reports no steps and shows no previews. */
 export function describeDiffusionEngineConformance(
   name: string,
   open: () => Promise<DiffusionEngine>,
   tells: 'steps' | 'pictures' = 'steps',
 ): void {
-  const itOfSteps = tells === 'steps' ? it : it.skip;
+  const itOfSteps = (sentence: string, holds: () => Promise<void>): void => {
+    if (tells === 'steps') it(sentence, holds);
+  };
   describe(`the diffusion engine "${name}"`, () => {
     const withEngine = async (
       use: (engine: DiffusionEngine, batch: (fields?: Partial<GenerateBatch>) => GenerateBatch) => Promise<void>,

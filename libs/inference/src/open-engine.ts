@@ -1,5 +1,5 @@
 import { canRun, type EngineKind } from '@tessera/models/describe-models.js';
-import { bundledModelsDir, type Family, isFlow, isOwn, loadFamilies } from '@tessera/models/families.js';
+import { bundledModelsDir, type Family, isFlow, loadFamilies } from '@tessera/models/families.js';
 import { isServed } from '@tessera/models/served-manifest.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import type { DiffusionEngine } from './diffusion-engine.js';
@@ -43,7 +43,7 @@ export async function openEngine({
       import('./remote/remote-engine.js'),
       import('./remote/triton-tasks.js'),
     ]);
-    return new RemoteEngine('triton', families.filter(isOwn), new TritonTasks(tritonUrl), logger);
+    return new RemoteEngine('triton', families, new TritonTasks(tritonUrl), logger);
   }
   if (engine === 'served') {
     const { ServedEngine } = await import('./served/served-engine.js');

@@ -38,8 +38,9 @@ function modelInfos(family: Family): ModelInfo[] {
   }));
 }
 
-const servedInfo = (family: ServedManifest): Pick<ModelInfo, 'priceMicroUsd' | 'runsOnce'> => ({
+const servedInfo = (family: ServedManifest): Pick<ModelInfo, 'priceMicroUsd' | 'runsOnce' | 'sizes'> => ({
   ...(family.priceMicroUsd > 0 ? { priceMicroUsd: family.priceMicroUsd } : {}),
+  ...(family.sizes ? { sizes: family.sizes } : {}),
   ...(repeatCosts(family) === 'money' ? { runsOnce: true } : {}),
 });
 

@@ -51,6 +51,7 @@ describe('a model that somebody else serves', () => {
       runsOnce: true,
       priceMicroUsd: 40_000,
       supportsInitImage: true,
+      sizes: ['1024x1024'],
     });
     expect(await described(prediction)).toMatchObject({ runsOnce: true, supportsInitImage: true });
     const own = await described({ ...openAi, kind: 'vllm-omni' });

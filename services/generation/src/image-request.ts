@@ -6,6 +6,7 @@ import { refuseUnadaptable } from '@tessera/models/adapter-use.js';
 import { refuseUnguidable } from '@tessera/models/guidance.js';
 import { invalidArgument } from '@tessera/platform/errors.js';
 import { isUuid } from '@tessera/platform/ids.js';
+import { refuseUnlistedSize } from '@tessera/models/listed-sizes.js';
 import { invalidGuidance, invalidInitImage, invalidMask } from './errors.js';
 
 /** A picture to start from; `maskAssetId` says what of it is repainted, `placement` where it lies in the painted one. */
@@ -96,6 +97,7 @@ export function fullImageRequest(request: ImageRequest, model: ModelInfo, drawSe
   const initImage = initImageOf(request, model, widthPx, heightPx);
   const guidance = guidesOf(request, model);
   const adapters = adaptersOf(request, model);
+  refuseUnlistedSize(model, widthPx, heightPx);
   return {
     prompt: promptOf(request.prompt),
     negativePrompt: negativePromptOf(request.negativePrompt),

@@ -8,7 +8,7 @@ import type { RunningServer } from '@tessera/servers/running-server.js';
 import { startTriton } from '@tessera/servers/triton.js';
 import { describeDiffusionEngineConformance } from '../diffusion-engine.conformance.js';
 import type { DiffusionEngine, GenerateBatch, GenerateUpdate } from '../diffusion-engine.js';
-import { isOwn, loadFamilies } from '@tessera/models/families.js';
+import { loadFamilies } from '@tessera/models/families.js';
 import { openEngine } from '../open-engine.js';
 import { RemoteEngine } from './remote-engine.js';
 import { TritonTasks } from './triton-tasks.js';
@@ -153,7 +153,7 @@ describe('Triton as an engine', () => {
       ) as object;
       await fs.mkdir(path.join(modelsDir, folder));
       await fs.writeFile(path.join(modelsDir, folder, 'manifest.json'), JSON.stringify({ ...manifest, version }));
-      const other = new RemoteEngine('triton', (await loadFamilies(modelsDir)).filter(isOwn), new TritonTasks(url, 1_000), logger);
+      const other = new RemoteEngine('triton', await loadFamilies(modelsDir), new TritonTasks(url, 1_000), logger);
       return other.warm('mosaic-3d').finally(() => other.close());
     };
 

@@ -1,6 +1,6 @@
 import { Counter, register } from 'prom-client';
 import { describeModels } from '@tessera/models/describe-models.js';
-import { familyOf, isFlow, type OwnFamily } from '@tessera/models/families.js';
+import { type Family, familyOf, isFlow, isOwn, type OwnFamily } from '@tessera/models/families.js';
 import { cancelled, internal, resourceExhausted, TesseraError, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
@@ -37,7 +37,7 @@ export class RemoteEngine extends DiffusionEngine {
 
   constructor(
     private readonly kind: 'triton',
-    private readonly families: readonly OwnFamily[],
+    private readonly families: readonly Family[],
     private readonly remote: RemoteTasks,
     private readonly logger: Logger,
   ) {
@@ -110,7 +110,7 @@ export class RemoteEngine extends DiffusionEngine {
   }
 
   #family(modelId: string): OwnFamily {
-    const family = familyOf(this.families, modelId);
+    const family = familyOf(this.families.filter(isOwn), modelId);
     if (!family) throw internal('broken_model', `There is no model "${modelId}".`);
     return family;
   }

@@ -44,7 +44,8 @@ export async function httpCall(call: HttpCall): Promise<HttpAnswer> {
         signal: AbortSignal.any([signal, deadline]),
       });
       request.once('socket', (socket) => socket.once(isTls ? 'secureConnect' : 'connect', () => (wasConnected = true)));
-      request.once('error', reject);
+      // Whatever comes after the first is of no interest, and without a listener would end the process.
+      request.on('error', reject);
       request.once('response', (response) => {
         readBody(response, call.answerBytesMax).then(
           (read) => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: read }),

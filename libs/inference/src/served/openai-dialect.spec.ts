@@ -83,7 +83,7 @@ describe("OpenAI's wire", () => {
       const { notices } = await generated(engine, batchOf({ negativePrompt: 'a worm', style: 'ANIME' }, { guidanceScale: 3 }));
       expect(server.seen[0]!.json).not.toHaveProperty('negative_prompt');
       expect(server.seen[0]!.json).not.toHaveProperty('guidance_scale');
-      expect(notices).toEqual(['guidance_scale_left_out', 'negative_prompt_left_out', 'style_left_out']);
+      expect(notices).toEqual(['guidance_scale_ignored', 'negative_prompt_ignored', 'style_left_out']);
     });
   });
 
@@ -103,7 +103,7 @@ describe("OpenAI's wire", () => {
       { model: 'org/model', prompt: 'a red apple', n: 3, size: '1024x1024', quality: 'high' },
     ]);
     expect(images).toHaveLength(3);
-    expect(notices).toEqual(['seed_left_out', 'steps_left_out', 'negative_prompt_left_out']);
+    expect(notices).toEqual(['seed_ignored', 'steps_ignored', 'negative_prompt_ignored']);
   });
 
   it('refuses a size that the provider does not list before anything is sent', async () => {
@@ -131,12 +131,12 @@ describe("OpenAI's wire", () => {
 
   it('sends a picture to edit at the delivered size, and says that an instruction has no strength', async () => {
     const engine = await open('sglang-diffusion', { edits: 'picture' });
-    const { notices } = await generated(engine, batchOf({ initImage: { bytes: await square(300, '#0000ff'), strength: 0.5 } }));
+    const { notices } = await generated(engine, batchOf({ initImage: { bytes: await square(300, '#0000ff'), strength: 0.8 } }));
     const [seen] = server.of('POST', '/v1/images/edits');
     const sent = seen!.form!.get('image') as File;
     expect((await pixelsOf(new Uint8Array(await sent.arrayBuffer()))).info).toMatchObject({ width: 128, height: 128 });
     expect(seen!.form!.get('seed')).toBe('7');
-    expect(notices).toEqual(['strength_left_out']);
+    expect(notices).toEqual(['init_strength_ignored']);
   });
 
   it('refuses a mask where there is none on the wire', async () => {

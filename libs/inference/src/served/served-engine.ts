@@ -1,5 +1,6 @@
 import { describeModels } from '@tessera/models/describe-models.js';
 import { familyOf } from '@tessera/models/families.js';
+import { refuseUnlistedSize } from '@tessera/models/listed-sizes.js';
 import { repeatCosts, type ServedManifest, takesMasks } from '@tessera/models/served-manifest.js';
 import { serverKind } from '@tessera/models/server-kinds.js';
 import { cancelled, invalidArgument, resourceExhausted, TesseraError, unavailable } from '@tessera/platform/errors.js';
@@ -177,10 +178,7 @@ function refuseCancelled(signal: AbortSignal): void {
 }
 
 function refuseUnserved(family: ServedManifest, { modelId, widthPx, heightPx, requests }: GenerateBatch): void {
-  if (family.sizes && !family.sizes.includes(`${widthPx}x${heightPx}`))
-    throw invalidArgument('unsupported_size', `${modelId} makes ${family.sizes.join(', ')}, not ${widthPx}x${heightPx}.`, {
-      param: 'width',
-    });
+  refuseUnlistedSize({ modelId, ...(family.sizes ? { sizes: family.sizes } : {}) }, widthPx, heightPx);
   if (!takesMasks(family) && requests.some(({ initImage }) => initImage?.mask ?? initImage?.placement))
     throw invalidArgument('unsupported_init_image', `${modelId} edits whole pictures: it takes no mask and no placement.`, {
       param: 'mask',
