@@ -1,5 +1,5 @@
 import { canRun, type EngineKind } from '@tessera/models/describe-models.js';
-import { bundledModelsDir, type Family, isFlow, loadFamilies } from '@tessera/models/families.js';
+import { bundledModelsDir, type Family, isFlow, loadFamilies, offeredForTextAlone } from '@tessera/models/families.js';
 import { isServed } from '@tessera/models/served-manifest.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import type { DiffusionEngine } from './diffusion-engine.js';
@@ -35,6 +35,7 @@ export async function openEngine({
   const families = all.filter((family) => canRun(engine, family));
   for (const { folder, pipeline } of all.filter((family) => !canRun(engine, family)))
     logger.warn({ folder }, `left out: the pipeline "${pipeline}" needs TESSERA_ENGINE=${engineFor[pipeline]}`);
+  for (const { folder, sentence } of offeredForTextAlone(families)) logger.warn({ folder }, sentence);
   if (engine === 'noop') return new NoopEngine(families);
   if (engine === 'triton') {
     if (tritonUrl === undefined)

@@ -117,6 +117,10 @@ export const takesPictures = (family: ServedManifest): boolean =>
 export const takesMasks = (family: ServedManifest): boolean =>
   family.pipeline === 'prediction' ? family.input.mask !== undefined : family.edits === 'mask';
 
+/** Whether it starts from a picture to a degree; else the picture goes in whole and the prompt says what to change. */
+export const takesStrength = (family: ServedManifest): boolean =>
+  family.pipeline === 'prediction' && family.input.promptStrength !== undefined;
+
 /** What sending a request again would cost. A server that somebody is paid for deduplicates nothing unless its kind does. */
 export function repeatCosts(family: ServedManifest): 'time' | 'deduplicated' | 'money' {
   // https://replicate.com/docs/reference/http: creating a prediction has no idempotency key.

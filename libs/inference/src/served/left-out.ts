@@ -1,4 +1,4 @@
-import { ignoredSettings, type ServedManifest } from '@tessera/models/served-manifest.js';
+import { ignoredSettings, type ServedManifest, takesStrength } from '@tessera/models/served-manifest.js';
 import type { EngineNotice, GenerateBatch, GenerateRequest } from '../diffusion-engine.js';
 
 /** What a request carries that does not say a strength. */
@@ -25,5 +25,3 @@ export function leftOut(family: ServedManifest, batch: GenerateBatch, request: G
     notices.push(notice('init_strength', `${modelId} edits a picture as the prompt says; the strength was left out.`));
   return notices;
 }
-
-const takesStrength = (family: ServedManifest): boolean => family.pipeline === 'prediction' && family.input.promptStrength !== undefined;

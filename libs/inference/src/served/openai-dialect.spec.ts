@@ -142,7 +142,7 @@ describe("OpenAI's wire", () => {
   it('refuses a mask where there is none on the wire', async () => {
     const engine = await open('sglang-diffusion', { edits: 'picture' });
     const initImage = { bytes: await square(128, '#0000ff'), strength: 0, mask: await rightHalf() };
-    await expect(generated(engine, batchOf({ initImage }))).rejects.toMatchObject({ reason: 'unsupported_init_image', param: 'mask' });
+    await expect(generated(engine, batchOf({ initImage }))).rejects.toMatchObject({ reason: 'unsupported_mask' });
     expect(server.seen).toEqual([]);
   });
 

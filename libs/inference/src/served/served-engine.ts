@@ -1,7 +1,7 @@
 import { describeModels } from '@tessera/models/describe-models.js';
 import { familyOf } from '@tessera/models/families.js';
 import { refuseUnlistedSize } from '@tessera/models/listed-sizes.js';
-import { repeatCosts, type ServedManifest, takesMasks } from '@tessera/models/served-manifest.js';
+import { repeatCosts, type ServedManifest } from '@tessera/models/served-manifest.js';
 import { serverKind } from '@tessera/models/server-kinds.js';
 import { cancelled, invalidArgument, resourceExhausted, TesseraError, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
@@ -56,7 +56,8 @@ export class ServedEngine extends DiffusionEngine {
   override async *generate(batch: GenerateBatch, signal: AbortSignal): AsyncIterable<GenerateUpdate> {
     refuseUnsupportedBatch(this.families, batch);
     const served = this.#of(batch.modelId);
-    refuseUnserved(served.family, batch);
+    const { sizes } = served.family;
+    refuseUnlistedSize({ modelId: batch.modelId, ...(sizes ? { sizes } : {}) }, batch.widthPx, batch.heightPx);
     refuseCancelled(signal);
     this.#refuseIfClosed();
     if (this.#openCalls >= openCallsMax)
@@ -175,12 +176,4 @@ function orderOf(batch: GenerateBatch, request: GenerateRequest, { first, ...sha
 
 function refuseCancelled(signal: AbortSignal): void {
   if (signal.aborted) throw cancelled('painting_cancelled', 'The painting was cancelled.');
-}
-
-function refuseUnserved(family: ServedManifest, { modelId, widthPx, heightPx, requests }: GenerateBatch): void {
-  refuseUnlistedSize({ modelId, ...(family.sizes ? { sizes: family.sizes } : {}) }, widthPx, heightPx);
-  if (!takesMasks(family) && requests.some(({ initImage }) => initImage?.mask ?? initImage?.placement))
-    throw invalidArgument('unsupported_init_image', `${modelId} edits whole pictures: it takes no mask and no placement.`, {
-      param: 'mask',
-    });
 }
