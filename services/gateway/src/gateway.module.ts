@@ -29,6 +29,8 @@ import { KeysController } from './keys/keys.controller.js';
 import { OpenAiController } from './openai/openai.controller.js';
 import { OperationsController } from './operations/operations.controller.js';
 import { PagesController } from './http/pages.controller.js';
+import { PaymentBooks } from './accounts/payment-books.js';
+import { PaymentBooksController } from './accounts/payment-books.controller.js';
 import { PaymentsController } from './accounts/payments.controller.js';
 import { PicturesController } from './media/pictures.controller.js';
 import { PriceListController } from './accounts/price-list.controller.js';
@@ -67,6 +69,7 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
     OpenAiController,
     OperationsController,
     PagesController,
+    PaymentBooksController,
     PaymentsController,
     PicturesController,
     PriceListController,
@@ -88,6 +91,7 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
     Accounts,
     BalanceChanges,
     Billing,
+    PaymentBooks,
     AccountEvents,
     Figures,
     OpenStreams,
