@@ -37,6 +37,7 @@ class Pipelines:
             return None
 
     def warm(self, family: Family, task: dict) -> None:
+        self.adapter_files.refuse_if_absent(task.get("adapters", []))
         pipeline = self._of(family)
         with pipeline.lock:
             pipeline.adapters.use(task.get("adapters", []))
