@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { addBilling } from './billing-program.js';
+import { addModels } from './models-program.js';
 import { addWebhooks } from './webhooks-program.js';
 import { exitCodes, reportFailure } from './failure.js';
 import { accountOption, dataOption, repositoryRoot } from './places.js';
@@ -20,6 +21,7 @@ function createProgram(): Command {
   addBilling(program);
   addWebhooks(program);
   addKeys(program);
+  addModels(program);
   addDeadLetters(program);
   addWorkshop(program);
   return program;
@@ -55,6 +57,7 @@ function addGenerate(program: Command): void {
     .option('--unzoom <factor>', 'lay the first picture smaller into the middle and paint around it; needs --size')
     .option('--edges <file[:strength]>', 'follow the outlines of this picture', collect, [])
     .option('--depth <file[:strength]>', 'follow this depth map: white is near', collect, [])
+    .option('--pose <file[:strength]>', 'follow the posture of this drawn skeleton', collect, [])
     .option('--style-from <file[:strength]>', 'take colours and manner from this picture', collect, [])
     .option('--content <file[:strength]>', 'take the arrangement from this picture', collect, [])
     .option(

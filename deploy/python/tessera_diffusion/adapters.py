@@ -18,7 +18,9 @@ ADAPTERS_KEPT = 8
 FILES_BYTES_MAX = 8 * 1024**3
 HEX = set("0123456789abcdef")
 # Other ways to change weights, whose files look alike.
-LOW_RANK_OF_OTHER_KINDS = {"hada_": "LoHa", "lokr_": "LoKr", "oft_": "OFT", "boft_": "BOFT", ".a1.": "GLoRA", "diff_b": "full differences", "dora_scale": "DoRA", "lora_magnitude_vector": "DoRA"}
+LOW_RANK_OF_OTHER_KINDS = {
+    "hada_": "LoHa", "lokr_": "LoKr", "oft_": "OFT", "boft_": "BOFT", ".a1.": "GLoRA", "diff_b": "set of full differences", "dora_scale": "DoRA", "lora_magnitude_vector": "DoRA",
+}  # fmt: skip
 
 
 class AdapterFiles:
