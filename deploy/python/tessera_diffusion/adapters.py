@@ -128,7 +128,7 @@ class Adapters:
         unet = {"unet_config": self.pipe.unet.config} if "unet_config" in inspect.signature(convert).parameters else {}
         converted = convert(dict(weights), **unet)
         converted = converted[0] if isinstance(converted, tuple) else converted
-        held = sum(key.endswith((".lora_A.weight", ".lora.down.weight", "_lora.down.weight")) for key in converted)
+        held = sum(key.endswith((".lora_A.weight", ".down.weight")) for key in converted)
         acting = sum(name in getattr(module, "lora_A", ()) for part in self.pipe.components.values() if hasattr(part, "modules") for module in part.modules())
         if acting < held:
             raise refused("InvalidArgument", "foreign_adapter", f"Only {acting} of the adapter's {held} layers are layers of {self.family.name}.")
