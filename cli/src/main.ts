@@ -67,7 +67,7 @@ function addGenerate(program: Command): void {
       [],
     )
     .option('-o, --out <path>', 'folder or file for the pictures', '.')
-    .option('--engine <name>', 'engine of a server started for this command: onnx, noop or triton')
+    .option('--engine <name>', 'engine of a server started for this command: onnx, noop, triton or served')
     .option('--dry-run', 'show what it would cost and paint nothing')
     .option('--json', 'print one JSON object instead of text')
     .option('-q, --quiet', 'print only the names of the files')
@@ -101,7 +101,7 @@ function addServer(program: Command): void {
     .option('--public-url <url>', 'how clients reach the server; links begin with it')
     .option(
       '--engine <name>',
-      'onnx paints; triton has the server of TESSERA_TRITON_URL paint; noop answers with a tiny picture at once, for load tests',
+      'onnx paints; triton has the server of TESSERA_TRITON_URL paint; served has the servers paint that its manifests name; noop answers with a tiny picture at once, for load tests',
     )
     .option('--log-level <level>', 'silent, fatal, error, warn, info, debug or trace (default: warn)')
     .option('--cluster', 'a process for each service, on Kafka, MongoDB, Redis and S3 servers of their own, which are fetched when missing')

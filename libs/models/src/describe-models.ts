@@ -4,11 +4,24 @@ import type { DiffusersManifest } from './diffusers-manifest.js';
 import type { Manifest } from './manifest.js';
 import type { ModelInfo } from './model-info.js';
 import { sideMultipleOf } from './request-rules.js';
+import {
+  ignoredSettings,
+  isServed,
+  repeatCosts,
+  type ServedManifest,
+  takesMasks,
+  takesPictures,
+  takesStrength,
+} from './served-manifest.js';
 
-export type EngineKind = 'onnx' | 'noop' | 'triton';
+export type EngineKind = 'onnx' | 'noop' | 'triton' | 'served';
 
-/** A diffusers pipeline runs in Triton's Python only; the noop engine stands in for any engine and so offers every family. */
-export const canRun = (engine: EngineKind, family: Family): boolean => engine !== 'onnx' || isFlow(family);
+/** A diffusers pipeline runs in Triton's Python only, and what others serve is reached by an engine of its own; the noop engine stands in for any engine and so offers every family. */
+export function canRun(engine: EngineKind, family: Family): boolean {
+  if (engine === 'noop') return true;
+  if (isServed(family) || engine === 'served') return isServed(family) && engine === 'served';
+  return engine !== 'onnx' || isFlow(family);
+}
 
 /** What an engine of this kind offers of these families. Every engine's `describe()` and the registry answer by it, so that they agree without an engine being open. */
 export function describeModels(engine: EngineKind, families: readonly Family[]): ModelInfo[] {
@@ -33,11 +46,30 @@ function modelInfos(family: Family): ModelInfo[] {
     version,
     nativeWidthPx: nativeSidePx,
     nativeHeightPx: nativeSidePx,
-    ...(isFlow(family) ? ofFlow(family, modelId) : ofDiffusers(family)),
+    ...abilitiesOf(family, modelId),
   }));
 }
 
 type Abilities = Pick<ModelInfo, 'supportsInitImage'> & Partial<ModelInfo>;
+
+function abilitiesOf(family: Family, modelId: string): Abilities {
+  if (isServed(family)) return ofServed(family);
+  return isFlow(family) ? ofFlow(family, modelId) : ofDiffusers(family);
+}
+
+function ofServed(family: ServedManifest): Abilities {
+  const isGuidedTruly = family.pipeline === 'openai-server' && family.guidanceArgument === 'true_cfg_scale';
+  return {
+    supportsInitImage: takesPictures(family),
+    supportsInpaint: takesMasks(family),
+    supportsEdit: takesPictures(family) && !takesStrength(family),
+    ...(isGuidedTruly ? { guidance: 'true_cfg_scale' as const, negativePrompt: 'with_true_cfg' as const } : {}),
+    ...(ignoredSettings(family).includes('negativePrompt') ? { negativePrompt: 'never' as const } : {}),
+    ...(family.priceMicroUsd > 0 ? { priceMicroUsd: family.priceMicroUsd } : {}),
+    ...(family.sizes ? { sizes: family.sizes } : {}),
+    ...(repeatCosts(family) === 'money' ? { runsOnce: true } : {}),
+  };
+}
 
 function ofFlow(family: Manifest, modelId: string): Abilities {
   const isDistilled = family.variants.some((variant) => variant.modelId === modelId && variant.distilled);

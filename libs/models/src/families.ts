@@ -6,22 +6,27 @@ import { loadDiffusers } from './load-diffusers.js';
 import { type Manifest, parseManifest } from './manifest.js';
 import type { variantOfAny } from './manifest-entries.js';
 import { parseFile } from './parse-file.js';
+import { isServed, openAiServerSchema, predictionSchema, type ServedManifest } from './served-manifest.js';
 
 /** The weights that come with Tessera. */
 export const bundledModelsDir = path.resolve(import.meta.dirname, '../../../models');
 
 /** A folder of weights, and how pictures are generated with them. */
-export type Family = Manifest | DiffusersManifest;
+export type OwnFamily = Manifest | DiffusersManifest;
+/** Own weights, or a model that somebody else's server runs. */
+export type Family = OwnFamily | ServedManifest;
 
 export const isFlow = (family: Family): family is Manifest => family.pipeline === 'reference-conditioned-flow';
 
-export const familyOf = (families: readonly Family[], modelId: string): Family | undefined =>
+export const isOwn = (family: Family): family is OwnFamily => !isServed(family);
+
+export const familyOf = <F extends Family>(families: readonly F[], modelId: string): F | undefined =>
   families.find(({ variants }) => variants.some((variant) => variant.modelId === modelId));
 
 /** For the log of whoever opens them: a diffusers family is offered for less than its weights may be able to. */
 export const offeredForTextAlone = (families: readonly Family[]): readonly { readonly folder: string; readonly sentence: string }[] =>
   families.flatMap((family) =>
-    isFlow(family) || family.capabilities
+    isFlow(family) || isServed(family) || family.capabilities
       ? []
       : [
           {
@@ -63,6 +68,8 @@ export async function familiesIn(modelsDir: string): Promise<readonly Family[]> 
 
 async function parseFamily(json: string, manifestPath: string): Promise<Family> {
   const { pipeline } = parseFile(z.object({ pipeline: z.string() }), json, manifestPath);
+  if (pipeline === 'openai-server') return { ...parseFile(openAiServerSchema, json, manifestPath), folder: path.dirname(manifestPath) };
+  if (pipeline === 'prediction') return { ...parseFile(predictionSchema, json, manifestPath), folder: path.dirname(manifestPath) };
   return pipeline === 'diffusers' ? loadDiffusers(json, manifestPath) : parseManifest(json, manifestPath);
 }
 

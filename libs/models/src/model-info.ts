@@ -8,6 +8,12 @@ export type ModelInfo = {
   readonly description: string;
   /** Changes whenever the same request would give other bytes. */
   readonly version: string;
+  /** What its provider takes for a picture, in millionths of a dollar; absent: nothing, or not known. */
+  readonly priceMicroUsd?: number;
+  /** Each attempt at a job could be paid for: a job that is lost with its worker is not begun again. */
+  readonly runsOnce?: true;
+  /** The only sizes that it makes, as "1024x1024"; absent: any within its limits. */
+  readonly sizes?: readonly string[];
   readonly aliases: readonly string[];
   /** UUID by which Leonardo's SDKs address it. */
   readonly leonardoId: string;

@@ -49,7 +49,7 @@ const schema = z.object({
   grpcPort: z.coerce.number().int().min(0).max(65535).default(8421),
   /** How clients reach the gateway: the start of every link that is handed out. Defaults to the listening address. */
   publicUrl: z.url().optional(),
-  engine: z.enum(['onnx', 'noop', 'triton']).default('onnx'),
+  engine: z.enum(['onnx', 'noop', 'triton', 'served']).default('onnx'),
   /** gRPC address of the Triton Inference Server that paints when the engine is `triton`; `https:` for TLS. */
   tritonUrl: z
     .string()

@@ -96,6 +96,14 @@ describe('an image request', () => {
     expect(refusal(asked)).toEqual({ reason, param });
   });
 
+  it('is refused in a size that its model does not list', () => {
+    const listed = { ...model, sizes: ['512x512'] };
+    const asked = (widthPx: number) =>
+      fullImageRequest(create(ImageRequestSchema, { prompt: 'x', widthPx, heightPx: 512 }), listed, () => 42);
+    expect(asked(512)).toMatchObject({ widthPx: 512 });
+    expect(() => asked(768)).toThrow('mosaic-3d makes 512x512, not 768x512.');
+  });
+
   describe('to a model that edits, with sides of its own', () => {
     const editing: ModelInfo = {
       ...model,

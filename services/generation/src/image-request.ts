@@ -7,6 +7,7 @@ import { refuseUnguidable } from '@tessera/models/guidance.js';
 import { noticesOf, refuseUnevenSides, refuseUnsupportedStart, type RequestNotice } from '@tessera/models/request-rules.js';
 import { invalidArgument, renamed } from '@tessera/platform/errors.js';
 import { isUuid } from '@tessera/platform/ids.js';
+import { refuseUnlistedSize } from '@tessera/models/listed-sizes.js';
 import { invalidGuidance, invalidInitImage, invalidMask } from './errors.js';
 
 /** A picture to start from; `maskAssetId` says what of it is repainted, `placement` where it lies in the painted one. */
@@ -103,6 +104,7 @@ export function fullImageRequest(request: ImageRequest, model: ModelInfo, drawSe
   const initImage = initImageOf(request, model, widthPx, heightPx);
   const guidance = guidesOf(request, model);
   const adapters = adaptersOf(request, model);
+  refuseUnlistedSize(model, widthPx, heightPx);
   return {
     prompt: promptOf(request.prompt),
     negativePrompt: negativePromptOf(request.negativePrompt),

@@ -49,6 +49,8 @@ export class Submissions {
       labels: { text: request.prompt, modelId: request.modelId },
       requestDigest: asked ? digestOf(asked) : '',
       outputs: request.images,
+      // A worker that dies has perhaps paid for the pictures already.
+      ...(model.runsOnce ? { terms: { attemptsMax: 1 } } : {}),
       joinsEqual,
     });
     return { submitted, notices };

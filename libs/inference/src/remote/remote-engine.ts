@@ -1,6 +1,6 @@
 import { Counter, register } from 'prom-client';
 import { describeModels } from '@tessera/models/describe-models.js';
-import { type Family, familyOf, isFlow } from '@tessera/models/families.js';
+import { type Family, familyOf, isFlow, isOwn, type OwnFamily } from '@tessera/models/families.js';
 import { cancelled, internal, resourceExhausted, TesseraError, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
@@ -113,8 +113,8 @@ export class RemoteEngine extends DiffusionEngine {
     return isFlow(family) ? composeForFlow(this.remote, this.#models, batch, signal) : composeForDiffusers(family, batch);
   }
 
-  #family(modelId: string): Family {
-    const family = familyOf(this.families, modelId);
+  #family(modelId: string): OwnFamily {
+    const family = familyOf(this.families.filter(isOwn), modelId);
     if (!family) throw internal('broken_model', `There is no model "${modelId}".`);
     return family;
   }

@@ -85,10 +85,12 @@ export class Canary implements EngineHealth {
 
   async #generate(): Promise<boolean> {
     const { engine, batch, logger } = this.options;
+    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(generatedWithinMs)]);
     try {
+      // Where a picture has its price, the engine knows a way that has none.
+      if (await engine.isFit(batch.modelId, signal)) return true;
       let pictures = 0;
-      for await (const update of engine.generate(batch, AbortSignal.any([this.#closing.signal, AbortSignal.timeout(generatedWithinMs)])))
-        if (update.type === 'image') pictures += 1;
+      for await (const update of engine.generate(batch, signal)) if (update.type === 'image') pictures += 1;
       return pictures === 1;
     } catch (error) {
       if (this.#isFit && !this.#closing.signal.aborted)
