@@ -41,7 +41,7 @@ async function embedded(dataDir: string, engine: string | undefined): Promise<Co
     grpcHost: '127.0.0.1',
     grpcPort: 0,
     engine,
-    ...checkoutSettings(),
+    ...checkoutSettings(dataDir),
   });
   const { startSingleNode } = await import('./single-node.js');
   for (let waitedMs = 0; ; waitedMs += retryMs) {

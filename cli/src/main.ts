@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { addBilling } from './billing-program.js';
+import { addModels } from './models-program.js';
 import { addWebhooks } from './webhooks-program.js';
 import { exitCodes, reportFailure } from './failure.js';
 import { accountOption, dataOption, repositoryRoot } from './places.js';
@@ -20,6 +21,7 @@ function createProgram(): Command {
   addBilling(program);
   addWebhooks(program);
   addKeys(program);
+  addModels(program);
   addDeadLetters(program);
   addWorkshop(program);
   return program;
@@ -55,6 +57,7 @@ function addGenerate(program: Command): void {
     .option('--unzoom <factor>', 'lay the first picture smaller into the middle and paint around it; needs --size')
     .option('--edges <file[:strength]>', 'follow the outlines of this picture', collect, [])
     .option('--depth <file[:strength]>', 'follow this depth map: white is near', collect, [])
+    .option('--pose <file[:strength]>', 'follow the posture of this drawn skeleton', collect, [])
     .option('--style-from <file[:strength]>', 'take colours and manner from this picture', collect, [])
     .option('--content <file[:strength]>', 'take the arrangement from this picture', collect, [])
     .option(
@@ -64,7 +67,7 @@ function addGenerate(program: Command): void {
       [],
     )
     .option('-o, --out <path>', 'folder or file for the pictures', '.')
-    .option('--engine <name>', 'engine of a server started for this command: onnx, noop or triton')
+    .option('--engine <name>', 'engine of a server started for this command: onnx, noop, triton or served')
     .option('--dry-run', 'show what it would cost and paint nothing')
     .option('--json', 'print one JSON object instead of text')
     .option('-q, --quiet', 'print only the names of the files')
@@ -98,7 +101,7 @@ function addServer(program: Command): void {
     .option('--public-url <url>', 'how clients reach the server; links begin with it')
     .option(
       '--engine <name>',
-      'onnx paints; triton has the server of TESSERA_TRITON_URL paint; noop answers with a tiny picture at once, for load tests',
+      'onnx paints; triton has the server of TESSERA_TRITON_URL paint; served has the servers paint that its manifests name; noop answers with a tiny picture at once, for load tests',
     )
     .option('--log-level <level>', 'silent, fatal, error, warn, info, debug or trace (default: warn)')
     .option('--cluster', 'a process for each service, on Kafka, MongoDB, Redis and S3 servers of their own, which are fetched when missing')

@@ -29,7 +29,7 @@ function start(
   dataDir: string,
   { port = defaultPorts.http, grpcPort = defaultPorts.grpc, engine = 'onnx', logLevel }: UpOptions,
 ): Promise<Cluster> {
-  const { modelsDir, consoleDir } = checkoutSettings();
+  const { modelsDir, consoleDir } = checkoutSettings(dataDir);
   const env = {
     ...process.env,
     ...(modelsDir ? { TESSERA_MODELS: modelsDir } : {}),

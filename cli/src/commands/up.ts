@@ -46,7 +46,7 @@ function settings(dataDir: string, options: UpOptions) {
       publicUrl,
       engine,
       logLevel,
-      ...checkoutSettings(),
+      ...checkoutSettings(dataDir),
     });
   } catch (error) {
     throw new CommandFailure(error instanceof Error ? error.message : String(error), exitCodes.refused, 'See `tessera up --help`.');
