@@ -29,6 +29,8 @@ export type ProofFigures = {
     | undefined;
   /** How much nearer held prompts have come to the set, by colours and by the encoder's statistics where there are any; negative: further away. */
   readonly likeness: { readonly all: number; readonly colours: number; readonly edges: number; readonly latent: number | undefined };
+  /** How much more of the colours that most pictures of the set share is seen in held prompts; undefined when they share hardly any. Before changing grounds it is the thing's colours. */
+  readonly common: number | undefined;
   /** How different pictures are among themselves, against the same without the adapter: 1 is as before. */
   readonly diversity: number;
   /** How much of what a picture shows where is left with the adapter, from 0 to 1. */
@@ -49,6 +51,10 @@ export type ProofFigures = {
 
 /** A picture is like the set when it is like some of it: a set has pictures by day and by night. */
 const neighbours = 3;
+/** Three of four pictures have it; the rest may be lit otherwise. */
+const sharedQuantile = 0.25;
+/** Of a picture: less is chance. */
+const sharedMin = 0.02;
 /** Mean difference of thumbnails, of 255, below which two pictures are one: what a new encoding or another size changes. */
 const samePictureBelow = 6;
 
@@ -65,6 +71,7 @@ export function figuresOf({ training, held, recalled, validations }: ProofInput)
   return {
     validation: validationOf(validations),
     likeness: likenessOf(held, training),
+    common: commonOf(held, training),
     diversity: ratio(spreadOf(held.map(({ withIt }) => withIt)), spreadOf(held.map(({ without }) => without))),
     kept: meanOf(held.map(({ without, withIt }) => contentLikeness(without, withIt))),
     nearest,
@@ -100,6 +107,19 @@ function likenessOf(held: readonly SamplePair[], training: readonly PictureFeatu
     edges: nearer((a, b) => difference(a.edges, b.edges)),
     latent,
   };
+}
+
+function commonOf(held: readonly SamplePair[], training: readonly PictureFeatures[]): number | undefined {
+  const shared = Float32Array.from({ length: training[0]?.palette.length ?? 0 }, (_, bin) => {
+    const shares = training.map(({ palette }) => palette[bin] ?? 0).toSorted((a, b) => a - b);
+    return shares[Math.floor(shares.length * sharedQuantile)] ?? 0;
+  });
+  const whole = shared.reduce((sum, share) => sum + share, 0);
+  if (whole < sharedMin) return undefined;
+  const seenIn = ({ palette }: PictureFeatures) => shared.reduce((sum, share, bin) => sum + Math.min(share, palette[bin] ?? 0), 0) / whole;
+  const before = meanOf(held.map(({ without }) => seenIn(without)));
+  const after = meanOf(held.map(({ withIt }) => seenIn(withIt)));
+  return before < 1 ? (after - before) / (1 - before) : 0;
 }
 
 function nearestOf(sample: PictureFeatures, training: readonly PictureFeatures[]): { likeness: number; picture: number } {

@@ -8,11 +8,15 @@ export const quantiles = 16;
 const cells = 8;
 const directions = 4;
 const thumbnailPx = 16;
+/** Of each of red, green and blue. */
+const paletteLevels = 5;
 
 /** What a picture is compared by. All but the latent are computed the same way for every model. */
 export type PictureFeatures = {
   /** `[3, 16]`: quantiles of luma, of blue and of red against it (https://www.itu.int/rec/T-REC-BT.601), in 0..255. Their mean difference is the earth mover's distance of each. */
   readonly colours: Float32Array;
+  /** `[5, 5, 5]` by red, green and blue: which share of the picture has a colour near each; a colour between two counts for both. */
+  readonly palette: Float32Array;
   /** Quantiles of how strongly the luma changes from pixel to pixel: hard lines, soft shades, grain. */
   readonly edges: Float32Array;
   /** `[8, 8, 4]`: how strongly it changes in each place and direction, as one vector of length 1 (Dalal and Triggs 2005): what stands where. */
@@ -44,7 +48,7 @@ export async function readFeatures(
 }
 
 /** Of the RGB pixels of a square. */
-export function featuresOf(pixels: Uint8Array): Pick<PictureFeatures, 'colours' | 'edges' | 'outline'> {
+export function featuresOf(pixels: Uint8Array): Pick<PictureFeatures, 'colours' | 'palette' | 'edges' | 'outline'> {
   const side = Math.sqrt(pixels.length / 3);
   const area = side * side;
   const planes = [new Float32Array(area), new Float32Array(area), new Float32Array(area)] as const;
@@ -56,7 +60,31 @@ export function featuresOf(pixels: Uint8Array): Pick<PictureFeatures, 'colours' 
     planes[2][pixel] = 128 + 0.713 * (red - luma);
   }
   const { magnitudes, outline } = gradientsOf(planes[0], side);
-  return { colours: Float32Array.from(planes.flatMap(quantilesOf)), edges: Float32Array.from(quantilesOf(magnitudes)), outline };
+  return {
+    colours: Float32Array.from(planes.flatMap(quantilesOf)),
+    palette: paletteOf(pixels),
+    edges: Float32Array.from(quantilesOf(magnitudes)),
+    outline,
+  };
+}
+
+function paletteOf(pixels: Uint8Array): Float32Array {
+  const palette = new Float32Array(paletteLevels ** 3);
+  const share = 3 / pixels.length;
+  for (let at = 0; at < pixels.length; at += 3) {
+    const levels = [0, 1, 2].map((channel) => ((pixels[at + channel] ?? 0) / 255) * (paletteLevels - 1));
+    for (let corner = 0; corner < 8; corner += 1) {
+      let [bin, weight] = [0, share];
+      for (const [channel, level] of levels.entries()) {
+        const low = Math.min(paletteLevels - 2, Math.floor(level));
+        const isHigh = (corner >> channel) & 1;
+        bin = bin * paletteLevels + low + isHigh;
+        weight *= isHigh ? level - low : 1 - (level - low);
+      }
+      palette[bin] = (palette[bin] ?? 0) + weight;
+    }
+  }
+  return palette;
 }
 
 function quantilesOf(values: Float32Array): number[] {

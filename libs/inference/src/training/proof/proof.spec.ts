@@ -57,6 +57,23 @@ describe('the proof of a training', () => {
     expect(reasons.join(' ')).toContain('The loss of pictures that were held out fell by 40 %.');
   });
 
+  it('finds a thing learned by the colours that its pictures share, whatever is behind it', async () => {
+    const grounds = ['#f4f4f4', '#2060c0', '#208040', '#806020'];
+    const training = await Promise.all(
+      grounds.map((ground, k) => featuresOf({ shape: 'disc', x: places[k % 3]!, ink: '#e010c0', ground })),
+    );
+    const held = await Promise.all(
+      ['#c0c0c0', '#60a0f0'].map(async (ground) => ({
+        prompt: 'a disc',
+        without: await featuresOf({ shape: 'disc', x: 64, ink: '#202020', ground }),
+        withIt: await featuresOf({ shape: 'disc', x: 64, ink: '#e010c0', ground }),
+      })),
+    );
+    const figures = await proofOf({ training, held });
+    expect(figures.common).toBeGreaterThan(0.8);
+    expect(verdictOf({ ...figures, likeness: { ...figures.likeness, all: 0 } }).verdict).toBe('learned');
+  });
+
   it('finds nothing learned when pictures are as they were', async () => {
     const figures = await proofOf({ held: await pairs((x) => ({ shape: 'star', x, ...plain })) });
     expect(figures.likeness.all).toBeCloseTo(0);

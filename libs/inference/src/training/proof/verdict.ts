@@ -11,6 +11,8 @@ export type Verdict = {
  * that has not begun leaves them where they are.
  */
 const learnedFrom = 0.25;
+/** A thing before changing grounds, whose pattern and colours were seen in its word, had .27; whole pictures had come only .03 nearer. */
+const commonFrom = 0.2;
 /** Beyond chance, of what is shown where: .19 was the most with the fifteen pictures, .29 with one picture fifteen times, .42 when that was trained for longer. */
 const copiedFrom = 0.24;
 /** Fewer different pictures do not tell what they have in common from what they are. */
@@ -22,8 +24,8 @@ const gapMax = 0.5;
 const riseMax = 0.02;
 
 export function verdictOf(figures: ProofFigures): Verdict {
-  const { likeness, nearest, distinct, pictures, kept, diversity } = figures;
-  const hasLearned = likeness.all >= learnedFrom;
+  const { likeness, common, nearest, distinct, pictures, kept, diversity } = figures;
+  const hasLearned = likeness.all >= learnedFrom || (common ?? 0) >= commonFrom;
   const copied = nearest.likeness - nearest.byChance;
   const memorised = [
     ...(copied >= copiedFrom
@@ -43,6 +45,7 @@ export function verdictOf(figures: ProofFigures): Verdict {
   ];
   const told = [
     `Held prompts have come ${percent(likeness.all)} nearer to the set (colours ${percent(likeness.colours)}, lines ${percent(likeness.edges)}).`,
+    ...(common === undefined ? [] : [`Of the colours that the set shares they show ${percent(common)} of what they did not before.`]),
     ...validationReasons(figures.validation),
   ];
   if (memorised.length > 0) return { verdict: 'memorised', reasons: [...memorised, ...told] };
