@@ -17,10 +17,10 @@ export function dataFolder(option: string | undefined): string {
   return path.resolve(option ?? (process.env['TESSERA_DATA'] || path.join(os.homedir(), '.tessera')));
 }
 
-/** What the server is told about this checkout; settings from the environment win. */
-export function checkoutSettings(): { modelsDir?: string; consoleDir?: string } {
+/** What the server is told about this checkout; settings from the environment win, and over them a folder of models from the command line. */
+export function checkoutSettings(models?: string): { modelsDir?: string; consoleDir?: string } {
   return {
-    ...(process.env['TESSERA_MODELS'] ? {} : { modelsDir: modelsFolder }),
+    ...(models === undefined ? (process.env['TESSERA_MODELS'] ? {} : { modelsDir: modelsFolder }) : { modelsDir: path.resolve(models) }),
     ...(process.env['TESSERA_CONSOLE'] || !existsSync(consoleFolder) ? {} : { consoleDir: consoleFolder }),
   };
 }

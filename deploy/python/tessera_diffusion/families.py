@@ -19,7 +19,7 @@ class Family:
 
 
 class Families:
-    """Read again when a manifest has changed, so that a model can be added while Triton runs."""
+    """Read again when a manifest has changed, so that a model can be added while the engine runs."""
 
     def __init__(self, folder: str):
         self.folder = folder
@@ -32,11 +32,11 @@ class Families:
 
     def named(self, name: str, version: str) -> Family:
         if os.path.basename(name) != name or not os.path.isfile(os.path.join(self.folder, name, "manifest.json")):
-            raise refused("InvalidArgument", "unknown_model", f'Triton has no model family "{name}" in {self.folder}: mount the folder of models that the worker reads.')
+            raise refused("InvalidArgument", "unknown_model", f'The engine has no model family "{name}" in {self.folder}: mount the folder of models that the worker reads.')
         family = self._read(name)
         held = family.manifest["version"]
         if held != version:
-            raise refused("Unavailable", "model_version_mismatch", f"Triton holds version {held} of {name}, the worker asks for {version}: mount the same folder of models in both.")
+            raise refused("Unavailable", "model_version_mismatch", f"The engine holds version {held} of {name}, the worker asks for {version}: mount the same folder of models in both.")
         return family
 
     def _read(self, name: str) -> Family:

@@ -9,15 +9,18 @@ export type EngineOptions = {
   readonly modelsDir?: string | undefined;
   readonly threads: number;
   readonly tritonUrl?: string | undefined;
+  /** The Python that the engine `python` starts. */
+  readonly pythonProgram?: string | undefined;
   readonly logger: Logger;
 };
 
-/** Reads the manifests and refuses broken ones with a sentence; weights are loaded when first needed, and a Triton is called when first used. */
+/** Reads the manifests and refuses broken ones with a sentence; weights are loaded when first needed, a Triton is called and a Python started when first used. */
 export async function openEngine({
   engine,
   modelsDir = bundledModelsDir,
   threads,
   tritonUrl,
+  pythonProgram = 'python3',
   logger,
 }: EngineOptions): Promise<DiffusionEngine> {
   const families = await loadFamilies(modelsDir);
@@ -31,8 +34,15 @@ export async function openEngine({
     ]);
     return new RemoteEngine('triton', families, new TritonTasks(tritonUrl), logger);
   }
+  if (engine === 'python') {
+    const [{ RemoteEngine }, { PythonTasks }] = await Promise.all([
+      import('./remote/remote-engine.js'),
+      import('./remote/python-tasks.js'),
+    ]);
+    return new RemoteEngine('python', families, new PythonTasks({ program: pythonProgram, modelsDir, threads, logger }), logger);
+  }
   for (const { folder } of families.filter((family) => !canRun(engine, family)))
-    logger.warn({ folder }, 'left out: a diffusers pipeline needs TESSERA_ENGINE=triton');
+    logger.warn({ folder }, 'left out: a diffusers pipeline needs TESSERA_ENGINE=triton or python');
   // Loaded where it is needed: a process that does not generate is spared the runtime.
   const { OnnxEngine } = await import('./onnx/onnx-engine.js');
   return new OnnxEngine(families.filter(isFlow), threads, logger);

@@ -3,9 +3,9 @@ import { type GuidanceKind, guidanceKinds } from './guidance.js';
 import type { Manifest } from './manifest.js';
 import type { ModelInfo } from './model-info.js';
 
-export type EngineKind = 'onnx' | 'noop' | 'triton';
+export type EngineKind = 'onnx' | 'noop' | 'triton' | 'python';
 
-/** A diffusers pipeline runs in Triton's Python only; the noop engine stands in for any engine and so offers every family. */
+/** A diffusers pipeline runs in Python only, Triton's or a worker's own; the noop engine stands in for any engine and so offers every family. */
 export const canRun = (engine: EngineKind, family: Family): boolean => engine !== 'onnx' || isFlow(family);
 
 /** What an engine of this kind offers of these families. Every engine's `describe()` and the registry answer by it, so that they agree without an engine being open. */

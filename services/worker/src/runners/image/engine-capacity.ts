@@ -13,5 +13,6 @@ type EngineCapacity = RunnerCapacity & {
 export const capacityOf: Record<Config['engine'], EngineCapacity> = {
   onnx: { jobsPerBatchMax: 4, unitsPerBatchMax: 8, computingMax: 1, batchesMax: 2, warmModelsMax: 1, previewEverySteps: 4 },
   triton: { jobsPerBatchMax: 4, unitsPerBatchMax: 8, computingMax: 2, batchesMax: 3, warmModelsMax: 1, previewEverySteps: 4 },
+  python: { jobsPerBatchMax: 4, unitsPerBatchMax: 8, computingMax: 2, batchesMax: 3, warmModelsMax: 1, previewEverySteps: 4 },
   noop: { jobsPerBatchMax: 16, unitsPerBatchMax: 64, computingMax: 16, batchesMax: 16, warmModelsMax: 1, previewEverySteps: 0 },
 };
