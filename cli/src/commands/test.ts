@@ -22,10 +22,10 @@ const modelSpecs = 'libs/inference/src/remote';
 
 /** Everything that must hold before a change is good, cheapest first; stops at the first step that fails. With paths, only the tests below them. */
 export async function test(paths: readonly string[], options: TestOptions = {}): Promise<number> {
-  if (options.models && paths.length === 0) return testModels();
+  if (options.models) return testModels(paths);
   const lacking = options.cluster ? await prepareServers() : 'they run with --cluster';
   const cluster = lacking === undefined;
-  const lacksTorch = cluster ? await torchLack(process.env['TESSERA_TEST_DIFFUSERS'] === '1' || options.models === true) : undefined;
+  const lacksTorch = cluster ? await torchLack(process.env['TESSERA_TEST_DIFFUSERS'] === '1') : undefined;
   const failedStep = paths.length > 0 ? undefined : await firstFailure(checks);
   if (failedStep !== undefined) return conclude({ passed: 0, failed: 1 }, `${failedStep} failed; the tests were not run.`);
   const withTorch = cluster && lacksTorch === undefined;
@@ -44,11 +44,11 @@ const diffusersEnv = { TESSERA_TEST_DIFFUSERS: '1' };
 const noTests: Totals = { passed: 0, failed: 0 };
 const sum = (one: Totals, other: Totals): Totals => ({ passed: one.passed + other.passed, failed: one.failed + other.failed });
 
-async function testModels(): Promise<number> {
+async function testModels(paths: readonly string[]): Promise<number> {
   const lacking = await torchLack(true);
   if (lacking !== undefined) return conclude(noTests, `The models were not tested: ${lacking}`);
-  const python = await testPython();
-  const specs = await runTests([modelSpecs], { TESSERA_TEST_CLUSTER: '1', ...diffusersEnv });
+  const python = paths.length === 0 ? await testPython() : noTests;
+  const specs = await runTests(paths.length === 0 ? [modelSpecs] : paths, { TESSERA_TEST_CLUSTER: '1', ...diffusersEnv });
   return conclude(sum(python, specs), undefined);
 }
 

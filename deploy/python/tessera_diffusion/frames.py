@@ -3,6 +3,7 @@
 import json
 import os
 import struct
+import sys
 import threading
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -54,4 +55,6 @@ def take_over_stdio() -> tuple[BinaryIO, FrameWriter]:
     os.dup2(nothing, 0)
     os.close(nothing)
     os.dup2(2, 1)
+    # By lines, as stderr is: the process may end without flushing it.
+    sys.stdout.reconfigure(line_buffering=True)
     return os.fdopen(incoming, "rb"), FrameWriter(outgoing)

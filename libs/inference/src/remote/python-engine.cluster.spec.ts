@@ -20,9 +20,13 @@ const imagesOf = (updates: Awaited<ReturnType<typeof all>>) => updates.filter(({
 
 /** Everything that the engine logs, and the process ids of the children that it starts. */
 function listening() {
-  const lines: { readonly level: number; readonly msg: string; readonly pid?: number }[] = [];
+  const lines: { readonly level: number; readonly msg: string; readonly pythonPid?: number }[] = [];
   const log = pino({ base: null }, { write: (line: string) => void lines.push(JSON.parse(line) as (typeof lines)[number]) });
-  return { log, lines, pids: () => lines.flatMap(({ msg, pid }) => (msg === 'the Python process is ready' && pid ? [pid] : [])) };
+  return {
+    log,
+    lines,
+    pids: () => lines.flatMap(({ msg, pythonPid }) => (msg === 'the Python process is ready' && pythonPid ? [pythonPid] : [])),
+  };
 }
 
 /** A zombie is gone: in a container there may be nobody who waits for it. */

@@ -1,13 +1,15 @@
 import { pino } from 'pino';
 import { openEngine } from '../open-engine.js';
 
+type Line = { readonly msg: string; readonly pythonPid?: number };
+
 /** Run by the spec as a process of its own, to be killed while its child generates; prints the child's process id. */
 const [, , pythonProgram] = process.argv;
-const logger = pino({ base: null }, { write: (line: string) => announce(JSON.parse(line) as { pid?: number; msg: string }) });
+const logger = pino({ base: null }, { write: (line: string) => announce(JSON.parse(line) as Line) });
 let childPid: number | undefined;
 
-function announce({ pid, msg }: { pid?: number; msg: string }): void {
-  if (msg === 'the Python process is ready') childPid = pid;
+function announce({ pythonPid, msg }: Line): void {
+  if (msg === 'the Python process is ready') childPid = pythonPid;
 }
 
 const engine = await openEngine({ engine: 'python', threads: 1, logger, ...(pythonProgram === undefined ? {} : { pythonProgram }) });

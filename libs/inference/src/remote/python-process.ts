@@ -82,14 +82,16 @@ export class PythonProcess {
     this.#child = spawn(options.program, ['-m', 'tessera_diffusion'], { env: environmentOf(options), stdio: 'pipe', detached: true });
     this.#watch(readyWithinMs);
     this.#child.once('error', (error: NodeJS.ErrnoException) => this.#die(unstartable(options.program, error)));
-    // After its pipes: what it has said last is there.
-    this.#child.once('close', (code, signal) =>
-      this.#die(lost(`${this.#name} has ended with ${signal ?? `code ${code}`}${this.#lastWords()}.`)),
-    );
+    // What it had started must not hold its pipes open.
+    this.#child.once('exit', () => killGroup(this.#child.pid));
+    const read = this.#read();
+    // After its pipes and what they held: what it has said last is known then.
+    this.#child.once('close', (code, signal) => {
+      void read.then(() => this.#die(lost(`${this.#name} has ended with ${signal ?? `code ${code}`}${this.#lastWords()}.`)));
+    });
     // Its death is told by `close`; what was still being written to it is of no use then.
     this.#child.stdin.on('error', () => undefined);
     createInterface({ input: this.#child.stderr }).on('line', (line) => this.#log(line.slice(0, lineCharsMax)));
-    void this.#read();
   }
 
   get isOver(): boolean {
@@ -134,6 +136,8 @@ export class PythonProcess {
         this.#watch();
       }
     } catch (error) {
+      // Cut off with the process, whose end is told by `close`.
+      if ((error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE') return;
       this.#die(lost(`${this.#name} has written something that is no answer.`, error));
     }
   }
@@ -147,7 +151,7 @@ export class PythonProcess {
           `${packageFolder} speaks version ${contract} of the contract and this worker version ${contractVersion}: deploy both from the same release.`,
         ),
       );
-    this.options.logger.info({ device, python, pid: this.#child.pid }, 'the Python process is ready');
+    this.options.logger.info({ device, python, pythonPid: this.#child.pid }, 'the Python process is ready');
     this.#settleReady?.resolve();
     this.#settleReady = undefined;
   }
@@ -175,8 +179,8 @@ export class PythonProcess {
   #log(line: string): void {
     if (line.trim() === '') return;
     if (this.#lastLines.push(line) > lastLinesMax) this.#lastLines.shift();
-    if (line.startsWith(errorMark)) this.options.logger.error({ pid: this.#child.pid }, line.slice(errorMark.length));
-    else this.options.logger.info({ pid: this.#child.pid }, line);
+    if (line.startsWith(errorMark)) this.options.logger.error({ pythonPid: this.#child.pid }, line.slice(errorMark.length));
+    else this.options.logger.info({ pythonPid: this.#child.pid }, line);
   }
 
   #lastWords(): string {
@@ -194,7 +198,7 @@ export class PythonProcess {
     if (this.#end) return;
     this.#end = error;
     clearTimeout(this.#silence);
-    killGroup(this.#child.pid);
+    if (this.#child.exitCode === null && this.#child.signalCode === null) killGroup(this.#child.pid);
     this.#settleReady?.reject(error);
     for (const call of this.#calls.values()) call.end(error);
     this.#calls.clear();

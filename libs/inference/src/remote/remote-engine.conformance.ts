@@ -120,7 +120,7 @@ export function describeRemoteEngine(name: 'triton' | 'python', engine: () => Di
       }
     });
 
-    it('generates several batches side by side over one connection', async () => {
+    it('generates several batches side by side', async () => {
       const generated = await Promise.all(
         [1, 2, 3].map((seed) =>
           all(engine().generate(mosaicBatch({ requests: [{ ...mosaicBatch().requests[0]!, seed, images: 1 }] }), never)),
