@@ -71,7 +71,7 @@ module.exports = {
       name: 'flow-serves-engines',
       severity: 'error',
       comment: "Mosaic's pipeline is run by the engines and the trainer; what every engine shares stands beside it.",
-      from: { path: '^libs/inference/src/', pathNot: '^libs/inference/src/(flow|onnx|triton|training)/' },
+      from: { path: '^libs/inference/src/', pathNot: '^libs/inference/src/(flow|onnx|remote|training)/' },
       to: { path: '^libs/inference/src/flow/' },
     },
     {
@@ -79,7 +79,7 @@ module.exports = {
       severity: 'error',
       comment: 'The pipeline runs on the sessions that it is given, in process or in a Triton.',
       from: { path: '^libs/inference/src/flow/', pathNot: '\\.spec\\.ts$' },
-      to: { path: '^libs/inference/src/(onnx|triton|noop|training)/|onnxruntime-node' },
+      to: { path: '^libs/inference/src/(onnx|remote|noop|training)/|onnxruntime-node' },
     },
     {
       name: 'tools-know-no-service',

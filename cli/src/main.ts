@@ -55,6 +55,7 @@ function addGenerate(program: Command): void {
     .option('--unzoom <factor>', 'lay the first picture smaller into the middle and paint around it; needs --size')
     .option('--edges <file[:strength]>', 'follow the outlines of this picture', collect, [])
     .option('--depth <file[:strength]>', 'follow this depth map: white is near', collect, [])
+    .option('--pose <file[:strength]>', 'follow the posture of this drawn skeleton', collect, [])
     .option('--style-from <file[:strength]>', 'take colours and manner from this picture', collect, [])
     .option('--content <file[:strength]>', 'take the arrangement from this picture', collect, [])
     .option(

@@ -84,8 +84,8 @@ async function startingPictureOf({ init, mask, unzoom }: GenerateOptions, genera
   };
 }
 
-const guidanceKinds = ['edges', 'depth', 'style-from', 'content', 'character'] as const;
-type GuidanceKind = 'edges' | 'depth' | 'styleFrom' | 'content' | 'character';
+const guidanceKinds = ['edges', 'depth', 'pose', 'style-from', 'content', 'character'] as const;
+type GuidanceKind = 'edges' | 'depth' | 'pose' | 'styleFrom' | 'content' | 'character';
 
 /** A file, then perhaps a strength, then perhaps a word; what does not look like the latter two belongs to the file's name. */
 const guidePattern = /^(?<file>.+?)(?::(?<strength>\d*\.?\d+))?(?::(?<subject>[\p{L}\p{N} '-]+))?$/u;

@@ -1,5 +1,5 @@
 import { canRun, type EngineKind } from '@tessera/models/describe-models.js';
-import { bundledModelsDir, isFlow, loadFamilies } from '@tessera/models/families.js';
+import { bundledModelsDir, isFlow, loadFamilies, offeredForTextAlone } from '@tessera/models/families.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import type { DiffusionEngine } from './diffusion-engine.js';
 import { NoopEngine } from './noop/noop-engine.js';
@@ -24,6 +24,7 @@ export async function openEngine({
   logger,
 }: EngineOptions): Promise<DiffusionEngine> {
   const families = await loadFamilies(modelsDir);
+  for (const { folder, sentence } of offeredForTextAlone(families)) logger.warn({ folder }, sentence);
   if (engine === 'noop') return new NoopEngine(families);
   if (engine === 'triton') {
     if (tritonUrl === undefined)

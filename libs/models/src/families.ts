@@ -1,7 +1,8 @@
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import { type DiffusersManifest, diffusersSchema } from './diffusers-manifest.js';
+import type { DiffusersManifest } from './diffusers-manifest.js';
+import { loadDiffusers } from './load-diffusers.js';
 import { type Manifest, parseManifest } from './manifest.js';
 import type { variantOfAny } from './manifest-entries.js';
 import { parseFile } from './parse-file.js';
@@ -17,6 +18,19 @@ export const isFlow = (family: Family): family is Manifest => family.pipeline ==
 export const familyOf = (families: readonly Family[], modelId: string): Family | undefined =>
   families.find(({ variants }) => variants.some((variant) => variant.modelId === modelId));
 
+/** For the log of whoever opens them: a diffusers family is offered for less than its weights may be able to. */
+export const offeredForTextAlone = (families: readonly Family[]): readonly { readonly folder: string; readonly sentence: string }[] =>
+  families.flatMap((family) =>
+    isFlow(family) || family.capabilities
+      ? []
+      : [
+          {
+            folder: family.folder,
+            sentence: `the table of pipeline classes does not know ${family.pipelineClass ?? 'the class of these weights'}: it is offered for text to image only`,
+          },
+        ],
+  );
+
 /** Every `<folder>/manifest.json` below `modelsDir`; together they name each id once and one default. */
 export async function loadFamilies(modelsDir: string): Promise<readonly Family[]> {
   const entries = await readdir(modelsDir, { recursive: false, withFileTypes: true }).catch((cause: unknown) => {
@@ -29,17 +43,15 @@ export async function loadFamilies(modelsDir: string): Promise<readonly Family[]
       if (error.code === 'ENOENT') return undefined;
       throw error;
     });
-    if (json !== undefined) manifests.push(parseFamily(json, manifestPath));
+    if (json !== undefined) manifests.push(await parseFamily(json, manifestPath));
   }
   refuseAmbiguity(modelsDir, manifests);
   return manifests;
 }
 
-function parseFamily(json: string, manifestPath: string): Family {
+async function parseFamily(json: string, manifestPath: string): Promise<Family> {
   const { pipeline } = parseFile(z.object({ pipeline: z.string() }), json, manifestPath);
-  return pipeline === 'diffusers'
-    ? { ...parseFile(diffusersSchema, json, manifestPath), folder: path.dirname(manifestPath) }
-    : parseManifest(json, manifestPath);
+  return pipeline === 'diffusers' ? loadDiffusers(json, manifestPath) : parseManifest(json, manifestPath);
 }
 
 function refuseAmbiguity(modelsDir: string, manifests: readonly Family[]): void {

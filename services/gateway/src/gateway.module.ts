@@ -33,6 +33,7 @@ import { PaymentsController } from './accounts/payments.controller.js';
 import { PicturesController } from './media/pictures.controller.js';
 import { PriceListController } from './accounts/price-list.controller.js';
 import { WebhooksController } from './webhooks/webhooks.controller.js';
+import { AdaptersController } from './uploads/adapters.controller.js';
 import { UploadsController } from './uploads/uploads.controller.js';
 import { Installation } from './start/installation.js';
 import { KeyStore } from './keys/key.store.js';
@@ -56,6 +57,7 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
     GenerationEventsController,
     AccountEventsController,
     EventsGrpcController,
+    AdaptersController,
     UploadsController,
     CatalogueController,
     AccountController,
@@ -104,4 +106,13 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
 })
 export class GatewayModule {}
 
-export const gateway: ServiceDefinition = { ...services.gateway, module: GatewayModule, publicParam: paramInGrpc, configureHttp };
+export const gateway: ServiceDefinition = {
+  ...services.gateway,
+  module: GatewayModule,
+  publicParam: paramInGrpc,
+  publicCaller: (app) => {
+    const callers = app.get(Callers, { strict: false });
+    return (authorization) => callers.authenticate(authorization);
+  },
+  configureHttp,
+};

@@ -25,9 +25,18 @@ export const pictureReasons = {
     kind: 'InvalidArgument',
     explains: 'The account has no picture with the id of one that should guide, or it cannot be used.',
   },
-  unsupported_size: { kind: 'InvalidArgument', explains: 'The model does not make pictures of this size.' },
+  unsupported_size: {
+    kind: 'InvalidArgument',
+    explains: 'The model does not make pictures of this size: `tessera.sideMultiple` of a model says what its sides are multiples of.',
+  },
   unsupported_steps: { kind: 'InvalidArgument', explains: 'The model does not run with this number of steps.' },
   unsupported_init_image: { kind: 'InvalidArgument', explains: 'The model cannot start from a picture.' },
+  unsupported_mask: {
+    kind: 'InvalidArgument',
+    explains:
+      'The model keeps no part of a picture, neither by a mask nor by a placement; `tessera.supportsInpaint` of a model says whether it does.',
+  },
+  init_image_required: { kind: 'InvalidArgument', explains: 'The model only changes pictures: the request needs an init image.' },
   unsupported_background_removal: { kind: 'InvalidArgument', explains: 'The model cannot tell a thing from its background.' },
   unsupported_guidance: {
     kind: 'InvalidArgument',
@@ -70,6 +79,10 @@ export const pictureReasons = {
   broken_model: { kind: 'Internal', explains: 'The files of the model cannot be loaded; the log of the server says why.' },
   engine_busy: { kind: 'ResourceExhausted', explains: 'The engine has as many calls waiting as it takes on.' },
   engine_unavailable: { kind: 'Unavailable', explains: 'The engine that runs the models does not answer, or restarts.' },
+  adapter_absent: {
+    kind: 'Unavailable',
+    explains: 'The engine does not hold the bytes of an adapter yet; the worker sends them and asks again.',
+  },
   painting_failed: { kind: 'Internal', explains: 'The engine could not make the picture; its log says why.' },
   painting_cancelled: { kind: 'Cancelled', explains: 'The work was stopped before the picture was finished.' },
   trainer_unavailable: { kind: 'Unavailable', explains: 'The process that trains has ended before it was done.' },

@@ -107,12 +107,28 @@ export class Canary implements EngineHealth {
   }
 }
 
-export const tinyBatch = ({ modelId, minSidePx, defaultGuidanceScale }: ModelInfo): GenerateBatch => ({
+/** A grey 8 x 8 picture, for models that only change pictures. */
+const tinyPng = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAMAAADz0U65AAAAA1BMVEWwtLwgWlfRAAAACXBIWXMAAAPoAAAD6AG1e1JrAAAADElEQVQImWNgoA4AAABIAAF7pRHIAAAAAElFTkSuQmCC',
+  'base64',
+);
+
+export const tinyBatch = ({ modelId, minSidePx, defaultGuidanceScale, needsInitImage }: ModelInfo): GenerateBatch => ({
   modelId,
   widthPx: minSidePx,
   heightPx: minSidePx,
   steps: 1,
   guidanceScale: defaultGuidanceScale,
   previewEverySteps: 0,
-  requests: [{ requestId: 'canary', prompt: 'an apple', negativePrompt: '', seed: 1, images: 1, style: 'NONE' }],
+  requests: [
+    {
+      requestId: 'canary',
+      prompt: 'an apple',
+      negativePrompt: '',
+      seed: 1,
+      images: 1,
+      style: 'NONE',
+      ...(needsInitImage ? { initImage: { bytes: tinyPng, strength: 0 } } : {}),
+    },
+  ],
 });
