@@ -1,6 +1,6 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { installDiffusers } from './diffusers-packages.js';
+import { installDiffusers, stubLibraries } from './diffusers-packages.js';
 import { installedOnce, runProgram } from './installations.js';
 
 const deployPython = path.resolve(import.meta.dirname, '../../../deploy/python');
@@ -19,8 +19,8 @@ export async function pythonPackages({ withTorch = false } = {}): Promise<string
   const packages = path.join(await installPackages(), 'packages');
   const diffusers = withTorch ? await installDiffusers() : undefined;
   const [folders, libraries] =
-    diffusers === undefined ? [[packages], []] : [[path.join(diffusers, 'packages'), packages], [path.join(diffusers, 'libraries')]];
-  const folder = await installedOnce(withTorch ? 'python-with-torch-1' : 'python-1', (unfinished) =>
+    diffusers === undefined ? [[packages], []] : [[path.join(diffusers, 'packages'), packages], [await stubLibraries()]];
+  const folder = await installedOnce(withTorch ? 'python-with-torch-2' : 'python-1', (unfinished) =>
     fs.writeFile(path.join(unfinished, 'python'), launcher(folders, libraries), { mode: 0o755 }),
   );
   return path.join(folder, 'python');
