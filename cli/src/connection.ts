@@ -44,7 +44,7 @@ async function embedded(dataDir: string, { engine, models }: EmbeddedOptions): P
     grpcHost: '127.0.0.1',
     grpcPort: 0,
     engine,
-    ...checkoutSettings(models),
+    ...checkoutSettings(dataDir, models),
   });
   const { startSingleNode } = await import('./single-node.js');
   for (let waitedMs = 0; ; waitedMs += retryMs) {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { addBilling } from './billing-program.js';
+import { addModels } from './models-program.js';
 import { addWebhooks } from './webhooks-program.js';
 import { exitCodes, reportFailure } from './failure.js';
 import { accountOption, dataOption, repositoryRoot } from './places.js';
@@ -20,6 +21,7 @@ function createProgram(): Command {
   addBilling(program);
   addWebhooks(program);
   addKeys(program);
+  addModels(program);
   addDeadLetters(program);
   addWorkshop(program);
   return program;
@@ -102,7 +104,10 @@ function addServer(program: Command): void {
       '--engine <name>',
       'onnx paints; python paints with a Python of this machine (TESSERA_PYTHON), diffusers models included; triton has the server of TESSERA_TRITON_URL paint; noop answers with a tiny picture at once, for load tests',
     )
-    .option('--models <dir>', 'folder of models (default: $TESSERA_MODELS or those of this checkout)')
+    .option(
+      '--models <dir>',
+      'folder of models, or several as in PATH (default: $TESSERA_MODELS, or those of this checkout and those that were added)',
+    )
     .option('--log-level <level>', 'silent, fatal, error, warn, info, debug or trace (default: warn)')
     .option('--cluster', 'a process for each service, on Kafka, MongoDB, Redis and S3 servers of their own, which are fetched when missing')
     .option(...dataOption)

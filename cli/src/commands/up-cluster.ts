@@ -29,7 +29,7 @@ function start(
   dataDir: string,
   { port = defaultPorts.http, grpcPort = defaultPorts.grpc, engine = 'onnx', models, logLevel }: UpOptions,
 ): Promise<Cluster> {
-  const { modelsDir, consoleDir } = checkoutSettings(models);
+  const { modelsDir, consoleDir } = checkoutSettings(dataDir, models);
   const env = {
     ...process.env,
     ...(modelsDir ? { TESSERA_MODELS: modelsDir } : {}),

@@ -47,7 +47,7 @@ function settings(dataDir: string, options: UpOptions) {
       publicUrl,
       engine,
       logLevel,
-      ...checkoutSettings(models),
+      ...checkoutSettings(dataDir, models),
     });
   } catch (error) {
     throw new CommandFailure(error instanceof Error ? error.message : String(error), exitCodes.refused, 'See `tessera up --help`.');

@@ -31,13 +31,26 @@ export const offeredForTextAlone = (families: readonly Family[]): readonly { rea
         ],
   );
 
-/** Every `<folder>/manifest.json` below `modelsDir`; together they name each id once and one default. */
+/** A setting may name several folders of models, as PATH does: those that come with a release, and those that were added. */
+export const modelFolders = (modelsDir: string): readonly string[] => modelsDir.split(path.delimiter).filter((folder) => folder !== '');
+
+/** Every `<folder>/manifest.json` below the folders of models; together they name each id once and one default. Throws a sentence for what is broken. */
 export async function loadFamilies(modelsDir: string): Promise<readonly Family[]> {
+  const families: Family[] = [];
+  for (const folder of modelFolders(modelsDir)) families.push(...(await familiesIn(folder)));
+  refuseAmbiguity(modelsDir, families);
+  return families;
+}
+
+/** Of one folder, whatever it lacks. A hidden folder is a model that is just being added or removed. */
+export async function familiesIn(modelsDir: string): Promise<readonly Family[]> {
   const entries = await readdir(modelsDir, { recursive: false, withFileTypes: true }).catch((cause: unknown) => {
     throw new Error(`${modelsDir}: the folder of models cannot be read`, { cause });
   });
   const manifests: Family[] = [];
-  for (const entry of entries.filter((each) => each.isDirectory()).toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
+  for (const entry of entries
+    .filter((each) => each.isDirectory() && !each.name.startsWith('.'))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
     const manifestPath = path.join(modelsDir, entry.name, 'manifest.json');
     const json = await readFile(manifestPath, 'utf8').catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return undefined;
@@ -45,7 +58,6 @@ export async function loadFamilies(modelsDir: string): Promise<readonly Family[]
     });
     if (json !== undefined) manifests.push(await parseFamily(json, manifestPath));
   }
-  refuseAmbiguity(modelsDir, manifests);
   return manifests;
 }
 
@@ -57,6 +69,12 @@ async function parseFamily(json: string, manifestPath: string): Promise<Family> 
 function refuseAmbiguity(modelsDir: string, manifests: readonly Family[]): void {
   const variants = manifests.flatMap<z.infer<typeof variantOfAny>>((manifest) => manifest.variants);
   if (variants.length === 0) throw new Error(`${modelsDir}: no folder in it holds a manifest.json`);
+  const folders = new Set<string>();
+  for (const name of manifests.map(({ folder }) => path.basename(folder))) {
+    // What generates in another process knows a family by the name of its folder.
+    if (folders.has(name)) throw new Error(`${modelsDir}: two folders are called "${name}"`);
+    folders.add(name);
+  }
   const seen = new Set<string>();
   for (const name of variants.flatMap(({ modelId, aliases, leonardoId }) => [modelId, ...aliases, leonardoId])) {
     if (seen.has(name)) throw new Error(`${modelsDir}: two models are called "${name}"`);

@@ -53,6 +53,7 @@ describe('an uploaded adapter', () => {
     ['a DoRA of peft', loraFile({ ...diffusers('base_model.model.x'), 'base_model.model.x.lora_magnitude_vector.weight': [8] }), 'DoRA'],
     ['a LoHa', loraFile({ 'lora_unet_x.hada_w1_a': [2, 4] }), 'LoHa'],
     ['a LoKr', loraFile({ 'lora_unet_x.lokr_w1': [2, 4] }), 'LoHa, LoKr'],
+    ['a GLoRA', loraFile({ 'lora_unet_x.a1.weight': [2, 4] }), 'GLoRA'],
     ['a half', loraFile({ 'lora_unet_x.lora_down.weight': [2, 4] }), 'no second half'],
     ['a whole model', loraFile({ 'model.diffusion_model.input_blocks.0.0.weight': [4, 4] }), 'no LoRA'],
     ['two ways of naming', loraFile({ ...kohya('lora_unet_x'), ...diffusers('transformer.y') }), 'no LoRA'],

@@ -41,8 +41,8 @@ export async function inspectAdapter(body: AsyncIterable<Uint8Array>, sizeBytes:
     return refused('its length does not fit its header');
   const names = [...entries.keys()];
   if (names.some((name) => /dora_scale|lora_magnitude_vector/.test(name))) return refused('it is a DoRA; LoRA files are taken');
-  if (names.some((name) => /\.(?:hada|lokr|oft|boft|glora)_|\.oft_blocks/.test(name)))
-    return refused('it is a LyCORIS adapter of another kind (LoHa, LoKr, OFT); LoRA files are taken');
+  if (names.some((name) => /\.(?:hada|lokr|oft|boft)_|\.a1\.|\.diff(?:_b)?$/.test(name)))
+    return refused('it is a LyCORIS adapter of another kind (LoHa, LoKr, OFT, GLoRA or whole differences); LoRA files are taken');
   const half = names.find((name) => isDown(name) && !entries.has(upOf(name)));
   if (half !== undefined) return refused(`"${half.slice(0, 80)}" has no second half`);
   const format = formatOf(names);

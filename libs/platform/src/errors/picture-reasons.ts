@@ -36,6 +36,11 @@ export const pictureReasons = {
     explains:
       'The model keeps no part of a picture, neither by a mask nor by a placement; `tessera.supportsInpaint` of a model says whether it does.',
   },
+  unsupported_edit: {
+    kind: 'InvalidArgument',
+    explains: 'The model does not change pictures by an instruction, or not with what else was sent.',
+  },
+  unsupported_scheduler: { kind: 'InvalidArgument', explains: 'The model has no scheduler by this name.' },
   init_image_required: { kind: 'InvalidArgument', explains: 'The model only changes pictures: the request needs an init image.' },
   unsupported_background_removal: { kind: 'InvalidArgument', explains: 'The model cannot tell a thing from its background.' },
   unsupported_guidance: {
