@@ -24,7 +24,7 @@ class SleepingPipelines:
     def warm(self, _family, task: dict) -> None:
         pass
 
-    def generate(self, _family, task: dict, emit, refuse_if_cancelled) -> None:
+    def generate(self, _family, task: dict, _tensors, emit, refuse_if_cancelled) -> None:
         steps, every, pictures = task["steps"], task["previewEverySteps"], len(task["pictures"])
         pixels = self._picture(task["widthPx"], task["heightPx"])
         start = time.monotonic()

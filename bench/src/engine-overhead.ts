@@ -98,7 +98,9 @@ async function sleepingPython(folder: string): Promise<string> {
 const folder = await mkdtemp(path.join(os.tmpdir(), 'tessera-bench-overhead-'));
 try {
   const modelsDir = path.join(folder, 'models');
-  await mkdir(path.join(modelsDir, modelId), { recursive: true });
+  await mkdir(path.join(modelsDir, modelId, manifest.pipelineFolder), { recursive: true });
+  const pipeline = { _class_name: 'StableDiffusionXLPipeline' };
+  await writeFile(path.join(modelsDir, modelId, manifest.pipelineFolder, 'model_index.json'), JSON.stringify(pipeline));
   await writeFile(path.join(modelsDir, modelId, 'manifest.json'), JSON.stringify(manifest));
   const pythonProgram = await sleepingPython(folder);
   const engine = await openEngine({ engine: 'python', pythonProgram, modelsDir, threads: 1, logger: createLogger('warn', 'bench') });
