@@ -27,6 +27,7 @@ export type GenerateOptions = {
       | 'mask'
       | 'unzoom'
       | 'engine'
+      | 'models'
       | 'data'
   ]?: string;
 } & { readonly [kind in GuidanceKind]?: readonly string[] } & {
@@ -44,11 +45,10 @@ export async function generate(prompt: string, options: GenerateOptions): Promis
     const request = await requestOf(prompt, options, generations);
     return options.dryRun ? showDryRun(await generations.dryRun(request), options) : runGeneration(generations, prompt, request, options);
   };
-  return withConnection(
-    dataFolder(options.data),
-    ({ api }) => work(new Generations(api)),
-    options.engine ? { engine: options.engine } : {},
-  );
+  return withConnection(dataFolder(options.data), ({ api }) => work(new Generations(api)), {
+    engine: options.engine,
+    models: options.models,
+  });
 }
 
 async function requestOf(prompt: string, options: GenerateOptions, generations: Generations): Promise<GenerationRequest> {

@@ -19,7 +19,7 @@ class Family:
 
 
 class Families:
-    """Read again when a manifest has changed, so that a model can be added while Triton runs."""
+    """Read again when a manifest has changed, so that a model can be added while the engine runs."""
 
     def __init__(self, folders: str):
         """One folder of models or several, as in PATH."""
@@ -38,7 +38,7 @@ class Families:
         family = self._read(here[0])
         held = family.manifest["version"]
         if held != version:
-            raise refused("Unavailable", "model_version_mismatch", f"Triton holds version {held} of {name}, the worker asks for {version}: mount the same folder of models in both.")
+            raise refused("Unavailable", "model_version_mismatch", f"The engine holds version {held} of {name}, the worker asks for {version}: mount the same folder of models in both.")
         return family
 
     @staticmethod

@@ -36,7 +36,7 @@ class Tasks:
     def serve(self, task: dict, tensors: dict[str, np.ndarray], emit: Callable[..., None], is_cancelled: Callable[[], bool]) -> None:
         def refuse_if_cancelled():
             if self.is_stopping.is_set():
-                raise refused("Unavailable", "engine_unavailable", "Triton is shutting down.")
+                raise refused("Unavailable", "engine_unavailable", "The engine is shutting down.")
             if is_cancelled():
                 raise cancelled()
 

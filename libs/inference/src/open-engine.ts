@@ -12,23 +12,26 @@ export type EngineOptions = {
   readonly tritonUrl?: string | undefined;
   /** Where the engine `served` finds the addresses and keys that its manifests name. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** The Python that the engine `python` starts. */
+  readonly pythonProgram?: string | undefined;
   readonly logger: Logger;
 };
 
-const engineFor: Record<Family['pipeline'], EngineKind> = {
+const engineFor: Record<Family['pipeline'], string> = {
   'reference-conditioned-flow': 'onnx',
-  diffusers: 'triton',
+  diffusers: 'triton or python',
   'openai-server': 'served',
   prediction: 'served',
 };
 
-/** Reads the manifests and refuses broken ones with a sentence; weights are loaded when first needed, and a Triton is called when first used. */
+/** Reads the manifests and refuses broken ones with a sentence; weights are loaded when first needed, a Triton is called and a Python started when first used. */
 export async function openEngine({
   engine,
   modelsDir = bundledModelsDir,
   threads,
   tritonUrl,
   environment = process.env,
+  pythonProgram = 'python3',
   logger,
 }: EngineOptions): Promise<DiffusionEngine> {
   const all = await loadFamilies(modelsDir);
@@ -49,6 +52,13 @@ export async function openEngine({
   if (engine === 'served') {
     const { ServedEngine } = await import('./served/served-engine.js');
     return new ServedEngine(families.filter(isServed), environment, logger);
+  }
+  if (engine === 'python') {
+    const [{ RemoteEngine }, { PythonTasks }] = await Promise.all([
+      import('./remote/remote-engine.js'),
+      import('./remote/python-tasks.js'),
+    ]);
+    return new RemoteEngine('python', families, new PythonTasks({ program: pythonProgram, modelsDir, threads, logger }), logger);
   }
   // Loaded where it is needed: a process that does not generate is spared the runtime.
   const { OnnxEngine } = await import('./onnx/onnx-engine.js');

@@ -38,7 +38,7 @@ export class RemoteEngine extends DiffusionEngine {
   #openCalls = 0;
 
   constructor(
-    private readonly kind: 'triton',
+    private readonly kind: 'triton' | 'python',
     private readonly families: readonly Family[],
     private readonly remote: RemoteTasks,
     private readonly logger: Logger,
