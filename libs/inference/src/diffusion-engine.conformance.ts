@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import sharp from 'sharp';
-import type { DiffusionEngine, EncodedImage, GenerateBatch, GenerateRequest, GenerateUpdate } from './diffusion-engine.js';
+import type { DiffusionEngine, EncodedImage, GenerateBatch, GenerateRequest, GenerateUpdate, UpscaleUpdate } from './diffusion-engine.js';
 
 const request = (fields: Partial<GenerateRequest> = {}): GenerateRequest => ({
   requestId: 'request-1',
@@ -226,6 +226,24 @@ export function describeDiffusionEngineConformance(name: string, open: () => Pro
             format: 'png',
             hasAlpha: true,
           });
+      }));
+
+    it('enlarges a picture to exactly the size asked for, tile by tile, or says that it cannot', () =>
+      withEngine(async (engine, batch) => {
+        const picture = await square(60, '#808080');
+        const updates: UpscaleUpdate[] = [];
+        try {
+          for await (const update of engine.upscale(batch().modelId, picture, { widthPx: 150, heightPx: 150 }, never)) updates.push(update);
+        } catch (error) {
+          expect(error).toMatchObject({ kind: 'InvalidArgument', reason: 'unsupported_upscaling' });
+          return;
+        }
+        expect(updates.map(({ type }) => type)).toEqual([...updates.slice(1).map(() => 'step'), 'image']);
+        const enlarged = updates.flatMap((update) => (update.type === 'image' ? [update.image] : []))[0]!;
+        expect(await sharp(enlarged.bytes).metadata()).toMatchObject({ width: 150, height: 150, format: 'png', hasAlpha: false });
+        expect(enlarged).toMatchObject({ widthPx: 150, heightPx: 150, contentType: 'image/png' });
+        const stretched = engine.upscale(batch().modelId, picture, { widthPx: 150, heightPx: 120 }, never)[Symbol.asyncIterator]().next();
+        await expect(stretched).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'invalid_upscale' });
       }));
 
     it('is unavailable once closed, and can be closed twice', () =>

@@ -1,5 +1,6 @@
 import { canRun, type EngineKind } from '@tessera/models/describe-models.js';
 import { bundledModelsDir, isFlow, loadFamilies } from '@tessera/models/families.js';
+import type { Manifest } from '@tessera/models/manifest.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import type { DiffusionEngine } from './diffusion-engine.js';
 import { NoopEngine } from './noop/noop-engine.js';
@@ -29,11 +30,18 @@ export async function openEngine({
       import('./remote/remote-engine.js'),
       import('./remote/triton-tasks.js'),
     ]);
-    return new RemoteEngine('triton', families, new TritonTasks(tritonUrl), logger);
+    return new RemoteEngine('triton', families, new TritonTasks(tritonUrl), logger, () => openBundled(threads, logger));
   }
   for (const { folder } of families.filter((family) => !canRun(engine, family)))
     logger.warn({ folder }, 'left out: a diffusers pipeline needs TESSERA_ENGINE=triton');
-  // Loaded where it is needed: a process that does not generate is spared the runtime.
-  const { OnnxEngine } = await import('./onnx/onnx-engine.js');
-  return new OnnxEngine(families.filter(isFlow), threads, logger);
+  return openOnnx(families.filter(isFlow), threads, logger);
 }
+
+/** Loaded where it is needed: a process that does not generate is spared the runtime. */
+async function openOnnx(manifests: readonly Manifest[], threads: number, logger: Logger): Promise<DiffusionEngine> {
+  const { OnnxEngine } = await import('./onnx/onnx-engine.js');
+  return new OnnxEngine(manifests, threads, logger);
+}
+
+/** For engines whose families cannot enlarge or cut out: in process, with what comes with Tessera. */
+const openBundled = (threads: number, logger: Logger): Promise<DiffusionEngine> => openOnnx([], threads, logger);

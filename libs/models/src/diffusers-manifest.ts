@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
-import { limits, variantOfAny } from './manifest-entries.js';
+import { enlargingGraph, limits, variantOfAny } from './manifest-entries.js';
 
 /** A LoRA file below the family's folder, and how strongly it acts. */
 const adapter = z.strictObject({
@@ -23,6 +23,8 @@ export const diffusersSchema = z.strictObject({
   dtype: z.enum(['float32', 'float16', 'bfloat16']),
   /** Pictures of a batch that go through the pipeline together. 1: a picture does not depend on its batch-mates; more: faster on a large GPU, and equal to the last bits only. */
   picturesAtOnce: z.int().min(1).max(16),
+  /** ONNX graphs that enlarge finished pictures. Absent: those that come with Tessera. */
+  superResolution: z.array(enlargingGraph).optional(),
 });
 
 export type DiffusersManifest = z.infer<typeof diffusersSchema> & {

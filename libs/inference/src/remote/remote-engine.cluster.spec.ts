@@ -153,7 +153,7 @@ describe('Triton as an engine', () => {
       ) as object;
       await fs.mkdir(path.join(modelsDir, folder));
       await fs.writeFile(path.join(modelsDir, folder, 'manifest.json'), JSON.stringify({ ...manifest, version }));
-      const other = new RemoteEngine('triton', await loadFamilies(modelsDir), new TritonTasks(url, 1_000), logger);
+      const other = new RemoteEngine('triton', await loadFamilies(modelsDir), new TritonTasks(url, 1_000), logger, open);
       return other.warm('mosaic-3d').finally(() => other.close());
     };
 

@@ -29,6 +29,15 @@ export const pictureReasons = {
   unsupported_steps: { kind: 'InvalidArgument', explains: 'The model does not run with this number of steps.' },
   unsupported_init_image: { kind: 'InvalidArgument', explains: 'The model cannot start from a picture.' },
   unsupported_background_removal: { kind: 'InvalidArgument', explains: 'The model cannot tell a thing from its background.' },
+  unsupported_upscaling: { kind: 'InvalidArgument', explains: 'The engine cannot enlarge pictures.' },
+  invalid_upscale: {
+    kind: 'InvalidArgument',
+    explains: 'A picture grows by more than 1 and at most 8 times, by a factor or to a size of its own proportions.',
+  },
+  too_many_megapixels: {
+    kind: 'InvalidArgument',
+    explains: 'The picture would have more than 20 megapixels, or a side of more than 16,383 pixels.',
+  },
   unsupported_guidance: {
     kind: 'InvalidArgument',
     explains: 'The model takes no guidance of this kind; `tessera.guidanceKinds` of a model lists what it takes.',
