@@ -104,4 +104,13 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
 })
 export class GatewayModule {}
 
-export const gateway: ServiceDefinition = { ...services.gateway, module: GatewayModule, publicParam: paramInGrpc, configureHttp };
+export const gateway: ServiceDefinition = {
+  ...services.gateway,
+  module: GatewayModule,
+  publicParam: paramInGrpc,
+  publicCaller: (app) => {
+    const callers = app.get(Callers, { strict: false });
+    return (authorization) => callers.authenticate(authorization);
+  },
+  configureHttp,
+};

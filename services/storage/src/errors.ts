@@ -44,7 +44,7 @@ export const uploadMissing = () => failedPrecondition('upload_missing', 'Nothing
 /** Why an upload is refused, for good. */
 export const uploadRefusals = {
   not_an_image: 'The upload is not a whole PNG, JPEG or WebP picture.',
-  image_too_large: 'The picture is too large: at most 25 MiB and 40 megapixels.',
+  image_too_large: 'The picture is too large: at most 25 MiB, 40 megapixels and 16,384 pixels on a side.',
 } as const;
 
 export type UploadRefusal = keyof typeof uploadRefusals;

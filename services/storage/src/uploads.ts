@@ -19,6 +19,10 @@ const inspectionsMax = 2;
 
 /** Beyond this the wait would be longer than any caller's patience. */
 const waitingInspectionsMax = 200;
+/** Of one account: it waits for its own pictures, and others do not. */
+const waitingInspectionsOfAccountMax = 50;
+/** A form's clock and ours may differ by so much. */
+const formGraceMs = 60_000;
 
 export type Upload = { readonly assetId: string; readonly key: string; readonly form: UploadForm; readonly expiresMs: number };
 
@@ -26,6 +30,8 @@ export type Upload = { readonly assetId: string; readonly key: string; readonly 
 @Injectable()
 export class Uploads {
   private readonly inspections = new Semaphore(inspectionsMax);
+  /** One at a time for each account, so that none holds every place. */
+  private readonly inspectionsOf = new Map<string, Semaphore>();
 
   constructor(
     private readonly assets: AssetStore,
@@ -67,7 +73,7 @@ export class Uploads {
   async ready({ id, value }: Stored<Asset>): Promise<ReadyAsset> {
     switch (value.state) {
       case 'ready':
-        return value;
+        return (await this.wasReplaced(value)) ? this.inspect(id) : value;
       case 'refused':
         throw uploadRefused(value.refusal);
       case 'awaiting':
@@ -83,7 +89,7 @@ export class Uploads {
       if (stored.value.state === 'refused') throw uploadRefused(stored.value.refusal);
       const { accountId, kind, key, index, createdMs } = stored.value;
       const identity = { accountId, kind, key, index, createdMs };
-      const { inspection, sizeBytes, sha256 } = await this.oneOfFew(() => this.inspected(key));
+      const { inspection, sizeBytes, sha256 } = await this.oneOfFew(accountId, () => this.inspected(key));
       if ('refusal' in inspection) {
         await this.assets.replace(stored, { ...identity, state: 'refused', refusal: inspection.refusal });
         await this.objects.delete(key);
@@ -105,13 +111,28 @@ export class Uploads {
     return { inspection: await inspectImage(Buffer.concat(chunks)), sizeBytes: object.head.sizeBytes, sha256: object.head.sha256 };
   }
 
-  private async oneOfFew<T>(run: () => Promise<T>): Promise<T> {
-    if (this.inspections.waiting >= waitingInspectionsMax) throw tooManyInspections();
+  /** While its form lives, a second file may have been sent with it. */
+  private async wasReplaced({ kind, key, createdMs, sha256, sizeBytes }: ReadyAsset): Promise<boolean> {
+    if (kind !== 'uploaded' || this.clock.now() > createdMs + formLifeMs + formGraceMs) return false;
+    const head = await this.objects.head(key).catch((error: unknown) => {
+      if (error instanceof TesseraError && error.reason === 'unknown_object') return undefined;
+      throw error;
+    });
+    return head !== undefined && (head.sha256 !== sha256 || head.sizeBytes !== sizeBytes);
+  }
+
+  private async oneOfFew<T>(accountId: string, run: () => Promise<T>): Promise<T> {
+    const own = this.inspectionsOf.get(accountId) ?? new Semaphore(1);
+    if (own.waiting >= waitingInspectionsOfAccountMax || this.inspections.waiting >= waitingInspectionsMax) throw tooManyInspections();
+    this.inspectionsOf.set(accountId, own);
+    await own.acquire();
     await this.inspections.acquire();
     try {
       return await run();
     } finally {
       this.inspections.release();
+      own.release();
+      if (own.available === 1) this.inspectionsOf.delete(accountId);
     }
   }
 }

@@ -15,7 +15,7 @@ export const mediaReasons = {
   upload_busy: { kind: 'Unavailable', explains: 'The upload is being replaced at this moment.' },
   inspections_busy: { kind: 'Unavailable', explains: 'Too many uploads are being looked at.' },
   not_an_image: { kind: 'InvalidArgument', explains: 'The upload is not a whole PNG, JPEG or WebP picture.' },
-  image_too_large: { kind: 'InvalidArgument', explains: 'The picture has more than 25 MiB or 40 megapixels.' },
+  image_too_large: { kind: 'InvalidArgument', explains: 'The picture has more than 25 MiB, 40 megapixels, or 16,384 pixels on a side.' },
   not_an_upload: { kind: 'InvalidArgument', explains: 'The picture was generated, and the call is for uploads.' },
   not_painted: { kind: 'InvalidArgument', explains: 'The picture was uploaded, and the call is for generated ones.' },
   invalid_file_extension: { kind: 'InvalidArgument', explains: 'Pictures are png, jpg, jpeg or webp.' },
