@@ -6,6 +6,7 @@ import { refuseUnadaptable } from '@tessera/models/adapter-use.js';
 import { refuseUnguidable } from '@tessera/models/guidance.js';
 import { invalidArgument } from '@tessera/platform/errors.js';
 import { isUuid } from '@tessera/platform/ids.js';
+import type { OperationUse } from './picture-operation.js';
 import { invalidGuidance, invalidInitImage, invalidMask } from './errors.js';
 
 /** A picture to start from; `maskAssetId` says what of it is repainted, `placement` where it lies in the painted one. */
@@ -35,6 +36,8 @@ export type FullImageRequest = {
   readonly initImage?: InitImageUse;
   readonly guidance?: readonly GuidanceUse[];
   readonly adapters?: readonly AdapterUse[];
+  /** Absent: pictures are painted. */
+  readonly operation?: OperationUse;
   readonly isPublic: boolean;
 };
 
@@ -253,6 +256,7 @@ export const requestMessage = ({
   initImage,
   guidance,
   adapters,
+  operation,
   ...rest
 }: FullImageRequest): MessageInitShape<typeof ImageRequestSchema> => ({
   ...rest,
@@ -260,4 +264,5 @@ export const requestMessage = ({
   ...(initImage ? { initImage: { ...initImage } } : {}),
   ...(adapters ? { adapters: adapters.map((each) => ({ ...each })) } : {}),
   ...(guidance ? { guidance: guidance.map((each) => ({ ...each })) } : {}),
+  ...(operation ? { operation: { assetId: operation.assetId, kind: { case: operation.kind, value: {} } } } : {}),
 });

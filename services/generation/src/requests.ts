@@ -12,6 +12,7 @@ import { invalidArgument, renamed, TesseraError } from '@tessera/platform/errors
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { computeSpecOf } from './compute.js';
 import { invalidGuidance, invalidInitImage, invalidMask } from './errors.js';
+import { fullOperation, operationOf, unknownPicture } from './picture-operation.js';
 import { fullImageRequest, seedMax, type FullImageRequest } from './image-request.js';
 
 export type CheckedRequest = { readonly request: FullImageRequest; readonly model: ModelInfo };
@@ -34,6 +35,7 @@ export class Requests {
   async check(accountId: string, asked: ImageRequest | undefined): Promise<CheckedRequest> {
     if (!asked) throw invalidArgument('prompt_empty', 'A request says at least what to paint.', { param: 'prompt' });
     const model = this.models.named(asked.modelId);
+    if (asked.operation) return { request: await this.#operation(accountId, asked, model), model };
     const request = fullImageRequest(asked, model, () => randomInt(seedMax + 1));
     if (!request.isPublic) requireAllowed('private_pictures', await this.plans.of(accountId));
     const { initImage } = request;
@@ -43,6 +45,15 @@ export class Requests {
     for (const { assetId } of request.guidance ?? [])
       await this.#requirePicture(accountId, assetId, invalidGuidance('There is no such picture to be guided by.'));
     return { request, model };
+  }
+
+  async #operation(accountId: string, asked: ImageRequest, model: ModelInfo): Promise<FullImageRequest> {
+    const use = operationOf(asked);
+    const { asset } = await this.#storage.getAsset({ accountId, assetId: use.assetId }).catch((error: unknown) => {
+      if (error instanceof TesseraError && error.kind === 'NotFound') throw unknownPicture();
+      throw renamed(error, 'asset_id');
+    });
+    return fullOperation(asked, use, asset, model);
   }
 
   /** What it would be and cost; promises and creates nothing. */

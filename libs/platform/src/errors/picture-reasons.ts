@@ -30,6 +30,10 @@ export const pictureReasons = {
   unsupported_init_image: { kind: 'InvalidArgument', explains: 'The model cannot start from a picture.' },
   unsupported_background_removal: { kind: 'InvalidArgument', explains: 'The model cannot tell a thing from its background.' },
   unsupported_upscaling: { kind: 'InvalidArgument', explains: 'The engine cannot enlarge pictures.' },
+  invalid_operation: {
+    kind: 'InvalidArgument',
+    explains: 'What is done with a picture is one thing, of those that there are, and takes nothing that is for painting.',
+  },
   invalid_upscale: {
     kind: 'InvalidArgument',
     explains: 'A picture grows by more than 1 and at most 8 times, by a factor or to a size of its own proportions.',

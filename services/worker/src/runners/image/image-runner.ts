@@ -19,6 +19,7 @@ import { WorkerProcess } from '../../worker-process.js';
 import { Canary, tinyBatch } from './canary.js';
 import { capacityOf } from './engine-capacity.js';
 import { imageBatch, type ImageJob } from './image-batch.js';
+import { operate } from './picture-operation.js';
 import { readInputPictures } from './input-pictures.js';
 
 const canarySecondsDefault = 60;
@@ -83,7 +84,8 @@ export class ImageRunner extends Runner {
       const [first] = jobs;
       if (!first) return;
       yield { type: 'needs_device' };
-      yield* this.#generate(first, jobs, signal);
+      if (first.request.operation) yield* operate(this.engine, first, signal);
+      else yield* this.#generate(first, jobs, signal);
     } finally {
       this.#batches -= 1;
     }
