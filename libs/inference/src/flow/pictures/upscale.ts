@@ -4,6 +4,7 @@ import { cancelled } from '@tessera/platform/errors.js';
 import type { EncodedImage, UpscaleUpdate } from '../../diffusion-engine.js';
 import { type ReadPicture, readPicture } from '../../pictures/read-picture.js';
 import type { Sessions } from '../sessions.js';
+import { keepColours } from './keep-colours.js';
 import { countTiles, type Enlarger, enlargeTo, passesFor } from './enlarger.js';
 
 /** What storage takes of a picture, with room to spare. A photograph of 20 megapixels is about half of it as a PNG, noise is more. */
@@ -37,7 +38,9 @@ export async function upscale({ picture, size, emit, isCancelled }: Upscaling, e
     refuseIfCancelled();
   };
   const { widthPx, heightPx } = source;
-  const rgb = await enlargeTo({ widthPx, heightPx, data: source.rgb }, size, enlarger, sessions, onTile);
+  const colours = { widthPx, heightPx, data: source.rgb };
+  const rgb = await enlargeTo(colours, size, enlarger, sessions, onTile);
+  await keepColours(rgb, colours);
   const alpha = source.alpha && (await enlargeTo({ widthPx, heightPx, data: asGrey(source.alpha) }, size, enlarger, sessions, onTile));
   emit({ type: 'image', image: await encodeFinished({ ...size, rgb: rgb.data, alpha: alpha && asLevels(alpha.data) }) });
 }
