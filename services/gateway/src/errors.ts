@@ -37,6 +37,9 @@ export const unknownAccount = (): TesseraError =>
 
 export const unknownInitImage = (): TesseraError => notFound('unknown_init_image', 'There is no init image with this id.', { param: 'id' });
 
+export const unknownAdapterFile = (): TesseraError =>
+  notFound('unknown_adapter_file', 'There is no uploaded adapter with this id.', { param: 'id' });
+
 export const unknownUser = (): TesseraError => notFound('unknown_user', 'There is no user with this id.', { param: 'userId' });
 
 export const unknownKey = (): TesseraError => notFound('unknown_key', 'There is no API key with this id.', { param: 'id' });

@@ -35,6 +35,7 @@ import { PriceListController } from './accounts/price-list.controller.js';
 import { Variations } from './variations/variations.js';
 import { VariationsController } from './variations/variations.controller.js';
 import { WebhooksController } from './webhooks/webhooks.controller.js';
+import { AdaptersController } from './uploads/adapters.controller.js';
 import { UploadsController } from './uploads/uploads.controller.js';
 import { Installation } from './start/installation.js';
 import { KeyStore } from './keys/key.store.js';
@@ -58,6 +59,7 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
     GenerationEventsController,
     AccountEventsController,
     EventsGrpcController,
+    AdaptersController,
     UploadsController,
     CatalogueController,
     AccountController,

@@ -4,10 +4,7 @@ import type { ModelInfo } from '@tessera/models/model-info.js';
 import { refuseTooLarge, upscaledSize } from '@tessera/models/upscaling.js';
 import { invalidArgument, notFound, type TesseraError } from '@tessera/platform/errors.js';
 import { isUuid } from '@tessera/platform/ids.js';
-import type { FullImageRequest } from './image-request.js';
-
-/** What is done with an existing picture; how large it becomes stands in the request. */
-export type OperationUse = { readonly kind: 'upscale' | 'removeBackground'; readonly assetId: string };
+import type { FullImageRequest, OperationUse } from './image-request.js';
 
 export const unknownPicture = (): TesseraError => notFound('unknown_asset', 'There is no such picture.', { param: 'asset_id' });
 

@@ -2,6 +2,7 @@ import { crc32, deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AssetKind, type CreateUploadResponse } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
+import { loraFile } from './lora-file.fixture.js';
 import { accountId, encodedPicture, runStorage, type RunningStorage } from './storage.fixture.js';
 
 /** A few hundred bytes of PNG that claim to be 3,600 megapixels, or of the sides that are given. */
@@ -169,5 +170,28 @@ describe('uploads', () => {
       kind: 'InvalidArgument',
       reason: 'not_an_upload',
     });
+  });
+
+  it('takes an adapter, and says what it is', async () => {
+    const upload = await create('safetensors');
+    const bytes = loraFile({ 'lora_unet_attn2_to_k.lora_down.weight': [2, 768], 'lora_unet_attn2_to_k.lora_up.weight': [8, 2] });
+    expect((await send(upload, bytes)).status).toBe(204);
+    expect(await get(upload.assetId)).toMatchObject({
+      kind: AssetKind.ADAPTER,
+      adapter: { format: 'kohya', family: 'sd15' },
+      sizeBytes: BigInt(bytes.length),
+    });
+    const parts: Uint8Array[] = [];
+    for await (const { part } of running.storage.readAsset({ accountId, assetId: upload.assetId }))
+      if (part.case === 'data') parts.push(part.value);
+    expect(Buffer.concat(parts).equals(bytes)).toBe(true);
+  });
+
+  it('refuses an adapter that cannot be used, for good and with a sentence', async () => {
+    const upload = await create('safetensors');
+    await send(upload, loraFile({ 'lora_unet_x.hada_w1_a': [2, 4] }));
+    for (const _ of [1, 2])
+      await expect(get(upload.assetId)).rejects.toMatchObject({ reason: 'unreadable_adapter', message: expect.stringContaining('LoHa') });
+    expect(await running.objects.head(upload.key)).toBeUndefined();
   });
 });

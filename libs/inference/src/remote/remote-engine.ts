@@ -1,6 +1,6 @@
 import { Counter, register } from 'prom-client';
 import { describeModels } from '@tessera/models/describe-models.js';
-import { type Family, familyOf, isFlow } from '@tessera/models/families.js';
+import { type Family, familyOf, isFlow, isOwn, type OwnFamily } from '@tessera/models/families.js';
 import { BoundedBuffer } from '@tessera/platform/concurrency/bounded-buffer.js';
 import { cancelled, internal, invalidArgument, resourceExhausted, TesseraError, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
@@ -18,10 +18,13 @@ import { refuseUnsupportedBatch } from '../supported-batch.js';
 import type { Manifest } from '@tessera/models/manifest.js';
 import type { Enlarger } from '../flow/pictures/enlarger.js';
 import { upscale } from '../flow/pictures/upscale.js';
+import type { BundledTools } from '../bundled-tools.js';
 import { withoutBackground } from '../flow/subjects/matting.js';
 import { LoadedModels } from '../flow/model.js';
 import { encodePngPixels, encodePreviewPixels } from '../flow/pictures/pictures.js';
-import { adaptersOf, composeForDiffusers, composeForFlow, placeOf, type Composition } from './composition.js';
+import { runWithAdapters } from './adapter-exchange.js';
+import { composeForFlow, placeOf, type Composition } from './composition.js';
+import { adaptersOf, composeForDiffusers } from './diffusers-composition.js';
 import { RemoteSessions } from './remote-sessions.js';
 import type { Answer, RemoteTasks } from './remote-tasks.js';
 
@@ -40,15 +43,14 @@ export class RemoteEngine extends DiffusionEngine {
   readonly #models: LoadedModels;
   readonly #closing = new AbortController();
   #openCalls = 0;
-  #bundled: Promise<DiffusionEngine> | undefined;
 
   constructor(
-    private readonly kind: 'triton',
+    private readonly kind: 'triton' | 'python',
     private readonly families: readonly Family[],
     private readonly remote: RemoteTasks,
     private readonly logger: Logger,
-    /** The engine in process: it enlarges and cuts out with what comes with Tessera, when no family here can. */
-    private readonly openBundled: () => Promise<DiffusionEngine>,
+    /** For when no family here can enlarge or cut out. */
+    private readonly tools: BundledTools,
   ) {
     super();
     this.#models = new LoadedModels(families.filter(isFlow));
@@ -73,8 +75,10 @@ export class RemoteEngine extends DiffusionEngine {
       const phases = new AnswerPhases();
       yield { type: 'phase', phase: 'conditioning', startMs: askedMs, endMs: spanTimeMs() };
       for (const notice of composition.notices) yield { type: 'notice', ...notice };
-      for await (const answer of this.remote.run(composition.task, composition.tensors, stop)) {
+      const notices = new Notices(composition);
+      for await (const answer of runWithAdapters(this.remote, composition, stop)) {
         yield* phases.arrived(answer);
+        yield* notices.arrived(answer);
         const update = await updateOf(answer, composition, batch);
         if (update?.type === 'image') yield phases.encoded(update);
         if (update) yield update;
@@ -89,7 +93,7 @@ export class RemoteEngine extends DiffusionEngine {
   override async removeBackground(modelId: string | undefined, picture: Uint8Array, signal: AbortSignal): Promise<EncodedImage> {
     this.#refuseIfClosed();
     const family = this.#familyWith(modelId, (each): each is Manifest => isFlow(each) && each.graphs.matting !== undefined);
-    if (!family) return (await this.#inProcess()).removeBackground(undefined, picture, signal);
+    if (!family) return this.tools.removeBackground(picture, signal);
     const stop = AbortSignal.any([signal, this.#closing.signal]);
     try {
       return await withoutBackground(picture, family, new RemoteSessions(this.remote, family, placeOf(family), stop));
@@ -105,9 +109,12 @@ export class RemoteEngine extends DiffusionEngine {
     signal: AbortSignal,
   ): AsyncIterable<UpscaleUpdate> {
     this.#refuseIfClosed();
-    const family = this.#familyWith(modelId, (each): each is Family & Enlarger => (each.superResolution ?? []).length > 0);
+    const family = this.#familyWith(
+      modelId,
+      (each): each is OwnFamily & Enlarger => isOwn(each) && (each.superResolution ?? []).length > 0,
+    );
     if (!family) {
-      yield* (await this.#inProcess()).upscale(undefined, picture, size, signal);
+      yield* this.tools.upscale(picture, size, signal);
       return;
     }
     const abandoned = new AbortController();
@@ -138,16 +145,16 @@ export class RemoteEngine extends DiffusionEngine {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
     this.remote.close();
-    await (await this.#bundled)?.close();
+    await this.tools.close();
   }
 
-  #compose(batch: GenerateBatch, signal: AbortSignal): Promise<Composition> | Composition {
+  #compose(batch: GenerateBatch, signal: AbortSignal): Promise<Composition> {
     const family = this.#family(batch.modelId);
     return isFlow(family) ? composeForFlow(this.remote, this.#models, batch, signal) : composeForDiffusers(family, batch);
   }
 
-  #family(modelId: string): Family {
-    const family = familyOf(this.families, modelId);
+  #family(modelId: string): OwnFamily {
+    const family = familyOf(this.families.filter(isOwn), modelId);
     if (!family) throw internal('broken_model', `There is no model "${modelId}".`);
     return family;
   }
@@ -157,11 +164,6 @@ export class RemoteEngine extends DiffusionEngine {
     const own = modelId === undefined ? undefined : familyOf(this.families, modelId);
     if (modelId !== undefined && !own) throw invalidArgument('unknown_model', `There is no model "${modelId}".`, { param: 'model_id' });
     return own && isFit(own) ? own : this.families.find(isFit);
-  }
-
-  #inProcess(): Promise<DiffusionEngine> {
-    this.#bundled ??= this.openBundled();
-    return this.#bundled;
   }
 
   #refuseIfClosed(): void {
@@ -199,10 +201,28 @@ class AnswerPhases {
   }
 }
 
+/** What the other side has to say, once for a request: it says it of each picture, and may say what was said here already. */
+class Notices {
+  readonly #said: Set<string>;
+
+  constructor(private readonly composition: Composition) {
+    this.#said = new Set(composition.notices.map(({ requestId, notice }) => `${requestId} ${notice.kind}`));
+  }
+
+  *arrived({ event }: Answer): Iterable<GenerateUpdate> {
+    if (event.type !== 'notice') return;
+    const requestId = this.composition.pictures[event.picture]?.request.requestId;
+    const said = `${requestId} ${event.kind}`;
+    if (requestId === undefined || this.#said.has(said) || this.#said.has(`${said} ${event.message}`)) return;
+    this.#said.add(`${said} ${event.message}`);
+    yield { type: 'notice', requestId, notice: { kind: event.kind, message: event.message } };
+  }
+}
+
 /** Pixels are answered as they are generated; what they become as files is decided here, as for the engine in process. */
 async function updateOf(
   { event, payload }: Answer,
-  { pictures }: Composition,
+  { pictures, isExact }: Composition,
   { widthPx, heightPx }: GenerateBatch,
 ): Promise<GenerateUpdate | undefined> {
   if (event.type === 'step') return { type: 'step', step: event.step, steps: event.steps };
@@ -213,5 +233,10 @@ async function updateOf(
   const pixels = { widthPx: event.widthPx, heightPx: event.heightPx, data: payload };
   const named = { requestId: picture.request.requestId, index: picture.index };
   if (event.type === 'preview') return { type: 'preview', ...named, step: event.step, image: await encodePreviewPixels(pixels) };
+  if (isExact && (event.widthPx !== widthPx || event.heightPx !== heightPx))
+    throw internal(
+      'painting_failed',
+      `The engine generated ${event.widthPx} x ${event.heightPx} pixels in place of ${widthPx} x ${heightPx}: the table of pipeline classes is wrong about this model.`,
+    );
   return { type: 'image', ...named, image: await encodePngPixels(pixels, { widthPx, heightPx }, picture.inpaint) };
 }

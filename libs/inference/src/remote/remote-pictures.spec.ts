@@ -5,6 +5,7 @@ import sharp from 'sharp';
 import { diffusersSchema, type DiffusersManifest } from '@tessera/models/diffusers-manifest.js';
 import { bundledModelsDir, type Family, isFlow, loadFamilies } from '@tessera/models/families.js';
 import { internal, unavailable } from '@tessera/platform/errors.js';
+import { BundledTools } from '../bundled-tools.js';
 import type { DiffusionEngine, EncodedImage } from '../diffusion-engine.js';
 import { floats, type Tensor } from '../flow/sessions.js';
 import { ThreadSessions } from '../onnx/thread-sessions.fixture.js';
@@ -46,6 +47,7 @@ class GraphTasks extends RemoteTasks {
   override close(): void {}
 }
 
+const limits = { minSidePx: 64, maxSidePx: 1024, defaultSteps: 4, maxSteps: 8, defaultGuidanceScale: 7 };
 const diffusers: DiffusersManifest = {
   ...diffusersSchema.parse({
     formatVersion: 1,
@@ -62,12 +64,15 @@ const diffusers: DiffusersManifest = {
         adapters: [],
       },
     ],
-    limits: { minSidePx: 64, maxSidePx: 1024, defaultSteps: 4, maxSteps: 8, defaultGuidanceScale: 7 },
+    limits,
     nativeSidePx: 512,
     pipelineFolder: 'pipeline',
     dtype: 'float32',
     picturesAtOnce: 1,
   }),
+  limits,
+  pipelineClass: undefined,
+  capabilities: undefined,
   folder: '/nowhere/tiny-xl',
 };
 
@@ -95,7 +100,7 @@ describe('pictures of an engine whose graphs run elsewhere', () => {
       opened += 1;
       return openEngine({ engine: 'onnx', threads: 1, logger });
     };
-    const engine = new RemoteEngine('triton', families, tasks, logger, openBundled);
+    const engine = new RemoteEngine('triton', families, tasks, logger, new BundledTools(openBundled));
     await use(engine).finally(() => engine.close());
     return opened;
   };

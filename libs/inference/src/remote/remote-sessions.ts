@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { internal } from '@tessera/platform/errors.js';
-import { type Family, isFlow } from '@tessera/models/families.js';
+import { isFlow, type OwnFamily } from '@tessera/models/families.js';
 import { floats, Sessions, type Tensor } from '../flow/sessions.js';
 import type { Placed } from './contract.js';
 import type { Bundle, BundledTensor } from './tensor-bundle.js';
@@ -13,7 +13,7 @@ type Run = Sessions['run'];
 export class RemoteSessions extends Sessions {
   constructor(
     private readonly tasks: RemoteTasks,
-    private readonly family: Family,
+    private readonly family: OwnFamily,
     private readonly placed: Placed,
     private readonly signal: AbortSignal,
   ) {

@@ -3,6 +3,7 @@ import { alreadyExists, type ReasonEntry } from './reason-entry.js';
 /** Pictures, uploads, stored files and signed links. */
 export const mediaReasons = {
   unknown_asset: { kind: 'NotFound', explains: 'The account has no picture with this id.' },
+  unknown_adapter_file: { kind: 'NotFound', explains: 'The account has no uploaded adapter with this id.' },
   unknown_init_image: { kind: 'NotFound', explains: 'The account has no uploaded picture with this id.' },
   malformed_stream: { kind: 'InvalidArgument', explains: 'A stream of bytes begins with its header, once, and then brings the bytes.' },
   digest_mismatch: { kind: 'InvalidArgument', explains: 'The bytes that arrived are not those whose SHA-256 was announced.' },

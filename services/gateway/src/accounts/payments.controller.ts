@@ -1,10 +1,9 @@
 import { Controller, HttpCode, Param, Post, Req, UseFilters } from '@nestjs/common';
-import { RouteConfig } from '@nestjs/platform-fastify';
+import { WithoutKey } from '@tessera/host/without-key.js';
 import { invalidArgument } from '@tessera/platform/errors.js';
 import type { FastifyRequest } from 'fastify';
 import { Billing } from './billing.js';
 import { HttpErrors } from '../http/http-errors.js';
-import { withoutKey } from '../http/bodies.js';
 import type { GatewayRequest } from '../http/request.js';
 
 /** Payment providers call here. They have no key; what they say is signed, byte for byte. */
@@ -15,7 +14,7 @@ export class PaymentsController {
 
   @Post(':provider/webhook')
   @HttpCode(200)
-  @RouteConfig(withoutKey)
+  @WithoutKey()
   async receive(@Req() request: FastifyRequest, @Param('provider') provider: string) {
     const { rawBody } = request as GatewayRequest;
     if (!rawBody) throw invalidArgument('missing_body', 'Send the event as application/json.');

@@ -3,9 +3,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Callers } from '../keys/callers.js';
 import type { HttpErrors } from './http-errors.js';
 
-/** A route that people without a key may send a body to; set with Nest's RouteConfig. */
-export const withoutKey = { withoutKey: true } as const;
-
 /** For a body of JSON, which has at most a megabyte. Forms bring pictures over slow lines and have the server's own deadline. */
 const jsonBodyMs = 30_000;
 

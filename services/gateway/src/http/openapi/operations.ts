@@ -41,6 +41,7 @@ export type Operation = {
   readonly tag:
     | 'Generations'
     | 'Init images'
+    | 'Adapters'
     | 'Account'
     | 'Economy'
     | 'Webhooks'
@@ -276,6 +277,32 @@ export const operations: readonly Operation[] = [
     tag: 'Init images',
     summary: 'Remove an uploaded picture.',
     answer: responses.deletedInitImage,
+    errors: [404],
+  },
+  {
+    id: 'uploadAdapter',
+    method: 'post',
+    path: `${api}/adapters`,
+    tag: 'Adapters',
+    summary: 'A form to post an adapter with (a LoRA as safetensors, at most 256 MiB): send its fields first, then `file`.',
+    answer: responses.adapterUpload,
+  },
+  {
+    id: 'getAdapter',
+    method: 'get',
+    path: `${api}/adapters/{id}`,
+    tag: 'Adapters',
+    summary: 'One uploaded adapter, or what is wrong with it.',
+    answer: responses.adapter,
+    errors: [404, 409],
+  },
+  {
+    id: 'deleteAdapter',
+    method: 'delete',
+    path: `${api}/adapters/{id}`,
+    tag: 'Adapters',
+    summary: 'Remove an uploaded adapter.',
+    answer: responses.deletedAdapter,
     errors: [404],
   },
   {
