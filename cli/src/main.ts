@@ -3,6 +3,7 @@ import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { addBilling } from './billing-program.js';
 import { addModels } from './models-program.js';
+import { addPictures } from './pictures-program.js';
 import { addWebhooks } from './webhooks-program.js';
 import { exitCodes, reportFailure } from './failure.js';
 import { accountOption, dataOption, repositoryRoot } from './places.js';
@@ -16,6 +17,7 @@ function createProgram(): Command {
     .exitOverride()
     .addHelpText('after', topics);
   addGenerate(program);
+  addPictures(program);
   addServer(program);
   addMoney(program);
   addBilling(program);

@@ -124,8 +124,18 @@ async function runGeneration(
   options: GenerateOptions,
 ): Promise<number> {
   const startMs = performance.now();
+  return followJob(generations, await generations.create(request, randomUUID()), prompt, options, startMs);
+}
+
+/** From a job that was taken to its pictures on the disk and its bill. `name` is what the files are called after; `out` may be a name of its own for each extension. */
+export async function followJob(
+  generations: Generations,
+  id: string,
+  name: string,
+  options: Pick<GenerateOptions, 'json' | 'quiet'> & { readonly out: string | ((extension: string) => string) },
+  startMs: number,
+): Promise<number> {
   const isSilent = Boolean(options.json || options.quiet);
-  const id = await generations.create(request, randomUUID());
   const forget = cancelOnInterrupt(generations, id);
   const progress = createProgressLine(process.stderr, isSilent);
   try {
@@ -133,7 +143,7 @@ async function runGeneration(
     await follow(generations, id, progress);
     const generation = await generations.finished(id);
     progress.clear();
-    const pictures = generation.tessera.state === 'succeeded' ? await save(generations, generation, prompt, options.out) : [];
+    const pictures = generation.tessera.state === 'succeeded' ? await save(generations, generation, name, options.out) : [];
     const totalMs = performance.now() - startMs;
     const bill = await generations.bill(id);
     if (options.json)
@@ -147,7 +157,9 @@ async function runGeneration(
 }
 
 const headerOf = ({ tessera, imageWidth, imageHeight, inferenceSteps, seed }: Generation) =>
-  `${tessera.model} · ${imageWidth}x${imageHeight} · ${inferenceSteps} steps · seed ${seed ?? 'unknown'}`;
+  tessera.operation
+    ? `${tessera.model} · ${tessera.operation.kind.replaceAll('_', ' ')} · ${imageWidth}x${imageHeight}`
+    : `${tessera.model} · ${imageWidth}x${imageHeight} · ${inferenceSteps} steps · seed ${seed ?? 'unknown'}`;
 
 async function follow(generations: Generations, id: string, progress: ProgressLine): Promise<void> {
   for await (const update of generations.watch(id)) {
@@ -157,14 +169,22 @@ async function follow(generations: Generations, id: string, progress: ProgressLi
   }
 }
 
-async function save(generations: Generations, generation: Generation, prompt: string, out: string): Promise<SavedPicture[]> {
+async function save(
+  generations: Generations,
+  generation: Generation,
+  prompt: string,
+  out: string | ((extension: string) => string),
+): Promise<SavedPicture[]> {
   const links = generation.generated_images;
   const bytes = await Promise.all(links.map((link) => generations.download(link)));
   return links.flatMap((link, index) => {
     const picture = bytes[index];
     if (!picture) return [];
     const extension = link.tessera?.contentType === 'image/jpeg' ? '.jpg' : link.tessera?.contentType === 'image/webp' ? '.webp' : '.png';
-    const wanted = pictureFile({ out, prompt, seed: generation.seed ?? 0, index, count: links.length, extension });
+    const wanted =
+      typeof out === 'function'
+        ? out(extension)
+        : pictureFile({ out, prompt, seed: generation.seed ?? 0, index, count: links.length, extension });
     const file = savePicture(wanted, picture, (name) => (existsSync(name) ? readFileSync(name) : undefined));
     return [
       {

@@ -17,6 +17,14 @@ class Family:
     def file(self, relative: str) -> str:
         return os.path.normpath(os.path.join(self.folder, relative))
 
+    def graph(self, name: str) -> dict:
+        """A graph as `Graphs.run` takes it. `superResolution/<k>` is the k-th that enlarges, which a family of any pipeline may have."""
+        kind, _, number = name.partition("/")
+        if kind != "superResolution":
+            return self.manifest["graphs"][name]
+        entry = self.manifest["superResolution"][int(number)]
+        return {"file": entry["file"], "inputs": {"picture": entry["input"]}, "outputs": {"enlarged": entry["output"]}}
+
 
 class Families:
     """Read again when a manifest has changed, so that a model can be added while the engine runs."""

@@ -51,7 +51,7 @@ class Tasks:
             raise refused("InvalidArgument", "unknown_task", f'This model knows no task "{kind}".')
         family = self.families.named(task["family"], task["version"])
         if kind == "run":
-            graph = family.manifest["graphs"][task["graph"]]
+            graph = family.graph(task["graph"])
             emit({"type": "tensors"}, pack(self.graphs.run(family.file(graph["file"]), graph, tensors)))
             return
         with self._permit(refuse_if_cancelled):

@@ -1,7 +1,9 @@
 import { canRun, type EngineKind } from '@tessera/models/describe-models.js';
 import { bundledModelsDir, type Family, isFlow, loadFamilies, offeredForTextAlone } from '@tessera/models/families.js';
+import type { Manifest } from '@tessera/models/manifest.js';
 import { isServed } from '@tessera/models/served-manifest.js';
 import type { Logger } from '@tessera/platform/logger.js';
+import { BundledTools } from './bundled-tools.js';
 import type { DiffusionEngine } from './diffusion-engine.js';
 import { NoopEngine } from './noop/noop-engine.js';
 
@@ -40,6 +42,7 @@ export async function openEngine({
     logger.warn({ folder }, `left out: the pipeline "${pipeline}" needs TESSERA_ENGINE=${engineFor[pipeline]}`);
   for (const { folder, sentence } of offeredForTextAlone(families)) logger.warn({ folder }, sentence);
   if (engine === 'noop') return new NoopEngine(families);
+  const tools = new BundledTools(() => openOnnx([], threads, logger));
   if (engine === 'triton') {
     if (tritonUrl === undefined)
       throw new Error('The engine "triton" needs an address: set TESSERA_TRITON_URL, for example to http://127.0.0.1:8001.');
@@ -47,20 +50,24 @@ export async function openEngine({
       import('./remote/remote-engine.js'),
       import('./remote/triton-tasks.js'),
     ]);
-    return new RemoteEngine('triton', families, new TritonTasks(tritonUrl), logger);
+    return new RemoteEngine('triton', families, new TritonTasks(tritonUrl), logger, tools);
   }
   if (engine === 'served') {
     const { ServedEngine } = await import('./served/served-engine.js');
-    return new ServedEngine(families.filter(isServed), environment, logger);
+    return new ServedEngine(families.filter(isServed), environment, logger, tools);
   }
   if (engine === 'python') {
     const [{ RemoteEngine }, { PythonTasks }] = await Promise.all([
       import('./remote/remote-engine.js'),
       import('./remote/python-tasks.js'),
     ]);
-    return new RemoteEngine('python', families, new PythonTasks({ program: pythonProgram, modelsDir, threads, logger }), logger);
+    return new RemoteEngine('python', families, new PythonTasks({ program: pythonProgram, modelsDir, threads, logger }), logger, tools);
   }
-  // Loaded where it is needed: a process that does not generate is spared the runtime.
+  return openOnnx(families.filter(isFlow), threads, logger);
+}
+
+/** Loaded where it is needed: a process that does not generate is spared the runtime. */
+async function openOnnx(manifests: readonly Manifest[], threads: number, logger: Logger): Promise<DiffusionEngine> {
   const { OnnxEngine } = await import('./onnx/onnx-engine.js');
-  return new OnnxEngine(families.filter(isFlow), threads, logger);
+  return new OnnxEngine(manifests, threads, logger);
 }

@@ -32,6 +32,8 @@ import { PagesController } from './http/pages.controller.js';
 import { PaymentsController } from './accounts/payments.controller.js';
 import { PicturesController } from './media/pictures.controller.js';
 import { PriceListController } from './accounts/price-list.controller.js';
+import { Variations } from './variations/variations.js';
+import { VariationsController } from './variations/variations.controller.js';
 import { WebhooksController } from './webhooks/webhooks.controller.js';
 import { AdaptersController } from './uploads/adapters.controller.js';
 import { UploadsController } from './uploads/uploads.controller.js';
@@ -71,6 +73,7 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
     PicturesController,
     PriceListController,
     PublicGrpcController,
+    VariationsController,
     BillingGrpcController,
     WebhooksController,
     WebhooksGrpcController,
@@ -84,6 +87,7 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
     Callers,
     Generations,
     Uploads,
+    Variations,
     OpenAiImages,
     Accounts,
     BalanceChanges,

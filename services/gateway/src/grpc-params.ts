@@ -4,7 +4,8 @@ import type { DescMessage, DescMethod } from '@bufbuild/protobuf';
 const grpcNames: ReadonlyMap<string, readonly string[]> = new Map(
   Object.entries({
     id: ['job_id', 'image_id', 'webhook_id', 'delivery_id'],
-    asset_id: ['image_id'],
+    asset_id: ['image_id', 'request.operation.asset_id'],
+    factor: ['request.operation.upscale.factor'],
     width: ['request.width_px'],
     height: ['request.height_px'],
     num_images: ['request.images'],

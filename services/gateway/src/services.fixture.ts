@@ -158,6 +158,10 @@ export class SmallServices extends Rpc {
     },
     PutUpload: ({ assetId }: { assetId: string }) => ({ asset: { assetId } }),
     GetAsset: ({ accountId, assetId }: { accountId: string; assetId: string }) => {
+      const painted = [...this.jobs.values()].find(
+        (job) => job.accountId === accountId && job.outputs.some((each) => each.assetId === assetId),
+      );
+      if (painted) return { asset: { assetId, accountId, kind: AssetKind.GENERATED, jobId: painted.jobId, createdMs: 1n } };
       if (this.uploads.get(assetId) !== accountId) throw notFound('unknown_asset', 'There is no such picture.');
       return { asset: { assetId, accountId, kind: AssetKind.UPLOADED, createdMs: 1n } };
     },
@@ -279,7 +283,7 @@ export class SmallServices extends Rpc {
     wallet: string;
   }) {
     if (this.refusal) throw this.refusal;
-    if (request.prompt.trim() === '')
+    if (request.prompt.trim() === '' && !request.operation)
       throw invalidArgument('prompt_empty', 'A prompt says what to paint; this one is empty.', { param: 'prompt' });
     this.submissions.push({ idempotencyKey, request, memberId, project, wallet });
     const jobId = idempotencyKey ? derivedId(accountId, idempotencyKey) : newId();

@@ -27,6 +27,9 @@ export type AdapterUse = {
   readonly assetId?: string;
 };
 
+/** What is done with an existing picture; how large it becomes stands in the request. */
+export type OperationUse = { readonly kind: 'upscale' | 'removeBackground'; readonly assetId: string };
+
 /** A request with nothing left open: what is stored, priced and painted. */
 export type FullImageRequest = {
   readonly prompt: string;
@@ -42,6 +45,8 @@ export type FullImageRequest = {
   readonly initImage?: InitImageUse;
   readonly guidance?: readonly GuidanceUse[];
   readonly adapters?: readonly AdapterUse[];
+  /** Absent: pictures are painted. */
+  readonly operation?: OperationUse;
   readonly isPublic: boolean;
 };
 
@@ -288,6 +293,7 @@ export const requestMessage = ({
   initImage,
   guidance,
   adapters,
+  operation,
   ...rest
 }: FullImageRequest): MessageInitShape<typeof ImageRequestSchema> => ({
   ...rest,
@@ -295,4 +301,5 @@ export const requestMessage = ({
   ...(initImage ? { initImage: { ...initImage } } : {}),
   ...(adapters ? { adapters: adapters.map((each) => ({ ...each })) } : {}),
   ...(guidance ? { guidance: guidance.map((each) => ({ ...each })) } : {}),
+  ...(operation ? { operation: { assetId: operation.assetId, kind: { case: operation.kind, value: {} } } } : {}),
 });

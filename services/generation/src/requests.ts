@@ -12,6 +12,7 @@ import { requireAllowed } from '@tessera/plans/gate.js';
 import { invalidArgument, renamed, TesseraError } from '@tessera/platform/errors.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { computeSpecOf } from './compute.js';
+import { fullOperation, operationOf, unknownPicture } from './picture-operation.js';
 import { foreignAdapter, invalidGuidance, invalidInitImage, invalidMask, unknownAdapter } from './errors.js';
 import { fullImageRequest, noticesOfRequest, seedMax, type FullImageRequest } from './image-request.js';
 
@@ -40,6 +41,7 @@ export class Requests {
   async check(accountId: string, asked: ImageRequest | undefined): Promise<CheckedRequest> {
     if (!asked) throw invalidArgument('prompt_empty', 'A request says at least what to paint.', { param: 'prompt' });
     const model = this.models.named(asked.modelId);
+    if (asked.operation) return { request: await this.#operation(accountId, asked, model), model, notices: [] };
     const request = fullImageRequest(asked, model, () => randomInt(seedMax + 1));
     if (!request.isPublic) requireAllowed('private_pictures', await this.plans.of(accountId));
     const { initImage } = request;
@@ -50,6 +52,15 @@ export class Requests {
       await this.#requirePicture(accountId, assetId, invalidGuidance('There is no such picture to be guided by.'));
     for (const { assetId } of request.adapters ?? []) if (assetId !== undefined) await this.#requireAdapter(accountId, assetId, model);
     return { request, model, notices: noticesOfRequest(request, model) };
+  }
+
+  async #operation(accountId: string, asked: ImageRequest, model: ModelInfo): Promise<FullImageRequest> {
+    const use = operationOf(asked);
+    const { asset } = await this.#storage.getAsset({ accountId, assetId: use.assetId }).catch((error: unknown) => {
+      if (error instanceof TesseraError && error.kind === 'NotFound') throw unknownPicture();
+      throw renamed(error, 'asset_id');
+    });
+    return fullOperation(asked, use, asset, model);
   }
 
   /** What it would be and cost; promises and creates nothing. */

@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { pino } from 'pino';
 import { bundledModelsDir, loadFamilies } from '@tessera/models/families.js';
 import { pythonPackages } from '@tessera/servers/python-packages.js';
+import { BundledTools } from '../bundled-tools.js';
 import type { DiffusionEngine } from '../diffusion-engine.js';
 import { openEngine } from '../open-engine.js';
 import { PythonTasks } from './python-tasks.js';
@@ -42,6 +43,8 @@ const isAlive = (pid: number): boolean => {
 async function untilGone(pid: number): Promise<void> {
   while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 20));
 }
+
+const noTools = new BundledTools(() => Promise.reject(new Error('the graphs run in Python')));
 
 describe('Python as an engine', () => {
   let pythonProgram: string;
@@ -126,6 +129,7 @@ describe('Python as an engine', () => {
         await loadFamilies(bundledModelsDir),
         new PythonTasks({ program: wanted, modelsDir: bundledModelsDir, threads: 1, logger: log }),
         log,
+        noTools,
       );
     const refused = async (wanted: string) => {
       const other = await opened(wanted);
@@ -149,6 +153,7 @@ describe('Python as an engine', () => {
         await loadFamilies(models),
         new PythonTasks({ program: pythonProgram, modelsDir: models, threads: 1, logger: log }),
         log,
+        noTools,
       );
       try {
         await other.warm('mosaic-3d');

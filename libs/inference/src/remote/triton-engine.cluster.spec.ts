@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { pino } from 'pino';
 import type { RunningServer } from '@tessera/servers/running-server.js';
 import { startTriton } from '@tessera/servers/triton.js';
+import { BundledTools } from '../bundled-tools.js';
 import type { DiffusionEngine } from '../diffusion-engine.js';
 import { loadFamilies } from '@tessera/models/families.js';
 import { openEngine } from '../open-engine.js';
@@ -41,7 +42,7 @@ describe('Triton as an engine', () => {
       ) as object;
       await fs.mkdir(path.join(modelsDir, folder));
       await fs.writeFile(path.join(modelsDir, folder, 'manifest.json'), JSON.stringify({ ...manifest, version }));
-      const other = new RemoteEngine('triton', await loadFamilies(modelsDir), new TritonTasks(url, 1_000), logger);
+      const other = new RemoteEngine('triton', await loadFamilies(modelsDir), new TritonTasks(url, 1_000), logger, new BundledTools(open));
       return other.warm('mosaic-3d').finally(() => other.close());
     };
 

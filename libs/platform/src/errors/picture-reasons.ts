@@ -65,6 +65,19 @@ export const pictureReasons = {
   unsupported_scheduler: { kind: 'InvalidArgument', explains: 'The model has no scheduler by this name.' },
   init_image_required: { kind: 'InvalidArgument', explains: 'The model only changes pictures: the request needs an init image.' },
   unsupported_background_removal: { kind: 'InvalidArgument', explains: 'The model cannot tell a thing from its background.' },
+  unsupported_upscaling: { kind: 'InvalidArgument', explains: 'The engine cannot enlarge pictures.' },
+  invalid_operation: {
+    kind: 'InvalidArgument',
+    explains: 'What is done with a picture is one thing, of those that there are, and takes nothing that is for painting.',
+  },
+  invalid_upscale: {
+    kind: 'InvalidArgument',
+    explains: 'A picture grows by more than 1 and at most 8 times, by a factor or to a size of its own proportions.',
+  },
+  too_many_megapixels: {
+    kind: 'InvalidArgument',
+    explains: 'The picture would have more than 20 megapixels, or a side of more than 16,383 pixels.',
+  },
   unsupported_guidance: {
     kind: 'InvalidArgument',
     explains: 'The model takes no guidance of this kind; `tessera.guidanceKinds` of a model lists what it takes.',

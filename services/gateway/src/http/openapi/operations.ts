@@ -1,6 +1,8 @@
 import type { z } from 'zod';
 import { createGenerationBody, pricingBody, uploadCanvasInitImageBody, uploadInitImageBody } from '../../generations/schemas/leonardo.js';
+import { cutOutBody, upscaleBody } from '../../media/picture-schemas.js';
 import { imagesBody } from '../../openai/openai-schemas.js';
+import { variationNobgBody, variationUnzoomBody, variationUpscaleBody } from '../../variations/variation-schemas.js';
 import { responses } from '../schemas/responses.js';
 import {
   accountEventsQuery,
@@ -166,6 +168,78 @@ export const operations: readonly Operation[] = [
     answer: responses.marked,
     errors: [404],
     example: { accepted: true },
+  },
+  {
+    id: 'upscalePicture',
+    method: 'post',
+    path: `${api}/pictures/{id}/upscale`,
+    tag: 'Generations',
+    summary:
+      'Enlarge a picture, up to 8 times and 20 megapixels; transparency stays. A generation like others: it is read, watched, cancelled and billed as one.',
+    body: upscaleBody,
+    query: createQuery,
+    headers: ['Idempotency-Key', 'Prefer'],
+    answer: responses.pictureJob,
+    errors: [402, 404, 409],
+    example: { factor: 4 },
+  },
+  {
+    id: 'removeBackground',
+    method: 'post',
+    path: `${api}/pictures/{id}/remove-background`,
+    tag: 'Generations',
+    summary: 'Cut out what a picture shows: a PNG of its size with transparency. A generation like others.',
+    body: cutOutBody,
+    query: createQuery,
+    headers: ['Idempotency-Key', 'Prefer'],
+    answer: responses.pictureJob,
+    errors: [402, 404, 409],
+    example: {},
+  },
+  {
+    id: 'createVariationUpscale',
+    method: 'post',
+    path: `${api}/variations/upscale`,
+    tag: 'Generations',
+    summary: 'Enlarge a picture to twice its size, or as much of it as 20 megapixels allow.',
+    body: variationUpscaleBody,
+    headers: ['Idempotency-Key'],
+    answer: responses.variationUpscale,
+    errors: [402, 404, 409],
+    example: { id: uuid },
+  },
+  {
+    id: 'createVariationNoBG',
+    method: 'post',
+    path: `${api}/variations/nobg`,
+    tag: 'Generations',
+    summary: 'Cut out what a picture shows.',
+    body: variationNobgBody,
+    headers: ['Idempotency-Key'],
+    answer: responses.variationNobg,
+    errors: [402, 404, 409],
+    example: { id: uuid, isVariation: false },
+  },
+  {
+    id: 'createVariationUnzoom',
+    method: 'post',
+    path: `${api}/variations/unzoom`,
+    tag: 'Generations',
+    summary: 'Paint on around a generated picture, by its own request.',
+    body: variationUnzoomBody,
+    headers: ['Idempotency-Key'],
+    answer: responses.variationUnzoom,
+    errors: [402, 404, 409],
+    example: { id: uuid, isVariation: false },
+  },
+  {
+    id: 'getVariationById',
+    method: 'get',
+    path: `${api}/variations/{id}`,
+    tag: 'Generations',
+    summary: 'What has become of a variation. It is a generation, too, under the same id.',
+    answer: responses.variations,
+    errors: [404],
   },
   {
     id: 'uploadInitImage',
