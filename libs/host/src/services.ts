@@ -12,6 +12,7 @@ import { GenerationService } from '@tessera/contracts/tessera/generation/v1/gene
 import { JobService } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { WorkerService } from '@tessera/contracts/tessera/jobs/v1/workers_pb.js';
 import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
+import { DatasetService } from '@tessera/contracts/tessera/training/v1/datasets_pb.js';
 import type { ServiceFacts } from './service-definition.js';
 
 /**
@@ -33,12 +34,13 @@ export const services = {
     calls: ['billing'],
   },
   generation: { name: 'generation', contracts: [GenerationService], uses: ['models'], calls: ['billing', 'storage', 'jobs'] },
+  training: { name: 'training', contracts: [DatasetService], uses: ['documents'], calls: ['billing', 'storage'] },
   gateway: {
     name: 'gateway',
     contracts: [],
     publicContracts: [TesseraService, PublicBillingService, WebhookService],
     uses: ['documents', 'events', 'cache'],
-    calls: ['billing', 'storage', 'jobs', 'generation'],
+    calls: ['billing', 'storage', 'jobs', 'generation', 'training'],
   },
   worker: { name: 'worker', contracts: [], uses: ['engine'], calls: ['jobs', 'storage'] },
 } as const satisfies Record<string, ServiceFacts>;
