@@ -6,6 +6,7 @@ import { PaymentService } from '@tessera/contracts/tessera/billing/v1/payments_p
 import { ReconciliationService } from '@tessera/contracts/tessera/billing/v1/reconciliation_pb.js';
 import { ReportService } from '@tessera/contracts/tessera/billing/v1/reports_pb.js';
 import { BillingService as PublicBillingService } from '@tessera/contracts/tessera/gateway/v1/billing_pb.js';
+import { DatasetService as PublicDatasetService } from '@tessera/contracts/tessera/gateway/v1/datasets_pb.js';
 import { TesseraService } from '@tessera/contracts/tessera/gateway/v1/gateway_pb.js';
 import { WebhookService } from '@tessera/contracts/tessera/gateway/v1/webhooks_pb.js';
 import { GenerationService } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
@@ -38,7 +39,7 @@ export const services = {
   gateway: {
     name: 'gateway',
     contracts: [],
-    publicContracts: [TesseraService, PublicBillingService, WebhookService],
+    publicContracts: [TesseraService, PublicBillingService, PublicDatasetService, WebhookService],
     uses: ['documents', 'events', 'cache'],
     calls: ['billing', 'storage', 'jobs', 'generation', 'training'],
   },

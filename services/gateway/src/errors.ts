@@ -30,6 +30,12 @@ export const unknownAccount = (): TesseraError =>
 
 export const unknownInitImage = (): TesseraError => notFound('unknown_init_image', 'There is no init image with this id.', { param: 'id' });
 
+/** Also for what is no id, and for another account's. */
+export const unknownDataset = (): TesseraError => notFound('unknown_dataset', 'There is no such dataset.', { param: 'dataset_id' });
+
+export const unknownDatasetPicture = (): TesseraError =>
+  notFound('unknown_dataset_picture', 'The dataset has no such picture.', { param: 'picture_id' });
+
 export const unknownUser = (): TesseraError => notFound('unknown_user', 'There is no user with this id.', { param: 'userId' });
 
 export const unknownKey = (): TesseraError => notFound('unknown_key', 'There is no API key with this id.', { param: 'id' });
