@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { addBilling } from './billing-program.js';
+import { addDatasets } from './datasets-program.js';
 import { addWebhooks } from './webhooks-program.js';
 import { exitCodes, reportFailure } from './failure.js';
 import { accountOption, dataOption, repositoryRoot } from './places.js';
@@ -18,6 +19,7 @@ function createProgram(): Command {
   addServer(program);
   addMoney(program);
   addBilling(program);
+  addDatasets(program);
   addWebhooks(program);
   addKeys(program);
   addDeadLetters(program);
