@@ -133,6 +133,7 @@ describe('datasets through the front door', () => {
     ['a zip bomb', { file: ['a.zip', zipOf({ 'a.png': Buffer.alloc(5_000_000) })] }, 400, 'zip_too_large', 'file'],
     ['a caption of 100 KB', { caption: 'x'.repeat(100_000), file: ['a.png', Buffer.from('words')] }, 400, 'caption_too_long', 'caption'],
     ['a field that nobody knows', { captoin: 'x', file: ['a.png', Buffer.from('words')] }, 400, 'unknown_field', 'captoin'],
+    ['a caption after the file', { file: ['a.png', Buffer.from('words')], caption: 'x' }, 400, 'invalid_field', 'caption'],
     ['no file', { caption: 'x' }, 400, 'missing_file', 'file'],
   ] as const)('refuse %s', async (_what, parts, status, type, param) => {
     expect(await sendForm(await created(), parts as Sent)).toMatchObject({ status, body: { type, param } });

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { appendFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CaptionSource, PictureSource, Split } from '@tessera/contracts/tessera/training/v1/datasets_pb.js';
 import { measurePicture } from '@tessera/service-training/datasets/checks/measure-picture.js';
 import { drawing, pngOf } from '@tessera/service-training/datasets/checks/pictures.fixture.js';
 import { zipOf } from '@tessera/service-training/datasets/zip/zip.fixture.js';
-import { newDataDir, removeDataDir } from '../profiles.js';
+import { newDataDir, removeDataDir, repository } from '../profiles.js';
 import { runDatasets, type RunningDatasets } from './datasets.factory.js';
 
 const minuteMs = 60_000;
@@ -331,6 +331,25 @@ describe('datasets', () => {
     await expect(shown(datasetId, owner)).rejects.toMatchObject({ reason: 'unknown_dataset' });
     await running.filesRemoved();
     expect(await running.files(owner)).toEqual([]);
+  });
+});
+
+describe('a plan without trainings', () => {
+  it('has no datasets, and is told which plan would', async () => {
+    const dataDir = await newDataDir();
+    const [catalogue] = JSON.parse(await readFile(path.join(repository, 'services/billing/src/catalogue/catalogue.json'), 'utf8')) as [
+      { plans: { artisan: object } },
+    ];
+    const artisan = { ...catalogue.plans.artisan, hasTraining: false };
+    const catalogueFile = path.join(dataDir, 'prices.json');
+    await writeFile(catalogueFile, JSON.stringify([{ ...catalogue, gates: ['training'], plans: { ...catalogue.plans, artisan } }]));
+    const running = await runDatasets({ dataDir, catalogueFile });
+    await expect(running.datasets.createDataset({ accountId: await running.openAccount(), name: 'foxes' })).rejects.toMatchObject({
+      kind: 'FailedPrecondition',
+      reason: 'plan_forbids_training',
+    });
+    await running.close();
+    await removeDataDir(dataDir);
   });
 });
 

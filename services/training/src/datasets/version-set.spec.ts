@@ -5,10 +5,11 @@ import { hammingDistance } from './checks/perceptual-hash.js';
 import { digestOfSet, distinctPictures, splitOf } from './version-set.js';
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+const colours = { lightness: 0.5, contrast: 0.2, redGreen: 0, yellowBlue: 0, chroma: 0.1 };
 const pictureOf = (at: number, caption = `a zorb ${at}`, like = at) => ({
   pictureId: `p${at}`,
   caption,
-  measured: { sha256: sha256(String(at)), perceptualHash: sha256(`like ${like}`).slice(0, 16) },
+  measured: { sha256: sha256(String(at)), perceptualHash: sha256(`like ${like}`).slice(0, 16), colours },
 });
 const setOf = (count: number) => Array.from({ length: count }, (_, at) => pictureOf(at));
 const held = (pictures: readonly ReturnType<typeof pictureOf>[], seed = 0) =>

@@ -8,7 +8,11 @@ const validationShare = 0.1;
 /** With fewer, every picture is needed to learn from. */
 const validationPicturesMin = 5;
 
-type Candidate = { readonly pictureId: string; readonly caption: string; readonly measured: Pick<Measured, 'sha256' | 'perceptualHash'> };
+type Candidate = {
+  readonly pictureId: string;
+  readonly caption: string;
+  readonly measured: Pick<Measured, 'sha256' | 'perceptualHash' | 'colours'>;
+};
 
 const hashOf = (...lines: readonly string[]): string => createHash('sha256').update(lines.join('\n')).digest('hex');
 const order = (one: string, other: string): number => (one < other ? -1 : one > other ? 1 : 0);

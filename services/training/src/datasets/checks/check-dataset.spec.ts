@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from '@jest/globals';
 import { checkDataset, type CheckedPicture, type WarningCode } from './check-dataset.js';
 import { measurePicture } from './measure-picture.js';
 import type { Measured } from './measured.js';
-import { drawing, pngOf, type PictureOptions } from './pictures.fixture.js';
+import { discOf, drawing, pngOf, type PictureOptions } from './pictures.fixture.js';
 
 const backgrounds = ['#777', '#866', '#686', '#668', '#886', '#688', '#868', '#787', '#778', '#877', '#6a7', '#76a'];
 const measuredOf = async (options: PictureOptions) => measurePicture(await pngOf(options));
@@ -45,6 +45,13 @@ describe('a dataset', () => {
     const again = await measurePicture(await drawing({ seed: 3, background: '#686' }).resize(520).jpeg().toBuffer());
     expect(idsOf('near_duplicates', picturesOf([...good, again]))).toEqual(['p2', 'p12']);
     expect(codesOf(picturesOf([...good, good[2]!]))).toEqual(['exact_duplicates']);
+  });
+
+  it('does not take different things alone on one ground for near duplicates', async () => {
+    const disc = async (colour: string) => measurePicture(await discOf(colour));
+    const [red, blue, redAgain] = [await disc('#c22'), await disc('#22c'), await disc('#c32')];
+    expect(idsOf('near_duplicates', picturesOf([...good, red, blue]))).toBeUndefined();
+    expect(idsOf('near_duplicates', picturesOf([...good, red, blue, redAgain]))).toEqual(['p12', 'p14']);
   });
 
   it('is warned of small sides, and of shapes that are too wide or too high', async () => {

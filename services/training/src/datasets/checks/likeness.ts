@@ -1,7 +1,16 @@
 import type { Measured } from './measured.js';
 import { isNear } from './perceptual-hash.js';
 
-type Hashed = { readonly measured: Pick<Measured, 'sha256' | 'perceptualHash'> };
+type Hashed = { readonly measured: Pick<Measured, 'sha256' | 'perceptualHash' | 'colours'> };
+
+/** Of each average of a picture's colours: what another scale, format or a little more light changes. Things alone on one ground have nearly the same hash, whatever they are. */
+const colourDifferenceMax = 0.1;
+
+const channels = ['lightness', 'contrast', 'redGreen', 'yellowBlue'] as const;
+
+const looksLike = ({ measured: one }: Hashed, { measured: other }: Hashed): boolean =>
+  isNear(one.perceptualHash, other.perceptualHash) &&
+  channels.every((channel) => Math.abs(one.colours[channel] - other.colours[channel]) <= colourDifferenceMax);
 
 /** Those with the same bytes, where there is more than one, in the order of the first of each. */
 export function exactDuplicates<P extends Hashed>(pictures: readonly P[]): P[][] {
@@ -12,7 +21,7 @@ export function exactDuplicates<P extends Hashed>(pictures: readonly P[]): P[][]
 export function groupedByLikeness<P extends Hashed>(pictures: readonly P[]): P[][] {
   const groups: P[][] = [];
   for (const picture of pictures) {
-    const like = groups.filter((group) => group.some(({ measured }) => isNear(measured.perceptualHash, picture.measured.perceptualHash)));
+    const like = groups.filter((group) => group.some((other) => looksLike(other, picture)));
     const [first, ...others] = like;
     if (first === undefined) groups.push([picture]);
     else {

@@ -27,3 +27,14 @@ export function drawing({ widthPx = 600, heightPx = 600, background = '#777', se
 }
 
 export const pngOf = (options?: PictureOptions): Promise<Buffer> => drawing(options).png().toBuffer();
+
+/** One thing on a white ground. */
+export const discOf = (colour: string): Promise<Buffer> =>
+  sharp(
+    Buffer.from(
+      `<svg xmlns="http://www.w3.org/2000/svg" width="600" height="600"><rect width="600" height="600" fill="#fff"/><circle cx="300" cy="300" r="200" fill="${colour}"/></svg>`,
+    ),
+  )
+    .removeAlpha()
+    .png()
+    .toBuffer();

@@ -35,6 +35,11 @@ describe('a zip', () => {
     ['a file that unpacks to more than it says', zipOf({ a: Buffer.alloc(90_000) }, { saidBytes: 50_000 }), 'zip_too_large'],
     ['one file under many names', zipOf({ a: noise, b: noise }, { sharesBytes: true }), 'zip_too_large'],
     ['other bytes than were packed', zipOf({ a: noise }, { method: 'stored', crc32: 5 }), 'zip_unreadable'],
+    [
+      'names of megabytes',
+      zipOf(Object.fromEntries(Array.from({ length: 70 }, (_, at) => [`${at}${'n'.repeat(65_000)}`, noise]))),
+      'zip_too_large',
+    ],
     ['too many files', zipOf(Object.fromEntries(Array.from({ length: 5_001 }, (_, at) => [`${at}`, Buffer.alloc(0)]))), 'zip_too_large'],
   ])('is refused when it is, or has, %s', async (_what, zip, reason) => {
     await expect(reading(zip)).rejects.toMatchObject({ kind: 'InvalidArgument', reason });

@@ -18,6 +18,8 @@ export type ZipEntry = {
 
 /** Folders and leftovers included; a dataset has a picture and a caption for each of at most 1,000. */
 const entriesMax = 5_000;
+/** A list of so many files, with names of any usual length. It is read as a whole. */
+const directoryBytesMax = 4 * 1024 * 1024;
 /** All of it unpacked. A thousand photographs have a fraction of it. */
 const unpackedBytesMax = 8 * 1024 * 1024 * 1024;
 /** Deflate reaches 1,032 on zeros; pictures are packed already, and captions are short. */
@@ -96,6 +98,7 @@ async function findDirectory(source: ZipSource): Promise<{ count: number; at: nu
       throw unreadable('The zip is one of several parts.');
     if (count === 0xffff || at === 0xffffffff) throw unreadable('The zip has the 64-bit form, which files of this size need not have.');
     if (count > entriesMax) throw bomb(`The zip holds ${count} files; at most ${entriesMax} are looked at.`);
+    if (length > directoryBytesMax) throw bomb('The list of files in the zip is larger than any list needs to be.');
     if (at + length > tailAt + offset) throw unreadable('The list of files in the zip is damaged.');
     return { count, at, length };
   }
