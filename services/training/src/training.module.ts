@@ -9,6 +9,7 @@ import { DatasetsController } from './datasets/datasets.controller.js';
 import { FileIntake } from './datasets/file-intake.js';
 import { Intake } from './datasets/intake.js';
 import { OptOutList } from './datasets/opt-out-list.js';
+import { PictureBound } from './datasets/picture-bound.js';
 import { Pictures } from './datasets/pictures.js';
 import { Removals } from './datasets/removals.js';
 import { Settling } from './datasets/settling.js';
@@ -24,6 +25,7 @@ import { Versions } from './datasets/versions.js';
     FileIntake,
     Intake,
     OptOutList,
+    PictureBound,
     Pictures,
     Removals,
     Settling,

@@ -9,7 +9,7 @@ export const trainingReasons = {
   dataset_full: {
     kind: 'FailedPrecondition',
     explains:
-      'The dataset would have more pictures than this server allows. Forms that were handed out count until they expire. Nothing was added.',
+      'The dataset would have more pictures than the plan or this server allows. Forms that were handed out count until they expire. Nothing was added.',
   },
   too_many_versions: { kind: 'FailedPrecondition', explains: 'The dataset has as many versions as a dataset may have.' },
   caption_too_long: { kind: 'InvalidArgument', explains: 'A caption has at most 2,000 characters; models read far fewer.' },

@@ -1,10 +1,8 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
-import type { Stored } from '@tessera/documents/documents.js';
 import { AccountPlans } from '@tessera/plans/account-plans.js';
 import { requireAllowed } from '@tessera/plans/gate.js';
 import { Clock } from '@tessera/platform/clock.js';
-import { Config } from '@tessera/platform/config.js';
 import { newId } from '@tessera/platform/ids.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { checkDataset, type CheckedPicture, type Warning } from './checks/check-dataset.js';
@@ -15,6 +13,7 @@ import { linksTo } from './links.js';
 import { requireDescription, requireName, requireTrigger } from './notes.js';
 import { isOptedOut } from './opt-out.js';
 import { OptOutList } from './opt-out-list.js';
+import { PictureBound } from './picture-bound.js';
 import { Removals } from './removals.js';
 import { Settling } from './settling.js';
 import { isReady } from './versions.js';
@@ -44,7 +43,7 @@ export class Datasets {
     private readonly optOut: OptOutList,
     private readonly plans: AccountPlans,
     private readonly clock: Clock,
-    @Inject(Config) private readonly config: Config,
+    private readonly bound: PictureBound,
     rpc: Rpc,
   ) {
     this.#storage = rpc.client(StorageService);
@@ -88,7 +87,7 @@ export class Datasets {
       ...(links.has(value.assetId) ? (isOptedOut(optOut, value.measured) ? { unusable: 'opted_out' } : {}) : { unusable: 'lost_file' }),
     }));
     return {
-      dataset: this.#known(datasetId, dataset),
+      dataset: await this.#known(datasetId, dataset),
       pictures: ready.map(({ id, value }) => ({ pictureId: id, url: links.get(value.assetId) ?? '', ...value })),
       warnings: checkDataset(checked, dataset.trigger),
       awaited: all.length - ready.length,
@@ -98,7 +97,8 @@ export class Datasets {
   async list(accountId: string, pageSize: number, pageToken: string): Promise<{ datasets: KnownDataset[]; nextPageToken: string }> {
     if (pageSize > pageSizeMax) throw invalidPageSize(pageSizeMax);
     const { items, next = '' } = await this.store.page(accountId, pageSize || pageSizeDefault, pageToken);
-    return { datasets: items.map((stored: Stored<Dataset>) => this.#known(stored.id, stored.value)), nextPageToken: next };
+    const datasets = await Promise.all(items.map(({ id, value }) => this.#known(id, value)));
+    return { datasets, nextPageToken: next };
   }
 
   /** What is absent stays. */
@@ -128,7 +128,7 @@ export class Datasets {
     this.removals.begin();
   }
 
-  #known(datasetId: string, dataset: Dataset): KnownDataset {
-    return { datasetId, picturesMax: this.config.datasetPicturesMax, ...dataset };
+  async #known(datasetId: string, dataset: Dataset): Promise<KnownDataset> {
+    return { datasetId, picturesMax: await this.bound.of(dataset.accountId), ...dataset };
   }
 }

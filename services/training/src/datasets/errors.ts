@@ -21,13 +21,6 @@ export const pictureTooLarge = () =>
 export const tooManyDatasets = (max: number) =>
   failedPrecondition('too_many_datasets', `An account has at most ${max} datasets; delete one first.`);
 
-export const datasetFull = (has: number, brings: number, max: number) =>
-  failedPrecondition(
-    'dataset_full',
-    `The dataset has ${has} of ${max} pictures, and ${brings === 1 ? 'one more does' : `${brings} more do`} not fit. Nothing was added.`,
-    { param: 'dataset_id' },
-  );
-
 export const tooManyVersions = (max: number) => failedPrecondition('too_many_versions', `A dataset has at most ${max} versions.`);
 
 export const noUsablePictures = () =>

@@ -1,19 +1,17 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Injectable } from '@nestjs/common';
 import { AssetKind, StorageService, type CreateUploadResponse } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
 import type { Stored } from '@tessera/documents/documents.js';
-import { AccountPlans } from '@tessera/plans/account-plans.js';
-import { requireAllowed } from '@tessera/plans/gate.js';
 import { Clock } from '@tessera/platform/clock.js';
-import { Config } from '@tessera/platform/config.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import { newId } from '@tessera/platform/ids.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import type { PictureFormat } from './checks/measured.js';
 import type { AwaitedPicture, PictureSource, ReadyPicture } from './dataset.js';
 import { DatasetStore } from './dataset.store.js';
-import { datasetFull, pictureMissing, unknownGeneratedPicture } from './errors.js';
+import { pictureMissing, unknownGeneratedPicture } from './errors.js';
 import { Intake } from './intake.js';
 import { fileNameOf, requireCaption, requireLicence, requireProvenance, type Notes } from './notes.js';
+import { PictureBound } from './picture-bound.js';
 import { isRefusal, readAsset, Settling } from './settling.js';
 
 export type PictureForm = { readonly pictureId: string; readonly upload: CreateUploadResponse };
@@ -42,21 +40,17 @@ export class Pictures {
     private readonly store: DatasetStore,
     private readonly intake: Intake,
     private readonly settling: Settling,
-    private readonly plans: AccountPlans,
+    private readonly bound: PictureBound,
     private readonly clock: Clock,
-    @Inject(Config) private readonly config: Config,
     rpc: Rpc,
   ) {
     this.#storage = rpc.client(StorageService);
   }
 
-  /** Before anything is read or made: the plan, the dataset, and whether so many more fit. Answers how many do. */
-  async requireRoom(accountId: string, datasetId: string, brings = 1): Promise<number> {
-    requireAllowed('training', await this.plans.of(accountId));
+  /** Before anything is read or made: the plan, the dataset, and whether so many more fit. */
+  async requireRoom(accountId: string, datasetId: string, brings = 1): Promise<void> {
     const { value } = await this.store.get(accountId, datasetId);
-    const room = this.config.datasetPicturesMax - value.pictures;
-    if (brings > room) throw datasetFull(value.pictures, brings, this.config.datasetPicturesMax);
-    return room;
+    await this.bound.requireRoom(accountId, value.pictures, brings);
   }
 
   /** A form to post one picture with. */
@@ -146,7 +140,7 @@ export class Pictures {
       expiresMs: Number(expiresMs),
     };
     await this.store.change(accountId, datasetId, async (dataset) => {
-      if (dataset.pictures >= this.config.datasetPicturesMax) throw datasetFull(dataset.pictures, 1, this.config.datasetPicturesMax);
+      await this.bound.requireRoom(accountId, dataset.pictures, 1);
       return {
         dataset: { ...dataset, updatedMs: now, pictures: dataset.pictures + 1 },
         writes: [this.store.addPicture(pictureId, picture)],
