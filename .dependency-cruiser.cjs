@@ -52,9 +52,9 @@ module.exports = {
         "A port's adapters are chosen in its open-*.ts and nowhere else; its specs may open them, and one adapter may build on another of its own lib.",
       from: { path: '^(libs|services|cli|bench|test)/([^/]+)/', pathNot: '^libs/[^/]+/src/open-[^/]+\\.ts$|\\.spec\\.ts$' },
       to: {
-        path: '^libs/([^/]+)/src/(sqlite|embedded|memory|filesystem|onnx|noop|flow|lora|training|mongo|kafka|redis|s3|triton)/',
+        path: '^libs/([^/]+)/src/(sqlite|embedded|memory|filesystem|onnx|noop|served|flow|lora|training|mongo|kafka|redis|s3|triton)/',
         pathNot: [
-          '^libs/$2/src/(sqlite|embedded|memory|filesystem|onnx|noop|flow|lora|training|mongo|kafka|redis|s3|triton)/',
+          '^libs/$2/src/(sqlite|embedded|memory|filesystem|onnx|noop|served|flow|lora|training|mongo|kafka|redis|s3|triton)/',
           '^libs/inference/src/training/adapter-trainer\\.ts$',
           '^libs/objects/src/filesystem/object-links\\.module\\.ts$',
         ],
@@ -71,7 +71,7 @@ module.exports = {
       name: 'flow-serves-engines',
       severity: 'error',
       comment: "Mosaic's pipeline is run by the engines and the trainer; what every engine shares stands beside it.",
-      from: { path: '^libs/inference/src/', pathNot: '^libs/inference/src/(flow|onnx|triton|training)/' },
+      from: { path: '^libs/inference/src/', pathNot: '^libs/inference/src/(flow|onnx|remote|training)/' },
       to: { path: '^libs/inference/src/flow/' },
     },
     {
@@ -79,7 +79,7 @@ module.exports = {
       severity: 'error',
       comment: 'The pipeline runs on the sessions that it is given, in process or in a Triton.',
       from: { path: '^libs/inference/src/flow/', pathNot: '\\.spec\\.ts$' },
-      to: { path: '^libs/inference/src/(onnx|triton|noop|training)/|onnxruntime-node' },
+      to: { path: '^libs/inference/src/(onnx|remote|noop|served|training)/|onnxruntime-node' },
     },
     {
       name: 'tools-know-no-service',

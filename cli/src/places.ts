@@ -17,10 +17,21 @@ export function dataFolder(option: string | undefined): string {
   return path.resolve(option ?? (process.env['TESSERA_DATA'] || path.join(os.homedir(), '.tessera')));
 }
 
-/** What the server is told about this checkout; settings from the environment win. */
-export function checkoutSettings(): { modelsDir?: string; consoleDir?: string } {
+/** Where `tessera models add` puts models, which a release neither brings nor takes away. */
+export const addedModelsFolder = (data: string): string => path.join(data, 'models');
+
+/** TESSERA_MODELS, or the models that come with Tessera and those that were added. */
+export function modelsSetting(data: string): string {
+  const added = addedModelsFolder(data);
+  return process.env['TESSERA_MODELS'] || [modelsFolder, ...(existsSync(added) ? [added] : [])].join(path.delimiter);
+}
+
+/** What the server is told about this checkout; settings from the environment win, and over them the folder of models (or several, as in PATH) from the command line. */
+export function checkoutSettings(data: string, models?: string): { modelsDir?: string; consoleDir?: string } {
+  const given = models?.split(path.delimiter).map((folder) => path.resolve(folder));
+  const modelsDir = given?.join(path.delimiter) ?? (process.env['TESSERA_MODELS'] ? undefined : modelsSetting(data));
   return {
-    ...(process.env['TESSERA_MODELS'] ? {} : { modelsDir: modelsFolder }),
+    ...(modelsDir === undefined ? {} : { modelsDir }),
     ...(process.env['TESSERA_CONSOLE'] || !existsSync(consoleFolder) ? {} : { consoleDir: consoleFolder }),
   };
 }

@@ -38,6 +38,23 @@ describe('a process of services', () => {
     await node.close();
   });
 
+  it.each(['::1', '[::1]'])('listens on %s, where this machine has IPv6', async (address) => {
+    const probe = createServer();
+    const hasIpv6 = await new Promise<boolean>((resolve) => {
+      probe.once('error', () => resolve(false));
+      probe.listen(0, '::1', () => probe.close(() => resolve(true)));
+    });
+    if (!hasIpv6) {
+      process.stdout.write('IPv6: not tried, this machine has no ::1\n');
+      return;
+    }
+    const node = await startSingleNode(wiring(dataDir, { httpHost: address, grpcHost: address }));
+    expect(node.url).toMatch(/^http:\/\/\[::1\]:\d+$/);
+    expect(node.grpcUrl).toMatch(/^\[::1\]:\d+$/);
+    expect((await fetch(`${node.url}/readyz`)).status).toBe(200);
+    await node.close();
+  });
+
   it('refuses a folder that another process works on', async () => {
     const first = await startSingleNode(wiring(dataDir));
     await expect(startSingleNode(wiring(dataDir))).rejects.toThrow(/folder/i);

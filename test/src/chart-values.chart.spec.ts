@@ -38,6 +38,7 @@ describe('the values of the chart', () => {
       'minReplicas is above maxReplicas',
     ],
     ['models in a claim that is not named', 'workers.defaults.models.source=claim', 'set models.existingClaim'],
+    ['manifests that are not named', 'workers.defaults.models.source=manifests', 'set models.manifests.existingConfigMap'],
     ['models from an image that is not named', 'workers.defaults.models.source=init', 'set models.init.image'],
     ['an ingress without a host', 'ingress.enabled=true', 'Set ingress.host'],
     ['a mechanism of Kafka without a user', 'kafka.sasl.mechanism=plain', 'Set kafka.sasl.existingSecret'],

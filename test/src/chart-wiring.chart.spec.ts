@@ -19,6 +19,9 @@ import {
   type Container,
   type Manifest,
   type Variant,
+  type PodSpec,
+  template,
+  variants,
 } from './chart.js';
 
 const rendered = new Map<Variant, Manifest[]>();
@@ -253,6 +256,22 @@ describe('a worker', () => {
       const [worker] = workloadsOf(manifestsOf('least')).filter(({ labels }) => labels['app.kubernetes.io/component'] === 'worker');
       expect(worker!.pod.initContainers![0]!.ports).toContainEqual({ name: 'triton-grpc', containerPort: port });
     }
+  });
+
+  it('in front of a server of its own reads the manifests that generation offers, and calls nothing outside its pod for it', () => {
+    const [worker] = workloadsOf(manifestsOf('served')).filter(({ name }) => name.endsWith('worker-qwen-image'));
+    expect(worker!.pod.initContainers).toMatchObject([{ name: 'vllm-omni', restartPolicy: 'Always' }]);
+    const mountsOf = (pod: PodSpec) =>
+      pod.containers[0]!.volumeMounts!.map(({ mountPath }) => mountPath).filter((mountPath) => mountPath.startsWith('/models/'));
+    expect(mountsOf(worker!.pod)).toEqual(['/models/mosaic/manifest.json', '/models/qwen-image/manifest.json']);
+    const [offers] = workloadsOf(manifestsOf('served')).filter(({ labels }) => labels['app.kubernetes.io/component'] === 'generation');
+    expect(mountsOf(offers!.pod)).toEqual(mountsOf(worker!.pod));
+  });
+
+  it('calls servers elsewhere only where the policy says so', async () => {
+    const rendered = await template(...variants.served, '--set', 'networkPolicy.servers.ports={8443}');
+    expect(rendered).toContain('port: 8443');
+    expect(await template(...variants.served)).not.toContain('port: 8443');
   });
 
   it('may change pods, and nothing else of the cluster', () => {

@@ -65,17 +65,20 @@ export const helm = async (...args: readonly string[]): Promise<string> =>
 export const validate = (...args: readonly string[]): Promise<{ stdout: string; stderr: string }> =>
   run(tool('TESSERA_TEST_KUBERNETES_VALIDATE'), args, { maxBuffer: outputBytesMax });
 
-/** The ways in which the chart is checked: the least that must be said, everything brought along, every switch on, a role and no server of S3. */
+const least = [
+  '--set',
+  'secrets.apiKey.existingSecret=owner,secrets.sealing.existingSecret=owner,secrets.mongodb.existingSecret=stores,secrets.redis.existingSecret=stores,secrets.s3.existingSecret=s3',
+  '--set',
+  'kafka.brokers={kafka:9092},s3.endpoint=https://s3.example.com,s3.bucket=pictures',
+];
+
+/** The ways in which the chart is checked: the least that must be said, everything brought along, every switch on, a role and no server of S3, a server of models beside its workers. */
 export const variants = {
-  least: [
-    '--set',
-    'secrets.apiKey.existingSecret=owner,secrets.sealing.existingSecret=owner,secrets.mongodb.existingSecret=stores,secrets.redis.existingSecret=stores,secrets.s3.existingSecret=s3',
-    '--set',
-    'kafka.brokers={kafka:9092},s3.endpoint=https://s3.example.com,s3.bucket=pictures',
-  ],
+  least,
   dev: ['--values', path.join(chartFolder, 'values-dev.yaml')],
   full: ['--values', path.join(chartFolder, 'ci/full-values.yaml')],
   managed: ['--values', path.join(chartFolder, 'ci/managed-values.yaml')],
+  served: [...least, '--values', path.join(chartFolder, 'values-vllm-omni.yaml')],
 } as const;
 export type Variant = keyof typeof variants;
 export const variantNames = Object.keys(variants) as Variant[];

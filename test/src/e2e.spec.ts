@@ -143,8 +143,8 @@ describe.each(Object.entries(profiles))('Tessera, %s', (_name, start) => {
     expect(await client.finished(await client.create({ ...apple, controlnets }))).toMatchObject({ status: 'COMPLETE' });
     const pose = [{ ...controlnets[0], preprocessorId: 21 }];
     expect((await client.call('POST', '/api/rest/v1/generations', { ...apple, controlnets: pose })).body).toMatchObject({
-      type: 'unsupported_feature',
-      param: 'controlnets[0].preprocessorId',
+      type: 'unsupported_guidance',
+      param: 'controlnets',
     });
   });
 

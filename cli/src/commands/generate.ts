@@ -27,6 +27,7 @@ export type GenerateOptions = {
       | 'mask'
       | 'unzoom'
       | 'engine'
+      | 'models'
       | 'data'
   ]?: string;
 } & { readonly [kind in GuidanceKind]?: readonly string[] } & {
@@ -44,11 +45,10 @@ export async function generate(prompt: string, options: GenerateOptions): Promis
     const request = await requestOf(prompt, options, generations);
     return options.dryRun ? showDryRun(await generations.dryRun(request), options) : runGeneration(generations, prompt, request, options);
   };
-  return withConnection(
-    dataFolder(options.data),
-    ({ api }) => work(new Generations(api)),
-    options.engine ? { engine: options.engine } : {},
-  );
+  return withConnection(dataFolder(options.data), ({ api }) => work(new Generations(api)), {
+    engine: options.engine,
+    models: options.models,
+  });
 }
 
 async function requestOf(prompt: string, options: GenerateOptions, generations: Generations): Promise<GenerationRequest> {
@@ -84,8 +84,8 @@ async function startingPictureOf({ init, mask, unzoom }: GenerateOptions, genera
   };
 }
 
-const guidanceKinds = ['edges', 'depth', 'style-from', 'content', 'character'] as const;
-type GuidanceKind = 'edges' | 'depth' | 'styleFrom' | 'content' | 'character';
+const guidanceKinds = ['edges', 'depth', 'pose', 'style-from', 'content', 'character'] as const;
+type GuidanceKind = 'edges' | 'depth' | 'pose' | 'styleFrom' | 'content' | 'character';
 
 /** A file, then perhaps a strength, then perhaps a word; what does not look like the latter two belongs to the file's name. */
 const guidePattern = /^(?<file>.+?)(?::(?<strength>\d*\.?\d+))?(?::(?<subject>[\p{L}\p{N} '-]+))?$/u;

@@ -19,35 +19,41 @@ class Family:
 
 
 class Families:
-    """Read again when a manifest has changed, so that a model can be added while Triton runs."""
+    """Read again when a manifest has changed, so that a model can be added while the engine runs."""
 
-    def __init__(self, folder: str):
-        self.folder = folder
+    def __init__(self, folders: str):
+        """One folder of models or several, as in PATH."""
+        self.folders = folders.split(os.pathsep)
         self.lock = threading.Lock()
         self.known: dict[str, tuple[float, Family]] = {}
 
     def list(self) -> list[Family]:
-        names = sorted(entry.name for entry in os.scandir(self.folder) if os.path.isfile(os.path.join(entry.path, "manifest.json")))
-        return [self._read(name) for name in names]
+        found = {entry.name: entry.path for folder in reversed(self.folders) for entry in os.scandir(folder) if self._is_family(entry.path)}
+        return [self._read(found[name]) for name in sorted(found)]
 
     def named(self, name: str, version: str) -> Family:
-        if os.path.basename(name) != name or not os.path.isfile(os.path.join(self.folder, name, "manifest.json")):
-            raise refused("InvalidArgument", "unknown_model", f'Triton has no model family "{name}" in {self.folder}: mount the folder of models that the worker reads.')
-        family = self._read(name)
+        here = [os.path.join(folder, name) for folder in self.folders if os.path.basename(name) == name and self._is_family(os.path.join(folder, name))]
+        if not here:
+            raise refused("InvalidArgument", "unknown_model", f'There is no model family "{name}" in {", ".join(self.folders)}: mount the folder of models that the worker reads.')
+        family = self._read(here[0])
         held = family.manifest["version"]
         if held != version:
-            raise refused("Unavailable", "model_version_mismatch", f"Triton holds version {held} of {name}, the worker asks for {version}: mount the same folder of models in both.")
+            raise refused("Unavailable", "model_version_mismatch", f"The engine holds version {held} of {name}, the worker asks for {version}: mount the same folder of models in both.")
         return family
 
-    def _read(self, name: str) -> Family:
-        folder = os.path.join(self.folder, name)
+    @staticmethod
+    def _is_family(folder: str) -> bool:
+        # A hidden folder is a model that is just being added, or removed.
+        return not os.path.basename(folder).startswith(".") and os.path.isfile(os.path.join(folder, "manifest.json"))
+
+    def _read(self, folder: str) -> Family:
         file = os.path.join(folder, "manifest.json")
         changed = os.stat(file).st_mtime
         with self.lock:
-            known = self.known.get(name)
+            known = self.known.get(folder)
             if known and known[0] == changed:
                 return known[1]
             with open(file, encoding="utf-8") as text:
-                family = Family(name, folder, json.load(text))
-            self.known[name] = (changed, family)
+                family = Family(os.path.basename(folder), folder, json.load(text))
+            self.known[folder] = (changed, family)
             return family

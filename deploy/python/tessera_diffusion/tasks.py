@@ -10,12 +10,13 @@ import onnxruntime
 from . import flow
 from .families import Families, Family
 from .graphs import Graphs
+from .pipeline_classes import class_name_of
 from .pipelines import Pipelines
 from .refusals import cancelled, refused
 from .tensors import pack
 
 # Raised when the messages change their meaning; the worker refuses another one.
-CONTRACT = 1
+CONTRACT = 2
 # How often a request that waits for the device looks whether it is still wanted.
 WAIT_S = 0.1
 
@@ -35,13 +36,16 @@ class Tasks:
     def serve(self, task: dict, tensors: dict[str, np.ndarray], emit: Callable[..., None], is_cancelled: Callable[[], bool]) -> None:
         def refuse_if_cancelled():
             if self.is_stopping.is_set():
-                raise refused("Unavailable", "engine_unavailable", "Triton is shutting down.")
+                raise refused("Unavailable", "engine_unavailable", "The engine is shutting down.")
             if is_cancelled():
                 raise cancelled()
 
         kind = task.get("task")
         if kind == "describe":
             emit(self.describe())
+            return
+        if kind == "adapter":
+            self.pipelines.adapter_files.keep(task["sha256"], tensors["bytes"])
             return
         if kind not in ("run", "warm", "paint"):
             raise refused("InvalidArgument", "unknown_task", f'This model knows no task "{kind}".')
@@ -54,12 +58,15 @@ class Tasks:
             if kind == "warm":
                 self._warm(family, task)
             elif family.manifest["pipeline"] == "diffusers":
-                self.pipelines.generate(family, task, emit, refuse_if_cancelled)
+                self.pipelines.generate(family, task, tensors, emit, refuse_if_cancelled)
             else:
                 flow.generate(family, self.graphs, task, tensors, emit, refuse_if_cancelled)
 
     def describe(self) -> dict:
-        families = [{"family": each.name, "version": each.manifest["version"], "pipeline": each.manifest["pipeline"]} for each in self.families.list()]
+        families = [
+            {"family": each.name, "version": each.manifest["version"], "pipeline": each.manifest["pipeline"], "pipelineClass": class_name_of(each)}
+            for each in self.families.list()
+        ]  # fmt: skip
         return {"type": "described", "contract": CONTRACT, "device": self.device, "onnxruntime": onnxruntime.__version__, "torch": self.pipelines.torch_version(), "families": families}
 
     def _warm(self, family: Family, task: dict) -> None:

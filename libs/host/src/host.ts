@@ -6,7 +6,8 @@ import type { MicroserviceOptions } from '@nestjs/microservices';
 import type { DescService } from '@bufbuild/protobuf';
 import { ObjectLinksModule } from '@tessera/objects/filesystem/object-links.module.js';
 import type { Config } from '@tessera/platform/config.js';
-import { grpcChannelOptions, messageBytesMax } from '@tessera/rpc/grpc/grpc-options.js';
+import type { Logger } from '@tessera/platform/logger.js';
+import { grpcChannelOptions, messageBytesMax, publicChannelOptions, publicMessageBytesMax } from '@tessera/rpc/grpc/grpc-options.js';
 import { GrpcServer } from '@tessera/rpc/grpc/grpc-server.js';
 import { publicCalls } from '@tessera/rpc/grpc/public-calls.js';
 import { TraceInterceptor } from '@tessera/rpc/grpc/trace.interceptor.js';
@@ -78,7 +79,7 @@ export async function host(services: readonly ServiceDefinition[], config: Confi
     const { app, listen } = await createApp(services, config, ports);
     closers.push(() => app.close());
     await ports.store?.ready();
-    const grpcAddress = await connectGrpc(app, services, config);
+    const grpcAddress = await connectGrpc(app, services, config, ports.logger);
     await app.startAllMicroservices();
     const httpPort = (await listen()) ?? healthServers.at(-1)?.port;
     app.useLogger(new NestLogs(ports.logger));
@@ -138,21 +139,27 @@ function connectRpc(app: INestApplication, services: readonly ServiceDefinition[
 }
 
 /** The public contracts if there are any, else the services' own. */
-async function connectGrpc(app: INestApplication, services: readonly ServiceDefinition[], config: Config): Promise<string | undefined> {
+async function connectGrpc(
+  app: INestApplication,
+  services: readonly ServiceDefinition[],
+  config: Config,
+  logger: Logger,
+): Promise<string | undefined> {
   const publicContracts = services.flatMap((service) => service.publicContracts ?? []);
   const contracts = publicContracts.length > 0 ? publicContracts : services.flatMap((service) => service.contracts);
   if (contracts.length === 0) return undefined;
+  const isPublic = publicContracts.length > 0;
   // Nest keeps the port that it bound to itself, so a free one is chosen beforehand.
-  const address = `${config.grpcHost}:${config.grpcPort || (await freePort(config.grpcHost))}`;
+  const address = `${bracketed(config.grpcHost)}:${config.grpcPort || (await freePort(config.grpcHost))}`;
   app.connectMicroservice<MicroserviceOptions>(
     {
       strategy: new GrpcServer({
         url: address,
         package: [...new Set(contracts.map((contract) => contract.file.proto.package))],
         packageDefinition: packageDefinition(contracts as DescService[]),
-        maxReceiveMessageLength: messageBytesMax,
+        maxReceiveMessageLength: isPublic ? publicMessageBytesMax : messageBytesMax,
         maxSendMessageLength: messageBytesMax,
-        channelOptions: { ...grpcChannelOptions, ...interceptorsOf(services) },
+        channelOptions: { ...grpcChannelOptions, ...(isPublic ? publicChannelOptions : {}), ...interceptorsOf(app, services, logger) },
         onLoadPackageDefinition: (_: unknown, server: Pick<Server, 'addService'>) => addReflectionAndHealth(server, contracts),
       }),
     },
@@ -162,15 +169,24 @@ async function connectGrpc(app: INestApplication, services: readonly ServiceDefi
 }
 
 /** grpc-js takes interceptors of a server among its options, and Nest hands those through. */
-function interceptorsOf(services: readonly ServiceDefinition[]): { interceptors: ServerInterceptor[] } {
+function interceptorsOf(
+  app: INestApplication,
+  services: readonly ServiceDefinition[],
+  logger: Logger,
+): { interceptors: ServerInterceptor[] } {
   return {
-    interceptors: services.flatMap(({ publicContracts = [], publicParam }) =>
-      publicContracts.length === 0 ? [] : [publicCalls(publicContracts, publicParam ?? ((_, param) => param))],
+    interceptors: services.flatMap(({ publicContracts = [], publicParam, publicCaller }) =>
+      publicContracts.length === 0
+        ? []
+        : [publicCalls(publicContracts, publicParam ?? ((_, param) => param), publicCaller?.(app) ?? (async () => undefined), logger)],
     ),
   };
 }
 
 function urlOf(httpHost: string, port: number): string {
   const name = httpHost === '0.0.0.0' || httpHost === '::' ? 'localhost' : httpHost;
-  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
+  return `http://${bracketed(name)}:${port}`;
 }
+
+/** As an address of IPv6 stands before a port. */
+const bracketed = (host: string): string => (host.includes(':') ? `[${host}]` : host);

@@ -6,6 +6,10 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 const noSchemas = (): never => {
   throw new Error('A route has a JSON schema of Fastify, which nothing here compiles; validate in the controller.');
 };
+/** From the first byte of a request to the last of its body, uploads of 25 MiB over slow lines among them; and of its headers. */
+const requestMs = 300_000;
+const headersMs = 15_000;
+
 const schemaController = { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } };
 
 /** An application that speaks HTTP. Imported only by a process with such a service: Fastify is some two hundred modules. */
@@ -13,7 +17,8 @@ export function createHttpApp(module: DynamicModule, options: NestApplicationOpt
   // Without Host, Node would answer 400 and nothing else; the services' own refusal says what is wrong.
   const adapter = new FastifyAdapter({
     schemaController,
-    http: { requireHostHeader: false },
+    http: { requireHostHeader: false, headersTimeout: headersMs, connectionsCheckingInterval: 2_000 },
+    requestTimeout: requestMs,
     bodyLimit: 1024 * 1024,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 600 },

@@ -1,5 +1,5 @@
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
-import type { DynamicModule, Type } from '@nestjs/common';
+import type { DynamicModule, INestApplication, Type } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Config } from '@tessera/platform/config.js';
 
@@ -25,5 +25,7 @@ export type ServiceFacts = {
 export type ServiceDefinition = ServiceFacts & {
   readonly module: Type | DynamicModule;
   /** Prepares the HTTP side before the application starts: body limits, error shape, static files. */
+  /** Asked before a call of the public contracts is read: resolves for who may call, and rejects with the refusal. */
+  readonly publicCaller?: (app: INestApplication) => (authorization: string | undefined) => Promise<unknown>;
   readonly configureHttp?: (app: NestFastifyApplication, config: Config) => Promise<void>;
 };

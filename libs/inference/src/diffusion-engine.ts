@@ -104,12 +104,17 @@ export abstract class DiffusionEngine {
    * Yields steps, previews, notices and, in the end, one image for every picture asked for. Aborting the signal stops at the next step with Cancelled.
    * Errors: InvalidArgument `unknown_model` | `unsupported_size` | `unsupported_init_image` | `unreadable_init_image` | `unreadable_mask` | `mask_proportions` |
    * `nothing_to_repaint` | `invalid_placement` | `unsupported_guidance` and its like (`guidance.ts`) | `unreadable_guidance` | `character_not_cut_out` | `empty_character` | `unknown_subject` |
-   * `unsupported_adapters` | `too_many_adapters` | `unknown_adapter` | `invalid_adapter_weight` | `unreadable_adapter` | `foreign_adapter`; Unavailable `engine_unavailable` when the engine has died (it restarts by itself).
+   * `unsupported_adapters` | `too_many_adapters` | `unknown_adapter` | `invalid_adapter_weight` | `unreadable_adapter` | `foreign_adapter`; Unavailable `engine_unavailable` when the engine has died (it restarts by itself);
+   * of engines that others run: InvalidArgument `content_refused` | `server_refused`, Unavailable `engine_misconfigured`, and, never to be repeated, `outcome_unknown` | `paid_unfinished`, as Cancelled when the signal was aborted.
    */
   abstract generate(batch: GenerateBatch, signal: AbortSignal): AsyncIterable<GenerateUpdate>;
   /** Loads what a model needs, so that its first picture does not pay for it. */
   abstract warm(modelId: string): Promise<void>;
   abstract close(): Promise<void>;
+  /** Whether it could generate just now, found out without a picture: throws what is wrong. Undefined: only a picture tells. */
+  async isFit(_modelId: string, _signal: AbortSignal): Promise<true | undefined> {
+    return undefined;
+  }
   /**
    * What a picture shows, cut out of its background: a PNG of the same size with transparency. Errors: InvalidArgument `unknown_model` | `unreadable_picture` |
    * `unsupported_background_removal`, which is what an engine answers that has no way to do it.

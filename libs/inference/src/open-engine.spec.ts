@@ -64,7 +64,7 @@ describe('a family of diffusers in the folder of models', () => {
     ],
     ['weights outside of its folder', { pipelineFolder: '../../etc' }, 'pipelineFolder'],
     ['an unknown precision', { dtype: 'float8' }, 'dtype'],
-    ['a setting that does not exist', { compile: true }, 'manifest.json'],
+    ['a setting that does not exist', { attention: 'sage' }, 'manifest.json'],
   ])('is refused at start for %s, with a sentence that names the entry', async (_what, wrong, entry) => {
     await expect(open('noop', { ...sdxl, ...wrong })).rejects.toThrow(entry);
   });

@@ -1,5 +1,6 @@
 import { canRun, type EngineKind } from '@tessera/models/describe-models.js';
-import { bundledModelsDir, isFlow, loadFamilies } from '@tessera/models/families.js';
+import { bundledModelsDir, type Family, isFlow, loadFamilies, offeredForTextAlone } from '@tessera/models/families.js';
+import { isServed } from '@tessera/models/served-manifest.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import type { DiffusionEngine } from './diffusion-engine.js';
 import { NoopEngine } from './noop/noop-engine.js';
@@ -9,18 +10,35 @@ export type EngineOptions = {
   readonly modelsDir?: string | undefined;
   readonly threads: number;
   readonly tritonUrl?: string | undefined;
+  /** Where the engine `served` finds the addresses and keys that its manifests name. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** The Python that the engine `python` starts. */
+  readonly pythonProgram?: string | undefined;
   readonly logger: Logger;
 };
 
-/** Reads the manifests and refuses broken ones with a sentence; weights are loaded when first needed, and a Triton is called when first used. */
+const engineFor: Record<Family['pipeline'], string> = {
+  'reference-conditioned-flow': 'onnx',
+  diffusers: 'triton or python',
+  'openai-server': 'served',
+  prediction: 'served',
+};
+
+/** Reads the manifests and refuses broken ones with a sentence; weights are loaded when first needed, a Triton is called and a Python started when first used. */
 export async function openEngine({
   engine,
   modelsDir = bundledModelsDir,
   threads,
   tritonUrl,
+  environment = process.env,
+  pythonProgram = 'python3',
   logger,
 }: EngineOptions): Promise<DiffusionEngine> {
-  const families = await loadFamilies(modelsDir);
+  const all = await loadFamilies(modelsDir);
+  const families = all.filter((family) => canRun(engine, family));
+  for (const { folder, pipeline } of all.filter((family) => !canRun(engine, family)))
+    logger.warn({ folder }, `left out: the pipeline "${pipeline}" needs TESSERA_ENGINE=${engineFor[pipeline]}`);
+  for (const { folder, sentence } of offeredForTextAlone(families)) logger.warn({ folder }, sentence);
   if (engine === 'noop') return new NoopEngine(families);
   if (engine === 'triton') {
     if (tritonUrl === undefined)
@@ -31,8 +49,17 @@ export async function openEngine({
     ]);
     return new RemoteEngine('triton', families, new TritonTasks(tritonUrl), logger);
   }
-  for (const { folder } of families.filter((family) => !canRun(engine, family)))
-    logger.warn({ folder }, 'left out: a diffusers pipeline needs TESSERA_ENGINE=triton');
+  if (engine === 'served') {
+    const { ServedEngine } = await import('./served/served-engine.js');
+    return new ServedEngine(families.filter(isServed), environment, logger);
+  }
+  if (engine === 'python') {
+    const [{ RemoteEngine }, { PythonTasks }] = await Promise.all([
+      import('./remote/remote-engine.js'),
+      import('./remote/python-tasks.js'),
+    ]);
+    return new RemoteEngine('python', families, new PythonTasks({ program: pythonProgram, modelsDir, threads, logger }), logger);
+  }
   // Loaded where it is needed: a process that does not generate is spared the runtime.
   const { OnnxEngine } = await import('./onnx/onnx-engine.js');
   return new OnnxEngine(families.filter(isFlow), threads, logger);

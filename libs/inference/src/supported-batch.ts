@@ -1,12 +1,13 @@
 import { refuseUnadaptable } from '@tessera/models/adapter-use.js';
-import { guidanceKindsOf } from '@tessera/models/describe-models.js';
+import { describedIn } from '@tessera/models/describe-models.js';
 import { type Family, familyOf, isFlow } from '@tessera/models/families.js';
 import { refuseUnguidable } from '@tessera/models/guidance.js';
+import { refuseUnevenSides, refuseUnsupportedStart } from '@tessera/models/request-rules.js';
 import { invalidArgument } from '@tessera/platform/errors.js';
-import type { GenerateBatch, Placement } from './diffusion-engine.js';
+import type { GenerateBatch, InitImageInput, Placement } from './diffusion-engine.js';
 
-/** Latents are eight times smaller than pictures. */
-const sideMultiplePx = 8;
+/** The shortest side of a picture that is placed within another one. */
+const placedSidePxMin = 8;
 
 /** What every engine refuses before it begins. */
 export function refuseUnsupportedBatch(
@@ -14,40 +15,46 @@ export function refuseUnsupportedBatch(
   { modelId, widthPx, heightPx, steps, requests, adapters = [] }: GenerateBatch,
 ): void {
   const manifest = familyOf(manifests, modelId);
-  if (!manifest) throw invalidArgument('unknown_model', `There is no model "${modelId}".`, { param: 'model_id' });
-  const { minSidePx, maxSidePx, maxSteps } = manifest.limits;
+  const model = manifest && describedIn(manifest, modelId);
+  if (!model) throw invalidArgument('unknown_model', `There is no model "${modelId}".`, { param: 'model_id' });
+  const { minSidePx, maxSidePx, maxSteps } = model;
   for (const [param, side] of [
     ['width', widthPx],
     ['height', heightPx],
   ] as const) {
-    if (!Number.isInteger(side) || side < minSidePx || side > maxSidePx || side % sideMultiplePx !== 0) {
-      throw invalidArgument(
-        'unsupported_size',
-        `${param} must be a multiple of ${sideMultiplePx} from ${minSidePx} to ${maxSidePx}, not ${side}.`,
-        { param },
-      );
-    }
+    if (!Number.isInteger(side) || side < minSidePx || side > maxSidePx)
+      throw invalidArgument('unsupported_size', `${param} must be a whole number from ${minSidePx} to ${maxSidePx}, not ${side}.`, {
+        param,
+      });
   }
+  refuseUnevenSides(model, widthPx, heightPx);
   const flow = isFlow(manifest) ? manifest : undefined;
-  refuseUnadaptable(adapters, flow?.adapters && Object.keys(flow.adapters.files), modelId);
+  // The engine also uses the adapters that make Mosaic's variants, which requests may not name.
+  refuseUnadaptable(adapters, flow?.adapters ? Object.keys(flow.adapters.files) : model.adapterIds, modelId);
   for (const { initImage, guidance = [] } of requests) {
-    refuseUnguidable(guidance, flow ? guidanceKindsOf(flow) : [], modelId);
-    if (initImage && !flow?.graphs.encoder)
-      throw invalidArgument('unsupported_init_image', `${modelId} cannot start from a picture.`, { param: 'init_image' });
+    refuseUnguidable(guidance, model.guidanceKinds ?? [], modelId);
+    refuseUnsupportedStart(model, initImage && startOf(initImage));
     if (initImage?.placement) refuseOutside(initImage.placement, widthPx, heightPx);
   }
   if (!Number.isInteger(steps) || steps < 1 || steps > maxSteps)
     throw invalidArgument('unsupported_steps', `steps must be a whole number from 1 to ${maxSteps}, not ${steps}.`, { param: 'steps' });
 }
 
+/** What the rules of models ask of an init image. */
+export const startOf = ({ strength, mask, placement }: InitImageInput) => ({
+  strength,
+  hasMask: mask !== undefined,
+  hasPlacement: placement !== undefined,
+});
+
 function refuseOutside(placement: Placement, deliveredWidthPx: number, deliveredHeightPx: number): void {
   const { leftPx, topPx, widthPx, heightPx } = placement;
   const fits = (from: number, length: number, whole: number) =>
-    Number.isInteger(from) && Number.isInteger(length) && from >= 0 && length >= sideMultiplePx && from + length <= whole;
+    Number.isInteger(from) && Number.isInteger(length) && from >= 0 && length >= placedSidePxMin && from + length <= whole;
   if (fits(leftPx, widthPx, deliveredWidthPx) && fits(topPx, heightPx, deliveredHeightPx)) return;
   throw invalidArgument(
     'invalid_placement',
-    `The init image must lie within the picture of ${deliveredWidthPx} x ${deliveredHeightPx} pixels and be at least ${sideMultiplePx} pixels long on each side.`,
+    `The init image must lie within the picture of ${deliveredWidthPx} x ${deliveredHeightPx} pixels and be at least ${placedSidePxMin} pixels long on each side.`,
     { param: 'placement' },
   );
 }

@@ -1,9 +1,9 @@
 import { invalidArgument } from '@tessera/platform/errors.js';
 
 /**
- * What a guiding picture determines: outlines, depth (white is near), colours and manner, arrangement, or the appearance of a thing that the prompt names.
+ * What a guiding picture determines: outlines, depth (white is near), colours and manner, arrangement, a body's posture (a drawn skeleton), or the appearance of a thing that the prompt names.
  */
-export const guidanceKinds = ['edges', 'depth', 'style', 'content', 'character'] as const;
+export const guidanceKinds = ['edges', 'depth', 'style', 'content', 'pose', 'character'] as const;
 export type GuidanceKind = (typeof guidanceKinds)[number];
 
 /** More pictures would only average out. */

@@ -28,6 +28,11 @@ export class AccountPlans {
     return this.learn(accountId, account ?? {});
   }
 
+  /** After a change, which is then felt at once. */
+  forget(accountId: string): void {
+    this.#known.delete(accountId);
+  }
+
   /** From an answer that says it by the way. */
   learn(accountId: string, answer: Parameters<typeof allowancesOf>[0]): Allowances {
     const allowances = allowancesOf(answer);

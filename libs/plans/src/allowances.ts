@@ -11,15 +11,19 @@ export type Allowances = OfPlan & {
   readonly datasetPicturesMax: number;
   /** Kinds of work that may wait in the relaxed lane. */
   readonly relaxedKinds: ReadonlySet<string>;
+  /** Undefined where the answer that it comes from does not tell. */
+  readonly memberIds?: ReadonlySet<string>;
 };
 
 /** As billing answers it. A billing that says nothing of entitlements forbids nothing. */
 export const allowancesOf = ({
   limits,
   entitlements,
+  members,
 }: {
   readonly limits?: PlanLimits | undefined;
   readonly entitlements?: Entitlements | undefined;
+  readonly members?: readonly { readonly memberId: string }[];
 }): Allowances => ({
   requestsPerMinute: limits?.requestsPerMinute ?? 0,
   concurrentJobsMax: limits?.concurrentJobs ?? 0,
@@ -27,6 +31,7 @@ export const allowancesOf = ({
   storedBytesMax: Number(entitlements?.storedBytesMax ?? 0n),
   datasetPicturesMax: entitlements?.datasetPicturesMax ?? 0,
   relaxedKinds: new Set(entitlements?.relaxedKinds),
+  ...(members ? { memberIds: new Set(members.map(({ memberId }) => memberId)) } : {}),
   planName: entitlements?.planName ?? '',
   forbidden: new Map(entitlements?.forbidden.map(({ capability, planName }) => [capability, planName])),
 });

@@ -34,24 +34,29 @@ const s3Schema = s3Fields.superRefine(({ accessKeyId, secretAccessKey }, context
 });
 export type S3Settings = z.infer<typeof s3Schema>;
 
+/** An address to listen on; one of IPv6 may stand in brackets, as in a URL. */
+const host = z.string().transform((text) => text.replace(/^\[(.+)\]$/, '$1'));
+
 /** Everything a process may be told, parsed once at start. Nothing below reads `process.env`. */
 const schema = z.object({
   /** `single`: everything embedded in this process. `cluster`: on MongoDB, Kafka, Redis and S3; each adapter asks for its own settings below when it is opened. */
   profile: z.enum(['single', 'cluster']).default('single'),
   dataDir: z.string().min(1),
-  httpHost: z.string().default('127.0.0.1'),
+  httpHost: host.default('127.0.0.1'),
   httpPort: z.coerce.number().int().min(0).max(65535).default(8420),
-  grpcHost: z.string().default('127.0.0.1'),
+  grpcHost: host.default('127.0.0.1'),
   /** 0 picks a free port; the public API in `single`, the service's own contract when it runs alone. */
   grpcPort: z.coerce.number().int().min(0).max(65535).default(8421),
   /** How clients reach the gateway: the start of every link that is handed out. Defaults to the listening address. */
   publicUrl: z.url().optional(),
-  engine: z.enum(['onnx', 'noop', 'triton']).default('onnx'),
+  engine: z.enum(['onnx', 'noop', 'triton', 'python', 'served']).default('onnx'),
   /** gRPC address of the Triton Inference Server that paints when the engine is `triton`; `https:` for TLS. */
   tritonUrl: z
     .string()
     .regex(/^(https?:\/\/)?[^\s/]+:\d+$/, 'a gRPC address, such as http://127.0.0.1:8001')
     .optional(),
+  /** The Python that the engine `python` starts, as a name on PATH or a file. */
+  pythonProgram: z.string().min(1).default('python3'),
   modelsDir: z.string().optional(),
   /** Pools of workers by the ids of the models that only they hold; all other models are painted in the pool `default`. */
   modelPools: z
@@ -83,6 +88,11 @@ const schema = z.object({
   webhookPrivateNetworks: z.union([z.boolean(), z.stringbool()]).default(false),
   /** Seals what must be readable again, such as webhook secrets; the same in every gateway. Absent: minted into the data folder. */
   secretsKey: z.string().min(32).max(256).optional(),
+  /** Origins whose pages may call the API from a browser, such as `https://app.example.org`; `*`: any. Empty: none. */
+  corsOrigins: z
+    .array(z.string().regex(/^(\*|https?:\/\/[^\s/]+)$/, 'an origin is a scheme and a host, such as https://app.example.org, or *'))
+    .max(50)
+    .default([]),
   /** Where the built console lies; absent: none is served. */
   consoleDir: z.string().optional(),
   /** A replica set, for commits of several documents are transactions: `mongodb://host:27017/tessera?replicaSet=rs0`. */
@@ -145,6 +155,7 @@ const environment: Record<string, keyof ConfigInput> = {
   TESSERA_PUBLIC_URL: 'publicUrl',
   TESSERA_ENGINE: 'engine',
   TESSERA_TRITON_URL: 'tritonUrl',
+  TESSERA_PYTHON: 'pythonProgram',
   TESSERA_MODELS: 'modelsDir',
   TESSERA_ENGINE_THREADS: 'engineThreads',
   TESSERA_LOG_LEVEL: 'logLevel',
@@ -186,6 +197,7 @@ export function configFromEnvironment(env: NodeJS.ProcessEnv, overrides: Partial
   if (env['TESSERA_PEERS']) input.peers = pairsOf(env['TESSERA_PEERS']);
   if (env['TESSERA_MODEL_POOLS']) input.modelPools = pairsOf(env['TESSERA_MODEL_POOLS']);
   if (env['TESSERA_STRIPE_WEBHOOK_SECRETS']) input.stripeWebhookSecrets = listOf(env['TESSERA_STRIPE_WEBHOOK_SECRETS']);
+  if (env['TESSERA_CORS_ORIGINS']) input.corsOrigins = listOf(env['TESSERA_CORS_ORIGINS']);
   if (env['TESSERA_KAFKA_BROKERS']) input.kafkaBrokers = listOf(env['TESSERA_KAFKA_BROKERS']);
   const kafka = kafkaFromEnvironment(env);
   if (Object.keys(kafka).length > 0) input.kafka = kafka;

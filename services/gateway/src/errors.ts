@@ -15,6 +15,13 @@ export const missingKey = (): TesseraError => unauthenticated('missing_key', 'Se
 
 export const wrongKey = (): TesseraError => unauthenticated('wrong_key', 'This API key is unknown or was revoked.');
 
+export const keyOfFormerMember = (): TesseraError =>
+  unauthenticated('wrong_key', 'This API key was made for a member who has left the account.');
+
+/** `param`: as the body of a new key names it. */
+export const unknownMember = (memberId: string): TesseraError =>
+  notFound('unknown_member', `The account has no member ${memberId}.`, { param: 'memberId' });
+
 export const tooManyStreams = (max: number, retryAfterMs: number): TesseraError =>
   resourceExhausted('too_many_streams', `An account has at most ${max} event streams open at once; close one first.`, { retryAfterMs });
 
@@ -35,6 +42,9 @@ export const unknownDataset = (): TesseraError => notFound('unknown_dataset', 'T
 
 export const unknownDatasetPicture = (): TesseraError =>
   notFound('unknown_dataset_picture', 'The dataset has no such picture.', { param: 'picture_id' });
+
+export const unknownAdapterFile = (): TesseraError =>
+  notFound('unknown_adapter_file', 'There is no uploaded adapter with this id.', { param: 'id' });
 
 export const unknownUser = (): TesseraError => notFound('unknown_user', 'There is no user with this id.', { param: 'userId' });
 

@@ -36,6 +36,7 @@ type Options = {
   readonly services?: SmallServices;
   readonly apiKey?: string;
   readonly webhookPrivateNetworks?: boolean;
+  readonly corsOrigins?: readonly string[];
   readonly clock?: Clock;
   readonly logger?: Logger;
   readonly cache?: PortReplacements['cache'];

@@ -36,6 +36,7 @@ import { PaymentsController } from './accounts/payments.controller.js';
 import { PicturesController } from './media/pictures.controller.js';
 import { PriceListController } from './accounts/price-list.controller.js';
 import { WebhooksController } from './webhooks/webhooks.controller.js';
+import { AdaptersController } from './uploads/adapters.controller.js';
 import { UploadsController } from './uploads/uploads.controller.js';
 import { Installation } from './start/installation.js';
 import { KeyStore } from './keys/key.store.js';
@@ -59,6 +60,7 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
     GenerationEventsController,
     AccountEventsController,
     EventsGrpcController,
+    AdaptersController,
     UploadsController,
     CatalogueController,
     AccountController,
@@ -110,4 +112,13 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
 })
 export class GatewayModule {}
 
-export const gateway: ServiceDefinition = { ...services.gateway, module: GatewayModule, publicParam: paramInGrpc, configureHttp };
+export const gateway: ServiceDefinition = {
+  ...services.gateway,
+  module: GatewayModule,
+  publicParam: paramInGrpc,
+  publicCaller: (app) => {
+    const callers = app.get(Callers, { strict: false });
+    return (authorization) => callers.authenticate(authorization);
+  },
+  configureHttp,
+};

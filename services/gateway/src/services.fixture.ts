@@ -51,7 +51,14 @@ export class SmallServices extends Rpc {
       if (!this.accounts.has(accountId))
         this.accounts.set(
           accountId,
-          create(AccountSchema, { accountId, plan, balanceTokens: 1_000_000n, grantedTokens: 1_000_000n, createdMs: 1n }),
+          create(AccountSchema, {
+            accountId,
+            plan,
+            balanceTokens: 1_000_000n,
+            grantedTokens: 1_000_000n,
+            createdMs: 1n,
+            members: [{ memberId: 'ann' }],
+          }),
         );
       return { account: this.#account(accountId) };
     },

@@ -13,6 +13,7 @@ import {
 } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import type { ModelInfo } from '@tessera/models/model-info.js';
 import { ModelRegistry } from '@tessera/models/model-registry.js';
+import { sideMultipleOf } from '@tessera/models/request-rules.js';
 import { imagesMax, requestMessage } from './image-request.js';
 import { Requests } from './requests.js';
 import { Submissions } from './submissions.js';
@@ -27,14 +28,15 @@ export class GenerationController {
 
   @GrpcMethod(GenerationService.typeName)
   async submit(request: SubmitRequest): Promise<MessageInitShape<typeof SubmitResponseSchema>> {
-    const { job, isReplay, balanceTokens } = await this.submissions.submit(request);
-    return { isReplay, ...(job ? { job } : {}), ...(balanceTokens === undefined ? {} : { balanceTokens }) };
+    const { submitted, notices } = await this.submissions.submit(request);
+    const { job, isReplay, balanceTokens } = submitted;
+    return { isReplay, notices: [...notices], ...(job ? { job } : {}), ...(balanceTokens === undefined ? {} : { balanceTokens }) };
   }
 
   @GrpcMethod(GenerationService.typeName)
   async preview({ accountId, request, wallet }: PreviewRequest): Promise<MessageInitShape<typeof PreviewResponseSchema>> {
     const preview = await this.requests.preview(accountId, request, wallet);
-    return { request: requestMessage(preview.request), ...(preview.quote ? { quote: preview.quote } : {}) };
+    return { request: requestMessage(preview.request), notices: [...preview.notices], ...(preview.quote ? { quote: preview.quote } : {}) };
   }
 
   @GrpcMethod(GenerationService.typeName)
@@ -44,10 +46,14 @@ export class GenerationController {
 }
 
 const modelMessage = (
-  { aliases, guidanceKinds = [], adapterIds = [], minSidePx: _, ...model }: ModelInfo,
+  { aliases, guidanceKinds = [], adapterIds = [], ...model }: ModelInfo,
   pool: string,
 ): MessageInitShape<typeof ModelDescriptionSchema> => ({
+  negativePrompt: 'always',
+  guidance: 'guidance_scale',
+  supportsInpaint: model.supportsInitImage,
   ...model,
+  sideMultiplePx: sideMultipleOf(model),
   aliases: [...aliases],
   guidanceKinds: [...guidanceKinds],
   adapterIds: [...adapterIds],

@@ -1,10 +1,11 @@
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, it } from '@jest/globals';
 import { ImageRequestSchema } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import type { ModelInfo } from '@tessera/models/model-info.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import fc from 'fast-check';
 import { model } from './model.fixture.js';
-import { fullImageRequest, promptCharactersMax, seedMax, styles } from './image-request.js';
+import { fullImageRequest, noticesOfRequest, promptCharactersMax, seedMax, styles } from './image-request.js';
 
 type Asked = Parameters<typeof create<typeof ImageRequestSchema>>[1];
 const full = (asked: Asked) => fullImageRequest(create(ImageRequestSchema, asked), model, () => 42);
@@ -93,6 +94,54 @@ describe('an image request', () => {
     ],
   ] satisfies [Asked, string, string][])('refuses %j', (asked, reason, param) => {
     expect(refusal(asked)).toEqual({ reason, param });
+  });
+
+  it('is refused in a size that its model does not list', () => {
+    const listed = { ...model, sizes: ['512x512'] };
+    const asked = (widthPx: number) =>
+      fullImageRequest(create(ImageRequestSchema, { prompt: 'x', widthPx, heightPx: 512 }), listed, () => 42);
+    expect(asked(512)).toMatchObject({ widthPx: 512 });
+    expect(() => asked(768)).toThrow('mosaic-3d makes 512x512, not 768x512.');
+  });
+
+  describe('to a model that edits, with sides of its own', () => {
+    const editing: ModelInfo = {
+      ...model,
+      modelId: 'kontext',
+      sideMultiplePx: 16,
+      negativePrompt: 'with_true_cfg',
+      guidance: 'embedded',
+      defaultGuidanceScale: 2.5,
+      supportsInpaint: false,
+      supportsEdit: true,
+    };
+    const initImage = { assetId: model.leonardoId, strength: 0.5 };
+    const asked =
+      (request: Asked, of: ModelInfo = editing) =>
+      () =>
+        fullImageRequest(create(ImageRequestSchema, { prompt: 'x', ...request }), of, () => 42);
+
+    it.each([
+      [{ widthPx: 504 }, 'unsupported_size', 'width'],
+      [{ heightPx: 504 }, 'unsupported_size', 'height'],
+      [{ initImage: { ...initImage, maskAssetId: model.leonardoId } }, 'unsupported_mask', 'init_image_id'],
+      [{ initImage: { ...initImage, placement: { leftPx: 0, topPx: 0, widthPx: 64, heightPx: 64 } } }, 'unsupported_mask', 'init_image_id'],
+    ] satisfies [Asked, string, string][])('refuses %j', (request, reason, param) => {
+      expect(asked(request)).toThrow(expect.objectContaining({ kind: 'InvalidArgument', reason, param }));
+    });
+
+    it('refuses none that brings a picture, and one without only where a picture is needed', () => {
+      expect(asked({ initImage })().initImage).toMatchObject({ strength: 0.5 });
+      expect(asked({})().initImage).toBeUndefined();
+      expect(asked({}, { ...editing, needsInitImage: true })).toThrow(expect.objectContaining({ reason: 'init_image_required' }));
+    });
+
+    it("takes the model's guidance scale, and says what will not act", () => {
+      const request = asked({ negativePrompt: 'blurry', initImage: { ...initImage, strength: 0.9 } })();
+      expect(request.guidanceScale).toBe(2.5);
+      expect(noticesOfRequest(request, editing).map(({ kind }) => kind)).toEqual(['negative_prompt_ignored', 'init_strength_ignored']);
+      expect(noticesOfRequest(asked({ initImage })(), editing)).toEqual([]);
+    });
   });
 
   it('is either refused with a reason and a parameter, or within every limit', () => {

@@ -4,8 +4,10 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { ImageRequest, ImageRequestSchema } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import { refuseUnadaptable } from '@tessera/models/adapter-use.js';
 import { refuseUnguidable } from '@tessera/models/guidance.js';
-import { invalidArgument } from '@tessera/platform/errors.js';
+import { noticesOf, refuseUnevenSides, refuseUnsupportedStart, type RequestNotice } from '@tessera/models/request-rules.js';
+import { invalidArgument, renamed } from '@tessera/platform/errors.js';
 import { isUuid } from '@tessera/platform/ids.js';
+import { refuseUnlistedSize } from '@tessera/models/listed-sizes.js';
 import { invalidGuidance, invalidInitImage, invalidMask } from './errors.js';
 
 /** A picture to start from; `maskAssetId` says what of it is repainted, `placement` where it lies in the painted one. */
@@ -18,7 +20,12 @@ export type InitImageUse = {
 
 export type GuidanceUse = { readonly kind: string; readonly assetId: string; readonly strength: number; readonly subject: string };
 
-export type AdapterUse = { readonly adapterId: string; readonly weight: number };
+export type AdapterUse = {
+  readonly adapterId: string;
+  readonly weight: number;
+  /** Of one that the account has uploaded. */
+  readonly assetId?: string;
+};
 
 /** A request with nothing left open: what is stored, priced and painted. */
 export type FullImageRequest = {
@@ -93,9 +100,11 @@ export const styles: ReadonlySet<string> = new Set([
 export function fullImageRequest(request: ImageRequest, model: ModelInfo, drawSeed: () => number): FullImageRequest {
   const widthPx = sideOf(request.widthPx, 'width', model.nativeWidthPx, model);
   const heightPx = sideOf(request.heightPx, 'height', model.nativeHeightPx, model);
+  refuseUnevenSides(model, widthPx, heightPx);
   const initImage = initImageOf(request, model, widthPx, heightPx);
   const guidance = guidesOf(request, model);
   const adapters = adaptersOf(request, model);
+  refuseUnlistedSize(model, widthPx, heightPx);
   return {
     prompt: promptOf(request.prompt),
     negativePrompt: negativePromptOf(request.negativePrompt),
@@ -113,6 +122,18 @@ export function fullImageRequest(request: ImageRequest, model: ModelInfo, drawSe
     isPublic: request.isPublic,
   };
 }
+
+/** What of it will not act with this model. */
+export const noticesOfRequest = (
+  { negativePrompt, guidanceScale, initImage }: Pick<FullImageRequest, 'negativePrompt' | 'guidanceScale' | 'initImage'>,
+  model: ModelInfo,
+): RequestNotice[] => noticesOf(model, { negativePrompt, guidanceScale, start: initImage && startOf(initImage) });
+
+const startOf = ({ strength, maskAssetId = '', placement }: Pick<InitImageUse, 'strength' | 'maskAssetId' | 'placement'>) => ({
+  strength,
+  hasMask: maskAssetId !== '',
+  hasPlacement: placement !== undefined,
+});
 
 /** Control characters carry no meaning for a picture and make mischief in logs and file names; line breaks and tabs become spaces. */
 // oxlint-disable-next-line no-control-regex
@@ -203,8 +224,12 @@ function initImageOf(
   canvasWidthPx: number,
   canvasHeightPx: number,
 ): InitImageUse | undefined {
+  try {
+    refuseUnsupportedStart(model, initImage && startOf(initImage));
+  } catch (error) {
+    throw renamed(error, 'init_image_id');
+  }
   if (!initImage) return undefined;
-  if (!model.supportsInitImage) throw invalidInitImage(`${model.modelId} cannot start from a picture.`);
   const { assetId, strength, maskAssetId, placement } = initImage;
   if (!isUuid(assetId)) throw invalidInitImage('There is no such picture to start from.');
   if (maskAssetId !== '' && !isUuid(maskAssetId)) throw invalidMask('There is no such picture to use as a mask.');
@@ -229,12 +254,15 @@ function guidesOf({ guidance }: ImageRequest, model: ModelInfo): GuidanceUse[] {
 }
 
 function adaptersOf({ adapters }: ImageRequest, model: ModelInfo): AdapterUse[] {
+  const isUploaded = (id: string) => model.adapterFamily !== undefined && isUuid(id) && !model.adapterIds?.includes(id);
   refuseUnadaptable(
-    adapters.map(({ adapterId, weight }) => ({ id: adapterId, weight })),
+    adapters.map(({ adapterId, weight }) => ({ id: adapterId, weight, isUploaded: isUploaded(adapterId) })),
     model.adapterIds,
     model.modelId,
   );
-  return adapters.map(({ adapterId, weight }) => ({ adapterId, weight }));
+  return adapters.map(({ adapterId, weight }) =>
+    isUploaded(adapterId) ? { adapterId: adapterId.toLowerCase(), weight, assetId: adapterId.toLowerCase() } : { adapterId, weight },
+  );
 }
 
 function placementOf({ leftPx, topPx, widthPx, heightPx }: Placement, canvasWidthPx: number, canvasHeightPx: number): Placement {

@@ -4,6 +4,7 @@ import { Injectable } from '@nestjs/common';
 import { ImageRequestSchema, type SubmitRequest } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import { JobService, type SubmitResponse } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { ModelRegistry } from '@tessera/models/model-registry.js';
+import type { RequestNotice } from '@tessera/models/request-rules.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { computeSpecOf, workOf } from './compute.js';
 import { requestMessage } from './image-request.js';
@@ -33,9 +34,9 @@ export class Submissions {
     project,
     wallet,
     joinsEqual,
-  }: SubmitRequest): Promise<SubmitResponse> {
-    const { request, model } = await this.requests.check(accountId, asked);
-    return this.#jobs.submit({
+  }: SubmitRequest): Promise<{ submitted: SubmitResponse; notices: readonly RequestNotice[] }> {
+    const { request, model, notices } = await this.requests.check(accountId, asked);
+    const submitted = await this.#jobs.submit({
       accountId,
       kind: imageKind,
       idempotencyKey,
@@ -48,7 +49,10 @@ export class Submissions {
       labels: { text: request.prompt, modelId: request.modelId },
       requestDigest: asked ? digestOf(asked) : '',
       outputs: request.images,
+      // A worker that dies has perhaps paid for the pictures already.
+      ...(model.runsOnce ? { terms: { attemptsMax: 1 } } : {}),
       joinsEqual,
     });
+    return { submitted, notices };
   }
 }

@@ -1,4 +1,5 @@
 import { contentTypeOf } from './content-types.js';
+import type { AdapterFile } from './inspect-adapter.js';
 import { invalidId, invalidExtension, type UploadRefusal } from './errors.js';
 
 type Identity = {
@@ -22,17 +23,33 @@ export type ReadyAsset = Identity & {
   readonly sha256: string;
   /** Somebody has marked it as one that is used. */
   readonly isAccepted?: boolean;
+  /** Of an upload that is a LoRA file. */
+  readonly adapter?: AdapterFile;
 };
 
 /** An upload that was not looked at yet; its bytes may be there or not. */
 export type AwaitingAsset = Identity & { readonly state: 'awaiting'; readonly awaitingSinceMs: number };
 
-/** An upload that was looked at and is no picture that we take; its bytes are gone. */
-export type RefusedAsset = Identity & { readonly state: 'refused'; readonly refusal: UploadRefusal };
+/** An upload that was looked at and is nothing that we take; its bytes are gone. */
+export type RefusedAsset = Identity & {
+  readonly state: 'refused';
+  readonly refusal: UploadRefusal;
+  /** Where there is more to say than the refusal's own sentence. */
+  readonly sentence?: string;
+};
 
 export type Asset = ReadyAsset | AwaitingAsset | RefusedAsset;
 
-const uploadTypes: Readonly<Record<string, string>> = { png: 'image/png', jpg: 'image/jpeg', jpeg: 'image/jpeg', webp: 'image/webp' };
+const uploadTypes: Readonly<Record<string, string>> = {
+  png: 'image/png',
+  jpg: 'image/jpeg',
+  jpeg: 'image/jpeg',
+  webp: 'image/webp',
+  safetensors: 'application/octet-stream',
+};
+
+/** Of an upload: what it is to be looked at as. */
+export const isAdapterKey = (key: string): boolean => key.endsWith('.safetensors');
 
 /** Ids become parts of keys: one that could hold a `/` would reach into another account's folder. */
 export const isId = (id: string): boolean => /^[A-Za-z0-9_-]{1,128}$/.test(id);

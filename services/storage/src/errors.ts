@@ -42,12 +42,14 @@ export const uploadMissing = () => failedPrecondition('upload_missing', 'Nothing
 /** Why an upload is refused, for good. */
 export const uploadRefusals = {
   not_an_image: 'The upload is not a whole PNG, JPEG or WebP picture.',
-  image_too_large: 'The picture is too large: at most 25 MiB and 40 megapixels.',
+  image_too_large: 'The picture is too large: at most 25 MiB, 40 megapixels and 16,384 pixels on a side.',
+  unreadable_adapter: 'The upload is no adapter that can be used.',
 } as const;
 
 export type UploadRefusal = keyof typeof uploadRefusals;
 
-export const uploadRefused = (reason: UploadRefusal) => invalidArgument(reason, uploadRefusals[reason], { param: 'asset_id' });
+export const uploadRefused = (reason: UploadRefusal, sentence = uploadRefusals[reason] as string) =>
+  invalidArgument(reason, sentence, { param: 'asset_id' });
 
 export const beingReplaced = () =>
   unavailable('upload_busy', 'The upload is being replaced at this moment; try again.', { param: 'asset_id', retryAfterMs: 1000 });

@@ -5,6 +5,10 @@ export type Inspection =
   | { readonly refusal: UploadRefusal };
 
 export const imagePixelsMax = 40_000_000;
+/** Of either side. Decoders work row by row: one of 40 million pixels takes a gigabyte, and as many rows of one pixel take minutes. */
+export const imageSidePxMax = 16_384;
+/** A picture of 40 megapixels takes about two; what takes longer was made to. */
+const decodedWithinS = 20;
 
 /** Only these reach a decoder: the others that are built in (SVG with its references, TIFF, HEIF) never see a stranger's bytes. */
 const signatures: readonly { readonly contentType: string; matches(bytes: Buffer): boolean }[] = [
@@ -29,10 +33,14 @@ export async function inspectImage(bytes: Buffer): Promise<Inspection> {
   // Loaded where it is needed: outputs of jobs need no inspection, and the codec takes its memory.
   const { default: sharp } = await import('sharp');
   try {
-    const { width: widthPx, height: heightPx } = await sharp(bytes, { limitInputPixels: false }).metadata();
+    // As everybody sees it: a camera held upright writes the sides swapped, and says so.
+    const { autoOrient } = await sharp(bytes, { limitInputPixels: false }).metadata();
+    const { width: widthPx, height: heightPx } = autoOrient;
     // Before decoding: a few kilobytes can unfold into gigabytes.
-    if (widthPx * heightPx > imagePixelsMax) return { refusal: 'image_too_large' };
-    await sharp(bytes, { limitInputPixels: imagePixelsMax, failOn: 'error', sequentialRead: true }).stats();
+    if (widthPx * heightPx > imagePixelsMax || Math.max(widthPx, heightPx) > imageSidePxMax) return { refusal: 'image_too_large' };
+    await sharp(bytes, { limitInputPixels: imagePixelsMax, failOn: 'error', sequentialRead: true })
+      .timeout({ seconds: decodedWithinS })
+      .stats();
     return { contentType, widthPx, heightPx };
   } catch {
     return { refusal: 'not_an_image' };

@@ -135,12 +135,25 @@ export class StorageController {
 
 function assetMessage(
   assetId: string,
-  { accountId, kind, jobId = '', index, contentType, widthPx, heightPx, sizeBytes, sha256, createdMs, isAccepted = false }: ReadyAsset,
+  {
+    accountId,
+    kind,
+    jobId = '',
+    index,
+    contentType,
+    widthPx,
+    heightPx,
+    sizeBytes,
+    sha256,
+    createdMs,
+    isAccepted = false,
+    adapter,
+  }: ReadyAsset,
 ): MessageInitShape<typeof AssetSchema> {
   return {
     assetId,
     accountId,
-    kind: kind === 'generated' ? AssetKind.GENERATED : AssetKind.UPLOADED,
+    kind: kind === 'generated' ? AssetKind.GENERATED : adapter ? AssetKind.ADAPTER : AssetKind.UPLOADED,
     jobId,
     index,
     contentType,
@@ -150,5 +163,6 @@ function assetMessage(
     sha256,
     createdMs: BigInt(createdMs),
     isAccepted,
+    ...(adapter ? { adapter } : {}),
   };
 }

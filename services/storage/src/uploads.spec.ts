@@ -1,10 +1,12 @@
 import { crc32, deflateSync } from 'node:zlib';
+import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AssetKind, type CreateUploadResponse } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
+import { loraFile } from './lora-file.fixture.js';
 import { accountId, encodedPicture, runStorage, type RunningStorage } from './storage.fixture.js';
 
-/** A few hundred bytes of PNG that claim to be 3,600 megapixels. */
-function bomb(): Buffer {
+/** A few hundred bytes of PNG that claim to be 3,600 megapixels, or of the sides that are given. */
+function bomb(widthPx = 60_000, heightPx = 60_000): Buffer {
   const chunk = (type: string, data: Buffer) => {
     const typed = Buffer.concat([Buffer.from(type), data]);
     const frame = Buffer.alloc(8);
@@ -13,8 +15,8 @@ function bomb(): Buffer {
     return Buffer.concat([frame.subarray(0, 4), typed, frame.subarray(4)]);
   };
   const header = Buffer.alloc(13);
-  header.writeUInt32BE(60_000, 0);
-  header.writeUInt32BE(60_000, 4);
+  header.writeUInt32BE(widthPx, 0);
+  header.writeUInt32BE(heightPx, 4);
   header.set([8, 2], 8);
   return Buffer.concat([
     Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
@@ -61,6 +63,27 @@ describe('uploads', () => {
     expect(upload.key).toBe(`accounts/${accountId}/uploads/${upload.assetId}.${extension}`);
   });
 
+  it('tells the sides of a turned picture as everybody sees them', async () => {
+    const upload = await create('jpg');
+    const turned = await sharp({ create: { width: 48, height: 64, channels: 3, background: 'red' } })
+      .jpeg()
+      .withMetadata({ orientation: 6 })
+      .toBuffer();
+    await send(upload, turned);
+    expect(await get(upload.assetId)).toMatchObject({ widthPx: 64, heightPx: 48 });
+  });
+
+  it('looks anew at a picture whose form was used once more', async () => {
+    const upload = await create();
+    await send(upload, await encodedPicture('png', 48));
+    expect(await get(upload.assetId)).toMatchObject({ widthPx: 48 });
+    const second = await encodedPicture('png', 56);
+    expect((await send(upload, second)).status).toBe(204);
+    expect(await get(upload.assetId)).toMatchObject({ widthPx: 56, sizeBytes: BigInt(second.length) });
+    await send(upload, Buffer.from('<html>not a picture</html>'));
+    await expect(get(upload.assetId)).rejects.toMatchObject({ reason: 'not_an_image' });
+  });
+
   it('takes the bytes through the service as well, and keeps them as they are', async () => {
     const { assetId } = await create();
     const data = await encodedPicture('jpeg');
@@ -100,6 +123,8 @@ describe('uploads', () => {
     ['a JPEG that is cut off', () => cut('jpeg'), 'not_an_image'],
     ['a WebP that is cut off', () => cut('webp'), 'not_an_image'],
     ['a decompression bomb', async () => bomb(), 'image_too_large'],
+    ['a picture of one column', async () => bomb(1, 39_999_999), 'image_too_large'],
+    ['a picture of one row', async () => bomb(39_999_999, 1), 'image_too_large'],
   ])('refuses %s for good, and keeps no byte of it', async (_, bytes, reason) => {
     const upload = await create();
     expect((await send(upload, await bytes())).status).toBe(204);
@@ -145,5 +170,28 @@ describe('uploads', () => {
       kind: 'InvalidArgument',
       reason: 'not_an_upload',
     });
+  });
+
+  it('takes an adapter, and says what it is', async () => {
+    const upload = await create('safetensors');
+    const bytes = loraFile({ 'lora_unet_attn2_to_k.lora_down.weight': [2, 768], 'lora_unet_attn2_to_k.lora_up.weight': [8, 2] });
+    expect((await send(upload, bytes)).status).toBe(204);
+    expect(await get(upload.assetId)).toMatchObject({
+      kind: AssetKind.ADAPTER,
+      adapter: { format: 'kohya', family: 'sd15' },
+      sizeBytes: BigInt(bytes.length),
+    });
+    const parts: Uint8Array[] = [];
+    for await (const { part } of running.storage.readAsset({ accountId, assetId: upload.assetId }))
+      if (part.case === 'data') parts.push(part.value);
+    expect(Buffer.concat(parts).equals(bytes)).toBe(true);
+  });
+
+  it('refuses an adapter that cannot be used, for good and with a sentence', async () => {
+    const upload = await create('safetensors');
+    await send(upload, loraFile({ 'lora_unet_x.hada_w1_a': [2, 4] }));
+    for (const _ of [1, 2])
+      await expect(get(upload.assetId)).rejects.toMatchObject({ reason: 'unreadable_adapter', message: expect.stringContaining('LoHa') });
+    expect(await running.objects.head(upload.key)).toBeUndefined();
   });
 });

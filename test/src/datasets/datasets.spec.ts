@@ -167,6 +167,13 @@ describe('datasets', () => {
       expect(await shown(datasetId)).toMatchObject({ pictures: [], dataset: { pictures: 0 } });
     });
 
+    it('forms for files that are no pictures', async () => {
+      const datasetId = await created();
+      for (const extension of ['safetensors', 'gif', '', '__proto__'])
+        await expect(form(datasetId, extension)).rejects.toMatchObject({ reason: 'invalid_file_extension', param: 'extension' });
+      expect(await shown(datasetId)).toMatchObject({ dataset: { pictures: 0 } });
+    });
+
     it('captions and notes that are too long', async () => {
       const datasetId = await created();
       await expect(add(datasetId, set[0]!, 'a.png', { caption: 'x'.repeat(100_000) })).rejects.toMatchObject({

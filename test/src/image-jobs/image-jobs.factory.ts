@@ -38,6 +38,16 @@ export const model: ModelInfo = {
   adapterIds: ['ink'],
 };
 
+/** One that somebody else is paid for. */
+export const paidModel: ModelInfo = {
+  ...model,
+  modelId: 'hosted',
+  aliases: [],
+  leonardoId: '6f2d5c1e-0a4e-4b0e-9d53-6f0c7d0f5a11',
+  isDefault: false,
+  runsOnce: true,
+};
+
 function signalled(): { promise: Promise<void>; signal: () => void } {
   let signal = () => {};
   const promise = new Promise<void>((resolve) => (signal = resolve));
@@ -52,7 +62,7 @@ export class TestEngine extends DiffusionEngine {
   #started: () => void = () => {};
 
   describe(): Promise<EngineDescription> {
-    return Promise.resolve({ engine: 'test', models: [model] });
+    return Promise.resolve({ engine: 'test', models: [model, paidModel] });
   }
 
   /** Painting stops before its pictures until `open` is called. `generating` resolves when it has come there. */
@@ -152,7 +162,7 @@ export async function openImageJobs({ withWorker = true } = {}) {
     const hosted = await startTestHost(services, {
       config: { dataDir },
       replace: {
-        models: new ModelRegistry([model], {}),
+        models: new ModelRegistry([model, paidModel], {}),
         engine,
         standIns: new StandIns([BillingService, holds], [StorageService, pictures]),
       },

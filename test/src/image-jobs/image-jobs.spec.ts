@@ -3,7 +3,7 @@ import { anyUnpack } from '@bufbuild/protobuf/wkt';
 import { ImageRequestSchema } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import { JobState, type Job, type WatchResponse } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { internal, invalidArgument } from '@tessera/platform/errors.js';
-import { model, openImageJobs } from './image-jobs.factory.js';
+import { model, openImageJobs, paidModel } from './image-jobs.factory.js';
 
 const accountId = 'account';
 const requestOf = ({ payload }: Job) => payload && anyUnpack(payload, ImageRequestSchema);
@@ -50,6 +50,14 @@ describe('a job', () => {
     const job = await ended((await submit()).jobId);
     expect(job).toMatchObject({ state: JobState.FAILED, attempt: 3, failure: { reason: 'engine_error' }, chargedTokens: 0n });
     expect(await generation.finishedEvents()).toMatchObject([{ state: JobState.FAILED, unitsDelivered: 0, hasHold: true }]);
+  });
+
+  it('of a model that is paid for elsewhere is begun once, whatever becomes of it', async () => {
+    generation.engine.failures = [internal('painting_failed', 'The engine crashed.')];
+    const submitted = await generation.client.submit({ accountId, request: { ...request, modelId: paidModel.modelId } });
+    const job = await ended(submitted.job!.jobId);
+    expect(job).toMatchObject({ state: JobState.FAILED, attempt: 1, chargedTokens: 0n });
+    expect(generation.engine.batches).toHaveLength(1);
   });
 
   it('fails at once when the engine refuses it', async () => {

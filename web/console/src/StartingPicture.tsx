@@ -22,6 +22,7 @@ const uses: readonly (readonly [string, string])[] = [
   ['start', 'Start from it'],
   ['edges', 'Follow its outlines'],
   ['depth', 'Follow it as a depth map'],
+  ['pose', 'Follow it as a skeleton'],
   ['style', 'Take its style'],
   ['content', 'Take its arrangement'],
   ['character', 'Show this very thing'],

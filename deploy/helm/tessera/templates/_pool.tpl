@@ -5,7 +5,12 @@
 
 {{/* The mounts of the models, the same for the worker and for Triton. */}}
 {{- define "tessera.modelMounts" -}}
-{{- if ne .settings.models.source "bundled" }}
+{{- if eq .settings.models.source "manifests" }}
+# One by one: a whole ConfigMap is mounted as links, and models are looked for in folders.
+{{- range .root.Values.models.manifests.families }}
+- { name: models, mountPath: /models/{{ . }}/manifest.json, subPath: {{ . }}, readOnly: true }
+{{- end }}
+{{- else if ne .settings.models.source "bundled" }}
 - { name: models, mountPath: /models, readOnly: {{ or (eq .settings.models.source "init") .settings.models.readOnly }} }
 {{- end }}
 {{- end -}}
@@ -19,6 +24,9 @@
 {{- if eq .source "claim" }}
 - name: models
   persistentVolumeClaim: { claimName: {{ .existingClaim }}, readOnly: {{ .readOnly }} }
+{{- else if eq .source "manifests" }}
+- name: models
+  configMap: { name: {{ $.root.Values.models.manifests.existingConfigMap }} }
 {{- else if eq .source "init" }}
 - name: models
   ephemeral:

@@ -1,3 +1,4 @@
+import { chmodSync, closeSync, existsSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { failedPrecondition } from '@tessera/platform/errors.js';
 import { primaryCode } from './serve-calls.js';
@@ -8,6 +9,8 @@ const schemaVersion = 2;
 const firstSchemaVersion = 1;
 /** "TESS": distinguishes our files from those of other programs. */
 const applicationId = 0x54455353;
+/** Prompts, bills and the hashes of keys. */
+const ownerOnly = 0o600;
 /** How long a commit waits for another process on the same file; groups take milliseconds, so this long means that the other one hangs. */
 const writeBusyTimeoutMs = 10_000;
 /** The log file returns to this size after a checkpoint, however far a burst made it grow. */
@@ -43,9 +46,12 @@ function enableWal(database: DatabaseSync): void {
 
 /** Opens the file as its writer, and makes it ours when it is new. Throws FailedPrecondition `newer_schema` | `not_a_database`. */
 export function openForWriting(file: string): DatabaseSync {
+  // SQLite gives what it writes beside a file the file's own mode.
+  closeSync(openSync(file, 'a', ownerOnly));
   const database = new DatabaseSync(file, { timeout: writeBusyTimeoutMs });
   try {
     checkOwner(database);
+    keepPrivate(file);
     enableWal(database);
     // FULL: a commit that was acknowledged survives a power cut; NORMAL would only survive the end of the process.
     database.exec(`PRAGMA synchronous=FULL; PRAGMA journal_size_limit=${walBytesMax}; PRAGMA cache_size=-16000;`);
@@ -55,6 +61,11 @@ export function openForWriting(file: string): DatabaseSync {
     database.close();
     throw error;
   }
+}
+
+/** Of a release that left it to the folder, which may have been there before us and be open to everybody. */
+function keepPrivate(file: string): void {
+  for (const each of [file, `${file}-wal`, `${file}-shm`]) if (existsSync(each)) chmodSync(each, ownerOnly);
 }
 
 function checkOwner(database: DatabaseSync): void {

@@ -124,6 +124,23 @@ describe('SQLite: the file', () => {
     await expect(openDocuments({ dataDir })).rejects.toMatchObject({ reason: 'not_a_database' });
   });
 
+  it('keeps what it holds to the owner of the process, in a folder that is open to everybody, too', async () => {
+    const dataDir = await temporaryFolder();
+    await fs.chmod(dataDir, 0o755);
+    const modes = async () =>
+      Promise.all(
+        (await fs.readdir(dataDir)).map(async (name) => [name, ((await fs.stat(path.join(dataDir, name))).mode & 0o777).toString(8)]),
+      );
+    const store = await open(dataDir);
+    const first = await modes();
+    expect(first.length).toBeGreaterThan(1);
+    expect(first.filter(([, mode]) => mode !== '600')).toEqual([]);
+    await store.close();
+    for (const [name] of await modes()) await fs.chmod(path.join(dataDir, name!), 0o644);
+    await open(dataDir);
+    expect((await modes()).filter(([, mode]) => mode !== '600')).toEqual([]);
+  });
+
   it('refuses data of a newer version', async () => {
     const dataDir = await temporaryFolder();
     await (await openDocuments({ dataDir })).close();

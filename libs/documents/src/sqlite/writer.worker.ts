@@ -137,7 +137,7 @@ function opened(): Writer {
 serveCalls<WriterRequest>((request) => {
   switch (request.kind) {
     case 'open':
-      writer = new Writer(openForWriting(request.file), fs.openSync(request.signalFile, 'w'));
+      writer = new Writer(openForWriting(request.file), openPrivate(request.signalFile));
       return undefined;
     case 'declare':
       return opened().declare(request);
@@ -155,3 +155,9 @@ serveCalls<WriterRequest>((request) => {
       return writer?.close();
   }
 });
+
+function openPrivate(file: string): number {
+  const descriptor = fs.openSync(file, 'w', 0o600);
+  fs.fchmodSync(descriptor, 0o600);
+  return descriptor;
+}

@@ -46,6 +46,6 @@ export async function readScene(
 /** A distilled variant has no unconditional branch for a negative prompt to act on. */
 function withoutUnconditional({ distilled }: Variant, { negativePrompt }: GenerateRequest): EngineNotice[] {
   return distilled && negativePrompt !== ''
-    ? [{ kind: 'negative_prompt_left_out', message: 'This model paints without a negative prompt; it was left out.' }]
+    ? [{ kind: 'negative_prompt_ignored', message: 'This model generates without a negative prompt; it is left out.' }]
     : [];
 }

@@ -89,7 +89,7 @@ describe('OnnxEngine', () => {
 
   it('says that a distilled model does without a negative prompt', async () => {
     expect((await generateWith(1, { negativePrompt: 'grass' }, { modelId: 'mosaic-turbo', steps: 2 })).notices).toEqual([
-      'negative_prompt_left_out',
+      'negative_prompt_ignored',
     ]);
     expect((await generateWith(1, {}, { modelId: 'mosaic-turbo', steps: 2 })).notices).toEqual([]);
   });

@@ -21,3 +21,18 @@ export async function decodeInitImage<Result>(bytes: Uint8Array, use: (picture: 
     );
   }
 }
+
+/** RGB of the whole init image, laid over the delivered picture. */
+export const readWhole = (bytes: Uint8Array, widthPx: number, heightPx: number): Promise<Uint8Array> =>
+  decodeInitImage(bytes, (picture) => picture.resize(widthPx, heightPx, { fit: 'cover' }).removeAlpha().raw().toBuffer());
+
+/** RGB of the init image as it is, made smaller where a side is longer than that. */
+export const readWithin = (bytes: Uint8Array, sidePxMax: number): Promise<{ widthPx: number; heightPx: number; data: Uint8Array }> =>
+  decodeInitImage(bytes, async (picture) => {
+    const { data, info } = await picture
+      .resize(sidePxMax, sidePxMax, { fit: 'inside', withoutEnlargement: true })
+      .removeAlpha()
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    return { widthPx: info.width, heightPx: info.height, data };
+  });

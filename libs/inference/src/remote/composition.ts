@@ -15,7 +15,7 @@ import type { BundledTensor } from './tensor-bundle.js';
 import type { RemoteTasks } from './remote-tasks.js';
 
 type Tools = ConstructorParameters<typeof RemoteSessions>;
-type Piece = {
+export type Piece = {
   readonly request: GenerateRequest;
   readonly index: number;
   /** What stays of an init image is laid over in the end. */ readonly inpaint?: InpaintInput | undefined;
@@ -28,11 +28,15 @@ export type Composition = {
   /** Which picture of which request each of the task's pictures is. */
   readonly pictures: readonly Piece[];
   readonly notices: readonly { readonly requestId: string; readonly notice: EngineNotice }[];
+  /** Bytes of the adapters that the task names by their digest; sent when they are missed. */
+  readonly adapterBytes: ReadonlyMap<string, Uint8Array>;
+  /** Pictures come in exactly the size that was asked for; of others, the nearest size that the model has. */
+  readonly isExact: boolean;
 };
 
 export const placeOf = ({ folder, version }: Manifest | DiffusersManifest): Placed => ({ family: path.basename(folder), version });
 
-const taskOf = (
+export const taskOf = (
   batch: GenerateBatch,
   family: Manifest | DiffusersManifest,
   adapters: GenerateTask['adapters'],
@@ -41,29 +45,6 @@ const taskOf = (
   const { steps, previewEverySteps, widthPx, heightPx, guidanceScale } = batch;
   return { task: 'paint', ...placeOf(family), steps, previewEverySteps, widthPx, heightPx, guidanceScale, adapters, pictures };
 };
-
-const picturesOf = ({ requests }: GenerateBatch) =>
-  requests.flatMap((request) => Array.from({ length: request.images }, (_, index) => ({ request, index })));
-
-/** A diffusers pipeline reads the prompt itself. */
-export function composeForDiffusers(family: DiffusersManifest, batch: GenerateBatch): Composition {
-  const pictures = picturesOf(batch);
-  const described = pictures.map(({ request, index }) => ({
-    prompt: request.prompt,
-    negativePrompt: request.negativePrompt,
-    seed: request.seed + index,
-  }));
-  const notices = batch.requests.flatMap(({ requestId, style }) =>
-    style === '' || style === 'NONE'
-      ? []
-      : [{ requestId, notice: { kind: 'style_left_out', message: `This model has no style "${style.slice(0, 40)}"; it was left out.` } }],
-  );
-  return { task: taskOf(batch, family, adaptersOf(family, batch.modelId), described), tensors: new Map(), pictures, notices };
-}
-
-export function adaptersOf(family: DiffusersManifest, modelId: string): GenerateTask['adapters'] {
-  return family.variants.find((variant) => variant.modelId === modelId)?.adapters ?? [];
-}
 
 /**
  * Composes pictures of Mosaic's pipeline with the code that the engine in process runs: prompt, layout, poses, noise.
@@ -94,7 +75,7 @@ export async function composeForFlow(
       pictures.push({ request, index, inpaint: scene.inpaint });
     }
   }
-  return { task: taskOf(batch, manifest, [], plans), tensors, pictures, notices };
+  return { task: taskOf(batch, manifest, [], plans), tensors, pictures, notices, adapterBytes: new Map(), isExact: false };
 }
 
 async function composePicture(

@@ -1,6 +1,6 @@
 import { Counter, register } from 'prom-client';
 import { describeModels } from '@tessera/models/describe-models.js';
-import { type Family, familyOf, isFlow } from '@tessera/models/families.js';
+import { type Family, familyOf, isFlow, isOwn, type OwnFamily } from '@tessera/models/families.js';
 import { cancelled, internal, resourceExhausted, TesseraError, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
@@ -15,7 +15,9 @@ import { refuseUnsupportedBatch } from '../supported-batch.js';
 import { withoutBackground } from '../flow/subjects/matting.js';
 import { LoadedModels } from '../flow/model.js';
 import { encodePngPixels, encodePreviewPixels } from '../flow/pictures/pictures.js';
-import { adaptersOf, composeForDiffusers, composeForFlow, placeOf, type Composition } from './composition.js';
+import { runWithAdapters } from './adapter-exchange.js';
+import { composeForFlow, placeOf, type Composition } from './composition.js';
+import { adaptersOf, composeForDiffusers } from './diffusers-composition.js';
 import { RemoteSessions } from './remote-sessions.js';
 import type { Answer, RemoteTasks } from './remote-tasks.js';
 
@@ -36,7 +38,7 @@ export class RemoteEngine extends DiffusionEngine {
   #openCalls = 0;
 
   constructor(
-    private readonly kind: 'triton',
+    private readonly kind: 'triton' | 'python',
     private readonly families: readonly Family[],
     private readonly remote: RemoteTasks,
     private readonly logger: Logger,
@@ -64,8 +66,10 @@ export class RemoteEngine extends DiffusionEngine {
       const phases = new AnswerPhases();
       yield { type: 'phase', phase: 'conditioning', startMs: askedMs, endMs: spanTimeMs() };
       for (const notice of composition.notices) yield { type: 'notice', ...notice };
-      for await (const answer of this.remote.run(composition.task, composition.tensors, stop)) {
+      const notices = new Notices(composition);
+      for await (const answer of runWithAdapters(this.remote, composition, stop)) {
         yield* phases.arrived(answer);
+        yield* notices.arrived(answer);
         const update = await updateOf(answer, composition, batch);
         if (update?.type === 'image') yield phases.encoded(update);
         if (update) yield update;
@@ -104,13 +108,13 @@ export class RemoteEngine extends DiffusionEngine {
     this.remote.close();
   }
 
-  #compose(batch: GenerateBatch, signal: AbortSignal): Promise<Composition> | Composition {
+  #compose(batch: GenerateBatch, signal: AbortSignal): Promise<Composition> {
     const family = this.#family(batch.modelId);
     return isFlow(family) ? composeForFlow(this.remote, this.#models, batch, signal) : composeForDiffusers(family, batch);
   }
 
-  #family(modelId: string): Family {
-    const family = familyOf(this.families, modelId);
+  #family(modelId: string): OwnFamily {
+    const family = familyOf(this.families.filter(isOwn), modelId);
     if (!family) throw internal('broken_model', `There is no model "${modelId}".`);
     return family;
   }
@@ -150,10 +154,28 @@ class AnswerPhases {
   }
 }
 
+/** What the other side has to say, once for a request: it says it of each picture, and may say what was said here already. */
+class Notices {
+  readonly #said: Set<string>;
+
+  constructor(private readonly composition: Composition) {
+    this.#said = new Set(composition.notices.map(({ requestId, notice }) => `${requestId} ${notice.kind}`));
+  }
+
+  *arrived({ event }: Answer): Iterable<GenerateUpdate> {
+    if (event.type !== 'notice') return;
+    const requestId = this.composition.pictures[event.picture]?.request.requestId;
+    const said = `${requestId} ${event.kind}`;
+    if (requestId === undefined || this.#said.has(said) || this.#said.has(`${said} ${event.message}`)) return;
+    this.#said.add(`${said} ${event.message}`);
+    yield { type: 'notice', requestId, notice: { kind: event.kind, message: event.message } };
+  }
+}
+
 /** Pixels are answered as they are generated; what they become as files is decided here, as for the engine in process. */
 async function updateOf(
   { event, payload }: Answer,
-  { pictures }: Composition,
+  { pictures, isExact }: Composition,
   { widthPx, heightPx }: GenerateBatch,
 ): Promise<GenerateUpdate | undefined> {
   if (event.type === 'step') return { type: 'step', step: event.step, steps: event.steps };
@@ -164,5 +186,10 @@ async function updateOf(
   const pixels = { widthPx: event.widthPx, heightPx: event.heightPx, data: payload };
   const named = { requestId: picture.request.requestId, index: picture.index };
   if (event.type === 'preview') return { type: 'preview', ...named, step: event.step, image: await encodePreviewPixels(pixels) };
+  if (isExact && (event.widthPx !== widthPx || event.heightPx !== heightPx))
+    throw internal(
+      'painting_failed',
+      `The engine generated ${event.widthPx} x ${event.heightPx} pixels in place of ${widthPx} x ${heightPx}: the table of pipeline classes is wrong about this model.`,
+    );
   return { type: 'image', ...named, image: await encodePngPixels(pixels, { widthPx, heightPx }, picture.inpaint) };
 }

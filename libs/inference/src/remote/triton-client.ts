@@ -26,8 +26,8 @@ import { packTensors, type Bundle } from './tensor-bundle.js';
 
 /** Triton's model in deploy/triton. */
 export const modelName = 'diffusion';
-/** Room for eight pictures of 1536 px, or their tensors, in one message. */
-const messageBytesMax = 64 * 1024 * 1024;
+/** Room for an adapter of 256 MiB, or for eight pictures of 1536 px with their init images and guides, in one message. */
+const messageBytesMax = 320 * 1024 * 1024;
 /** The model sends `alive` every five seconds; after a silence of this length the request is lost, even if Triton reports healthy. */
 const silenceMsMax = 60_000;
 const answerWithinMs = 5_000;

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { ObjectKey, UploadForm, UploadPolicy } from '../object-store.js';
 
 /** No upload form allows more, whatever its policy asks for: the HTTP routes must know a limit before they have read the policy. */
-export const uploadBytesMax = 64 * 1024 * 1024;
+export const uploadBytesMax = 256 * 1024 * 1024;
 
 /** The shape of an S3 POST policy (https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html). */
 const policySchema = z.object({

@@ -3,6 +3,7 @@ import { alreadyExists, type ReasonEntry } from './reason-entry.js';
 /** Pictures, uploads, stored files and signed links. */
 export const mediaReasons = {
   unknown_asset: { kind: 'NotFound', explains: 'The account has no picture with this id.' },
+  unknown_adapter_file: { kind: 'NotFound', explains: 'The account has no uploaded adapter with this id.' },
   unknown_init_image: { kind: 'NotFound', explains: 'The account has no uploaded picture with this id.' },
   malformed_stream: { kind: 'InvalidArgument', explains: 'A stream of bytes begins with its header, once, and then brings the bytes.' },
   digest_mismatch: { kind: 'InvalidArgument', explains: 'The bytes that arrived are not those whose SHA-256 was announced.' },
@@ -15,7 +16,7 @@ export const mediaReasons = {
   upload_busy: { kind: 'Unavailable', explains: 'The upload is being replaced at this moment.' },
   inspections_busy: { kind: 'Unavailable', explains: 'Too many uploads are being looked at.' },
   not_an_image: { kind: 'InvalidArgument', explains: 'The upload is not a whole PNG, JPEG or WebP picture.' },
-  image_too_large: { kind: 'InvalidArgument', explains: 'The picture has more than 25 MiB or 40 megapixels.' },
+  image_too_large: { kind: 'InvalidArgument', explains: 'The picture has more than 25 MiB, 40 megapixels, or 16,384 pixels on a side.' },
   not_an_upload: { kind: 'InvalidArgument', explains: 'The picture was generated, and the call is for uploads.' },
   not_painted: { kind: 'InvalidArgument', explains: 'The picture was uploaded, and the call is for generated ones.' },
   invalid_file_extension: { kind: 'InvalidArgument', explains: 'Pictures are png, jpg, jpeg or webp.' },

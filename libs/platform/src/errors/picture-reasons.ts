@@ -2,6 +2,28 @@ import type { ReasonEntry } from './reason-entry.js';
 
 /** What a picture or a training may be asked for, and what a model can do. Those found only when the job runs end the job, and its tokens return. */
 export const pictureReasons = {
+  engine_misconfigured: {
+    kind: 'Unavailable',
+    repeat: false,
+    explains:
+      'The server that runs the model does not accept our key, is not paid, or is another one than the settings say. The operator has to look.',
+  },
+  content_refused: {
+    kind: 'InvalidArgument',
+    explains: 'The provider of the model refuses what the picture would show; the message is in its words.',
+  },
+  server_refused: { kind: 'InvalidArgument', explains: 'The server that runs the model refuses the request; the message is in its words.' },
+  outcome_unknown: {
+    kind: 'DeadlineExceeded',
+    repeat: false,
+    explains:
+      'The request was sent to a server that is paid for each picture, and no answer came. It is not sent again, so that nothing is paid twice; the tokens were returned.',
+  },
+  paid_unfinished: {
+    kind: 'Internal',
+    explains:
+      'A server that is paid for each picture has begun the job, which then failed. It is not begun again; the tokens were returned.',
+  },
   prompt_empty: { kind: 'InvalidArgument', explains: 'The prompt is empty: it has to say what the picture shows.' },
   prompt_too_long: { kind: 'InvalidArgument', explains: 'The prompt or the negative prompt has more characters than are read.' },
   unknown_model: { kind: 'InvalidArgument', explains: 'There is no such model on this server; `GET /platformModels` lists them.' },
@@ -25,9 +47,23 @@ export const pictureReasons = {
     kind: 'InvalidArgument',
     explains: 'The account has no picture with the id of one that should guide, or it cannot be used.',
   },
-  unsupported_size: { kind: 'InvalidArgument', explains: 'The model does not make pictures of this size.' },
+  unsupported_size: {
+    kind: 'InvalidArgument',
+    explains: 'The model does not make pictures of this size: `tessera.sideMultiple` of a model says what its sides are multiples of.',
+  },
   unsupported_steps: { kind: 'InvalidArgument', explains: 'The model does not run with this number of steps.' },
   unsupported_init_image: { kind: 'InvalidArgument', explains: 'The model cannot start from a picture.' },
+  unsupported_mask: {
+    kind: 'InvalidArgument',
+    explains:
+      'The model keeps no part of a picture, neither by a mask nor by a placement; `tessera.supportsInpaint` of a model says whether it does.',
+  },
+  unsupported_edit: {
+    kind: 'InvalidArgument',
+    explains: 'The model does not change pictures by an instruction, or not with what else was sent.',
+  },
+  unsupported_scheduler: { kind: 'InvalidArgument', explains: 'The model has no scheduler by this name.' },
+  init_image_required: { kind: 'InvalidArgument', explains: 'The model only changes pictures: the request needs an init image.' },
   unsupported_background_removal: { kind: 'InvalidArgument', explains: 'The model cannot tell a thing from its background.' },
   unsupported_guidance: {
     kind: 'InvalidArgument',
@@ -70,6 +106,10 @@ export const pictureReasons = {
   broken_model: { kind: 'Internal', explains: 'The files of the model cannot be loaded; the log of the server says why.' },
   engine_busy: { kind: 'ResourceExhausted', explains: 'The engine has as many calls waiting as it takes on.' },
   engine_unavailable: { kind: 'Unavailable', explains: 'The engine that runs the models does not answer, or restarts.' },
+  adapter_absent: {
+    kind: 'Unavailable',
+    explains: 'The engine does not hold the bytes of an adapter yet; the worker sends them and asks again.',
+  },
   painting_failed: { kind: 'Internal', explains: 'The engine could not make the picture; its log says why.' },
   painting_cancelled: { kind: 'Cancelled', explains: 'The work was stopped before the picture was finished.' },
   trainer_unavailable: { kind: 'Unavailable', explains: 'The process that trains has ended before it was done.' },

@@ -16,10 +16,11 @@ import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '@tessera/con
 import { StatusSchema } from '@tessera/contracts/google/rpc/status_pb.js';
 import { BillingService } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import { CatalogueService } from '@tessera/contracts/tessera/billing/v1/catalogue_pb.js';
-import { invalidArgument, resourceExhausted, type TesseraError } from '@tessera/platform/errors.js';
+import { invalidArgument, resourceExhausted, type TesseraError, unauthenticated } from '@tessera/platform/errors.js';
+import { createLogger } from '@tessera/platform/logger.js';
 import { toWireStatus } from '../error-metadata.js';
 import { packageDefinition } from '../package-definition.js';
-import { publicCalls } from './public-calls.js';
+import { publicCalls, requestIdKey } from './public-calls.js';
 
 const bytes = (buffer: Buffer): Buffer => buffer;
 
@@ -36,8 +37,11 @@ describe('calls from the outside world', () => {
       if (refusal) done(toWireStatus(refusal) as Partial<ServerErrorResponse>);
       else done(null, {});
     };
+    const mayCall = async (authorization: string | undefined) => {
+      if (authorization === 'wrong') throw unauthenticated('wrong_key', 'This API key is not known.');
+    };
     const paramOf = (_: unknown, param: string) => (param === 'inner' ? 'outer.field' : undefined);
-    server = new Server({ interceptors: [publicCalls([BillingService], paramOf)] } as object);
+    server = new Server({ interceptors: [publicCalls([BillingService], paramOf, mayCall, createLogger('silent', 'test'))] } as object);
     const definitions = packageDefinition([BillingService, CatalogueService]);
     server.addService(definitions[BillingService.typeName] as never, { GetAccount: answer });
     server.addService(definitions[CatalogueService.typeName] as never, { ListPlans: answer });
@@ -58,6 +62,17 @@ describe('calls from the outside world', () => {
       made.on('status', ({ code, metadata: trailers }) => resolve({ code, trailers }));
     });
   const account = `/${BillingService.typeName}/GetAccount`;
+
+  it('refuses who may not call before the call is read, with the request id and details of every refusal', async () => {
+    const metadata = new Metadata();
+    metadata.set('authorization', 'wrong');
+    const { code, trailers } = await call(account, metadata);
+    expect(code).toBe(status.UNAUTHENTICATED);
+    expect(trailers.get(requestIdKey)[0]).toMatch(/^[0-9a-f]{32}$/);
+    expect(trailers.get('grpc-status-details-bin')).toHaveLength(1);
+    expect(seenTraceparent).toBeUndefined();
+  });
+
   const detailsOf = (trailers: Metadata) => fromBinary(StatusSchema, trailers.get('grpc-status-details-bin')[0] as Uint8Array);
 
   it('are told the reason and when to come back', async () => {

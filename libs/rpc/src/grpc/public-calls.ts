@@ -1,6 +1,7 @@
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { Metadata, ResponderBuilder, ServerInterceptingCall, ServerListenerBuilder, status, type ServerInterceptor } from '@grpc/grpc-js';
-import { renamed } from '@tessera/platform/errors.js';
+import { renamed, toTesseraError } from '@tessera/platform/errors.js';
+import type { Logger } from '@tessera/platform/logger.js';
 import { isTracing } from '@tessera/platform/telemetry/span.js';
 import { isTraceparent, newTraceparent, traceIdOf } from '@tessera/platform/trace.js';
 import { statusDetailsKey, statusDetailsOf } from '../error-details.js';
@@ -14,9 +15,15 @@ export type ParamOf = (method: DescMethod, param: string) => string | undefined;
 
 /**
  * What calls from the outside world get beyond those between services: the request id, which is the trace id, as trailing metadata of every answer, and
- * refusals with google.rpc details that name fields as the caller wrote them.
+ * refusals with google.rpc details that name fields as the caller wrote them; and the key is looked at before anything else.
  */
-export function publicCalls(contracts: readonly DescService[], paramOf: ParamOf): ServerInterceptor {
+export function publicCalls(
+  contracts: readonly DescService[],
+  paramOf: ParamOf,
+  /** Rejects who may not call, before the message is read: it may be packed, and unpacking costs. */
+  mayCall: (authorization: string | undefined) => Promise<unknown>,
+  logger: Logger,
+): ServerInterceptor {
   const methods = new Map(contracts.flatMap((service) => service.methods.map((method) => [`/${service.typeName}/${method.name}`, method])));
   return ({ path }, call) => {
     const method = methods.get(path);
@@ -32,7 +39,22 @@ export function publicCalls(contracts: readonly DescService[], paramOf: ParamOf)
                 received = metadata;
                 // Where spans are recorded, the span of the call begins the trace.
                 if (traceparentIn(metadata) === undefined && !isTracing()) metadata.set(traceparentKey, newTraceparent());
-                pass(metadata);
+                mayCall(metadata.get('authorization')[0]?.toString()).then(
+                  () => pass(metadata),
+                  (error: unknown) => {
+                    const requestId = traceIdOf(traceparentIn(metadata) ?? newTraceparent());
+                    const answered = toWireStatus(
+                      toTesseraError(
+                        error,
+                        (incidentId, cause) => logger.error({ incidentId, err: cause }, 'a call failed unexpectedly'),
+                        () => requestId,
+                      ),
+                    );
+                    const trailers = refusalMetadata(answered, requestId, (param) => paramOf(method, param));
+                    trailers.set(requestIdKey, requestId);
+                    call.sendStatus({ ...answered, metadata: trailers });
+                  },
+                );
               })
               .build(),
           ),

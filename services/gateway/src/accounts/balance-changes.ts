@@ -2,6 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Cache } from '@tessera/cache/cache.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { LOGGER } from '@tessera/platform/tokens.js';
+import { AccountPlans } from '@tessera/plans/account-plans.js';
 
 const channelOf = (accountId: string): string => `gateway.balance.${accountId}`;
 const nothing = new Uint8Array();
@@ -11,12 +12,14 @@ const nothing = new Uint8Array();
 export class BalanceChanges {
   constructor(
     private readonly cache: Cache,
+    private readonly plans: AccountPlans,
     @Inject(LOGGER) private readonly logger: Logger,
   ) {}
 
   /** The answer of a call that changes the account, reported once it is there. */
   async report<T>(accountId: string, change: Promise<T>): Promise<T> {
     const answer = await change;
+    this.plans.forget(accountId);
     this.cache
       .publish(channelOf(accountId), nothing)
       .catch((error: unknown) => this.logger.warn({ err: error, accountId }, 'a change of an account did not reach its watchers'));

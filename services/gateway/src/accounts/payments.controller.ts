@@ -1,4 +1,5 @@
 import { Controller, HttpCode, Param, Post, Req, UseFilters } from '@nestjs/common';
+import { WithoutKey } from '@tessera/host/without-key.js';
 import { invalidArgument } from '@tessera/platform/errors.js';
 import type { FastifyRequest } from 'fastify';
 import { Billing } from './billing.js';
@@ -13,6 +14,7 @@ export class PaymentsController {
 
   @Post(':provider/webhook')
   @HttpCode(200)
+  @WithoutKey()
   async receive(@Req() request: FastifyRequest, @Param('provider') provider: string) {
     const { rawBody } = request as GatewayRequest;
     if (!rawBody) throw invalidArgument('missing_body', 'Send the event as application/json.');

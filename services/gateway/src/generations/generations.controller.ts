@@ -29,10 +29,7 @@ export class GenerationsController {
     const caller = callerOf(request);
     const { dryRun } = queryOf(createQuery, request);
     const asked = imageRequestOf(bodyOf(createGenerationBody, request));
-    if (dryRun === 'true') {
-      const { request: filled, quote } = await this.generations.preview(caller, asked);
-      return dryRunWire(filled, quote, await this.models.leonardoIds());
-    }
+    if (dryRun === 'true') return dryRunWire(await this.generations.preview(caller, asked), await this.models.leonardoIds());
     const submission = await this.generations.submit(caller, asked, { idempotencyKey: idempotencyKeyOf(request) });
     const waitMs = preferredWaitMs(request);
     if (waitMs === 0) return submissionWire(submission);

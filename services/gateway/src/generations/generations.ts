@@ -2,7 +2,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { Injectable } from '@nestjs/common';
 import type { Quote } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import { GenerationService, type ImageRequest, type ImageRequestSchema } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
-import { JobService, type Job, type JobPreview, type JobProgress } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
+import { JobService, type Job, type JobPreview, type JobProgress, type Notice } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
 import { internal } from '@tessera/platform/errors.js';
 import { isUuid } from '@tessera/platform/ids.js';
@@ -20,7 +20,16 @@ export type PictureLink = { readonly url: string; readonly isAccepted: boolean }
 /** A job and links to its pictures, by picture id. */
 export type Generation = { readonly job: ImageJob; readonly links: ReadonlyMap<string, PictureLink> };
 
-export type Submission = { readonly job: ImageJob; readonly balanceTokens: number | undefined; readonly isReplay: boolean };
+export type Submission = {
+  readonly job: ImageJob;
+  readonly balanceTokens: number | undefined;
+  readonly isReplay: boolean;
+  /** What of the request will not act. */
+  readonly notices: readonly Notice[];
+};
+
+/** A request with every default filled in, and what it would cost. */
+export type Priced = { readonly request: ImageRequest; readonly quote: Quote; readonly notices: readonly Notice[] };
 
 /** `joinsEqual`: the caller repeats a call whose answer it never got. */
 export type SubmitOptions = { readonly idempotencyKey?: string; readonly joinsEqual?: boolean };
@@ -59,7 +68,7 @@ export class Generations {
     { idempotencyKey = '', joinsEqual = false }: SubmitOptions = {},
   ): Promise<Submission> {
     const { accountId, memberId = '', project = '', wallet = '' } = caller;
-    const { job, balanceTokens, isReplay } = await this.#generation.submit({
+    const { job, balanceTokens, isReplay, notices } = await this.#generation.submit({
       accountId,
       idempotencyKey,
       request,
@@ -69,17 +78,26 @@ export class Generations {
       joinsEqual,
     });
     jobsSubmitted.inc({ replay: String(isReplay) });
-    return { job: imageJobOf(present(job)), balanceTokens: balanceTokens === undefined ? undefined : Number(balanceTokens), isReplay };
+    return {
+      job: imageJobOf(present(job)),
+      balanceTokens: balanceTokens === undefined ? undefined : Number(balanceTokens),
+      isReplay,
+      notices,
+    };
   }
 
   /** What the request would become and cost; nothing is created. */
-  async preview(caller: Caller, request: ImageRequestInit): Promise<{ request: ImageRequest; quote: Quote }> {
-    const { request: filled, quote } = await this.#generation.preview({
+  async preview(caller: Caller, request: ImageRequestInit): Promise<Priced> {
+    const {
+      request: filled,
+      quote,
+      notices,
+    } = await this.#generation.preview({
       accountId: caller.accountId,
       request,
       wallet: caller.wallet ?? '',
     });
-    return { request: present(filled), quote: present(quote) };
+    return { request: present(filled), quote: present(quote), notices };
   }
 
   /** Waits up to `waitMs` for the job to end. */

@@ -3,7 +3,7 @@ import type { ImageRequest, ModelDescription } from '@tessera/contracts/tessera/
 import { JobState, type JobPreview } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import type { Account } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
 import type { CreateUploadResponse } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
-import type { Generation, Submission } from './generations.js';
+import type { Generation, Priced, Submission } from './generations.js';
 import type { ImageJob } from './image-jobs.js';
 import { nameOfState } from './job-states.js';
 import type { InitImage } from '../uploads/uploads.js';
@@ -29,13 +29,14 @@ const costWire = (quote: Quote) => ({
   cost: { amount: String(quote.totalTokens), unit: 'CREDITS' },
 });
 
-export const submissionWire = ({ job, balanceTokens, isReplay }: Submission) => ({
+export const submissionWire = ({ job, balanceTokens, isReplay, notices }: Submission) => ({
   sdGenerationJob: {
     generationId: job.jobId,
     ...(job.quote ? costWire(job.quote) : {}),
     tessera: {
       state: nameOfState(job.state),
       isReplay,
+      notices: notices.map(({ kind, message }) => ({ kind, message })),
       ...(job.quote ? { quote: quoteWire(job.quote) } : {}),
       ...(balanceTokens === undefined ? {} : { balanceTokens }),
     },
@@ -43,10 +44,16 @@ export const submissionWire = ({ job, balanceTokens, isReplay }: Submission) => 
 });
 
 /** No `generationId`: nothing was created. */
-export const dryRunWire = (request: ImageRequest, quote: Quote, leonardoIds: ReadonlyMap<string, string>) => ({
+export const dryRunWire = ({ request, quote, notices }: Priced, leonardoIds: ReadonlyMap<string, string>) => ({
   sdGenerationJob: {
     ...costWire(quote),
-    tessera: { dryRun: true, quote: quoteWire(quote), request: requestWire(request, leonardoIds), model: request.modelId },
+    tessera: {
+      dryRun: true,
+      notices: notices.map(({ kind, message }) => ({ kind, message })),
+      quote: quoteWire(quote),
+      request: requestWire(request, leonardoIds),
+      model: request.modelId,
+    },
   },
 });
 
@@ -152,6 +159,18 @@ export const modelWire = (model: ModelDescription) => ({
     supportsInitImage: model.supportsInitImage,
     guidanceKinds: model.guidanceKinds,
     adapterIds: model.adapterIds,
+    minSide: model.minSidePx,
+    sideMultiple: model.sideMultiplePx,
+    negativePrompt: model.negativePrompt,
+    guidance: model.guidance,
+    ...(model.promptTokens === 0 ? {} : { promptTokens: model.promptTokens, longPrompts: model.longPrompts }),
+    weightedWords: model.weightedWords,
+    supportsInpaint: model.supportsInpaint,
+    supportsEdit: model.supportsEdit,
+    needsInitImage: model.needsInitImage,
+    ...(model.license === '' ? {} : { license: model.license }),
+    ...(model.adapterFamily === '' ? {} : { adapterFamily: model.adapterFamily }),
+    ...(model.pipelineClass === '' ? {} : { pipelineClass: model.pipelineClass }),
   },
 });
 

@@ -53,11 +53,18 @@ export class PublicGrpcController {
     metadata: Metadata,
   ): Promise<MessageInitShape<typeof CreateGenerationResponseSchema>> {
     const caller = await this.#admit(metadata, 'write');
-    if (dryRun) return { quote: (await this.generations.preview(caller, request ?? {})).quote };
-    const { job } = await this.generations.submit(caller, request ?? {}, {
+    if (dryRun) {
+      const { quote, notices } = await this.generations.preview(caller, request ?? {});
+      return { quote, notices: notices.map(({ kind, message }) => ({ kind, message })) };
+    }
+    const { job, notices } = await this.generations.submit(caller, request ?? {}, {
       idempotencyKey: metadataValue(metadata, 'idempotency-key') ?? '',
     });
-    return { generation: generationMessage({ job, links: new Map() }), ...(job.quote ? { quote: job.quote } : {}) };
+    return {
+      generation: generationMessage({ job, links: new Map() }),
+      notices: notices.map(({ kind, message }) => ({ kind, message })),
+      ...(job.quote ? { quote: job.quote } : {}),
+    };
   }
 
   @GrpcMethod(TesseraService.typeName)

@@ -3,7 +3,9 @@ import fastifyStatic from '@fastify/static';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { Config } from '@tessera/platform/config.js';
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { Callers } from '../keys/callers.js';
 import { httpDuration } from '../metrics.js';
+import { boundBodies } from './bodies.js';
 import { HttpErrors } from './http-errors.js';
 import { takeJsonBodies } from './json-body.js';
 import { refuseEarly } from './raw-refusals.js';
@@ -17,7 +19,11 @@ const contentSecurityPolicy =
 /** What the gateway needs of the HTTP server; the host calls it before the application starts. */
 export async function configureHttp(app: NestFastifyApplication, config: Config): Promise<void> {
   const server = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
-  app.useGlobalFilters(app.get(HttpErrors, { strict: false }));
+  const errors = app.get(HttpErrors, { strict: false });
+  app.useGlobalFilters(errors);
+  // Before the first hook that would refuse a request of another origin, which has no key in its preflight.
+  if (config.corsOrigins.length > 0) allowOrigins(app, config.corsOrigins);
+  boundBodies(server, app.get(Callers, { strict: false }), errors);
   takeJsonBodies(app, server);
   refuseEarly(server.server);
   addTracing(server);
@@ -26,6 +32,16 @@ export async function configureHttp(app: NestFastifyApplication, config: Config)
   await app.register(multipart as never);
   if (config.consoleDir)
     await app.register(fastifyStatic as never, { root: config.consoleDir, prefix: '/', wildcard: false, index: false } as never);
+}
+
+/** Pages of these origins may call the API with a key of their own; cookies, which it has none of, are not allowed. */
+function allowOrigins(app: NestFastifyApplication, origins: readonly string[]): void {
+  app.enableCors({
+    origin: origins.includes('*') ? '*' : [...origins],
+    methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
+    exposedHeaders: ['x-request-id', 'retry-after', 'location', 'x-ratelimit-limit', 'x-ratelimit-remaining', 'x-ratelimit-reset'],
+    maxAge: 600,
+  });
 }
 
 function addSecurityHeaders(server: FastifyInstance): void {

@@ -34,7 +34,9 @@ export function refuseEarly(server: Server): void {
       '/',
     );
     const headers = Object.entries({ ...head, connection: 'close' }).map(([name, value]) => `${name}: ${value}\r\n`);
-    return socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${headers.join('')}\r\n${body}`);
+    socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${headers.join('')}\r\n${body}`);
+    // Ended alone, it would stay open for as long as the other side likes.
+    return socket.destroySoon();
   });
 }
 

@@ -134,7 +134,7 @@ describe('every route', () => {
     }
   });
 
-  it.each(['/api/rest/v1/generations', '/v1/images/generations', '/api/rest/v1/payments/stripe/webhook', '/nowhere'])(
+  it.each(['/api/rest/v1/generations', '/v1/images/generations', '/api/rest/v1/payments/stripe/webhook'])(
     'refuses a body that is too large at %s',
     async (path) => {
       const answer = await fetch(new URL(path, gateway.url), {

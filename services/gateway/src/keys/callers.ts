@@ -6,7 +6,7 @@ import { TesseraError } from '@tessera/platform/errors.js';
 import { isUuid } from '@tessera/platform/ids.js';
 import { AccountPlans } from '@tessera/plans/account-plans.js';
 import { requireAllowed, type Role } from '@tessera/plans/gate.js';
-import { missingKey, unknownAccount } from '../errors.js';
+import { keyOfFormerMember, missingKey, unknownAccount, unknownMember } from '../errors.js';
 import { Installation } from '../start/installation.js';
 import { Keys, type Caller } from './keys.js';
 
@@ -43,14 +43,20 @@ export class Callers {
     return this.keys.verify(key);
   }
 
-  /** Counts one request; absent when the plan has no limit. FailedPrecondition `plan_forbids_api`. */
+  /** Counts one request; absent when the plan has no limit. FailedPrecondition `plan_forbids_api`; Unauthenticated `wrong_key` for the key of a member who has left. */
   async admit(caller: Caller): Promise<Allowance | undefined> {
     const allowances = await this.plans.of(caller.accountId);
+    if (caller.memberId !== undefined && allowances.memberIds?.has(caller.memberId) === false) throw keyOfFormerMember();
     requireAllowed('api', { ...allowances, isOwner: this.#isOwner(caller) });
     const limit = allowances.requestsPerMinute;
     if (limit === 0) return undefined;
     const { value, expiresInMs } = await this.#count(`gateway:requests:${caller.accountId}`);
     return { limit, remaining: limit - value, resetMs: expiresInMs };
+  }
+
+  /** A key for somebody who is no member would begin to work when such a member comes. NotFound `unknown_member`. */
+  async requireMember(accountId: string, memberId: string): Promise<void> {
+    if ((await this.plans.of(accountId)).memberIds?.has(memberId) === false) throw unknownMember(memberId);
   }
 
   requireWrite(caller: Caller): void {

@@ -23,6 +23,7 @@ export class KeysController {
     const caller = callerOf(request);
     this.callers.requireAdmin(caller);
     const { scopes = ['all'], ...purpose } = bodyOf(createKeyBody, request);
+    if (purpose.memberId !== undefined) await this.callers.requireMember(caller.accountId, purpose.memberId);
     const created = await this.keys.create(caller.accountId, { scopes, ...purpose });
     return { ...keyWire(created), key: created.key };
   }

@@ -61,6 +61,20 @@ describe('API keys', () => {
     expect((await as(`Bearer ${created.key}`)).status).toBe(401);
   });
 
+  it('ends the key of a member with the membership, and makes none for somebody who is no member', async () => {
+    const stranger = await gateway.fetch(keys, { method: 'POST', body: JSON.stringify({ name: 'k', memberId: 'bob' }) });
+    expect(stranger.status).toBe(404);
+    expect(await stranger.json()).toMatchObject({ type: 'unknown_member', param: 'memberId' });
+    const { key } = await create({ name: 'k', memberId: 'ann' });
+    expect((await as(`Bearer ${key}`)).status).toBe(200);
+    const [account] = gateway.services.accounts.values();
+    account!.members = [];
+    expect((await gateway.fetch('/api/rest/v1/account/members/ann', { method: 'DELETE' })).status).toBe(200);
+    const refused = await as(`Bearer ${key}`);
+    expect(refused.status).toBe(401);
+    expect(await refused.json()).toMatchObject({ type: 'wrong_key' });
+  });
+
   it('lets a read key read and nothing else', async () => {
     const { key } = await create({ name: 'viewer', scopes: ['read'] });
     expect((await as(`Bearer ${key}`)).status).toBe(200);

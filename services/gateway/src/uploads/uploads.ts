@@ -3,13 +3,13 @@ import { AssetKind, StorageService, type Asset, type CreateUploadResponse } from
 import { TesseraError } from '@tessera/platform/errors.js';
 import { isUuid } from '@tessera/platform/ids.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
-import { unknownInitImage } from '../errors.js';
+import { unknownAdapterFile, unknownInitImage } from '../errors.js';
 import { linkExpiryS } from '../generations/generations.js';
 import type { Caller } from '../keys/keys.js';
 
 export type InitImage = { readonly asset: Asset; readonly url: string };
 
-/** Pictures that people bring. */
+/** Pictures and adapters that people bring. */
 @Injectable()
 export class Uploads {
   readonly #storage: RpcClient<typeof StorageService>;
@@ -18,7 +18,7 @@ export class Uploads {
     this.#storage = rpc.client(StorageService);
   }
 
-  /** A place and the form fields to post one picture with. */
+  /** A place and the form fields to post one file with. */
   create(caller: Caller, extension: string): Promise<CreateUploadResponse> {
     return this.#storage.createUpload({ accountId: caller.accountId, extension });
   }
@@ -44,15 +44,24 @@ export class Uploads {
     await this.#storage.deleteAsset({ accountId: caller.accountId, assetId });
   }
 
+  adapter(caller: Caller, assetId: string): Promise<Asset> {
+    return this.#find(caller, assetId, AssetKind.ADAPTER, unknownAdapterFile());
+  }
+
+  async removeAdapter(caller: Caller, assetId: string): Promise<void> {
+    await this.adapter(caller, assetId);
+    await this.#storage.deleteAsset({ accountId: caller.accountId, assetId });
+  }
+
   /** Generated pictures live and die with their generation: here they do not exist. */
-  async #find(caller: Caller, assetId: string): Promise<Asset> {
-    if (!isUuid(assetId)) throw unknownInitImage();
+  async #find(caller: Caller, assetId: string, kind = AssetKind.UPLOADED, unknown: TesseraError = unknownInitImage()): Promise<Asset> {
+    if (!isUuid(assetId)) throw unknown;
     try {
       const { asset } = await this.#storage.getAsset({ accountId: caller.accountId, assetId });
-      if (asset?.kind === AssetKind.UPLOADED) return asset;
+      if (asset?.kind === kind) return asset;
     } catch (error) {
       if (!(error instanceof TesseraError && error.kind === 'NotFound')) throw error;
     }
-    throw unknownInitImage();
+    throw unknown;
   }
 }

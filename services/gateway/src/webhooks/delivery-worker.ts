@@ -37,6 +37,8 @@ const leaseMs = 60 * secondMs;
 const inFlightMax = 32;
 /** Of them, so many for one webhook: a slow receiver does not hold up the others. */
 const inFlightOfWebhookMax = 4;
+/** And so many for one account, which may have many webhooks whose receivers are slow. */
+const inFlightOfAccountMax = 8;
 const duePerSweep = 128;
 /** What finds its webhook busy comes back after this, and lets others by. */
 const busyAfterMs = 2 * secondMs;
@@ -51,7 +53,8 @@ const goneStatus = 410;
 @Injectable()
 export class DeliveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
   readonly #inFlight = new Map<string, Promise<void>>();
-  readonly #byWebhook = new Map<string, number>();
+  /** By the id of a webhook, and by that of an account. */
+  readonly #inFlightOf = new Map<string, number>();
   readonly #stop = new AbortController();
   #timer: NodeJS.Timeout | undefined;
   #wakesAtMs = Infinity;
@@ -133,7 +136,7 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
     for (const due of await this.store.dueAt(this.clock.now(), duePerSweep)) {
       if (begun >= free || this.#stop.signal.aborted) return;
       if (this.#inFlight.has(due.id)) continue;
-      const isBusy = (this.#byWebhook.get(due.value.webhookId) ?? 0) >= inFlightOfWebhookMax;
+      const isBusy = this.#isBusy(due.value);
       const claimed = await this.#claim(due, isBusy ? busyAfterMs : leaseMs);
       if (!claimed || isBusy) continue;
       begun++;
@@ -152,20 +155,29 @@ export class DeliveryWorker implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   #begin(delivery: Stored<Delivery>): void {
-    const { webhookId } = delivery.value;
-    this.#byWebhook.set(webhookId, (this.#byWebhook.get(webhookId) ?? 0) + 1);
+    const { webhookId, accountId } = delivery.value;
+    for (const id of [webhookId, accountId]) this.#inFlightOf.set(id, (this.#inFlightOf.get(id) ?? 0) + 1);
     const attempt = this.#attempt(delivery)
       .catch((error: unknown) =>
         this.logger.warn({ err: error, deliveryId: delivery.id }, 'a webhook delivery broke off; its lease runs out'),
       )
       .finally(() => {
         this.#inFlight.delete(delivery.id);
-        const left = (this.#byWebhook.get(webhookId) ?? 1) - 1;
-        if (left > 0) this.#byWebhook.set(webhookId, left);
-        else this.#byWebhook.delete(webhookId);
+        for (const id of [webhookId, accountId]) this.#release(id);
         this.wakeAt(this.clock.now());
       });
     this.#inFlight.set(delivery.id, attempt);
+  }
+
+  #isBusy({ webhookId, accountId }: Delivery): boolean {
+    const inFlightOf = (id: string) => this.#inFlightOf.get(id) ?? 0;
+    return inFlightOf(webhookId) >= inFlightOfWebhookMax || inFlightOf(accountId) >= inFlightOfAccountMax;
+  }
+
+  #release(id: string): void {
+    const left = (this.#inFlightOf.get(id) ?? 1) - 1;
+    if (left > 0) this.#inFlightOf.set(id, left);
+    else this.#inFlightOf.delete(id);
   }
 
   /** Below the event that it tells of, whoever woke this process, and however much later. */

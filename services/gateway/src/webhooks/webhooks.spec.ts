@@ -1,6 +1,10 @@
 import { mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { credentials, makeGenericClientConstructor, Metadata, status, type ServiceError } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { LowBalanceReachedSchema, SpendCapReachedSchema } from '@tessera/contracts/tessera/billing/v1/events_pb.js';
@@ -187,6 +191,28 @@ describe('webhooks', () => {
     ]);
     await second.close();
     await rm(dataDir, { recursive: true, force: true });
+  });
+
+  it('reach one account while the receivers of another are silent', async () => {
+    const open = new Set<ServerResponse>();
+    const silent = createServer((_request, response) => {
+      open.add(response);
+      response.on('close', () => open.delete(response));
+    }).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    for (let n = 0; n < 15; n += 1) await create({ url: `http://127.0.0.1:${port}/${n}` });
+    const finished = ['one', 'two', 'three'].map((job) => finish(job));
+    while (open.size < 8) await delay(20);
+    const other = { 'tessera-account': (await ask('POST', '/accounts', { plan: 'free' })).body['accountId'] as string };
+    const { id } = (await ask('POST', '/webhooks', { url: receiver.url }, other)).body as { id: string };
+    await ask('POST', `/webhooks/${id}/test`, undefined, other);
+    while (receiver.received.length === 0) await delay(20);
+    expect(open.size).toBe(8);
+    const closing = setInterval(() => silent.closeAllConnections(), 20);
+    await Promise.all(finished);
+    clearInterval(closing);
+    silent.close();
   });
 
   it('stop for a receiver that says it has gone for good', async () => {

@@ -9,6 +9,9 @@ export const unknownVersion = () => notFound('unknown_dataset_version', 'The dat
 
 export const unknownGeneratedPicture = () => notFound('unknown_asset', 'There is no such generated picture.', { param: 'asset_id' });
 
+/** Leonardo's words for it. */
+export const invalidExtension = () => invalidArgument('invalid_file_extension', 'invalid file extension', { param: 'extension' });
+
 export const pictureMissing = () =>
   failedPrecondition('upload_missing', 'Nothing has come by the form of this picture yet.', { param: 'picture_id' });
 
@@ -16,7 +19,9 @@ export const notAPicture = (cause?: unknown) =>
   invalidArgument('not_an_image', 'The file is not a whole PNG, JPEG or WebP picture.', { param: 'file', cause });
 
 export const pictureTooLarge = () =>
-  invalidArgument('image_too_large', 'The picture is too large: at most 25 MiB and 40 megapixels.', { param: 'file' });
+  invalidArgument('image_too_large', 'The picture is too large: at most 25 MiB, 40 megapixels and 16,384 pixels on a side.', {
+    param: 'file',
+  });
 
 export const tooManyDatasets = (max: number) =>
   failedPrecondition('too_many_datasets', `An account has at most ${max} datasets; delete one first.`);

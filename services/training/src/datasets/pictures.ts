@@ -8,7 +8,7 @@ import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import type { PictureFormat } from './checks/measured.js';
 import type { AwaitedPicture, PictureSource, ReadyPicture } from './dataset.js';
 import { DatasetStore } from './dataset.store.js';
-import { pictureMissing, unknownGeneratedPicture } from './errors.js';
+import { invalidExtension, pictureMissing, unknownGeneratedPicture } from './errors.js';
 import { Intake } from './intake.js';
 import { fileNameOf, requireCaption, requireLicence, requireProvenance, type Notes } from './notes.js';
 import { PictureBound } from './picture-bound.js';
@@ -25,6 +25,8 @@ export type NewPicture = {
   readonly notes: Notes;
   readonly generatedAssetId?: string;
 };
+
+const formExtensions: readonly string[] = ['png', 'jpg', 'jpeg', 'webp'];
 
 const extensions: Readonly<Record<PictureFormat, string>> = { png: 'png', jpeg: 'jpg', webp: 'webp' };
 
@@ -55,6 +57,8 @@ export class Pictures {
 
   /** A form to post one picture with. */
   async createForm(picture: Omit<NewPicture, 'source' | 'fileName'>, extension: string): Promise<PictureForm> {
+    // Storage takes files of other kinds as well.
+    if (!formExtensions.includes(extension)) throw invalidExtension();
     await this.requireRoom(picture.accountId, picture.datasetId);
     const upload = await this.#storage.createUpload({ accountId: picture.accountId, extension });
     const { id: pictureId } = await this.#await({ ...picture, source: 'form', fileName: '' }, upload);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Lease } from '@tessera/contracts/tessera/jobs/v1/workers_pb.js';
-import { failedPrecondition, invalidArgument, unavailable } from '@tessera/platform/errors.js';
+import { failedPrecondition, internal, invalidArgument, TesseraError, unavailable } from '@tessera/platform/errors.js';
 import { createLogger } from '@tessera/platform/logger.js';
 import { Runner, type HeldModel, type Update } from '../runner.js';
 import { lease, QueueStandIn, StorageStandIn } from '../stand-ins.fixture.js';
@@ -136,6 +136,36 @@ describe('a batch', () => {
     expect(queue.of('fail')).toMatchObject([
       { failure: { reason: 'unreadable_mask', message: 'The mask cannot be read.' }, retryable: false },
     ]);
+  });
+
+  it.each([
+    ['as Internal, beside others', async () => internal('paid_unfinished', 'Half of it was paid.'), [lease('a'), lease('b')]],
+    [
+      'because its worker stops',
+      async (signal: AbortSignal) => {
+        await aborted(signal);
+        return new TesseraError('Cancelled', 'outcome_unknown', 'It was on its way.');
+      },
+      [lease('a')],
+    ],
+  ])('never gives back what may have been paid for elsewhere: %s', async (_how, ends, leases) => {
+    const { queue, run } = batchOf(
+      leases,
+      async function* (_, signal) {
+        yield { type: 'needs_device' };
+        setImmediate(() => run.handBack());
+        throw await ends(signal);
+      },
+      { isLost: true },
+    );
+    await run.ended();
+    expect(queue.of('fail')).toHaveLength(leases.length);
+    for (const report of queue.of('fail'))
+      expect(report).toMatchObject({
+        failure: { reason: expect.stringMatching(/^(paid_unfinished|outcome_unknown)$/) },
+        retryable: false,
+        countsNoAttempt: false,
+      });
   });
 
   it.each([

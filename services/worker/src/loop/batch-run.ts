@@ -5,11 +5,22 @@ import { withTraceparent } from '@tessera/platform/trace.js';
 import type { CheckpointMade, Failed, Notice, OutputMade, Runner, Update } from '../runner.js';
 import { BatchSpans, jobTrace, type JobTrace } from './batch-spans.js';
 import type { Device } from './device.js';
-import { deliver, engineLost, failureOf, handedBack, hasReason, notStored, isUnavailable, unfinished, type Failure } from './failures.js';
+import {
+  deliver,
+  engineLost,
+  failureOf,
+  handedBack,
+  hasReason,
+  notStored,
+  isUnavailable,
+  paidElsewhere,
+  unfinished,
+  type Failure,
+} from './failures.js';
 import { Heartbeats, type HeldLease } from './heartbeats.js';
 import type { JobFiles } from './job-files.js';
 import type { WorkerClient } from './worker-clients.js';
-import { storing } from './worker-metrics.js';
+import { paidUnfinished, storing } from './worker-metrics.js';
 
 export type BatchTools = {
   readonly workerId: string;
@@ -105,6 +116,11 @@ export class BatchRun {
       if (needsDevice) await this.#withDevice(updates);
       return undefined;
     } catch (error) {
+      const paid = paidElsewhere(error);
+      if (paid) {
+        paidUnfinished.inc({ reason: paid.reason });
+        return paid;
+      }
       if (this.#isHandedBack) return handedBack;
       return isUnavailable(error) && (await this.tools.runner.health?.isLost()) ? engineLost : failureOf(error, this.#left().length === 1);
     } finally {

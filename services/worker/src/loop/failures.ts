@@ -37,6 +37,12 @@ export function failureOf(error: unknown, wasAlone: boolean): Failure {
   return { reason: 'engine_error', message: error instanceof TesseraError ? error.message : 'The engine broke down.', retryable: true };
 }
 
+/** What may have been paid for elsewhere: no other attempt, whoever is to blame and whatever the worker was about to do. */
+export const paidElsewhere = (error: unknown): Failure | undefined =>
+  error instanceof TesseraError && hasReason(error, 'outcome_unknown', 'paid_unfinished')
+    ? { reason: error.reason, message: error.message, retryable: false }
+    : undefined;
+
 export const isUnavailable = (error: unknown): boolean => error instanceof TesseraError && error.kind === 'Unavailable';
 
 export const hasReason = (error: unknown, ...reasons: readonly string[]): boolean =>

@@ -1,4 +1,4 @@
-import { distribution, sizeBuckets, waitBuckets } from '@tessera/platform/telemetry/metrics.js';
+import { counter, distribution, sizeBuckets, waitBuckets } from '@tessera/platform/telemetry/metrics.js';
 
 export const batchJobs = distribution({
   name: 'tessera_batch_jobs',
@@ -27,3 +27,10 @@ export const storing = distribution({
   help: "From a job's last output to its outputs being stored.",
   buckets: waitBuckets,
 });
+
+export const paidUnfinished = counter({
+  name: 'tessera_worker_paid_unfinished_total',
+  help: 'Jobs that ended without their outputs although somebody else may have to be paid for them, by reason.',
+  labelNames: ['reason'],
+});
+for (const reason of ['outcome_unknown', 'paid_unfinished']) paidUnfinished.inc({ reason }, 0);

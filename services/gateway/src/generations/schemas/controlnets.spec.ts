@@ -22,6 +22,7 @@ describe('controlnets', () => {
     [67, 'style'],
     [100, 'content'],
     [133, 'character'],
+    [21, 'pose'],
     ['edges', 'edges'],
     ['Character', 'character'],
   ])('with preprocessor %p are %s', (preprocessorId, kind) => {
@@ -45,7 +46,7 @@ describe('controlnets', () => {
   });
 
   it.each([
-    ['a preprocessor that is not here', { preprocessorId: 21 }, 'unsupported_feature', 'controlnets[0].preprocessorId'],
+    ['a preprocessor that is not here', { preprocessorId: 22 }, 'unsupported_feature', 'controlnets[0].preprocessorId'],
     ['no preprocessor', {}, 'missing_field', 'controlnets[0].preprocessorId'],
     ['no picture', { preprocessorId: 19, initImageId: null }, 'missing_field', 'controlnets[0].initImageId'],
     ['two strengths', { preprocessorId: 19, weight: 1, strengthType: 'Low' }, 'invalid_field', 'controlnets[0].weight'],

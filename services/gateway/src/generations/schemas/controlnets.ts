@@ -11,7 +11,7 @@ const wordCharsMax = 60;
 const controlnetsMax = 20;
 const weightMax = 2;
 
-/** Leonardo's preprocessor ids of what is there, for SD 1.5, SD 2.1 and SDXL; what is not (pose, sketch, line art …) has ids of its own. */
+/** Leonardo's preprocessor ids of what is there, for SD 1.5, SD 2.1 and SDXL; what is not (sketch, line art …) has ids of its own. */
 const kindByPreprocessor: ReadonlyMap<number | string, string> = new Map<number | string, string>([
   [1, 'edges'],
   [12, 'edges'],
@@ -19,10 +19,13 @@ const kindByPreprocessor: ReadonlyMap<number | string, string> = new Map<number 
   [3, 'depth'],
   [13, 'depth'],
   [20, 'depth'],
+  [7, 'pose'],
+  [16, 'pose'],
+  [21, 'pose'],
   [67, 'style'],
   [100, 'content'],
   [133, 'character'],
-  ...['edges', 'depth', 'style', 'content', 'character'].map((kind): [string, string] => [kind, kind]),
+  ...['edges', 'depth', 'pose', 'style', 'content', 'character'].map((kind): [string, string] => [kind, kind]),
 ]);
 
 /** Leonardo's named strengths lie evenly over its weights, 0 to 2; ours are 0 to 1. Content and character know the first three only. */
@@ -37,7 +40,7 @@ export const controlnets = z
       preprocessorId: z
         .union([z.int(), text(idCharsMax)])
         .nullish()
-        .describe("Leonardo's number, or `edges`, `depth`, `style`, `content`, `character`."),
+        .describe("Leonardo's number, or `edges`, `depth`, `pose`, `style`, `content`, `character`."),
       weight: z.number().min(0).max(weightMax).nullish().describe('0 to 2; instead of `strengthType`.'),
       strengthType: z.enum(['Low', 'Mid', 'High', 'Ultra', 'Max']).nullish().describe('Default Mid.'),
       influence: z.number().nullish().describe('Accepted for compatibility; without meaning for the models here.'),
@@ -57,7 +60,7 @@ export function guidanceOf(list: z.infer<typeof controlnets> | null | undefined)
     if (!kind)
       throw unsupportedFeature(
         `${param}.preprocessorId`,
-        'No preprocessor here has this id: there are edges (1, 12, 19), depth (3, 13, 20), style (67), content (100) and character (133).',
+        'No preprocessor here has this id: there are edges (1, 12, 19), depth (3, 13, 20), pose (7, 16, 21), style (67), content (100) and character (133).',
       );
     if (typeof weight === 'number' && strengthType) throw invalidField('Send either weight or strengthType.', `${param}.weight`);
     return {

@@ -50,6 +50,7 @@ export type Operation = {
     | 'Generations'
     | 'Init images'
     | 'Datasets'
+    | 'Adapters'
     | 'Account'
     | 'Economy'
     | 'Webhooks'
@@ -335,6 +336,32 @@ export const operations: readonly Operation[] = [
     tag: 'Datasets',
     summary: 'A version with its pictures.',
     answer: datasetResponses.version,
+    errors: [404],
+  },
+  {
+    id: 'uploadAdapter',
+    method: 'post',
+    path: `${api}/adapters`,
+    tag: 'Adapters',
+    summary: 'A form to post an adapter with (a LoRA as safetensors, at most 256 MiB): send its fields first, then `file`.',
+    answer: responses.adapterUpload,
+  },
+  {
+    id: 'getAdapter',
+    method: 'get',
+    path: `${api}/adapters/{id}`,
+    tag: 'Adapters',
+    summary: 'One uploaded adapter, or what is wrong with it.',
+    answer: responses.adapter,
+    errors: [404, 409],
+  },
+  {
+    id: 'deleteAdapter',
+    method: 'delete',
+    path: `${api}/adapters/{id}`,
+    tag: 'Adapters',
+    summary: 'Remove an uploaded adapter.',
+    answer: responses.deletedAdapter,
     errors: [404],
   },
   {

@@ -252,6 +252,13 @@ const deadLetter = z
   })
   .meta({ id: 'DeadLetter' });
 
+const uploadForm = z.object({
+  id: z.uuid(),
+  key: z.string(),
+  url: z.url(),
+  fields: z.string().describe('JSON: the form fields to send before `file`.'),
+});
+
 export const responses = {
   created: z.object({
     sdGenerationJob: z.object({
@@ -262,6 +269,7 @@ export const responses = {
         state: state.optional(),
         isReplay: z.boolean().optional(),
         dryRun: z.boolean().optional(),
+        notices: z.array(notice).describe('What of the request will not act.'),
         balanceTokens: z.int().optional(),
         quote,
       }),
@@ -354,14 +362,19 @@ export const responses = {
     ),
   }),
   price: z.object({ calculateProductionApiServiceCost: z.object({ cost: tokens, tessera: z.object({ quote }) }) }),
-  upload: z.object({
-    uploadInitImage: z.object({
-      id: z.uuid(),
-      key: z.string(),
-      url: z.url(),
-      fields: z.string().describe('JSON: the form fields to send before `file`.'),
+  upload: z.object({ uploadInitImage: uploadForm }),
+  adapterUpload: z.object({ uploadAdapter: uploadForm }),
+  adapter: z.object({
+    adapter: z.object({
+      id: z.uuid().describe('For `elements[].akUUID`.'),
+      createdAt: time,
+      format: z.enum(['kohya', 'diffusers', 'peft', 'original']),
+      family: z.string().describe('As `tessera.adapterFamily` of the models that take it; empty: it cannot be told.'),
+      sizeBytes: z.int(),
+      sha256: z.string(),
     }),
   }),
+  deletedAdapter: z.object({ deletedAdapter: z.object({ id: z.uuid() }) }),
   canvasUpload: z.object({
     uploadCanvasInitImage: z.object({
       initImageId: z.uuid(),

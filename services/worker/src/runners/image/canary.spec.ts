@@ -84,6 +84,18 @@ describe('the canary of a worker', () => {
     expect([engine.generations, canary.isFit]).toEqual([1, false]);
   });
 
+  it('generates nothing where the engine knows by itself, and believes what it says', async () => {
+    let isThere = true;
+    engine.isFit = async () => {
+      if (!isThere) throw unavailable('engine_misconfigured', 'The key is not accepted.');
+      return true;
+    };
+    const canary = start(0);
+    expect(await canary.isLost()).toBe(false);
+    isThere = false;
+    expect([await canary.isLost(), canary.isFit, engine.generations]).toEqual([true, false, 0]);
+  });
+
   it('says that an engine is not lost which only one job brought down', async () => {
     const canary = start(0);
     expect([await canary.isLost(), canary.isFit]).toEqual([false, true]);

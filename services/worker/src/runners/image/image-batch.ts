@@ -8,9 +8,17 @@ import type { InputPictures } from './input-pictures.js';
 export type ImageJob = { readonly lease: Lease; readonly request: ImageRequest; readonly inputs: InputPictures };
 
 /** What the engine is asked for. The queue puts only such jobs together as agree on model, size, steps, guidance and adapters. */
-export function imageBatch(first: ImageRequest, jobs: readonly ImageJob[], previewEverySteps: number): GenerateBatch {
+export function imageBatch(
+  first: ImageRequest,
+  jobs: readonly ImageJob[],
+  uploaded: ReadonlyMap<string, Uint8Array>,
+  previewEverySteps: number,
+): GenerateBatch {
   const { modelId, widthPx, heightPx, steps, guidanceScale } = first;
-  const adapters = first.adapters.map(({ adapterId, weight }) => ({ id: adapterId, weight }));
+  const adapters = first.adapters.map(({ adapterId, weight, assetId }) => {
+    const bytes = uploaded.get(assetId);
+    return { id: adapterId, weight, ...(bytes ? { bytes } : {}) };
+  });
   return {
     modelId,
     widthPx,

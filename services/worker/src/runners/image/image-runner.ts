@@ -20,6 +20,7 @@ import { Canary, tinyBatch } from './canary.js';
 import { capacityOf } from './engine-capacity.js';
 import { imageBatch, type ImageJob } from './image-batch.js';
 import { readInputPictures } from './input-pictures.js';
+import { UploadedAdapters } from './uploaded-adapters.js';
 
 const canarySecondsDefault = 60;
 /** Inside the single process: a picture may be finished, a long batch goes back to the queue. */
@@ -32,6 +33,7 @@ export class ImageRunner extends Runner {
   override readonly capacity;
   override readonly drainMs;
   readonly #storage: Pick<StorageClient, 'readAsset'>;
+  readonly #adapters: UploadedAdapters;
   #canary: Canary | undefined;
   #batches = 0;
 
@@ -47,6 +49,7 @@ export class ImageRunner extends Runner {
     this.capacity = capacityOf[config.engine];
     this.drainMs = process.isEmbedded ? embeddedDrainMs : config.drainSeconds * 1_000;
     this.#storage = rpc.client(StorageService);
+    this.#adapters = new UploadedAdapters(this.#storage);
   }
 
   override get health(): Canary | undefined {
@@ -82,8 +85,10 @@ export class ImageRunner extends Runner {
       }
       const [first] = jobs;
       if (!first) return;
+      // Jobs of a batch name the same adapters, and only their owner may: they are of one account.
+      const uploaded = await this.#adapters.read(first.lease.accountId, first.request, signal);
       yield { type: 'needs_device' };
-      yield* this.#generate(first, jobs, signal);
+      yield* this.#generate(first, jobs, uploaded, signal);
     } finally {
       this.#batches -= 1;
     }
@@ -123,10 +128,15 @@ export class ImageRunner extends Runner {
     }
   }
 
-  async *#generate(first: ImageJob, jobs: readonly ImageJob[], signal: AbortSignal): AsyncIterable<Update> {
+  async *#generate(
+    first: ImageJob,
+    jobs: readonly ImageJob[],
+    uploaded: ReadonlyMap<string, Uint8Array>,
+    signal: AbortSignal,
+  ): AsyncIterable<Update> {
     const images = new Map<string, number>();
     for await (const update of this.engine.generate(
-      imageBatch(first.request, jobs, capacityOf[this.config.engine].previewEverySteps),
+      imageBatch(first.request, jobs, uploaded, capacityOf[this.config.engine].previewEverySteps),
       signal,
     )) {
       if (update.type === 'image') images.set(update.requestId, (images.get(update.requestId) ?? 0) + 1);
