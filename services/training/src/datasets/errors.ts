@@ -1,4 +1,11 @@
-import { failedPrecondition, invalidArgument, notFound, permissionDenied, unavailable } from '@tessera/platform/errors.js';
+import {
+  deadlineExceeded,
+  failedPrecondition,
+  invalidArgument,
+  notFound,
+  permissionDenied,
+  unavailable,
+} from '@tessera/platform/errors.js';
 
 /** Also for another account's: whether it exists is nobody else's business. */
 export const unknownDataset = () => notFound('unknown_dataset', 'There is no such dataset.', { param: 'dataset_id' });
@@ -49,6 +56,9 @@ export const invalidPageSize = (max: number) =>
 
 export const zipTooLarge = (maxMebibytes: number) =>
   invalidArgument('zip_too_large', `A zip has at most ${maxMebibytes} MiB; send several.`, { param: 'file' });
+
+export const zipTooSlow = () =>
+  deadlineExceeded('request_timeout', 'The zip did not arrive in time; send it again, or in several parts.', { param: 'file' });
 
 export const tooManyInspections = () =>
   unavailable('inspections_busy', 'Too many pictures are being looked at; try again.', { retryAfterMs: 1_000 });

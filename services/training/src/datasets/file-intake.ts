@@ -26,7 +26,7 @@ export class FileIntake {
     const notes = requireNotes(header.notes);
     await this.pictures.requireRoom(header.accountId, header.datasetId);
     const { start, whole } = await begun(bytes);
-    if (isZip(start)) return withSpooled(whole, (source) => this.#addZip({ ...header, notes }, source));
+    if (isZip(start)) return withSpooled(header.accountId, whole, (source) => this.#addZip({ ...header, notes }, source));
     const picture = await collected(whole);
     return { pictures: [await this.pictures.add({ ...header, notes, source: 'upload' }, picture)], refused: [] };
   }
