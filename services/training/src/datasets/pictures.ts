@@ -68,7 +68,7 @@ export class Pictures {
   /** Looks at the bytes before anything is kept. */
   async add(picture: NewPicture, bytes: Uint8Array): Promise<Stored<ReadyPicture>> {
     const { accountId, fileName, notes } = picture;
-    const seen = await this.intake.look(bytes, { caption: notes.caption, fileName });
+    const seen = await this.intake.look(bytes, { accountId, caption: notes.caption, fileName });
     const upload = await this.#storage.createUpload({ accountId, extension: extensions[seen.measured.format] });
     const awaited = await this.#await(picture, upload);
     try {

@@ -79,7 +79,7 @@ export class Settling {
     const { accountId, assetId, expiresMs, fileName, caption } = stored.value;
     try {
       const bytes = await readAsset(this.#storage, accountId, assetId);
-      await this.ready(stored, await this.intake.look(bytes, { caption, fileName }));
+      await this.ready(stored, await this.intake.look(bytes, { accountId, caption, fileName }));
     } catch (error) {
       if (!(error instanceof TesseraError)) throw error;
       if (error.reason === 'unknown_dataset_picture' || error.reason === 'unknown_dataset') return;

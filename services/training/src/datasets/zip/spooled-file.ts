@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { open, unlink } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { Semaphore } from '@tessera/platform/concurrency/semaphore.js';
 import { zipTooLarge, zipTooSlow } from '../errors.js';
+import { Places } from '../places.js';
 import type { ZipSource } from './zip-reader.js';
 
 /** Fifty photographs; larger sets come in several. */
@@ -15,9 +15,7 @@ const spooledAtOnce = 3;
 const patience = { stallMs: 30_000, wholeMs: 15 * 60_000 };
 type Patience = typeof patience;
 
-const spooling = new Semaphore(spooledAtOnce);
-/** One at a time for each account, so that none holds every place. */
-const spoolingOf = new Map<string, Semaphore>();
+const places = new Places(spooledAtOnce);
 
 /** Writes a stream into a file without a name, which is gone when `use` has ended, and lets it be read at any place. DeadlineExceeded `request_timeout` when the stream stands. */
 export async function withSpooled<T>(
@@ -26,17 +24,7 @@ export async function withSpooled<T>(
   use: (source: ZipSource) => Promise<T>,
   limits: Patience = patience,
 ): Promise<T> {
-  const own = spoolingOf.get(accountId) ?? new Semaphore(1);
-  spoolingOf.set(accountId, own);
-  await own.acquire();
-  await spooling.acquire();
-  try {
-    return await spooled(timely(bytes, limits), use);
-  } finally {
-    spooling.release();
-    own.release();
-    if (own.available === 1) spoolingOf.delete(accountId);
-  }
+  return places.run(accountId, () => spooled(timely(bytes, limits), use));
 }
 
 async function spooled<T>(bytes: AsyncIterable<Uint8Array>, use: (source: ZipSource) => Promise<T>): Promise<T> {
