@@ -55,7 +55,8 @@ module.exports = {
         path: '^libs/([^/]+)/src/(sqlite|embedded|memory|filesystem|onnx|noop|served|flow|lora|training|mongo|kafka|redis|s3|triton)/',
         pathNot: [
           '^libs/$2/src/(sqlite|embedded|memory|filesystem|onnx|noop|served|flow|lora|training|mongo|kafka|redis|s3|triton)/',
-          '^libs/inference/src/training/adapter-trainer\\.ts$',
+          '^libs/inference/src/training/(adapter-trainer|training-defaults|trigger)\\.ts$',
+          '^libs/inference/src/training/proof/',
           '^libs/objects/src/filesystem/object-links\\.module\\.ts$',
         ],
       },

@@ -49,12 +49,15 @@ export type FullImageRequest = {
 export const promptCharactersMax = 1_500;
 export const seedMax = 2_147_483_637;
 const sidePxMin = 32;
-const sidePxMax = 1_536;
+/** A bound on the memory of whatever holds a picture; a model's own limit decides below it. */
+const sidePxMax = 4_096;
 const sideStepPx = 8;
 export const imagesMax = 8;
 /** Above this side, half as many pictures. */
 const largeSidePx = 768;
 const largeImagesMax = 4;
+/** Above this one, one picture: it has as many pixels as four. */
+const hugeSidePx = 2_048;
 const guidanceMax = 20;
 /** A word or two. */
 const subjectCharactersMax = 60;
@@ -178,11 +181,15 @@ function sideOf(sidePx: number, param: string, nativePx: number, model: ModelInf
 
 function imagesOf(images: number, longSidePx: number): number {
   if (images === 0) return 1;
-  const max = longSidePx > largeSidePx ? largeImagesMax : imagesMax;
+  const max = longSidePx > hugeSidePx ? 1 : longSidePx > largeSidePx ? largeImagesMax : imagesMax;
   if (images > max)
-    throw invalidArgument('too_many_images', `At most ${max} images of this size in one job; ${images} were asked for.`, {
-      param: 'num_images',
-    });
+    throw invalidArgument(
+      'too_many_images',
+      `At most ${max} ${max === 1 ? 'image' : 'images'} of this size in one job; ${images} were asked for.`,
+      {
+        param: 'num_images',
+      },
+    );
   return images;
 }
 

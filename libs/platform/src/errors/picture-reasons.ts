@@ -114,6 +114,16 @@ export const pictureReasons = {
   painting_cancelled: { kind: 'Cancelled', explains: 'The work was stopped before the picture was finished.' },
   trainer_unavailable: { kind: 'Unavailable', explains: 'The process that trains has ended before it was done.' },
   training_failed: { kind: 'Internal', explains: 'The adapter could not be trained; the log says why.' },
+  training_diverged: {
+    kind: 'FailedPrecondition',
+    explains:
+      'The loss of the training is no number any more, mostly because of too high a learning rate. The last checkpoint is from before that.',
+  },
+  unreadable_checkpoint: { kind: 'InvalidArgument', explains: 'The checkpoint is not one of a training, or not a whole one.' },
+  foreign_checkpoint: {
+    kind: 'InvalidArgument',
+    explains: 'The checkpoint is of another training, or of another version of the model, and what follows would not be what was begun.',
+  },
   training_cancelled: { kind: 'Cancelled', explains: 'The training was stopped.' },
   diffusers_missing: {
     kind: 'Unavailable',
