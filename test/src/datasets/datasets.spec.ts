@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { CaptionSource, PictureSource, Split } from '@tessera/contracts/tessera/training/v1/datasets_pb.js';
+import { CaptionSource, PictureSource } from '@tessera/contracts/tessera/training/v1/datasets_pb.js';
 import { measurePicture } from '@tessera/service-training/datasets/checks/measure-picture.js';
 import { drawing, pngOf } from '@tessera/service-training/datasets/checks/pictures.fixture.js';
 import { zipOf } from '@tessera/service-training/datasets/zip/zip.fixture.js';
-import { newDataDir, removeDataDir, repository } from '../profiles.js';
+import { newDataDir, removeDataDir } from '../profiles.js';
 import { runDatasets, type RunningDatasets } from './datasets.factory.js';
 
 const minuteMs = 60_000;
@@ -248,72 +248,6 @@ describe('datasets', () => {
     });
   });
 
-  it('of one picture fifteen times warn, and freeze as one picture', async () => {
-    const datasetId = await created();
-    const copies = Object.fromEntries(Array.from({ length: 15 }, (_, at) => [`${at}.png`, set[0]!]));
-    expect((await running.add(accountId, datasetId, 'set.zip', zipOf(copies))).pictures).toHaveLength(15);
-    expect((await shown(datasetId)).warnings.map(({ code }) => code)).toEqual([
-      'exact_duplicates',
-      'small_pictures',
-      'missing_captions',
-      'few_pictures',
-    ]);
-    expect(await running.datasets.freezeDataset({ accountId, datasetId })).toMatchObject({
-      version: { trainingPictures: 1, validationPictures: 0 },
-    });
-  });
-
-  describe('frozen', () => {
-    const filled = async (order: readonly Buffer[]) => {
-      const datasetId = await created();
-      for (const bytes of order) await add(datasetId, bytes, '', { caption: `a zorb ${set.indexOf(bytes)}` });
-      return datasetId;
-    };
-    const frozen = (datasetId: string, seed = 0) => running.datasets.freezeDataset({ accountId, datasetId, seed });
-
-    it('have one name for one set, in whatever order its pictures came', async () => {
-      const [one, other] = [await filled(pictures(6)), await filled([...pictures(6)].reverse())];
-      const [first, second] = [await frozen(one), await frozen(other)];
-      expect(first.version).toMatchObject({ digest: second.version!.digest, trainingPictures: 5, validationPictures: 1 });
-      expect(first.pictures.map(({ picture, split }) => [picture?.sha256, picture?.caption, split])).toEqual(
-        second.pictures.map(({ picture, split }) => [picture?.sha256, picture?.caption, split]),
-      );
-      expect(first.pictures.filter(({ split }) => split === Split.VALIDATION)).toHaveLength(1);
-      expect((await frozen(one)).version).toEqual(first.version);
-      expect((await frozen(one, 5)).version!.digest).not.toBe(first.version!.digest);
-      expect((await running.datasets.listVersions({ accountId, datasetId: one })).versions).toHaveLength(2);
-    });
-
-    it('stay what they are when captions change and pictures go', async () => {
-      const datasetId = await filled(pictures(2));
-      const { version, pictures: named } = await frozen(datasetId);
-      const [{ picture }] = named as [(typeof named)[number]];
-      await running.datasets.updatePicture({ accountId, datasetId, pictureId: picture!.pictureId, caption: 'another' });
-      expect((await frozen(datasetId)).version!.digest).not.toBe(version!.digest);
-      await running.datasets.deletePicture({ accountId, datasetId, pictureId: picture!.pictureId });
-      await running.filesRemoved();
-      const again = await running.datasets.getVersion({ accountId, datasetId, digest: version!.digest });
-      expect(again.pictures).toEqual(named);
-      expect((await running.storage.getAsset({ accountId, assetId: picture!.assetId })).asset).toMatchObject({ sha256: picture!.sha256 });
-      await expect(running.datasets.getVersion({ accountId, datasetId, digest: 'none' })).rejects.toMatchObject({
-        reason: 'unknown_dataset_version',
-      });
-    });
-
-    it('name what has come by a form, and nothing that has lost its file', async () => {
-      const datasetId = await created();
-      await running.post(await form(datasetId), set[0]!);
-      const { assetId } = await add(datasetId, set[1]!);
-      await running.storage.deleteAsset({ accountId, assetId });
-      expect((await shown(datasetId)).warnings[0]).toMatchObject({ code: 'lost_files', pictureIds: [expect.any(String)] });
-      expect((await frozen(datasetId)).pictures).toMatchObject([{ picture: { source: PictureSource.FORM } }]);
-    });
-
-    it('are refused where there is nothing to learn from', async () => {
-      await expect(frozen(await created())).rejects.toMatchObject({ kind: 'FailedPrecondition', reason: 'no_usable_pictures' });
-    });
-  });
-
   it('are listed newest first, page by page', async () => {
     const owner = await running.openAccount();
     for (const name of ['a', 'b', 'c']) {
@@ -338,35 +272,5 @@ describe('datasets', () => {
     await expect(shown(datasetId, owner)).rejects.toMatchObject({ reason: 'unknown_dataset' });
     await running.filesRemoved();
     expect(await running.files(owner)).toEqual([]);
-  });
-});
-
-describe('a plan without trainings', () => {
-  it('has no datasets, and is told which plan would', async () => {
-    const dataDir = await newDataDir();
-    const [catalogue] = JSON.parse(await readFile(path.join(repository, 'services/billing/src/catalogue/catalogue.json'), 'utf8')) as [
-      { plans: { artisan: object } },
-    ];
-    const artisan = { ...catalogue.plans.artisan, hasTraining: false };
-    const catalogueFile = path.join(dataDir, 'prices.json');
-    await writeFile(catalogueFile, JSON.stringify([{ ...catalogue, gates: ['training'], plans: { ...catalogue.plans, artisan } }]));
-    const running = await runDatasets({ dataDir, catalogueFile });
-    await expect(running.datasets.createDataset({ accountId: await running.openAccount(), name: 'foxes' })).rejects.toMatchObject({
-      kind: 'FailedPrecondition',
-      reason: 'plan_forbids_training',
-    });
-    await running.close();
-    await removeDataDir(dataDir);
-  });
-});
-
-describe('the opt-out list', () => {
-  it('stops a start that cannot read it, with a sentence', async () => {
-    const dataDir = await newDataDir();
-    const trainingOptOutFile = path.join(dataDir, 'list.txt');
-    await expect(runDatasets({ dataDir, trainingOptOutFile })).rejects.toThrow(/Setting trainingOptOutFile: .*list\.txt: .*ENOENT/);
-    await writeFile(trainingOptOutFile, 'x\n');
-    await expect(runDatasets({ dataDir, trainingOptOutFile })).rejects.toThrow(/line 1 is neither a SHA-256 nor a perceptual hash/);
-    await removeDataDir(dataDir);
   });
 });
