@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { addBilling } from './billing-program.js';
+import { addDatasets } from './datasets-program.js';
 import { addModels } from './models-program.js';
 import { addPictures } from './pictures-program.js';
 import { addWebhooks } from './webhooks-program.js';
@@ -21,6 +22,7 @@ function createProgram(): Command {
   addServer(program);
   addMoney(program);
   addBilling(program);
+  addDatasets(program);
   addWebhooks(program);
   addKeys(program);
   addModels(program);

@@ -124,6 +124,10 @@ const schema = z.object({
     .default('default'),
   /** How long a worker that is asked to stop may finish what it holds before it hands it back. */
   drainSeconds: z.coerce.number().min(0).max(86_400).default(60),
+  /** The most pictures that a dataset may have; more than 50 only for full fine-tunes. */
+  datasetPicturesMax: z.coerce.number().int().min(1).max(1_000).default(50),
+  /** The operator's list of works that nothing is to be learnt from; absent: there is none. */
+  trainingOptOutFile: z.string().optional(),
   /** Where traces and metrics are exported to; absent: nowhere. */
   telemetry: telemetrySettings.optional(),
 });
@@ -169,6 +173,8 @@ const environment: Record<string, keyof ConfigInput> = {
   TESSERA_WORKER_ID: 'workerId',
   TESSERA_POOL: 'pool',
   TESSERA_DRAIN_SECONDS: 'drainSeconds',
+  TESSERA_DATASET_PICTURES_MAX: 'datasetPicturesMax',
+  TESSERA_TRAINING_OPT_OUT: 'trainingOptOutFile',
 };
 
 const s3Environment: Record<string, keyof S3Settings> = {

@@ -6,6 +6,9 @@ import { Accounts } from './accounts/account.js';
 import { Bootstrap } from './start/bootstrap.js';
 import { Callers } from './keys/callers.js';
 import { Catalogues } from './accounts/catalogues.js';
+import { Datasets } from './datasets/datasets.js';
+import { DatasetsController } from './datasets/datasets.controller.js';
+import { DatasetsGrpcController } from './datasets/datasets.grpc.controller.js';
 import { DeadLetterBox } from './operations/dead-letters.js';
 import { BillingGrpcController } from './accounts/billing.grpc.controller.js';
 import { Billing } from './accounts/billing.js';
@@ -63,6 +66,8 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
     UploadsController,
     CatalogueController,
     AccountController,
+    DatasetsController,
+    DatasetsGrpcController,
     DeadLettersController,
     BillingController,
     KeysController,
@@ -96,6 +101,7 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
     Figures,
     OpenStreams,
     Catalogues,
+    Datasets,
     DeadLetterBox,
     Models,
     Readiness,

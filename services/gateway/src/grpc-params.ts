@@ -21,6 +21,10 @@ const grpcNames: ReadonlyMap<string, readonly string[]> = new Map(
     spendCapTokens: ['spend_cap'],
     lowBalanceTokens: ['low_balance'],
     catalogue: ['catalogue_json'],
+    dataset_id: ['dataset_id', 'header.dataset_id'],
+    caption: ['caption', 'notes.caption', 'header.notes.caption'],
+    provenance: ['provenance', 'notes.provenance', 'header.notes.provenance'],
+    licence: ['licence', 'notes.licence', 'header.notes.licence'],
   }),
 );
 

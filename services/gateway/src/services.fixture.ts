@@ -15,6 +15,7 @@ import { invalidArgument, notFound, type TesseraError } from '@tessera/platform/
 import { derivedId, newId } from '@tessera/platform/ids.js';
 import { Rpc, type CallOptions } from '@tessera/rpc/rpc.js';
 import { billingHandlers, type BillingCall } from './accounts/billing.fixture.js';
+import { datasetHandlers } from './datasets/datasets.fixture.js';
 
 export const leonardoLightning = 'b24e16ff-06e3-43eb-8d33-4416c2d75876';
 export const picture = Buffer.from('a picture');
@@ -45,6 +46,7 @@ export class SmallServices extends Rpc {
 
   readonly #handlers: Record<string, Handler> = {
     ...billingHandlers(this.billingCalls, (accountId) => this.#account(accountId)),
+    ...datasetHandlers,
     OpenAccount: ({ accountId, plan }: { accountId: string; plan: string }) => {
       if (!this.accounts.has(accountId))
         this.accounts.set(

@@ -1,6 +1,16 @@
 import type { z } from 'zod';
 import { createGenerationBody, pricingBody, uploadCanvasInitImageBody, uploadInitImageBody } from '../../generations/schemas/leonardo.js';
 import { cutOutBody, upscaleBody } from '../../media/picture-schemas.js';
+import { datasetResponses } from '../../datasets/dataset-responses.js';
+import {
+  createDatasetBody,
+  datasetsQuery,
+  freezeDatasetBody,
+  updateDatasetBody,
+  updateDatasetImageBody,
+  uploadDatasetImageBody,
+  uploadDatasetImageFromGenBody,
+} from '../../datasets/dataset-schemas.js';
 import { imagesBody } from '../../openai/openai-schemas.js';
 import { variationNobgBody, variationUnzoomBody, variationUpscaleBody } from '../../variations/variation-schemas.js';
 import { responses } from '../schemas/responses.js';
@@ -41,6 +51,7 @@ export type Operation = {
   readonly tag:
     | 'Generations'
     | 'Init images'
+    | 'Datasets'
     | 'Adapters'
     | 'Account'
     | 'Economy'
@@ -277,6 +288,128 @@ export const operations: readonly Operation[] = [
     tag: 'Init images',
     summary: 'Remove an uploaded picture.',
     answer: responses.deletedInitImage,
+    errors: [404],
+  },
+  {
+    id: 'createDataset',
+    method: 'post',
+    path: `${api}/datasets`,
+    tag: 'Datasets',
+    summary: 'Open a dataset: pictures that a training learns from.',
+    body: createDatasetBody,
+    answer: datasetResponses.created,
+    errors: [402, 409],
+    example: { name: 'zorb foxes', trigger: 'zorb' },
+  },
+  {
+    id: 'listDatasets',
+    method: 'get',
+    path: `${api}/datasets`,
+    tag: 'Datasets',
+    summary: 'Your datasets, newest first.',
+    query: datasetsQuery,
+    answer: datasetResponses.datasets,
+  },
+  {
+    id: 'getDatasetById',
+    method: 'get',
+    path: `${api}/datasets/{id}`,
+    tag: 'Datasets',
+    summary: 'A dataset with its pictures, and warnings with what to do about each. Looks at what forms have brought since.',
+    answer: datasetResponses.shown,
+    errors: [404],
+  },
+  {
+    id: 'updateDataset',
+    method: 'put',
+    path: `${api}/datasets/{id}`,
+    tag: 'Datasets',
+    summary: 'Change name, description or trigger. What is absent stays.',
+    body: updateDatasetBody,
+    answer: datasetResponses.dataset,
+    errors: [404],
+    example: { trigger: 'zorb' },
+  },
+  {
+    id: 'deleteDatasetById',
+    method: 'delete',
+    path: `${api}/datasets/{id}`,
+    tag: 'Datasets',
+    summary: 'Remove a dataset with its pictures and versions.',
+    answer: datasetResponses.deleted,
+    errors: [404],
+  },
+  {
+    id: 'uploadDatasetImage',
+    method: 'post',
+    path: `${api}/datasets/{id}/upload`,
+    tag: 'Datasets',
+    summary:
+      'A form to post a picture with (send its fields first, then `file`). Multipart with a `file`, a picture or a zip of pictures and captions (`fox.png`, `fox.txt`), adds at once; `caption`, `provenance` and `licence` come before it.',
+    body: uploadDatasetImageBody,
+    answer: datasetResponses.upload,
+    errors: [402, 404, 409],
+    example: { extension: 'png' },
+  },
+  {
+    id: 'uploadDatasetImageFromGen',
+    method: 'post',
+    path: `${api}/datasets/{id}/upload/gen`,
+    tag: 'Datasets',
+    summary: 'Add a copy of a generated picture.',
+    body: uploadDatasetImageFromGenBody,
+    answer: datasetResponses.fromGeneration,
+    errors: [402, 404, 409],
+    example: { generatedImageId: uuid, caption: 'a zorb fox in snow' },
+  },
+  {
+    id: 'updateDatasetImage',
+    method: 'put',
+    path: `${api}/datasets/{id}/images/{imageId}`,
+    tag: 'Datasets',
+    summary: 'Change caption, provenance or licence of a picture. What is absent stays.',
+    body: updateDatasetImageBody,
+    answer: datasetResponses.image,
+    errors: [404, 409],
+    example: { caption: 'a zorb fox in snow' },
+  },
+  {
+    id: 'deleteDatasetImage',
+    method: 'delete',
+    path: `${api}/datasets/{id}/images/{imageId}`,
+    tag: 'Datasets',
+    summary: 'Remove a picture; versions that name it keep it.',
+    answer: datasetResponses.deletedImage,
+    errors: [404],
+  },
+  {
+    id: 'freezeDataset',
+    method: 'post',
+    path: `${api}/datasets/{id}/versions`,
+    tag: 'Datasets',
+    summary:
+      'Name the exact set of now: every usable picture once, with its caption, a tenth held out for validation. The same set with the same seed is the same version.',
+    body: freezeDatasetBody,
+    answer: datasetResponses.version,
+    errors: [404, 409],
+    example: { seed: 0 },
+  },
+  {
+    id: 'listDatasetVersions',
+    method: 'get',
+    path: `${api}/datasets/{id}/versions`,
+    tag: 'Datasets',
+    summary: 'Versions of a dataset, newest first.',
+    answer: datasetResponses.versions,
+    errors: [404],
+  },
+  {
+    id: 'getDatasetVersion',
+    method: 'get',
+    path: `${api}/datasets/{id}/versions/{digest}`,
+    tag: 'Datasets',
+    summary: 'A version with its pictures.',
+    answer: datasetResponses.version,
     errors: [404],
   },
   {
