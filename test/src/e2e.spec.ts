@@ -94,6 +94,24 @@ describe.each(Object.entries(profiles))('Tessera, %s', (_name, start) => {
     expect(resumed.map((event) => event.id)).toEqual([events.at(-1)?.id]);
   });
 
+  it('lists generations by page tokens, which neither repeat nor skip while jobs arrive', async () => {
+    const { body: me } = await client.call('GET', '/api/rest/v1/me');
+    const list = `/api/rest/v1/generations/user/${me['user_details'][0].user.id}?limit=2`;
+    const ids = [];
+    for (let n = 0; n < 5; n += 1) ids.push(await client.create(apple));
+    const seen: string[] = [];
+    let token = '';
+    do {
+      const { body } = await client.call('GET', `${list}&pageToken=${encodeURIComponent(token)}`);
+      seen.push(...(body['generations'] as { id: string }[]).map(({ id }) => id));
+      token = body['tessera']?.nextPageToken ?? '';
+      await client.create(apple);
+    } while (token !== '');
+    expect(new Set(seen).size).toBe(seen.length);
+    expect(seen).toEqual(expect.arrayContaining(ids));
+    expect((await client.call('GET', `${list}&pageToken=nonsense`)).status).toBe(400);
+  });
+
   it('forgets a deleted generation with its files', async () => {
     const id = await client.create(apple);
     await client.finished(id);

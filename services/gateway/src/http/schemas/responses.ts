@@ -323,7 +323,10 @@ export const responses = {
     ),
   }),
   generation: z.object({ generations_by_pk: generation }),
-  generations: z.object({ generations: z.array(generation) }),
+  generations: z.object({
+    generations: z.array(generation),
+    tessera: z.object({ nextPageToken: z.string() }).optional().describe('Absent on the last page.'),
+  }),
   deletedGeneration: z.object({ delete_generations_by_pk: z.object({ id: z.uuid() }) }),
   bill: z.object({
     jobId: z.uuid(),
