@@ -112,6 +112,10 @@ export const pictureReasons = {
   },
   painting_failed: { kind: 'Internal', explains: 'The engine could not make the picture; its log says why.' },
   painting_cancelled: { kind: 'Cancelled', explains: 'The work was stopped before the picture was finished.' },
+  similarity_failed: {
+    kind: 'Internal',
+    explains: 'A picture could not be compared with the references of its character; the log says why.',
+  },
   trainer_unavailable: { kind: 'Unavailable', explains: 'The process that trains has ended before it was done.' },
   training_failed: { kind: 'Internal', explains: 'The adapter could not be trained; the log says why.' },
   training_cancelled: { kind: 'Cancelled', explains: 'The training was stopped.' },
