@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { addBilling } from './billing-program.js';
+import { addCharacters } from './characters-program.js';
 import { addModels } from './models-program.js';
 import { addWebhooks } from './webhooks-program.js';
 import { exitCodes, reportFailure } from './failure.js';
@@ -22,6 +23,7 @@ function createProgram(): Command {
   addWebhooks(program);
   addKeys(program);
   addModels(program);
+  addCharacters(program);
   addDeadLetters(program);
   addWorkshop(program);
   return program;
@@ -61,8 +63,8 @@ function addGenerate(program: Command): void {
     .option('--style-from <file[:strength]>', 'take colours and manner from this picture', collect, [])
     .option('--content <file[:strength]>', 'take the arrangement from this picture', collect, [])
     .option(
-      '--character <file[:strength[:word]]>',
-      'show this thing in place of a word of the prompt (default: the first thing); again for more views',
+      '--character <id or file[:strength[:word]]>',
+      'show this thing in place of a word of the prompt (default: the first thing): a file, again for more views, or `<id[:word]>` of a registered character',
       collect,
       [],
     )

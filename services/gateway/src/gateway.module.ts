@@ -32,6 +32,9 @@ import { PagesController } from './http/pages.controller.js';
 import { PaymentsController } from './accounts/payments.controller.js';
 import { PicturesController } from './media/pictures.controller.js';
 import { PriceListController } from './accounts/price-list.controller.js';
+import { CharactersController } from './characters/characters.controller.js';
+import { CharactersGrpcController } from './characters/characters.grpc.controller.js';
+import { Characters } from './characters/characters.js';
 import { WebhooksController } from './webhooks/webhooks.controller.js';
 import { AdaptersController } from './uploads/adapters.controller.js';
 import { UploadsController } from './uploads/uploads.controller.js';
@@ -59,6 +62,8 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
     EventsGrpcController,
     AdaptersController,
     UploadsController,
+    CharactersController,
+    CharactersGrpcController,
     CatalogueController,
     AccountController,
     DeadLettersController,
@@ -84,6 +89,7 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
     Callers,
     Generations,
     Uploads,
+    Characters,
     OpenAiImages,
     Accounts,
     BalanceChanges,

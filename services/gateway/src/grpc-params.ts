@@ -5,6 +5,7 @@ const grpcNames: ReadonlyMap<string, readonly string[]> = new Map(
   Object.entries({
     id: ['job_id', 'image_id', 'webhook_id', 'delivery_id'],
     asset_id: ['image_id'],
+    asset_ids: ['image_ids'],
     width: ['request.width_px'],
     height: ['request.height_px'],
     num_images: ['request.images'],

@@ -41,6 +41,8 @@ export type FullImageRequest = {
   readonly style: string;
   readonly initImage?: InitImageUse;
   readonly guidance?: readonly GuidanceUse[];
+  /** Whose pictures are among the guides. */
+  readonly characterId?: string;
   readonly adapters?: readonly AdapterUse[];
   readonly isPublic: boolean;
 };
@@ -118,6 +120,7 @@ export function fullImageRequest(request: ImageRequest, model: ModelInfo, drawSe
     style: styleOf(request.style),
     ...(initImage ? { initImage } : {}),
     ...(guidance.length > 0 ? { guidance } : {}),
+    ...(request.characterId === '' ? {} : { characterId: request.characterId.toLowerCase() }),
     ...(adapters.length > 0 ? { adapters } : {}),
     isPublic: request.isPublic,
   };

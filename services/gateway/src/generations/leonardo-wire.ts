@@ -115,6 +115,7 @@ function jobWire(job: ImageJob) {
     model: job.request.modelId,
     ...(job.modelVersion ? { modelVersion: job.modelVersion } : {}),
     images: job.request.images,
+    ...(job.request.characterId ? { characterId: job.request.characterId } : {}),
     notices: job.notices.map(({ kind, message }) => ({ kind, message })),
     ...(job.failure ? { failureReason: job.failure.reason, failureMessage: job.failure.message } : {}),
     bill: {
