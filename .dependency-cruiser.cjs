@@ -52,10 +52,11 @@ module.exports = {
         "A port's adapters are chosen in its open-*.ts and nowhere else; its specs may open them, and one adapter may build on another of its own lib.",
       from: { path: '^(libs|services|cli|bench|test)/([^/]+)/', pathNot: '^libs/[^/]+/src/open-[^/]+\\.ts$|\\.spec\\.ts$' },
       to: {
-        path: '^libs/([^/]+)/src/(sqlite|embedded|memory|filesystem|onnx|noop|served|flow|lora|training|mongo|kafka|redis|s3|triton)/',
+        path: '^libs/([^/]+)/src/(sqlite|embedded|memory|filesystem|onnx|noop|served|flow|lora|training|mongo|kafka|redis|s3|remote)/',
         pathNot: [
-          '^libs/$2/src/(sqlite|embedded|memory|filesystem|onnx|noop|served|flow|lora|training|mongo|kafka|redis|s3|triton)/',
-          '^libs/inference/src/training/adapter-trainer\\.ts$',
+          '^libs/$2/src/(sqlite|embedded|memory|filesystem|onnx|noop|served|flow|lora|training|mongo|kafka|redis|s3|remote)/',
+          '^libs/inference/src/training/(adapter-trainer|training-defaults|trigger)\\.ts$',
+          '^libs/inference/src/training/proof/',
           '^libs/objects/src/filesystem/object-links\\.module\\.ts$',
         ],
       },

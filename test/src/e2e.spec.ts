@@ -168,6 +168,30 @@ describe.each(Object.entries(profiles))('Tessera, %s', (_name, start) => {
     expect((await client.call('POST', '/api/rest/v1/generations', { ...apple, init_image_id: id })).status).toBe(400);
   });
 
+  it('keeps pictures to learn from, names an exact set, and forgets it', async () => {
+    const datasets = '/api/rest/v1/datasets';
+    const { id } = (await client.call('POST', datasets, { name: 'zorbs' })).body['insert_datasets_one'];
+    const picture = await sharp({ create: { width: 300, height: 280, channels: 3, background: '#c33' } })
+      .png()
+      .toBuffer();
+    const { url, fields } = (await client.call('POST', `${datasets}/${id}/upload`, { extension: 'png' })).body['uploadDatasetImage'];
+    await post(url, fields, picture);
+    const form = new FormData();
+    form.append('caption', 'a zorb');
+    form.append('file', new Blob([picture as Uint8Array<ArrayBuffer>]), 'a.png');
+    const headers = { authorization: `Bearer ${client.key}` };
+    expect((await fetch(`${server.url}${datasets}/${id}/upload`, { method: 'POST', headers, body: form })).status).toBe(200);
+    const shown = (await client.call('GET', `${datasets}/${id}`)).body['datasets_by_pk'];
+    expect(shown).toMatchObject({
+      dataset_images: [{ tessera: { source: 'form' } }, { tessera: { source: 'upload', caption: 'a zorb' } }],
+    });
+    for (const image of shown.dataset_images) expect((await fetch(image.url)).status).toBe(200);
+    const version = await client.call('POST', `${datasets}/${id}/versions`, {});
+    expect(version.body).toMatchObject({ trainingPictures: 1, images: [{ tessera: { caption: 'a zorb' } }] });
+    expect((await client.call('DELETE', `${datasets}/${id}`)).status).toBe(200);
+    expect((await client.call('GET', `${datasets}/${id}`)).status).toBe(404);
+  });
+
   it('creates, lists and revokes keys', async () => {
     const { body: created } = await client.call('POST', '/api/rest/v1/keys', { name: 'second' });
     const second = new Client(server, created['key']);

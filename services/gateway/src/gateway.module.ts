@@ -6,6 +6,9 @@ import { Accounts } from './accounts/account.js';
 import { Bootstrap } from './start/bootstrap.js';
 import { Callers } from './keys/callers.js';
 import { Catalogues } from './accounts/catalogues.js';
+import { Datasets } from './datasets/datasets.js';
+import { DatasetsController } from './datasets/datasets.controller.js';
+import { DatasetsGrpcController } from './datasets/datasets.grpc.controller.js';
 import { DeadLetterBox } from './operations/dead-letters.js';
 import { BillingGrpcController } from './accounts/billing.grpc.controller.js';
 import { Billing } from './accounts/billing.js';
@@ -35,6 +38,8 @@ import { PriceListController } from './accounts/price-list.controller.js';
 import { CharactersController } from './characters/characters.controller.js';
 import { CharactersGrpcController } from './characters/characters.grpc.controller.js';
 import { Characters } from './characters/characters.js';
+import { Variations } from './variations/variations.js';
+import { VariationsController } from './variations/variations.controller.js';
 import { WebhooksController } from './webhooks/webhooks.controller.js';
 import { AdaptersController } from './uploads/adapters.controller.js';
 import { UploadsController } from './uploads/uploads.controller.js';
@@ -66,6 +71,8 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
     CharactersGrpcController,
     CatalogueController,
     AccountController,
+    DatasetsController,
+    DatasetsGrpcController,
     DeadLettersController,
     BillingController,
     KeysController,
@@ -76,6 +83,7 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
     PicturesController,
     PriceListController,
     PublicGrpcController,
+    VariationsController,
     BillingGrpcController,
     WebhooksController,
     WebhooksGrpcController,
@@ -90,6 +98,7 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
     Generations,
     Uploads,
     Characters,
+    Variations,
     OpenAiImages,
     Accounts,
     BalanceChanges,
@@ -98,6 +107,7 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
     Figures,
     OpenStreams,
     Catalogues,
+    Datasets,
     DeadLetterBox,
     Models,
     Readiness,

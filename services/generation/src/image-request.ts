@@ -27,6 +27,9 @@ export type AdapterUse = {
   readonly assetId?: string;
 };
 
+/** What is done with an existing picture; how large it becomes stands in the request. */
+export type OperationUse = { readonly kind: 'upscale' | 'removeBackground'; readonly assetId: string };
+
 /** A request with nothing left open: what is stored, priced and painted. */
 export type FullImageRequest = {
   readonly prompt: string;
@@ -44,6 +47,8 @@ export type FullImageRequest = {
   /** Whose pictures are among the guides. */
   readonly characterId?: string;
   readonly adapters?: readonly AdapterUse[];
+  /** Absent: pictures are painted. */
+  readonly operation?: OperationUse;
   readonly isPublic: boolean;
 };
 
@@ -51,12 +56,15 @@ export type FullImageRequest = {
 export const promptCharactersMax = 1_500;
 export const seedMax = 2_147_483_637;
 const sidePxMin = 32;
-const sidePxMax = 1_536;
+/** A bound on the memory of whatever holds a picture; a model's own limit decides below it. */
+const sidePxMax = 4_096;
 const sideStepPx = 8;
 export const imagesMax = 8;
 /** Above this side, half as many pictures. */
 const largeSidePx = 768;
 const largeImagesMax = 4;
+/** Above this one, one picture: it has as many pixels as four. */
+const hugeSidePx = 2_048;
 const guidanceMax = 20;
 /** A word or two. */
 const subjectCharactersMax = 60;
@@ -181,11 +189,15 @@ function sideOf(sidePx: number, param: string, nativePx: number, model: ModelInf
 
 function imagesOf(images: number, longSidePx: number): number {
   if (images === 0) return 1;
-  const max = longSidePx > largeSidePx ? largeImagesMax : imagesMax;
+  const max = longSidePx > hugeSidePx ? 1 : longSidePx > largeSidePx ? largeImagesMax : imagesMax;
   if (images > max)
-    throw invalidArgument('too_many_images', `At most ${max} images of this size in one job; ${images} were asked for.`, {
-      param: 'num_images',
-    });
+    throw invalidArgument(
+      'too_many_images',
+      `At most ${max} ${max === 1 ? 'image' : 'images'} of this size in one job; ${images} were asked for.`,
+      {
+        param: 'num_images',
+      },
+    );
   return images;
 }
 
@@ -284,6 +296,7 @@ export const requestMessage = ({
   initImage,
   guidance,
   adapters,
+  operation,
   ...rest
 }: FullImageRequest): MessageInitShape<typeof ImageRequestSchema> => ({
   ...rest,
@@ -291,4 +304,5 @@ export const requestMessage = ({
   ...(initImage ? { initImage: { ...initImage } } : {}),
   ...(adapters ? { adapters: adapters.map((each) => ({ ...each })) } : {}),
   ...(guidance ? { guidance: guidance.map((each) => ({ ...each })) } : {}),
+  ...(operation ? { operation: { assetId: operation.assetId, kind: { case: operation.kind, value: {} } } } : {}),
 });

@@ -13,6 +13,7 @@ import { invalidArgument } from '@tessera/platform/errors.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
 import { Characters } from './characters/characters.js';
 import { computeSpecOf } from './compute.js';
+import { fullOperation, operationOf, unknownPicture } from './picture-operation.js';
 import { foreignAdapter, invalidGuidance, invalidInitImage, invalidMask, unknownAdapter } from './errors.js';
 import { fullImageRequest, noticesOfRequest, seedMax, type FullImageRequest } from './image-request.js';
 import { OwnPictures } from './own-pictures.js';
@@ -42,6 +43,7 @@ export class Requests {
   async check(accountId: string, asked: ImageRequest | undefined): Promise<CheckedRequest> {
     if (!asked) throw invalidArgument('prompt_empty', 'A request says at least what to paint.', { param: 'prompt' });
     const model = this.models.named(asked.modelId);
+    if (asked.operation) return { request: await this.#operation(accountId, asked, model), model, notices: [] };
     const request = fullImageRequest(await this.#withCharacter(accountId, asked, model), model, () => randomInt(seedMax + 1));
     if (!request.isPublic) requireAllowed('private_pictures', await this.plans.of(accountId));
     const { initImage } = request;
@@ -52,6 +54,12 @@ export class Requests {
       await this.pictures.require(accountId, assetId, invalidGuidance('There is no such picture to be guided by.'));
     for (const { assetId } of request.adapters ?? []) if (assetId !== undefined) await this.#requireAdapter(accountId, assetId, model);
     return { request, model, notices: noticesOfRequest(request, model) };
+  }
+
+  async #operation(accountId: string, asked: ImageRequest, model: ModelInfo): Promise<FullImageRequest> {
+    const use = operationOf(asked);
+    const asset = await this.pictures.assetOf(accountId, use.assetId, unknownPicture());
+    return fullOperation(asked, use, asset, model);
   }
 
   /** What it would be and cost; promises and creates nothing. */
