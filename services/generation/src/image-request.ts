@@ -9,6 +9,7 @@ import { invalidArgument, renamed } from '@tessera/platform/errors.js';
 import { isUuid } from '@tessera/platform/ids.js';
 import { refuseUnlistedSize } from '@tessera/models/listed-sizes.js';
 import { invalidGuidance, invalidInitImage, invalidMask } from './errors.js';
+import { styles } from './preset-styles.js';
 
 /** A picture to start from; `maskAssetId` says what of it is repainted, `placement` where it lies in the painted one. */
 export type InitImageUse = {
@@ -70,41 +71,6 @@ const guidanceMax = 20;
 const subjectCharactersMax = 60;
 /** What a picture measures when nobody said; a model that natively paints larger ones paints its own size. */
 const defaultSidePx = 512;
-
-/** Leonardo's preset styles (`SdGenerationStyle`). */
-export const styles: ReadonlySet<string> = new Set([
-  'ANIME',
-  'BOKEH',
-  'CINEMATIC',
-  'CINEMATIC_CLOSEUP',
-  'CREATIVE',
-  'DYNAMIC',
-  'ENVIRONMENT',
-  'FASHION',
-  'FILM',
-  'FOOD',
-  'GENERAL',
-  'HDR',
-  'ILLUSTRATION',
-  'LEONARDO',
-  'LONG_EXPOSURE',
-  'MACRO',
-  'MINIMALISTIC',
-  'MONOCHROME',
-  'MOODY',
-  'NONE',
-  'NEUTRAL',
-  'PHOTOGRAPHY',
-  'PORTRAIT',
-  'RAYTRACED',
-  'RENDER_3D',
-  'RETRO',
-  'SKETCH_BW',
-  'SKETCH_COLOR',
-  'STOCK_PHOTO',
-  'VIBRANT',
-  'UNPROCESSED',
-]);
 
 /** Fills in what was left open and refuses what no model could paint. `drawSeed` is asked only when the request brings none. */
 export function fullImageRequest(request: ImageRequest, model: ModelInfo, drawSeed: () => number): FullImageRequest {
