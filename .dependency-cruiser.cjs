@@ -71,8 +71,9 @@ module.exports = {
     {
       name: 'flow-serves-engines',
       severity: 'error',
-      comment: "Mosaic's pipeline is run by the engines and the trainer; what every engine shares stands beside it.",
-      from: { path: '^libs/inference/src/', pathNot: '^libs/inference/src/(flow|onnx|remote|training)/' },
+      comment:
+        "Mosaic's pipeline is run by the engines, the trainer and the measure of similarity; what every engine shares stands beside it.",
+      from: { path: '^libs/inference/src/', pathNot: '^libs/inference/src/(flow|onnx|remote|training|similarity)/' },
       to: { path: '^libs/inference/src/flow/' },
     },
     {

@@ -127,7 +127,7 @@ export class Generations {
   }
 
   /** Uploads a picture to start from, the way Leonardo's clients do: ask for a signed form, then post it. */
-  async upload(file: string): Promise<string> {
+  async upload(file: string, account?: string): Promise<string> {
     const extension = path.extname(file).slice(1).toLowerCase();
     const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
       throw new CommandFailure(
@@ -137,7 +137,7 @@ export class Generations {
     });
     const { uploadInitImage } = await this.api.post<{ uploadInitImage: { id: string; url: string; fields: string } }>(
       `${base}/init-image`,
-      { body: { extension } },
+      { body: { extension }, account },
     );
     const form = new FormData();
     for (const [name, value] of Object.entries(JSON.parse(uploadInitImage.fields) as Record<string, string>)) form.append(name, value);

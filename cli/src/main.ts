@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { addBilling } from './billing-program.js';
+import { addCharacters } from './characters-program.js';
 import { addDatasets } from './datasets-program.js';
 import { addModels } from './models-program.js';
 import { addPictures } from './pictures-program.js';
@@ -26,6 +27,7 @@ function createProgram(): Command {
   addWebhooks(program);
   addKeys(program);
   addModels(program);
+  addCharacters(program);
   addDeadLetters(program);
   addWorkshop(program);
   return program;
@@ -65,8 +67,8 @@ function addGenerate(program: Command): void {
     .option('--style-from <file[:strength]>', 'take colours and manner from this picture', collect, [])
     .option('--content <file[:strength]>', 'take the arrangement from this picture', collect, [])
     .option(
-      '--character <file[:strength[:word]]>',
-      'show this thing in place of a word of the prompt (default: the first thing); again for more views',
+      '--character <id or file[:strength[:word]]>',
+      'show this thing in place of a word of the prompt (default: the first thing): a file, again for more views, or `<id[:word]>` of a registered character',
       collect,
       [],
     )

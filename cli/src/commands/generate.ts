@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
+import { isUuid } from '@tessera/platform/ids.js';
 import { billLines, timingText, tokensText } from '../bill-text.js';
 import { withConnection } from '../connection.js';
 import { CommandFailure, exitCodes } from '../failure.js';
@@ -67,7 +68,8 @@ async function requestOf(prompt: string, options: GenerateOptions, generations: 
     init_strength: numberOf('--strength', options.strength),
   };
   const controlnets = await controlnetsOf(options, generations);
-  return { ...request, ...(await startingPictureOf(options, generations)), ...(controlnets.length > 0 ? { controlnets } : {}) };
+  const starting = await startingPictureOf(options, generations);
+  return { ...request, ...registeredCharacterOf(options), ...starting, ...(controlnets.length > 0 ? { controlnets } : {}) };
 }
 
 async function startingPictureOf({ init, mask, unzoom }: GenerateOptions, generations: Generations): Promise<GenerationRequest> {
@@ -96,6 +98,7 @@ async function controlnetsOf(options: GenerateOptions, generations: Generations)
   const controlnets: object[] = [];
   for (const kind of guidanceKinds) {
     for (const text of options[kind === 'style-from' ? 'styleFrom' : kind] ?? []) {
+      if (kind === 'character' && registeredCharacter(text)) continue;
       const { file = text, strength, subject } = existsSync(text) ? {} : (guidePattern.exec(text)?.groups ?? {});
       const weight = strength === undefined ? undefined : Number(strength) * weightPerStrength;
       controlnets.push({
@@ -107,6 +110,18 @@ async function controlnetsOf(options: GenerateOptions, generations: Generations)
     }
   }
   return controlnets;
+}
+
+/** `<id[:word]>` names a character that is registered, where a file is one that is not. */
+const registeredCharacter = (text: string): { readonly id: string; readonly word: string | undefined } | undefined => {
+  const [id = '', word, ...rest] = text.split(':');
+  return isUuid(id) && rest.length === 0 ? { id, word } : undefined;
+};
+
+function registeredCharacterOf({ character = [] }: GenerateOptions): GenerationRequest {
+  const [first, ...others] = character.flatMap((text) => registeredCharacter(text) ?? []);
+  if (others.length > 0) throw new CommandFailure('One registered character can be in a picture, not several.', exitCodes.refused);
+  return first ? { characterId: first.id, characterSubject: first.word } : {};
 }
 
 /** Ranges are the server's business; only what is no number at all is refused here. */

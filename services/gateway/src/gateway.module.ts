@@ -35,6 +35,9 @@ import { PagesController } from './http/pages.controller.js';
 import { PaymentsController } from './accounts/payments.controller.js';
 import { PicturesController } from './media/pictures.controller.js';
 import { PriceListController } from './accounts/price-list.controller.js';
+import { CharactersController } from './characters/characters.controller.js';
+import { CharactersGrpcController } from './characters/characters.grpc.controller.js';
+import { Characters } from './characters/characters.js';
 import { Variations } from './variations/variations.js';
 import { VariationsController } from './variations/variations.controller.js';
 import { WebhooksController } from './webhooks/webhooks.controller.js';
@@ -64,6 +67,8 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
     EventsGrpcController,
     AdaptersController,
     UploadsController,
+    CharactersController,
+    CharactersGrpcController,
     CatalogueController,
     AccountController,
     DatasetsController,
@@ -92,6 +97,7 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
     Callers,
     Generations,
     Uploads,
+    Characters,
     Variations,
     OpenAiImages,
     Accounts,

@@ -6,6 +6,7 @@ const grpcNames: ReadonlyMap<string, readonly string[]> = new Map(
     id: ['job_id', 'image_id', 'webhook_id', 'delivery_id'],
     asset_id: ['image_id', 'request.operation.asset_id'],
     factor: ['request.operation.upscale.factor'],
+    asset_ids: ['image_ids'],
     width: ['request.width_px'],
     height: ['request.height_px'],
     num_images: ['request.images'],

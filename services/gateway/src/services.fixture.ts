@@ -15,6 +15,7 @@ import { invalidArgument, notFound, type TesseraError } from '@tessera/platform/
 import { derivedId, newId } from '@tessera/platform/ids.js';
 import { Rpc, type CallOptions } from '@tessera/rpc/rpc.js';
 import { billingHandlers, type BillingCall } from './accounts/billing.fixture.js';
+import { characterHandlers, type OwnedCharacter } from './characters/characters.fixture.js';
 import { datasetHandlers } from './datasets/datasets.fixture.js';
 
 export const leonardoLightning = 'b24e16ff-06e3-43eb-8d33-4416c2d75876';
@@ -29,6 +30,7 @@ export class SmallServices extends Rpc {
   readonly uploads = new Map<string, string>();
   readonly submissions: { idempotencyKey: string; request: ImageRequest; memberId: string; project: string; wallet: string }[] = [];
   readonly accepted = new Set<string>();
+  readonly characters = new Map<string, OwnedCharacter>();
   /** What simulations were asked for. */
   readonly simulations: object[] = [];
   readonly billingCalls: BillingCall[] = [];
@@ -146,6 +148,7 @@ export class SmallServices extends Rpc {
       else this.accepted.delete(assetId);
       return { asset: { assetId, isAccepted } };
     },
+    ...characterHandlers(this.characters),
     Quote: ({ wallet }: { wallet: string }) => ({ quote: { ...quote(), wallet } }),
     CreateUpload: ({ accountId, extension }: { accountId: string; extension: string }) => {
       const assetId = newId();

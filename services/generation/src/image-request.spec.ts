@@ -5,7 +5,8 @@ import type { ModelInfo } from '@tessera/models/model-info.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import fc from 'fast-check';
 import { model } from './model.fixture.js';
-import { fullImageRequest, noticesOfRequest, promptCharactersMax, seedMax, styles } from './image-request.js';
+import { fullImageRequest, noticesOfRequest, promptCharactersMax, seedMax } from './image-request.js';
+import { styles } from './preset-styles.js';
 
 type Asked = Parameters<typeof create<typeof ImageRequestSchema>>[1];
 const full = (asked: Asked) => fullImageRequest(create(ImageRequestSchema, asked), model, () => 42);

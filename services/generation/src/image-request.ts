@@ -9,6 +9,7 @@ import { invalidArgument, renamed } from '@tessera/platform/errors.js';
 import { isUuid } from '@tessera/platform/ids.js';
 import { refuseUnlistedSize } from '@tessera/models/listed-sizes.js';
 import { invalidGuidance, invalidInitImage, invalidMask } from './errors.js';
+import { styles } from './preset-styles.js';
 
 /** A picture to start from; `maskAssetId` says what of it is repainted, `placement` where it lies in the painted one. */
 export type InitImageUse = {
@@ -44,6 +45,8 @@ export type FullImageRequest = {
   readonly style: string;
   readonly initImage?: InitImageUse;
   readonly guidance?: readonly GuidanceUse[];
+  /** Whose pictures are among the guides. */
+  readonly characterId?: string;
   readonly adapters?: readonly AdapterUse[];
   /** Absent: pictures are painted. */
   readonly operation?: OperationUse;
@@ -69,41 +72,6 @@ const subjectCharactersMax = 60;
 /** What a picture measures when nobody said; a model that natively paints larger ones paints its own size. */
 const defaultSidePx = 512;
 
-/** Leonardo's preset styles (`SdGenerationStyle`). */
-export const styles: ReadonlySet<string> = new Set([
-  'ANIME',
-  'BOKEH',
-  'CINEMATIC',
-  'CINEMATIC_CLOSEUP',
-  'CREATIVE',
-  'DYNAMIC',
-  'ENVIRONMENT',
-  'FASHION',
-  'FILM',
-  'FOOD',
-  'GENERAL',
-  'HDR',
-  'ILLUSTRATION',
-  'LEONARDO',
-  'LONG_EXPOSURE',
-  'MACRO',
-  'MINIMALISTIC',
-  'MONOCHROME',
-  'MOODY',
-  'NONE',
-  'NEUTRAL',
-  'PHOTOGRAPHY',
-  'PORTRAIT',
-  'RAYTRACED',
-  'RENDER_3D',
-  'RETRO',
-  'SKETCH_BW',
-  'SKETCH_COLOR',
-  'STOCK_PHOTO',
-  'VIBRANT',
-  'UNPROCESSED',
-]);
-
 /** Fills in what was left open and refuses what no model could paint. `drawSeed` is asked only when the request brings none. */
 export function fullImageRequest(request: ImageRequest, model: ModelInfo, drawSeed: () => number): FullImageRequest {
   const widthPx = sideOf(request.widthPx, 'width', model.nativeWidthPx, model);
@@ -126,6 +94,7 @@ export function fullImageRequest(request: ImageRequest, model: ModelInfo, drawSe
     style: styleOf(request.style),
     ...(initImage ? { initImage } : {}),
     ...(guidance.length > 0 ? { guidance } : {}),
+    ...(request.characterId === '' ? {} : { characterId: request.characterId.toLowerCase() }),
     ...(adapters.length > 0 ? { adapters } : {}),
     isPublic: request.isPublic,
   };

@@ -64,6 +64,7 @@ describe('what is done with a picture', () => {
     [{ operation: upscale(), style: 'VIBRANT' }, 'invalid_operation presetStyle'],
     [{ operation: upscale(), seed: 0n }, 'invalid_operation seed'],
     [{ operation: upscale(), initImage: { assetId } }, 'invalid_operation init_image_id'],
+    [{ operation: upscale(), characterId: assetId }, 'invalid_operation character_id'],
     [{ operation: cutOut, widthPx: 640 }, 'invalid_operation width'],
     [{ operation: { ...cutOut, assetId: '../secret' } }, 'unknown_asset asset_id'],
     [{ operation: upscale(9) }, 'invalid_upscale factor'],

@@ -19,7 +19,22 @@ export function operationOf({ operation, ...request }: ImageRequest): OperationU
 
 /** The first field that has no meaning here: dropping it would deliver something else than was asked for. */
 function strayField(request: Omit<ImageRequest, 'operation'>, kind: OperationUse['kind']): string | undefined {
-  const { prompt, negativePrompt, images, steps, guidanceScale, seed, style, initImage, guidance, adapters, widthPx, heightPx } = request;
+  const {
+    prompt,
+    negativePrompt,
+    images,
+    steps,
+    guidanceScale,
+    seed,
+    style,
+    initImage,
+    guidance,
+    adapters,
+    widthPx,
+    heightPx,
+    characterId,
+    characterSubject,
+  } = request;
   const given: Readonly<Record<string, boolean>> = {
     prompt: prompt !== '',
     negative_prompt: negativePrompt !== '',
@@ -31,6 +46,8 @@ function strayField(request: Omit<ImageRequest, 'operation'>, kind: OperationUse
     init_image_id: initImage !== undefined,
     guidance: guidance.length > 0,
     adapters: adapters.length > 0,
+    character_id: characterId !== '',
+    character_subject: characterSubject !== '',
     ...(kind === 'removeBackground' ? { width: widthPx !== 0, height: heightPx !== 0 } : {}),
   };
   return Object.keys(given).find((name) => given[name]);

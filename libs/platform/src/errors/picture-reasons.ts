@@ -125,6 +125,19 @@ export const pictureReasons = {
   },
   painting_failed: { kind: 'Internal', explains: 'The engine could not make the picture; its log says why.' },
   painting_cancelled: { kind: 'Cancelled', explains: 'The work was stopped before the picture was finished.' },
+  invalid_character: {
+    kind: 'InvalidArgument',
+    explains: 'A character needs a name and two to five different pictures of the account, and a word for it needs a character.',
+  },
+  unknown_character: { kind: 'NotFound', explains: 'The account has no character with this id.' },
+  too_many_characters: {
+    kind: 'FailedPrecondition',
+    explains: 'The account has as many characters as an account may have; delete one first.',
+  },
+  similarity_failed: {
+    kind: 'Internal',
+    explains: 'A picture could not be compared with the references of its character; the log says why.',
+  },
   trainer_unavailable: { kind: 'Unavailable', explains: 'The process that trains has ended before it was done.' },
   training_failed: { kind: 'Internal', explains: 'The adapter could not be trained; the log says why.' },
   training_diverged: {

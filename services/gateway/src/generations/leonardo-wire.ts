@@ -121,6 +121,7 @@ function jobWire(job: ImageJob) {
     model: job.request.modelId,
     ...(job.modelVersion ? { modelVersion: job.modelVersion } : {}),
     images: job.request.images,
+    ...(job.request.characterId ? { characterId: job.request.characterId } : {}),
     ...(job.request.operation ? { operation: operationWire(job.request.operation) } : {}),
     notices: job.notices.map(({ kind, message }) => ({ kind, message })),
     ...(job.failure ? { failureReason: job.failure.reason, failureMessage: job.failure.message } : {}),

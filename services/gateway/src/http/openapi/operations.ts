@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { createGenerationBody, pricingBody, uploadCanvasInitImageBody, uploadInitImageBody } from '../../generations/schemas/leonardo.js';
+import { characterAnswers, createCharacterBody } from '../../characters/character-schemas.js';
 import { cutOutBody, upscaleBody } from '../../media/picture-schemas.js';
 import { datasetResponses } from '../../datasets/dataset-responses.js';
 import {
@@ -53,6 +54,7 @@ export type Operation = {
     | 'Init images'
     | 'Datasets'
     | 'Adapters'
+    | 'Characters'
     | 'Account'
     | 'Economy'
     | 'Webhooks'
@@ -436,6 +438,42 @@ export const operations: readonly Operation[] = [
     tag: 'Adapters',
     summary: 'Remove an uploaded adapter.',
     answer: responses.deletedAdapter,
+    errors: [404],
+  },
+  {
+    id: 'createCharacter',
+    method: 'post',
+    path: `${api}/characters`,
+    tag: 'Characters',
+    summary: 'Register two to five pictures of one thing under a name.',
+    body: createCharacterBody,
+    answer: characterAnswers.one,
+    errors: [402, 409],
+  },
+  {
+    id: 'listCharacters',
+    method: 'get',
+    path: `${api}/characters`,
+    tag: 'Characters',
+    summary: 'The characters of the account, oldest first.',
+    answer: characterAnswers.all,
+  },
+  {
+    id: 'getCharacter',
+    method: 'get',
+    path: `${api}/characters/{id}`,
+    tag: 'Characters',
+    summary: 'One character.',
+    answer: characterAnswers.one,
+    errors: [404],
+  },
+  {
+    id: 'deleteCharacter',
+    method: 'delete',
+    path: `${api}/characters/{id}`,
+    tag: 'Characters',
+    summary: 'Delete a character; its pictures stay.',
+    answer: characterAnswers.deleted,
     errors: [404],
   },
   {
