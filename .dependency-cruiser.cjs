@@ -52,10 +52,11 @@ module.exports = {
         "A port's adapters are chosen in its open-*.ts and nowhere else; its specs may open them, and one adapter may build on another of its own lib.",
       from: { path: '^(libs|services|cli|bench|test)/([^/]+)/', pathNot: '^libs/[^/]+/src/open-[^/]+\\.ts$|\\.spec\\.ts$' },
       to: {
-        path: '^libs/([^/]+)/src/(sqlite|embedded|memory|filesystem|onnx|noop|served|flow|lora|training|mongo|kafka|redis|s3|triton)/',
+        path: '^libs/([^/]+)/src/(sqlite|embedded|memory|filesystem|onnx|noop|served|flow|lora|training|mongo|kafka|redis|s3|remote)/',
         pathNot: [
-          '^libs/$2/src/(sqlite|embedded|memory|filesystem|onnx|noop|served|flow|lora|training|mongo|kafka|redis|s3|triton)/',
-          '^libs/inference/src/training/adapter-trainer\\.ts$',
+          '^libs/$2/src/(sqlite|embedded|memory|filesystem|onnx|noop|served|flow|lora|training|mongo|kafka|redis|s3|remote)/',
+          '^libs/inference/src/training/(adapter-trainer|training-defaults|trigger)\\.ts$',
+          '^libs/inference/src/training/proof/',
           '^libs/objects/src/filesystem/object-links\\.module\\.ts$',
         ],
       },
@@ -70,8 +71,9 @@ module.exports = {
     {
       name: 'flow-serves-engines',
       severity: 'error',
-      comment: "Mosaic's pipeline is run by the engines and the trainer; what every engine shares stands beside it.",
-      from: { path: '^libs/inference/src/', pathNot: '^libs/inference/src/(flow|onnx|remote|training)/' },
+      comment:
+        "Mosaic's pipeline is run by the engines, the trainer and the measure of similarity; what every engine shares stands beside it.",
+      from: { path: '^libs/inference/src/', pathNot: '^libs/inference/src/(flow|onnx|remote|training|similarity)/' },
       to: { path: '^libs/inference/src/flow/' },
     },
     {

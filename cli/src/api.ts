@@ -2,6 +2,8 @@ import { CommandFailure, exitCodes } from './failure.js';
 
 export type CallOptions = {
   readonly body?: unknown;
+  /** In place of a body: files. */
+  readonly form?: FormData;
   readonly idempotencyKey?: string;
   /** The account to act for, when it is not the key's own. */
   readonly account?: string | undefined;
@@ -17,6 +19,8 @@ export class ApiRefusal extends CommandFailure {
     readonly reason: string,
     message: string,
     hint: string | undefined,
+    /** The field that is wrong, as the API calls it. */
+    readonly param?: string,
   ) {
     super(message, status < 500 ? exitCodes.refused : exitCodes.failed, hint);
     this.name = 'ApiRefusal';
@@ -47,7 +51,7 @@ export class Api {
   }
 
   /** The bare answer, for streams; refusals are thrown as everywhere. */
-  async open(method: string, path: string, { body, idempotencyKey, account, signal }: CallOptions = {}): Promise<Response> {
+  async open(method: string, path: string, { body, form, idempotencyKey, account, signal }: CallOptions = {}): Promise<Response> {
     const headers: Record<string, string> = { accept: 'application/json, text/event-stream, application/x-ndjson, text/csv' };
     if (this.key) headers['authorization'] = `Bearer ${this.key}`;
     if (body !== undefined) headers['content-type'] = 'application/json';
@@ -57,6 +61,7 @@ export class Api {
       method,
       headers,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(form ? { body: form } : {}),
       ...(signal ? { signal } : {}),
     });
     if (!answer.ok) throw await refusalOf(answer);
@@ -102,7 +107,7 @@ export async function refusalOf(answer: Response): Promise<ApiRefusal> {
   }
   const reason = typeof body.type === 'string' ? body.type : `http_${answer.status}`;
   const message = typeof body.error === 'string' ? body.error : `The server answered ${answer.status} ${answer.statusText}.`;
-  return new ApiRefusal(answer.status, reason, message, hintFor(answer, reason));
+  return new ApiRefusal(answer.status, reason, message, hintFor(answer, reason), body.param);
 }
 
 function hintFor(answer: Response, reason: string): string | undefined {

@@ -11,6 +11,9 @@ import { findRunningServer } from './server-file.js';
 const folderWaitMs = 60_000;
 const retryMs = 250;
 
+/** Of a server that lives only as long as the command. */
+export type EmbeddedOptions = { readonly engine?: string | undefined; readonly models?: string | undefined };
+
 export type Connection = {
   readonly api: Api;
   /** True when the server lives only as long as this command. */
@@ -19,7 +22,7 @@ export type Connection = {
 };
 
 /** `TESSERA_URL`, else a server that runs on this data folder, else one of our own for the duration of the command. */
-export async function connect(dataDir: string, { engine }: { engine?: string } = {}): Promise<Connection> {
+export async function connect(dataDir: string, options: EmbeddedOptions = {}): Promise<Connection> {
   const url = process.env['TESSERA_URL'];
   if (url) {
     if (!URL.canParse(url))
@@ -28,10 +31,10 @@ export async function connect(dataDir: string, { engine }: { engine?: string } =
   }
   const running = await findRunningServer(dataDir);
   if (running) return connected(running.url, keyFor(dataDir), false);
-  return embedded(dataDir, engine);
+  return embedded(dataDir, options);
 }
 
-async function embedded(dataDir: string, engine: string | undefined): Promise<Connection> {
+async function embedded(dataDir: string, { engine, models }: EmbeddedOptions): Promise<Connection> {
   // Links must lead back to this very process, wherever the environment says that the real server is reached.
   const env = { ...process.env, TESSERA_PUBLIC_URL: undefined };
   const config = configFromEnvironment(env, {
@@ -41,7 +44,7 @@ async function embedded(dataDir: string, engine: string | undefined): Promise<Co
     grpcHost: '127.0.0.1',
     grpcPort: 0,
     engine,
-    ...checkoutSettings(dataDir),
+    ...checkoutSettings(dataDir, models),
   });
   const { startSingleNode } = await import('./single-node.js');
   for (let waitedMs = 0; ; waitedMs += retryMs) {
@@ -83,7 +86,7 @@ function keyFor(dataDir: string): string | undefined {
 export async function withConnection<T>(
   dataDir: string,
   work: (connection: Connection) => Promise<T>,
-  options: { engine?: string } = {},
+  options: EmbeddedOptions = {},
 ): Promise<T> {
   const connection = await connect(dataDir, options);
   try {

@@ -16,6 +16,7 @@ type RequestWire = { readonly imageWidth: number; readonly imageHeight: number; 
 export type JobDetails = {
   readonly state: string;
   readonly model: string;
+  readonly operation?: { readonly kind: string };
   readonly notices: readonly { readonly kind: string; readonly message: string }[];
   readonly failureReason?: string;
   readonly failureMessage?: string;
@@ -42,6 +43,8 @@ export type Bill = {
 };
 
 export type GenerationRequest = Readonly<Record<string, string | number | boolean | readonly object[] | undefined>>;
+export type PictureOperation = 'upscale' | 'remove-background';
+export type PictureJob = { readonly generationId: string; readonly width: number; readonly height: number; readonly quote: Quote };
 export type JobUpdate =
   | { readonly type: 'state'; readonly state: string; readonly queuePosition: number }
   | { readonly type: 'progress'; readonly step: number; readonly steps: number };
@@ -69,6 +72,15 @@ export class Generations {
       body: request,
     });
     return sdGenerationJob.tessera;
+  }
+
+  /** Has something done with a picture that is there: the job, and the size of what it delivers. */
+  operate(pictureId: string, operation: PictureOperation, body: GenerationRequest, idempotencyKey: string): Promise<PictureJob> {
+    return this.api.post(`${base}/pictures/${encodeURIComponent(pictureId)}/${operation}`, { body, idempotencyKey });
+  }
+
+  priceOf(pictureId: string, operation: PictureOperation, body: GenerationRequest): Promise<Omit<PictureJob, 'generationId'>> {
+    return this.api.post(`${base}/pictures/${encodeURIComponent(pictureId)}/${operation}?dryRun=true`, { body });
   }
 
   async get(id: string): Promise<Generation> {
@@ -115,7 +127,7 @@ export class Generations {
   }
 
   /** Uploads a picture to start from, the way Leonardo's clients do: ask for a signed form, then post it. */
-  async upload(file: string): Promise<string> {
+  async upload(file: string, account?: string): Promise<string> {
     const extension = path.extname(file).slice(1).toLowerCase();
     const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
       throw new CommandFailure(
@@ -125,7 +137,7 @@ export class Generations {
     });
     const { uploadInitImage } = await this.api.post<{ uploadInitImage: { id: string; url: string; fields: string } }>(
       `${base}/init-image`,
-      { body: { extension } },
+      { body: { extension }, account },
     );
     const form = new FormData();
     for (const [name, value] of Object.entries(JSON.parse(uploadInitImage.fields) as Record<string, string>)) form.append(name, value);

@@ -2,7 +2,10 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { addBilling } from './billing-program.js';
+import { addCharacters } from './characters-program.js';
+import { addDatasets } from './datasets-program.js';
 import { addModels } from './models-program.js';
+import { addPictures } from './pictures-program.js';
 import { addWebhooks } from './webhooks-program.js';
 import { exitCodes, reportFailure } from './failure.js';
 import { accountOption, dataOption, repositoryRoot } from './places.js';
@@ -16,12 +19,15 @@ function createProgram(): Command {
     .exitOverride()
     .addHelpText('after', topics);
   addGenerate(program);
+  addPictures(program);
   addServer(program);
   addMoney(program);
   addBilling(program);
+  addDatasets(program);
   addWebhooks(program);
   addKeys(program);
   addModels(program);
+  addCharacters(program);
   addDeadLetters(program);
   addWorkshop(program);
   return program;
@@ -61,13 +67,14 @@ function addGenerate(program: Command): void {
     .option('--style-from <file[:strength]>', 'take colours and manner from this picture', collect, [])
     .option('--content <file[:strength]>', 'take the arrangement from this picture', collect, [])
     .option(
-      '--character <file[:strength[:word]]>',
-      'show this thing in place of a word of the prompt (default: the first thing); again for more views',
+      '--character <id or file[:strength[:word]]>',
+      'show this thing in place of a word of the prompt (default: the first thing): a file, again for more views, or `<id[:word]>` of a registered character',
       collect,
       [],
     )
     .option('-o, --out <path>', 'folder or file for the pictures', '.')
-    .option('--engine <name>', 'engine of a server started for this command: onnx, noop, triton or served')
+    .option('--engine <name>', 'engine of a server started for this command: onnx, python, triton, served or noop')
+    .option('--models <dir>', 'folder of models of a server started for this command')
     .option('--dry-run', 'show what it would cost and paint nothing')
     .option('--json', 'print one JSON object instead of text')
     .option('-q, --quiet', 'print only the names of the files')
@@ -101,7 +108,11 @@ function addServer(program: Command): void {
     .option('--public-url <url>', 'how clients reach the server; links begin with it')
     .option(
       '--engine <name>',
-      'onnx paints; triton has the server of TESSERA_TRITON_URL paint; served has the servers paint that its manifests name; noop answers with a tiny picture at once, for load tests',
+      'onnx paints; python paints with a Python of this machine (TESSERA_PYTHON), diffusers models included; triton has the server of TESSERA_TRITON_URL paint; served has the servers paint that its manifests name; noop answers with a tiny picture at once, for load tests',
+    )
+    .option(
+      '--models <dir>',
+      'folder of models, or several as in PATH (default: $TESSERA_MODELS, or those of this checkout and those that were added)',
     )
     .option('--log-level <level>', 'silent, fatal, error, warn, info, debug or trace (default: warn)')
     .option('--cluster', 'a process for each service, on Kafka, MongoDB, Redis and S3 servers of their own, which are fetched when missing')
@@ -111,6 +122,7 @@ function addServer(program: Command): void {
       `
 Examples:
   tessera up
+  tessera up --engine python --models /srv/models
   tessera up --cluster
   tessera up --host 0.0.0.0 --public-url https://images.example.org
   tessera up --port 0 --engine noop --data /tmp/scratch
@@ -216,7 +228,14 @@ function addWorkshop(program: Command): void {
     .description('type-check, lint, import rules, contracts and tests')
     .argument('[paths...]', 'only the tests below these paths; the other checks are left out')
     .option('--cluster', 'also the tests of the cluster profile, against real servers: in Docker, or fetched once and run natively')
-    .addHelpText('after', '\nExamples:\n  tessera test\n  tessera test libs/documents\n  tessera test --cluster libs/cache')
+    .option(
+      '--models',
+      'of the engines alone: tiny models of every kind through torch, which is fetched (2 GB), and the tests of the Python package',
+    )
+    .addHelpText(
+      'after',
+      '\nExamples:\n  tessera test\n  tessera test libs/documents\n  tessera test --cluster libs/cache\n  tessera test --models',
+    )
     .action(async (paths: string[], options) => {
       const { test } = await import('./commands/test.js');
       process.exitCode = await test(paths, options);

@@ -26,10 +26,12 @@ export function modelsSetting(data: string): string {
   return process.env['TESSERA_MODELS'] || [modelsFolder, ...(existsSync(added) ? [added] : [])].join(path.delimiter);
 }
 
-/** What the server is told about this checkout; settings from the environment win. */
-export function checkoutSettings(data: string): { modelsDir?: string; consoleDir?: string } {
+/** What the server is told about this checkout; settings from the environment win, and over them the folder of models (or several, as in PATH) from the command line. */
+export function checkoutSettings(data: string, models?: string): { modelsDir?: string; consoleDir?: string } {
+  const given = models?.split(path.delimiter).map((folder) => path.resolve(folder));
+  const modelsDir = given?.join(path.delimiter) ?? (process.env['TESSERA_MODELS'] ? undefined : modelsSetting(data));
   return {
-    ...(process.env['TESSERA_MODELS'] ? {} : { modelsDir: modelsSetting(data) }),
+    ...(modelsDir === undefined ? {} : { modelsDir }),
     ...(process.env['TESSERA_CONSOLE'] || !existsSync(consoleFolder) ? {} : { consoleDir: consoleFolder }),
   };
 }

@@ -7,6 +7,7 @@ import { Installation } from '@tessera/service-gateway/start/installation.js';
 import { generation } from '@tessera/service-generation/generation.module.js';
 import { jobs } from '@tessera/service-jobs/jobs.module.js';
 import { storage } from '@tessera/service-storage/storage.module.js';
+import { training } from '@tessera/service-training/training.module.js';
 import { worker } from '@tessera/service-worker/worker.module.js';
 
 export type SingleNode = {
@@ -17,7 +18,7 @@ export type SingleNode = {
 };
 
 /** Every service but the worker; the one list of definitions, as `services.ts` of libs/host is the one of facts. */
-const definitions: readonly ServiceDefinition[] = [billing, storage, jobs, generation, gateway];
+const definitions: readonly ServiceDefinition[] = [billing, storage, jobs, generation, training, gateway];
 
 /** Without a worker in this process, workers of their own must run what it queues. */
 const hasWorker = ({ embeddedWorker, profile }: Config): boolean => embeddedWorker ?? profile === 'single';

@@ -18,8 +18,8 @@ describe.each(Object.entries(profiles))('Billing, %s', (_name, start) => {
     const keyOf = async (body: object) =>
       (await owner.call('POST', `${api}/keys`, body, { 'tessera-account': String(opened.body['accountId']) })).body['key'] as string;
     team = new Client(server, await keyOf({ name: 'team' }));
-    ann = new Client(server, await keyOf({ name: 'ann', memberId: 'ann', project: 'ads' }));
     await team.call('PUT', `${api}/account/members/ann`, { capTokens: 10 });
+    ann = new Client(server, await keyOf({ name: 'ann', memberId: 'ann', project: 'ads' }));
   }, 90_000);
 
   afterAll(async () => {

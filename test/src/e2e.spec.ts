@@ -94,6 +94,24 @@ describe.each(Object.entries(profiles))('Tessera, %s', (_name, start) => {
     expect(resumed.map((event) => event.id)).toEqual([events.at(-1)?.id]);
   });
 
+  it('lists generations by page tokens, which neither repeat nor skip while jobs arrive', async () => {
+    const { body: me } = await client.call('GET', '/api/rest/v1/me');
+    const list = `/api/rest/v1/generations/user/${me['user_details'][0].user.id}?limit=2`;
+    const ids = [];
+    for (let n = 0; n < 5; n += 1) ids.push(await client.create(apple));
+    const seen: string[] = [];
+    let token = '';
+    do {
+      const { body } = await client.call('GET', `${list}&pageToken=${encodeURIComponent(token)}`);
+      seen.push(...(body['generations'] as { id: string }[]).map(({ id }) => id));
+      token = body['tessera']?.nextPageToken ?? '';
+      await client.create(apple);
+    } while (token !== '');
+    expect(new Set(seen).size).toBe(seen.length);
+    expect(seen).toEqual(expect.arrayContaining(ids));
+    expect((await client.call('GET', `${list}&pageToken=nonsense`)).status).toBe(400);
+  });
+
   it('forgets a deleted generation with its files', async () => {
     const id = await client.create(apple);
     await client.finished(id);
@@ -166,6 +184,30 @@ describe.each(Object.entries(profiles))('Tessera, %s', (_name, start) => {
     form.append('file', new Blob(['<script>alert(1)</script>'], { type: 'image/png' }), 'start.png');
     expect((await fetch(url, { method: 'POST', body: form })).status).toBe(204);
     expect((await client.call('POST', '/api/rest/v1/generations', { ...apple, init_image_id: id })).status).toBe(400);
+  });
+
+  it('keeps pictures to learn from, names an exact set, and forgets it', async () => {
+    const datasets = '/api/rest/v1/datasets';
+    const { id } = (await client.call('POST', datasets, { name: 'zorbs' })).body['insert_datasets_one'];
+    const picture = await sharp({ create: { width: 300, height: 280, channels: 3, background: '#c33' } })
+      .png()
+      .toBuffer();
+    const { url, fields } = (await client.call('POST', `${datasets}/${id}/upload`, { extension: 'png' })).body['uploadDatasetImage'];
+    await post(url, fields, picture);
+    const form = new FormData();
+    form.append('caption', 'a zorb');
+    form.append('file', new Blob([picture as Uint8Array<ArrayBuffer>]), 'a.png');
+    const headers = { authorization: `Bearer ${client.key}` };
+    expect((await fetch(`${server.url}${datasets}/${id}/upload`, { method: 'POST', headers, body: form })).status).toBe(200);
+    const shown = (await client.call('GET', `${datasets}/${id}`)).body['datasets_by_pk'];
+    expect(shown).toMatchObject({
+      dataset_images: [{ tessera: { source: 'form' } }, { tessera: { source: 'upload', caption: 'a zorb' } }],
+    });
+    for (const image of shown.dataset_images) expect((await fetch(image.url)).status).toBe(200);
+    const version = await client.call('POST', `${datasets}/${id}/versions`, {});
+    expect(version.body).toMatchObject({ trainingPictures: 1, images: [{ tessera: { caption: 'a zorb' } }] });
+    expect((await client.call('DELETE', `${datasets}/${id}`)).status).toBe(200);
+    expect((await client.call('GET', `${datasets}/${id}`)).status).toBe(404);
   });
 
   it('creates, lists and revokes keys', async () => {

@@ -129,8 +129,14 @@ const billingBody = fc.dictionary(
   { maxKeys: 3 },
 );
 
+const characterBody = fc.record(
+  { name: nasty, imageIds: fc.oneof(nasty, fc.array(nasty, { maxLength: 3 })), characterId: nasty },
+  { requiredKeys: [] },
+);
+
 const text = fc.oneof(
   { weight: 6, arbitrary: mutated },
+  { weight: 1, arbitrary: characterBody.map((body) => JSON.stringify(body)) },
   { weight: 3, arbitrary: fc.oneof(billingBody, fc.array(billingBody, { maxLength: 3 })).map((body) => JSON.stringify(body)) },
   { weight: 1, arbitrary: fc.json() },
   { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 200 }) },
@@ -183,6 +189,14 @@ const path = fc
       { weight: 1, arbitrary: id.map((at) => `${api}/generations/${at}/cancel`) },
       { weight: 1, arbitrary: id.map((at) => `${api}/generations/user/${at}`) },
       { weight: 1, arbitrary: id.map((at) => `${api}/init-image/${at}`) },
+      { weight: 1, arbitrary: id.map((at) => `${api}/pictures/${at}/upscale`) },
+      { weight: 1, arbitrary: id.map((at) => `${api}/pictures/${at}/remove-background`) },
+      { weight: 1, arbitrary: fc.constantFrom('upscale', 'nobg', 'unzoom').map((at) => `${api}/variations/${at}`) },
+      { weight: 1, arbitrary: id.map((at) => `${api}/variations/${at}`) },
+      { weight: 1, arbitrary: id.map((at) => `${api}/characters/${at}`) },
+      { weight: 1, arbitrary: id.map((at) => `${api}/datasets/${at}`) },
+      { weight: 1, arbitrary: id.map((at) => `${api}/datasets/${at}/upload`) },
+      { weight: 1, arbitrary: id.map((at) => `${api}/datasets/${at}/versions`) },
       { weight: 1, arbitrary: id.map((at) => `${api}/keys/${at}`) },
       { weight: 1, arbitrary: id.map((at) => `/objects/${at}`) },
       { weight: 1, arbitrary: id.map((at) => `${api}/account/members/${at}`) },
@@ -215,6 +229,8 @@ const path = fc
           `${api}/me`,
           `${api}/platformModels`,
           `${api}/keys`,
+          `${api}/characters`,
+          `${api}/datasets`,
           `${api}/queue`,
           `${api}/events`,
           `${api}/account`,

@@ -12,6 +12,7 @@ import { gateway } from '@tessera/service-gateway/gateway.module.js';
 import { generation } from '@tessera/service-generation/generation.module.js';
 import { jobs } from '@tessera/service-jobs/jobs.module.js';
 import { storage } from '@tessera/service-storage/storage.module.js';
+import { training } from '@tessera/service-training/training.module.js';
 import { Client } from './client.js';
 import { probeSubmission } from './probe/probe.js';
 import { apiKey, newDataDir, removeDataDir, repository } from './profiles.js';
@@ -58,17 +59,22 @@ describe('what a plan, a limit or a key does not allow', () => {
   beforeAll(async () => {
     dataDir = await newDataDir();
     const [catalogue] = JSON.parse(await readFile(path.join(repository, 'services/billing/src/catalogue/catalogue.json'), 'utf8')) as [
-      { plans: { free: object } },
+      { plans: { free: object; artisan: object } },
     ];
     const free = { ...catalogue.plans.free, hasCharacters: false, hasTraining: false, hasPrivatePictures: false };
+    const artisanWithFew = { ...catalogue.plans.artisan, datasetPictures: 1 };
     const catalogueFile = path.join(dataDir, 'prices.json');
     await writeFile(
       catalogueFile,
       JSON.stringify([
-        { ...catalogue, gates: ['api', 'characters', 'motion', 'training', 'private_pictures'], plans: { ...catalogue.plans, free } },
+        {
+          ...catalogue,
+          gates: ['api', 'characters', 'motion', 'training', 'private_pictures'],
+          plans: { ...catalogue.plans, free, artisan: artisanWithFew },
+        },
       ]),
     );
-    host = await startTestHost([billing, storage, jobs, generation, gateway], { config: { dataDir, apiKey, catalogueFile } });
+    host = await startTestHost([billing, storage, jobs, generation, training, gateway], { config: { dataDir, apiKey, catalogueFile } });
     owner = new Client(host);
     [small, artisan] = [await opened('free'), await opened('artisan')];
   }, 60_000);
@@ -98,6 +104,12 @@ describe('what a plan, a limit or a key does not allow', () => {
       // One may run, ten may wait.
       for (let count = 0; count < 11; count++) await submitted({});
       return refusedWith(submitted({}));
+    },
+    dataset_pictures: async () => {
+      const { body } = await asOwner(artisan, 'POST', '/datasets', { name: 'foxes' });
+      const upload = `/datasets/${String(body['insert_datasets_one'].id)}/upload`;
+      await asOwner(artisan, 'POST', upload, { extension: 'png' });
+      return String((await asOwner(artisan, 'POST', upload, { extension: 'png' })).body['type']);
     },
     write: async () => typeOf(await keyOf(artisan, { scopes: ['read'] }), 'POST', '/generations', { prompt: 'x' }),
     account: async () => {

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -8,6 +9,7 @@ import { createLogger } from '@tessera/platform/logger.js';
 import { startServices, type Services } from '@tessera/servers/cluster.js';
 import { startClusterServers, type ClusterServers } from '@tessera/servers/cluster-servers.js';
 import type { RunningServer } from '@tessera/servers/running-server.js';
+import { pythonPackages } from '@tessera/servers/python-packages.js';
 import { startTriton } from '@tessera/servers/triton.js';
 import { jobCollectionVersion } from '@tessera/service-jobs/queue/job-migrations.js';
 import { jobCollectionName } from '@tessera/service-jobs/queue/job-record.js';
@@ -105,6 +107,18 @@ describe('workers as processes of their own', () => {
       await untilHeldBy('worker-1');
       await triton.restart();
     }
+    expect((await outcomeOf(client, jobIds)).complaints).toEqual([]);
+  }, 240_000);
+
+  it('generate with a Python of their own where there is no Triton, and with another one when it was killed', async () => {
+    const { url, workers } = await start('python', 1, { TESSERA_PYTHON: await pythonPackages() });
+    const client = new Client({ url });
+    const jobIds = await submit(client, 4);
+    await untilHeldBy('worker-1');
+    const worker = workers[0]!.pid;
+    const children = (await readFile(`/proc/${worker}/task/${worker}/children`, 'utf8')).trim().split(' ').map(Number);
+    expect(children).toHaveLength(1);
+    process.kill(children[0]!, 'SIGKILL');
     expect((await outcomeOf(client, jobIds)).complaints).toEqual([]);
   }, 240_000);
 });

@@ -15,6 +15,8 @@ const benchmarks = new Map([
   ['memory', 'what each process of the cluster profile takes in memory, and with --modules what it loads'],
   ['cluster', 'the same image jobs through one process and through the cluster profile, side by side; memory of each service'],
   ['faults', 'the cluster profile on real servers: kills, pauses and cuts each of its parts under jobs in flight, and counts'],
+  ['characters', 'how well the bundled measure tells pictures of a character from those of others, by facet'],
+  ['engine-overhead', 'what the engine `python` adds to the time of a pipeline, with one that sleeps'],
   ['ledger', 'holds and settlements a second on one account and on many'],
 ]);
 

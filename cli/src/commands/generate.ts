@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
+import { isUuid } from '@tessera/platform/ids.js';
 import { billLines, timingText, tokensText } from '../bill-text.js';
 import { withConnection } from '../connection.js';
 import { CommandFailure, exitCodes } from '../failure.js';
@@ -27,6 +28,7 @@ export type GenerateOptions = {
       | 'mask'
       | 'unzoom'
       | 'engine'
+      | 'models'
       | 'data'
   ]?: string;
 } & { readonly [kind in GuidanceKind]?: readonly string[] } & {
@@ -44,11 +46,10 @@ export async function generate(prompt: string, options: GenerateOptions): Promis
     const request = await requestOf(prompt, options, generations);
     return options.dryRun ? showDryRun(await generations.dryRun(request), options) : runGeneration(generations, prompt, request, options);
   };
-  return withConnection(
-    dataFolder(options.data),
-    ({ api }) => work(new Generations(api)),
-    options.engine ? { engine: options.engine } : {},
-  );
+  return withConnection(dataFolder(options.data), ({ api }) => work(new Generations(api)), {
+    engine: options.engine,
+    models: options.models,
+  });
 }
 
 async function requestOf(prompt: string, options: GenerateOptions, generations: Generations): Promise<GenerationRequest> {
@@ -67,7 +68,8 @@ async function requestOf(prompt: string, options: GenerateOptions, generations: 
     init_strength: numberOf('--strength', options.strength),
   };
   const controlnets = await controlnetsOf(options, generations);
-  return { ...request, ...(await startingPictureOf(options, generations)), ...(controlnets.length > 0 ? { controlnets } : {}) };
+  const starting = await startingPictureOf(options, generations);
+  return { ...request, ...registeredCharacterOf(options), ...starting, ...(controlnets.length > 0 ? { controlnets } : {}) };
 }
 
 async function startingPictureOf({ init, mask, unzoom }: GenerateOptions, generations: Generations): Promise<GenerationRequest> {
@@ -96,6 +98,7 @@ async function controlnetsOf(options: GenerateOptions, generations: Generations)
   const controlnets: object[] = [];
   for (const kind of guidanceKinds) {
     for (const text of options[kind === 'style-from' ? 'styleFrom' : kind] ?? []) {
+      if (kind === 'character' && registeredCharacter(text)) continue;
       const { file = text, strength, subject } = existsSync(text) ? {} : (guidePattern.exec(text)?.groups ?? {});
       const weight = strength === undefined ? undefined : Number(strength) * weightPerStrength;
       controlnets.push({
@@ -107,6 +110,18 @@ async function controlnetsOf(options: GenerateOptions, generations: Generations)
     }
   }
   return controlnets;
+}
+
+/** `<id[:word]>` names a character that is registered, where a file is one that is not. */
+const registeredCharacter = (text: string): { readonly id: string; readonly word: string | undefined } | undefined => {
+  const [id = '', word, ...rest] = text.split(':');
+  return isUuid(id) && rest.length === 0 ? { id, word } : undefined;
+};
+
+function registeredCharacterOf({ character = [] }: GenerateOptions): GenerationRequest {
+  const [first, ...others] = character.flatMap((text) => registeredCharacter(text) ?? []);
+  if (others.length > 0) throw new CommandFailure('One registered character can be in a picture, not several.', exitCodes.refused);
+  return first ? { characterId: first.id, characterSubject: first.word } : {};
 }
 
 /** Ranges are the server's business; only what is no number at all is refused here. */
@@ -124,8 +139,18 @@ async function runGeneration(
   options: GenerateOptions,
 ): Promise<number> {
   const startMs = performance.now();
+  return followJob(generations, await generations.create(request, randomUUID()), prompt, options, startMs);
+}
+
+/** From a job that was taken to its pictures on the disk and its bill. `name` is what the files are called after; `out` may be a name of its own for each extension. */
+export async function followJob(
+  generations: Generations,
+  id: string,
+  name: string,
+  options: Pick<GenerateOptions, 'json' | 'quiet'> & { readonly out: string | ((extension: string) => string) },
+  startMs: number,
+): Promise<number> {
   const isSilent = Boolean(options.json || options.quiet);
-  const id = await generations.create(request, randomUUID());
   const forget = cancelOnInterrupt(generations, id);
   const progress = createProgressLine(process.stderr, isSilent);
   try {
@@ -133,7 +158,7 @@ async function runGeneration(
     await follow(generations, id, progress);
     const generation = await generations.finished(id);
     progress.clear();
-    const pictures = generation.tessera.state === 'succeeded' ? await save(generations, generation, prompt, options.out) : [];
+    const pictures = generation.tessera.state === 'succeeded' ? await save(generations, generation, name, options.out) : [];
     const totalMs = performance.now() - startMs;
     const bill = await generations.bill(id);
     if (options.json)
@@ -147,7 +172,9 @@ async function runGeneration(
 }
 
 const headerOf = ({ tessera, imageWidth, imageHeight, inferenceSteps, seed }: Generation) =>
-  `${tessera.model} · ${imageWidth}x${imageHeight} · ${inferenceSteps} steps · seed ${seed ?? 'unknown'}`;
+  tessera.operation
+    ? `${tessera.model} · ${tessera.operation.kind.replaceAll('_', ' ')} · ${imageWidth}x${imageHeight}`
+    : `${tessera.model} · ${imageWidth}x${imageHeight} · ${inferenceSteps} steps · seed ${seed ?? 'unknown'}`;
 
 async function follow(generations: Generations, id: string, progress: ProgressLine): Promise<void> {
   for await (const update of generations.watch(id)) {
@@ -157,14 +184,22 @@ async function follow(generations: Generations, id: string, progress: ProgressLi
   }
 }
 
-async function save(generations: Generations, generation: Generation, prompt: string, out: string): Promise<SavedPicture[]> {
+async function save(
+  generations: Generations,
+  generation: Generation,
+  prompt: string,
+  out: string | ((extension: string) => string),
+): Promise<SavedPicture[]> {
   const links = generation.generated_images;
   const bytes = await Promise.all(links.map((link) => generations.download(link)));
   return links.flatMap((link, index) => {
     const picture = bytes[index];
     if (!picture) return [];
     const extension = link.tessera?.contentType === 'image/jpeg' ? '.jpg' : link.tessera?.contentType === 'image/webp' ? '.webp' : '.png';
-    const wanted = pictureFile({ out, prompt, seed: generation.seed ?? 0, index, count: links.length, extension });
+    const wanted =
+      typeof out === 'function'
+        ? out(extension)
+        : pictureFile({ out, prompt, seed: generation.seed ?? 0, index, count: links.length, extension });
     const file = savePicture(wanted, picture, (name) => (existsSync(name) ? readFileSync(name) : undefined));
     return [
       {

@@ -15,12 +15,17 @@ type ToolOptions = {
 const outputCharsMax = 4 * 1024 * 1024;
 
 /** Runs one of the installed tools (in the repository's root, unless told otherwise) and keeps what it printed. */
-export function runTool(
-  tool: string,
+export function runTool(tool: string, args: readonly string[], { nodeArgs = [], ...options }: ToolOptions = {}): Promise<StepResult> {
+  return runCommand(process.execPath, [...nodeArgs, tool, ...args], options);
+}
+
+/** The same of any program. */
+export function runCommand(
+  program: string,
   args: readonly string[],
-  { nodeArgs = [], shows, env = {}, cwd = repositoryRoot }: ToolOptions = {},
+  { shows, env = {}, cwd = repositoryRoot }: Omit<ToolOptions, 'nodeArgs'> = {},
 ): Promise<StepResult> {
-  const child = spawn(process.execPath, [...nodeArgs, tool, ...args], {
+  const child = spawn(program, args, {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, FORCE_COLOR: process.stdout.isTTY && !process.env['NO_COLOR'] ? '1' : '0', ...env },

@@ -27,9 +27,9 @@ export async function upCluster(options: UpOptions): Promise<void> {
 
 function start(
   dataDir: string,
-  { port = defaultPorts.http, grpcPort = defaultPorts.grpc, engine = 'onnx', logLevel }: UpOptions,
+  { port = defaultPorts.http, grpcPort = defaultPorts.grpc, engine = 'onnx', models, logLevel }: UpOptions,
 ): Promise<Cluster> {
-  const { modelsDir, consoleDir } = checkoutSettings(dataDir);
+  const { modelsDir, consoleDir } = checkoutSettings(dataDir, models);
   const env = {
     ...process.env,
     ...(modelsDir ? { TESSERA_MODELS: modelsDir } : {}),

@@ -12,6 +12,7 @@ export type UpOptions = {
   readonly host?: string;
   readonly publicUrl?: string;
   readonly engine?: string;
+  readonly models?: string;
   readonly logLevel?: string;
   readonly data?: string;
   /** Every service as a process of its own, on real servers. */
@@ -35,7 +36,7 @@ export async function up(options: UpOptions): Promise<void> {
 }
 
 function settings(dataDir: string, options: UpOptions) {
-  const { port, grpcPort, host, publicUrl, engine, logLevel } = options;
+  const { port, grpcPort, host, publicUrl, engine, models, logLevel } = options;
   try {
     return configFromEnvironment(process.env, {
       dataDir,
@@ -46,7 +47,7 @@ function settings(dataDir: string, options: UpOptions) {
       publicUrl,
       engine,
       logLevel,
-      ...checkoutSettings(dataDir),
+      ...checkoutSettings(dataDir, models),
     });
   } catch (error) {
     throw new CommandFailure(error instanceof Error ? error.message : String(error), exitCodes.refused, 'See `tessera up --help`.');

@@ -1,1 +1,1 @@
-"""Paints what a worker has composed. Knows nothing of Triton: `model.py` beside this package does."""
+"""Generates what a worker has composed. Knows not who asks: that is the business of Triton's `model.py` and of `process.py`."""

@@ -18,7 +18,9 @@ ADAPTERS_KEPT = 8
 FILES_BYTES_MAX = 8 * 1024**3
 HEX = set("0123456789abcdef")
 # Other ways to change weights, whose files look alike.
-LOW_RANK_OF_OTHER_KINDS = {"hada_": "LoHa", "lokr_": "LoKr", "oft_": "OFT", "boft_": "BOFT", ".a1.": "GLoRA", "diff_b": "full differences", "dora_scale": "DoRA", "lora_magnitude_vector": "DoRA"}
+LOW_RANK_OF_OTHER_KINDS = {
+    "hada_": "LoHa", "lokr_": "LoKr", "oft_": "OFT", "boft_": "BOFT", ".a1.": "GLoRA", "diff_b": "set of full differences", "dora_scale": "DoRA", "lora_magnitude_vector": "DoRA",
+}  # fmt: skip
 
 
 class AdapterFiles:
@@ -126,7 +128,7 @@ class Adapters:
         unet = {"unet_config": self.pipe.unet.config} if "unet_config" in inspect.signature(convert).parameters else {}
         converted = convert(dict(weights), **unet)
         converted = converted[0] if isinstance(converted, tuple) else converted
-        held = sum(key.endswith((".lora_A.weight", ".lora.down.weight", "_lora.down.weight")) for key in converted)
+        held = sum(key.endswith((".lora_A.weight", ".down.weight")) for key in converted)
         acting = sum(name in getattr(module, "lora_A", ()) for part in self.pipe.components.values() if hasattr(part, "modules") for module in part.modules())
         if acting < held:
             raise refused("InvalidArgument", "foreign_adapter", f"Only {acting} of the adapter's {held} layers are layers of {self.family.name}.")

@@ -42,6 +42,8 @@ class Controls:
         can = self.pipeline.can
         nets = [(self.net_of(kind), kind, strength, picture) for kind, strength, picture in sources.guides if kind in can.control]
         references = [(self.adapter_of(kind), strength, picture) for kind, strength, picture in sources.guides if kind not in can.control]
+        if len({entry["imageEncoderFolder"] for entry, *_ in references}) > 1:
+            raise refused("InvalidArgument", "unsupported_guidance", f"{self.pipeline.family.name} sees these references through different encoders, one at a time.")
         # First: a pipeline that is derived shares the layers which references change.
         self._use_references(references)
         pipe, arguments = self._controlled(nets, sources.way) if nets else (self._plain(sources.way), {})
@@ -76,6 +78,9 @@ class Controls:
             arguments |= {"control_mode": modes[0] if is_one and not is_united else modes}
         if is_united and is_one:
             arguments |= {"controlnet_conditioning_scale": strengths}
+        if family == "flux" and not is_one:
+            # diffusers counts the models, and would leave out all pictures of a union model but the first.
+            arguments |= {"control_guidance_start": [0.0] * len(nets), "control_guidance_end": [1.0] * len(nets)}
         return pipe, arguments
 
     def _several(self, nets: list):

@@ -17,9 +17,17 @@ class Family:
     def file(self, relative: str) -> str:
         return os.path.normpath(os.path.join(self.folder, relative))
 
+    def graph(self, name: str) -> dict:
+        """A graph as `Graphs.run` takes it. `superResolution/<k>` is the k-th that enlarges, which a family of any pipeline may have."""
+        kind, _, number = name.partition("/")
+        if kind != "superResolution":
+            return self.manifest["graphs"][name]
+        entry = self.manifest["superResolution"][int(number)]
+        return {"file": entry["file"], "inputs": {"picture": entry["input"]}, "outputs": {"enlarged": entry["output"]}}
+
 
 class Families:
-    """Read again when a manifest has changed, so that a model can be added while Triton runs."""
+    """Read again when a manifest has changed, so that a model can be added while the engine runs."""
 
     def __init__(self, folders: str):
         """One folder of models or several, as in PATH."""
@@ -38,7 +46,7 @@ class Families:
         family = self._read(here[0])
         held = family.manifest["version"]
         if held != version:
-            raise refused("Unavailable", "model_version_mismatch", f"Triton holds version {held} of {name}, the worker asks for {version}: mount the same folder of models in both.")
+            raise refused("Unavailable", "model_version_mismatch", f"The engine holds version {held} of {name}, the worker asks for {version}: mount the same folder of models in both.")
         return family
 
     @staticmethod

@@ -40,9 +40,13 @@ def from_single_file(family: Family, dtype):
     if not hasattr(kind, "from_single_file"):
         raise refused("Internal", "painting_failed", f"{family.name} cannot be loaded from one file: diffusers has no {manifest['pipelineClass']} that does so.")
     if manifest.get("quantization", "none") not in ("none", "layerwise-fp8"):
-        raise refused("Internal", "painting_failed", f"{family.name} is one file, which is not quantised while it is loaded: convert it to a folder first, or choose layerwise-fp8.")
+        sentence = f"{family.name} is one file, which is not quantised while it is loaded: convert it to a folder first, or choose layerwise-fp8."
+        raise refused("Internal", "painting_failed", sentence)
     folder = family.file(manifest["configFolder"])
-    parts = {name: part_class(library, name_of_class).from_pretrained(os.path.join(folder, name), **dtype_for(library, dtype)) for name, (library, name_of_class) in parts_with_weights(folder).items()}
+    parts = {
+        name: part_class(library, name_of_class).from_pretrained(os.path.join(folder, name), **dtype_for(library, dtype))
+        for name, (library, name_of_class) in parts_with_weights(folder).items()
+    }
     return kind.from_single_file(family.file(manifest["singleFile"]), config=folder, torch_dtype=dtype, local_files_only=True, **parts)
 
 
@@ -76,7 +80,7 @@ def quantised(manifest: dict, folder: str, dtype) -> dict:
     how = manifest.get("quantization", "none")
     if how in ("none", "layerwise-fp8"):
         return {}
-    large = [name for name, (library, kind) in model_index(folder).items() if name in ("transformer", "unet") or (library == "transformers" and name.startswith("text_encoder") and not kind.startswith("CLIP"))]
+    large = [name for name, (_, kind) in model_index(folder).items() if name in ("transformer", "unet") or (name.startswith("text_encoder") and not kind.startswith("CLIP"))]
     from diffusers import PipelineQuantizationConfig
 
     if how == "bnb-nf4":

@@ -26,6 +26,8 @@ class PipelineClass:
     control: tuple[str, ...]
     references: tuple[str, ...]
     has_lora: bool
+    # Nothing is made from a prompt alone.
+    needs_picture: bool = False
 
 
 def _read() -> dict[str, PipelineClass]:
@@ -35,6 +37,7 @@ def _read() -> dict[str, PipelineClass]:
         name: PipelineClass(
             entry["family"], entry["guidance"], entry["negativePrompt"], entry["sideMultiplePx"], entry["promptTokens"], entry["longPrompts"], entry["weightedWords"],
             entry["latents"], entry["initImage"], entry["inpaint"], entry["edit"], tuple(entry["control"]), tuple(entry["references"]), entry["lora"],
+            entry.get("needsPicture", False),
         )
         for name, entry in table.items()
     }  # fmt: skip

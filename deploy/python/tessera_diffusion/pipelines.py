@@ -37,6 +37,7 @@ class Pipelines:
             return None
 
     def warm(self, family: Family, task: dict) -> None:
+        self.adapter_files.refuse_if_absent(task.get("adapters", []))
         pipeline = self._of(family)
         with pipeline.lock:
             pipeline.adapters.use(task.get("adapters", []))
@@ -71,7 +72,8 @@ class Pipeline:
 
             self.pipe = loading.load(family, device)
         except ImportError as error:
-            raise refused("Unavailable", "diffusers_missing", f"{family.name} is a diffusers pipeline, and this Python cannot import {error.name}: install deploy/python/requirements-diffusers.txt.") from error
+            sentence = f"{family.name} is a diffusers pipeline, and this Python cannot import {error.name}: install deploy/python/requirements-diffusers.txt."
+            raise refused("Unavailable", "diffusers_missing", sentence) from error
         if device == "cpu":
             torch.set_num_threads(threads)
         self.torch, self.family, self.device = torch, family, device
@@ -84,7 +86,7 @@ class Pipeline:
         self.derived: dict[tuple, object] = {}
 
     def call(self, name: str, key: tuple = (), **parts: object):
-        """Another class of diffusers on the same weights, made once. By its constructor, since `from_pipe` converts all of them to one dtype, which float32 parts and quantised ones must keep."""
+        """Another class of diffusers on the same weights, made once. By its constructor: `from_pipe` converts all weights to float32, and to one dtype at best."""
         known = self.derived.get((name, *key))
         if known is None:
             import diffusers

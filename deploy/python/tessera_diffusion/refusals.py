@@ -4,7 +4,7 @@
 class Refusal(Exception):
     def __init__(self, kind: str, reason: str, sentence: str):
         super().__init__(f"{kind}/{reason}: {sentence}")
-        self.kind = kind
+        self.kind, self.reason, self.sentence = kind, reason, sentence
 
 
 def refused(kind: str, reason: str, sentence: str) -> Refusal:

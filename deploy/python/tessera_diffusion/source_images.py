@@ -48,7 +48,7 @@ def read(number: int, plan: dict, tensors: dict[str, np.ndarray], can: PipelineC
         raise refused("InvalidArgument", "unsupported_edit", f"{name} does not change pictures by an instruction.")
     if edits and (init or guides):
         raise refused("InvalidArgument", "unsupported_edit", f"{name} takes a picture to change, or an init image and guidance, not both.")
-    if can.family == "qwen-image-edit" and not edits:
+    if can.needs_picture and not edits:
         raise refused("InvalidArgument", "unsupported_edit", f"{name} changes a picture, and none came with the prompt.")
     if edits and f"{number}/edit/1" in tensors:
         raise refused("InvalidArgument", "unsupported_edit", f"{name} takes one picture to change.")

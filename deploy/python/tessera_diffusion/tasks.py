@@ -36,7 +36,7 @@ class Tasks:
     def serve(self, task: dict, tensors: dict[str, np.ndarray], emit: Callable[..., None], is_cancelled: Callable[[], bool]) -> None:
         def refuse_if_cancelled():
             if self.is_stopping.is_set():
-                raise refused("Unavailable", "engine_unavailable", "Triton is shutting down.")
+                raise refused("Unavailable", "engine_unavailable", "The engine is shutting down.")
             if is_cancelled():
                 raise cancelled()
 
@@ -51,7 +51,7 @@ class Tasks:
             raise refused("InvalidArgument", "unknown_task", f'This model knows no task "{kind}".')
         family = self.families.named(task["family"], task["version"])
         if kind == "run":
-            graph = family.manifest["graphs"][task["graph"]]
+            graph = family.graph(task["graph"])
             emit({"type": "tensors"}, pack(self.graphs.run(family.file(graph["file"]), graph, tensors)))
             return
         with self._permit(refuse_if_cancelled):

@@ -29,7 +29,7 @@ import tiny_guides  # noqa: E402
 import tiny_pipelines  # noqa: E402
 from tessera_diffusion.tasks import Tasks  # noqa: E402
 
-WIDTH, HEIGHT = 96, 64
+WIDTH, HEIGHT = 64, 48
 
 
 @dataclass
@@ -105,5 +105,5 @@ def engine(models, tmp_path_factory) -> Engine:
 def sources() -> dict[str, np.ndarray]:
     random = np.random.default_rng(0)
     mask = np.zeros((HEIGHT, WIDTH), np.uint8)
-    mask[16:48, 32:64] = 255
+    mask[16:32, 16:48] = 255
     return {"picture": random.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8), "mask": mask}

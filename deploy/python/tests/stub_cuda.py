@@ -10,6 +10,8 @@ import subprocess
 import sys
 
 NO_DEVICE = 100  # cudaErrorNoDevice
+# What torch asks for the words of an error: a number in place of a text would end the process.
+TEXTS = re.compile(r"(cuda|cublas|cudnn|cusparse|nccl|nvrtc)\w*(ErrorString|ErrorName|StatusString)")
 CUDA = re.compile(r"lib(cu|nv|nccl)[\w-]*\.so\.\d+")
 
 
@@ -37,10 +39,16 @@ def wanted(torch_folder: str) -> dict[str, dict[str, set[str]]]:
     return {name: versions or {"": unversioned} for name, versions in libraries.items() if not os.path.exists(os.path.join(torch_folder, "torch", "lib", name))}
 
 
+def stub(function: str) -> str:
+    if TEXTS.fullmatch(function):
+        return f'const char *{function}(void) {{ return "there is no device"; }}\n'
+    return f"int {function}(void) {{ return {NO_DEVICE}; }}\n"
+
+
 def build(name: str, versions: dict[str, set[str]], folder: str) -> None:
     source, script = os.path.join(folder, f"{name}.c"), os.path.join(folder, f"{name}.map")
     with open(source, "w", encoding="utf-8") as text:
-        text.writelines(f"int {function}(void) {{ return {NO_DEVICE}; }}\n" for functions in versions.values() for function in sorted(functions))
+        text.writelines(stub(function) for functions in versions.values() for function in sorted(functions))
     with open(script, "w", encoding="utf-8") as text:
         text.writelines(f"{version} {{ global: {'; '.join(sorted(functions))}; }};\n" for version, functions in versions.items())
     options = [] if "" in versions else [f"-Wl,--version-script={script}"]

@@ -40,7 +40,7 @@ def test_edges_act_beside_an_init_image_and_within_a_mask(engine, sources, famil
         assert painted.bytes != engine.paint(family, guided(("edges", 1), **init), tensors={**tensors, "0/init": 255 - sources["picture"]}, steps=4).bytes
 
 
-@REFERENCED
+@CONTROLLED
 def test_two_kinds_of_control_act_at_once(engine, sources, family):
     tensors = {"0/guides/0": sources["picture"], "0/guides/1": sources["picture"]}
     both = engine.paint(family, guided(("edges", 1), ("depth", 1)), tensors=tensors)
@@ -74,22 +74,21 @@ def test_a_reference_acts_beside_edges_an_init_image_and_a_lora(engine, sources,
     assert len(seen) == 5
 
 
-def test_one_union_model_takes_several_kinds(engine, sources):
-    family = engine.pipeline("sdxl-tiny-guided").family
+@pytest.mark.parametrize("name", ["sdxl-tiny-guided", "flux-tiny-guided"])
+def test_one_union_model_takes_several_kinds(engine, sources, name):
+    family = engine.pipeline(name).family
     before, entries = engine.paint(family.name).bytes, family.manifest["controlNets"]
     family.manifest["controlNets"] = [{"kinds": ["edges", "depth", "pose"], "folder": "union", "unionModes": {"pose": 0, "depth": 1, "edges": 3}}]
     try:
         tensors = {"0/guides/0": sources["picture"], "0/guides/1": 255 - sources["picture"], "0/init": sources["picture"], "0/mask": sources["mask"]}
-        sizes = {"widthPx": 64, "heightPx": 64}
-        square = {name: np.ascontiguousarray(tensor[:, :64]) for name, tensor in tensors.items()}
         plans = [
             {}, guided(("edges", 1)), guided(("pose", 1)), guided(("edges", 1), ("depth", 1)), guided(("edges", 1), ("depth", 0.5)),
             guided(("edges", 1), init={"strength": 0.5, "hasMask": False}), guided(("edges", 1), init={"strength": 0.5, "hasMask": True}),
         ]  # fmt: skip
-        seen = {engine.paint(family.name, plan, tensors=square, **sizes).bytes[0] for plan in plans}
+        seen = [engine.paint(family.name, plan, tensors=tensors).bytes[0] for plan in plans]
     finally:
         family.manifest["controlNets"] = entries
-    assert len(seen) == len(plans)
+    assert [seen.index(each) for each in seen] == list(range(len(plans)))
     assert engine.paint(family.name).bytes == before
 
 

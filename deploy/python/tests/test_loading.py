@@ -18,7 +18,8 @@ from tiny_pipelines import manifest
 
 def test_a_single_file_loads_what_the_folder_loads(models, tmp_path):
     write_single_file(os.path.join(models, "sdxl-tiny", "weights"), str(tmp_path))
-    one = {key: value for key, value in manifest("one").items() if key != "pipelineFolder"} | {"singleFile": "model.safetensors", "configFolder": "config", "pipelineClass": "StableDiffusionXLPipeline"}
+    fields = {"singleFile": "model.safetensors", "configFolder": "config", "pipelineClass": "StableDiffusionXLPipeline"}
+    one = {key: value for key, value in manifest("one").items() if key != "pipelineFolder"} | fields
     single, whole = loading.load(Family("one", str(tmp_path), one), "cpu"), loading.load(Family("whole", str(tmp_path), manifest("whole")), "cpu")
     for part in ("unet", "vae", "text_encoder", "text_encoder_2"):
         ours, theirs = getattr(single, part).state_dict(), getattr(whole, part).state_dict()
@@ -43,8 +44,8 @@ def test_a_class_that_loads_no_single_file_is_named(models):
 
 
 def test_weights_that_rest_in_eight_bits_generate(models):
-    family = Family("sdxl-tiny", os.path.join(models, "sdxl-tiny"), {**manifest("sdxl-tiny"), "quantization": "layerwise-fp8", "vaeTiling": True, "scheduler": "DPMSolverMultistepScheduler"})
-    pipe = loading.load(family, "cpu")
+    fields = {"quantization": "layerwise-fp8", "vaeTiling": True, "scheduler": "DPMSolverMultistepScheduler"}
+    pipe = loading.load(Family("sdxl-tiny", os.path.join(models, "sdxl-tiny"), {**manifest("sdxl-tiny"), **fields}), "cpu")
     assert pipe.unet.down_blocks[0].resnets[0].conv1.weight.dtype == torch.float8_e4m3fn
     assert pipe.vae.use_tiling
     assert type(pipe.scheduler).__name__ == "DPMSolverMultistepScheduler"
@@ -117,6 +118,11 @@ def test_denoiser_and_large_text_encoders_are_quantised(asked, models):
 
 
 def test_the_package_imports_neither_torch_nor_diffusers():
-    lines = "import sys, types; sys.modules['onnxruntime'] = types.SimpleNamespace(InferenceSession=None, SessionOptions=None); import tessera_diffusion.tasks; print(sorted({'torch', 'diffusers', 'transformers', 'PIL', 'safetensors'} & sys.modules.keys()))"
+    lines = """
+import sys, types
+sys.modules["onnxruntime"] = types.SimpleNamespace(InferenceSession=None, SessionOptions=None)
+import tessera_diffusion.tasks
+print(sorted({"torch", "diffusers", "transformers", "PIL", "safetensors"} & sys.modules.keys()))
+"""
     package = os.path.dirname(os.path.dirname(os.path.abspath(loading.__file__)))
     assert subprocess.run([sys.executable, "-c", lines], cwd=package, capture_output=True, text=True, check=True).stdout.strip() == "[]"

@@ -32,18 +32,18 @@ def union_of(unet: torch.nn.Module) -> ControlNetUnionModel:
 def controls_of(pipe, folder: str) -> list[dict]:
     if hasattr(pipe, "transformer"):
         config = dict(pipe.transformer.config)
-        keys = ("patch_size", "in_channels", "num_layers", "num_single_layers", "attention_head_dim", "num_attention_heads", "joint_attention_dim", "pooled_projection_dim", "guidance_embeds", "axes_dims_rope")
-        nets = {"canny": loud(FluxControlNetModel(**{key: config[key] for key in keys}))}
+        keys = [
+            "patch_size", "in_channels", "num_layers", "num_single_layers", "attention_head_dim", "num_attention_heads", "joint_attention_dim", "pooled_projection_dim",
+            "guidance_embeds", "axes_dims_rope",
+        ]  # fmt: skip
+        nets = {name: loud(FluxControlNetModel(**{key: config[key] for key in keys}, num_mode=modes)) for name, modes in (("canny", None), ("depth", None), ("union", 4))}
     else:
         nets = {name: loud(ControlNetModel.from_unet(pipe.unet, conditioning_embedding_out_channels=HALVING)) for name in ("canny", "depth")}
         if hasattr(pipe, "text_encoder_2"):
             nets["union"] = loud(union_of(pipe.unet))
     for name, net in nets.items():
         net.save_pretrained(os.path.join(folder, name))
-    entries = [{"kinds": ["edges"], "folder": "canny"}]
-    if "depth" in nets:
-        entries.append({"kinds": ["depth"], "folder": "depth", "conditioningScale": 0.8})
-    return entries
+    return [{"kinds": ["edges"], "folder": "canny"}, {"kinds": ["depth"], "folder": "depth", "conditioningScale": 0.8}]
 
 
 def references_of(pipe, folder: str) -> list[dict]:

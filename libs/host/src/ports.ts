@@ -117,9 +117,12 @@ async function openModels({ engine, modelsDir, modelPools }: Config): Promise<Mo
 }
 
 /** Loaded where it is needed: the runtime of the models and the codec of pictures take their time and their memory. */
-async function openEngineFor({ engine, modelsDir, engineThreads, tritonUrl }: Config, logger: Logger): Promise<DiffusionEngine> {
+async function openEngineFor(
+  { engine, modelsDir, engineThreads, tritonUrl, pythonProgram }: Config,
+  logger: Logger,
+): Promise<DiffusionEngine> {
   const { openEngine } = await import('@tessera/inference/open-engine.js');
-  return openEngine({ engine, modelsDir, threads: engineThreads, tritonUrl, logger });
+  return openEngine({ engine, modelsDir, threads: engineThreads, tritonUrl, pythonProgram, logger });
 }
 
 async function openStore({ profile, dataDir, mongoUrl }: Config, logger: Logger): Promise<OpenDocuments | OpenClusterDocuments> {

@@ -6,12 +6,16 @@ import { PaymentService } from '@tessera/contracts/tessera/billing/v1/payments_p
 import { ReconciliationService } from '@tessera/contracts/tessera/billing/v1/reconciliation_pb.js';
 import { ReportService } from '@tessera/contracts/tessera/billing/v1/reports_pb.js';
 import { BillingService as PublicBillingService } from '@tessera/contracts/tessera/gateway/v1/billing_pb.js';
+import { CharacterService as PublicCharacterService } from '@tessera/contracts/tessera/gateway/v1/characters_pb.js';
+import { DatasetService as PublicDatasetService } from '@tessera/contracts/tessera/gateway/v1/datasets_pb.js';
 import { TesseraService } from '@tessera/contracts/tessera/gateway/v1/gateway_pb.js';
 import { WebhookService } from '@tessera/contracts/tessera/gateway/v1/webhooks_pb.js';
+import { CharacterService } from '@tessera/contracts/tessera/generation/v1/characters_pb.js';
 import { GenerationService } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import { JobService } from '@tessera/contracts/tessera/jobs/v1/jobs_pb.js';
 import { WorkerService } from '@tessera/contracts/tessera/jobs/v1/workers_pb.js';
 import { StorageService } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
+import { DatasetService } from '@tessera/contracts/tessera/training/v1/datasets_pb.js';
 import type { ServiceFacts } from './service-definition.js';
 
 /**
@@ -32,13 +36,19 @@ export const services = {
     uses: ['documents', 'events', 'cache'],
     calls: ['billing'],
   },
-  generation: { name: 'generation', contracts: [GenerationService], uses: ['models'], calls: ['billing', 'storage', 'jobs'] },
+  generation: {
+    name: 'generation',
+    contracts: [GenerationService, CharacterService],
+    uses: ['documents', 'models'],
+    calls: ['billing', 'storage', 'jobs'],
+  },
+  training: { name: 'training', contracts: [DatasetService], uses: ['documents'], calls: ['billing', 'storage'] },
   gateway: {
     name: 'gateway',
     contracts: [],
-    publicContracts: [TesseraService, PublicBillingService, WebhookService],
+    publicContracts: [TesseraService, PublicBillingService, PublicDatasetService, WebhookService, PublicCharacterService],
     uses: ['documents', 'events', 'cache'],
-    calls: ['billing', 'storage', 'jobs', 'generation'],
+    calls: ['billing', 'storage', 'jobs', 'generation', 'training'],
   },
   worker: { name: 'worker', contracts: [], uses: ['engine'], calls: ['jobs', 'storage'] },
 } as const satisfies Record<string, ServiceFacts>;

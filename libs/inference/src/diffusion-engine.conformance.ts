@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import sharp from 'sharp';
-import type { DiffusionEngine, EncodedImage, GenerateBatch, GenerateRequest, GenerateUpdate } from './diffusion-engine.js';
+import type { DiffusionEngine, GenerateBatch, GenerateRequest, GenerateUpdate, UpscaleUpdate } from './diffusion-engine.js';
 
 const request = (fields: Partial<GenerateRequest> = {}): GenerateRequest => ({
   requestId: 'request-1',
@@ -223,18 +223,23 @@ export function describeDiffusionEngineConformance(
         await expect(all(engine.generate(batch({ requests }), never))).rejects.toMatchObject({ reason: 'nothing_to_repaint' });
       }));
 
-    it('takes the background away or says that it cannot', () =>
+    it('takes the background away', () =>
+      withEngine(async (engine, batch) => {
+        const { bytes } = await engine.removeBackground(batch().modelId, await square(60, '#808080'), never);
+        expect(await sharp(bytes).metadata()).toMatchObject({ width: 60, height: 60, format: 'png', hasAlpha: true });
+      }));
+
+    it('enlarges a picture to exactly the size asked for, tile by tile', () =>
       withEngine(async (engine, batch) => {
         const picture = await square(60, '#808080');
-        const answer = await engine.removeBackground(batch().modelId, picture, never).catch((error: unknown) => error);
-        if (answer instanceof Error) expect(answer).toMatchObject({ kind: 'InvalidArgument', reason: 'unsupported_background_removal' });
-        else
-          expect(await sharp((answer as EncodedImage).bytes).metadata()).toMatchObject({
-            width: 60,
-            height: 60,
-            format: 'png',
-            hasAlpha: true,
-          });
+        const updates: UpscaleUpdate[] = [];
+        for await (const update of engine.upscale(batch().modelId, picture, { widthPx: 150, heightPx: 150 }, never)) updates.push(update);
+        expect(updates.map(({ type }) => type)).toEqual([...updates.slice(1).map(() => 'step'), 'image']);
+        const enlarged = updates.flatMap((update) => (update.type === 'image' ? [update.image] : []))[0]!;
+        expect(await sharp(enlarged.bytes).metadata()).toMatchObject({ width: 150, height: 150, format: 'png', hasAlpha: false });
+        expect(enlarged).toMatchObject({ widthPx: 150, heightPx: 150, contentType: 'image/png' });
+        const stretched = engine.upscale(batch().modelId, picture, { widthPx: 150, heightPx: 120 }, never)[Symbol.asyncIterator]().next();
+        await expect(stretched).rejects.toMatchObject({ kind: 'InvalidArgument', reason: 'invalid_upscale' });
       }));
 
     it('is unavailable once closed, and can be closed twice', () =>

@@ -95,6 +95,11 @@ export type GenerateUpdate =
   | { readonly type: 'preview'; readonly requestId: string; readonly index: number; readonly step: number; readonly image: EncodedImage }
   | { readonly type: 'image'; readonly requestId: string; readonly index: number; readonly image: EncodedImage };
 
+export type PictureSize = { readonly widthPx: number; readonly heightPx: number };
+
+/** Tiles of an enlargement that are done, then the enlarged picture. */
+export type UpscaleUpdate = Extract<GenerateUpdate, { type: 'step' }> | { readonly type: 'image'; readonly image: EncodedImage };
+
 /**
  * Generates pictures. Never blocks the event loop of the caller. Deterministic: the same model version, request and seed give the same bytes, alone or in a batch.
  */
@@ -116,10 +121,25 @@ export abstract class DiffusionEngine {
     return undefined;
   }
   /**
-   * What a picture shows, cut out of its background: a PNG of the same size with transparency. Errors: InvalidArgument `unknown_model` | `unreadable_picture` |
-   * `unsupported_background_removal`, which is what an engine answers that has no way to do it.
+   * What a picture shows, cut out of its background: a PNG of the same size with transparency. By the model's own means where it has some, else by those that come with
+   * Tessera; they are taken for no model, too. Errors: InvalidArgument `unknown_model` | `unreadable_picture` | `unsupported_background_removal`, which is what an engine
+   * answers that has no way to do it.
    */
-  async removeBackground(modelId: string, _picture: Uint8Array, _signal: AbortSignal): Promise<EncodedImage> {
-    throw invalidArgument('unsupported_background_removal', `${modelId} cannot tell a thing from its background.`, { param: 'model_id' });
+  async removeBackground(_modelId: string | undefined, _picture: Uint8Array, _signal: AbortSignal): Promise<EncodedImage> {
+    throw invalidArgument('unsupported_background_removal', 'This engine cannot tell a thing from its background.', { param: 'model_id' });
+  }
+  /**
+   * A picture enlarged to exactly this size, in its proportions; transparency is kept. By the model's own means or by those that come with Tessera, as above. Aborting the
+   * signal stops at the next tile with Cancelled. Errors: InvalidArgument `unknown_model` | `unreadable_picture` | `invalid_upscale` | `too_many_megapixels` |
+   * `unsupported_upscaling`, which is what an engine answers that has no way to do it.
+   */
+  // oxlint-disable-next-line require-yield
+  async *upscale(
+    _modelId: string | undefined,
+    _picture: Uint8Array,
+    _size: PictureSize,
+    _signal: AbortSignal,
+  ): AsyncIterable<UpscaleUpdate> {
+    throw invalidArgument('unsupported_upscaling', 'This engine cannot enlarge pictures.', { param: 'model_id' });
   }
 }

@@ -1,7 +1,9 @@
 import { canRun, type EngineKind } from '@tessera/models/describe-models.js';
 import { bundledModelsDir, type Family, isFlow, loadFamilies, offeredForTextAlone } from '@tessera/models/families.js';
+import type { Manifest } from '@tessera/models/manifest.js';
 import { isServed } from '@tessera/models/served-manifest.js';
 import type { Logger } from '@tessera/platform/logger.js';
+import { BundledTools } from './bundled-tools.js';
 import type { DiffusionEngine } from './diffusion-engine.js';
 import { NoopEngine } from './noop/noop-engine.js';
 
@@ -12,23 +14,26 @@ export type EngineOptions = {
   readonly tritonUrl?: string | undefined;
   /** Where the engine `served` finds the addresses and keys that its manifests name. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** The Python that the engine `python` starts. */
+  readonly pythonProgram?: string | undefined;
   readonly logger: Logger;
 };
 
-const engineFor: Record<Family['pipeline'], EngineKind> = {
+const engineFor: Record<Family['pipeline'], string> = {
   'reference-conditioned-flow': 'onnx',
-  diffusers: 'triton',
+  diffusers: 'triton or python',
   'openai-server': 'served',
   prediction: 'served',
 };
 
-/** Reads the manifests and refuses broken ones with a sentence; weights are loaded when first needed, and a Triton is called when first used. */
+/** Reads the manifests and refuses broken ones with a sentence; weights are loaded when first needed, a Triton is called and a Python started when first used. */
 export async function openEngine({
   engine,
   modelsDir = bundledModelsDir,
   threads,
   tritonUrl,
   environment = process.env,
+  pythonProgram = 'python3',
   logger,
 }: EngineOptions): Promise<DiffusionEngine> {
   const all = await loadFamilies(modelsDir);
@@ -37,6 +42,7 @@ export async function openEngine({
     logger.warn({ folder }, `left out: the pipeline "${pipeline}" needs TESSERA_ENGINE=${engineFor[pipeline]}`);
   for (const { folder, sentence } of offeredForTextAlone(families)) logger.warn({ folder }, sentence);
   if (engine === 'noop') return new NoopEngine(families);
+  const tools = new BundledTools(() => openOnnx([], threads, logger));
   if (engine === 'triton') {
     if (tritonUrl === undefined)
       throw new Error('The engine "triton" needs an address: set TESSERA_TRITON_URL, for example to http://127.0.0.1:8001.');
@@ -44,13 +50,24 @@ export async function openEngine({
       import('./remote/remote-engine.js'),
       import('./remote/triton-tasks.js'),
     ]);
-    return new RemoteEngine('triton', families, new TritonTasks(tritonUrl), logger);
+    return new RemoteEngine('triton', families, new TritonTasks(tritonUrl), logger, tools);
   }
   if (engine === 'served') {
     const { ServedEngine } = await import('./served/served-engine.js');
-    return new ServedEngine(families.filter(isServed), environment, logger);
+    return new ServedEngine(families.filter(isServed), environment, logger, tools);
   }
-  // Loaded where it is needed: a process that does not generate is spared the runtime.
+  if (engine === 'python') {
+    const [{ RemoteEngine }, { PythonTasks }] = await Promise.all([
+      import('./remote/remote-engine.js'),
+      import('./remote/python-tasks.js'),
+    ]);
+    return new RemoteEngine('python', families, new PythonTasks({ program: pythonProgram, modelsDir, threads, logger }), logger, tools);
+  }
+  return openOnnx(families.filter(isFlow), threads, logger);
+}
+
+/** Loaded where it is needed: a process that does not generate is spared the runtime. */
+async function openOnnx(manifests: readonly Manifest[], threads: number, logger: Logger): Promise<DiffusionEngine> {
   const { OnnxEngine } = await import('./onnx/onnx-engine.js');
-  return new OnnxEngine(families.filter(isFlow), threads, logger);
+  return new OnnxEngine(manifests, threads, logger);
 }

@@ -12,6 +12,6 @@ export async function openTrainer({
   threads: number;
   logger: Logger;
 }): Promise<AdapterTrainer> {
-  const { OnnxTrainer } = await import('./training/onnx-trainer.js');
+  const { OnnxTrainer } = await import('./training/onnx/onnx-trainer.js');
   return new OnnxTrainer((await loadFamilies(modelsDir)).filter(isFlow), threads, logger);
 }

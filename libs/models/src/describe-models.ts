@@ -14,9 +14,9 @@ import {
   takesStrength,
 } from './served-manifest.js';
 
-export type EngineKind = 'onnx' | 'noop' | 'triton' | 'served';
+export type EngineKind = 'onnx' | 'noop' | 'triton' | 'python' | 'served';
 
-/** A diffusers pipeline runs in Triton's Python only, and what others serve is reached by an engine of its own; the noop engine stands in for any engine and so offers every family. */
+/** A diffusers pipeline runs in Python only, Triton's or a worker's own, and what others serve is reached by an engine of its own; the noop engine stands in for any engine and so offers every family. */
 export function canRun(engine: EngineKind, family: Family): boolean {
   if (engine === 'noop') return true;
   if (isServed(family) || engine === 'served') return isServed(family) && engine === 'served';

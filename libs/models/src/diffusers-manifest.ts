@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { guidanceKinds } from './guidance.js';
-import { limits, variantOfAny } from './manifest-entries.js';
+import { enlargingGraph, limits, variantOfAny } from './manifest-entries.js';
 import type { PipelineClass } from './pipeline-classes.js';
 
 const isBelow = (file: string): boolean => !path.isAbsolute(file) && !file.split(/[/\\]/).includes('..');
@@ -50,6 +50,8 @@ export const diffusersSchema = z.strictObject({
   dtype: z.enum(['float32', 'float16', 'bfloat16']),
   /** Pictures of a batch that go through the pipeline together. 1: a picture does not depend on its batch-mates; more: faster on a large GPU, and equal to the last bits only. */
   picturesAtOnce: z.int().min(1).max(16),
+  /** ONNX graphs that enlarge finished pictures. Absent: those that come with Tessera. */
+  superResolution: z.array(enlargingGraph).optional(),
   controlNets: z.array(controlNet).default([]),
   ipAdapters: z.array(ipAdapter).default([]),
   /** LoRA files that requests may name, by their ids. */

@@ -40,6 +40,16 @@ describe('several folders of models', () => {
     await expect(namesIn(bundledModelsDir, path.join(dir, 'added'), other)).rejects.toThrow('two folders are called "lions"');
   });
 
+  it('have a default even if they name none', async () => {
+    await add('lions');
+    await add('bears');
+    const families = await loadFamilies(path.join(dir, 'added'));
+    expect(families.flatMap(({ variants }) => variants.map(({ modelId, isDefault }) => [modelId, isDefault]))).toEqual([
+      ['bears', true],
+      ['lions', false],
+    ]);
+  });
+
   it('are read without a model that is just being added', async () => {
     const { folder } = await add('lions');
     await fs.rename(folder, path.join(path.dirname(folder), '.lions.adding'));

@@ -39,12 +39,20 @@ export const offeredForTextAlone = (families: readonly Family[]): readonly { rea
 /** A setting may name several folders of models, as PATH does: those that come with a release, and those that were added. */
 export const modelFolders = (modelsDir: string): readonly string[] => modelsDir.split(path.delimiter).filter((folder) => folder !== '');
 
-/** Every `<folder>/manifest.json` below the folders of models; together they name each id once and one default. Throws a sentence for what is broken. */
+/** Every `<folder>/manifest.json` below the folders of models; together they name each id once, and one default or none. Throws a sentence for what is broken. */
 export async function loadFamilies(modelsDir: string): Promise<readonly Family[]> {
   const families: Family[] = [];
   for (const folder of modelFolders(modelsDir)) families.push(...(await familiesIn(folder)));
   refuseAmbiguity(modelsDir, families);
-  return families;
+  return withDefault(families);
+}
+
+/** Folders that were made for their models alone name no default: the first is as good as any. */
+function withDefault(families: readonly Family[]): readonly Family[] {
+  const [first, ...others] = families;
+  if (!first || families.some(({ variants }) => variants.some(({ isDefault }) => isDefault))) return families;
+  const variants = first.variants.map((variant, index) => ({ ...variant, isDefault: index === 0 }));
+  return [{ ...first, variants } as Family, ...others];
 }
 
 /** Of one folder, whatever it lacks. A hidden folder is a model that is just being added or removed. */
@@ -88,5 +96,5 @@ function refuseAmbiguity(modelsDir: string, manifests: readonly Family[]): void 
     seen.add(name);
   }
   const defaults = variants.filter((each) => each.isDefault);
-  if (defaults.length !== 1) throw new Error(`${modelsDir}: exactly one model must be the default, ${defaults.length} are`);
+  if (defaults.length > 1) throw new Error(`${modelsDir}: at most one model may be the default, ${defaults.length} are`);
 }

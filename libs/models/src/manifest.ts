@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
-import { limits, variantOfAny } from './manifest-entries.js';
+import { enlargingGraph, limits, variantOfAny } from './manifest-entries.js';
 import { parseFile } from './parse-file.js';
 
 const file = z.string().min(1);
@@ -130,9 +130,7 @@ const schema = z.strictObject({
   language: file,
   concepts: file,
   /** Applied one after the other while the picture must be larger than `aboveSidePx`; what is missing then is plain resampling. */
-  superResolution: z.array(
-    z.strictObject({ file, factor: z.int().min(2), aboveSidePx: z.int().positive(), input: z.string(), output: z.string() }),
-  ),
+  superResolution: z.array(enlargingGraph.extend({ aboveSidePx: z.int().positive() })),
   styles: z.record(z.string().regex(/^[A-Z0-9_]+$/, 'upper case'), grade),
 });
 

@@ -7,6 +7,8 @@ export type Allowances = OfPlan & {
   readonly concurrentJobsMax: number;
   readonly queuedJobsMax: number;
   readonly storedBytesMax: number;
+  /** Of one dataset. */
+  readonly datasetPicturesMax: number;
   /** Kinds of work that may wait in the relaxed lane. */
   readonly relaxedKinds: ReadonlySet<string>;
   /** Undefined where the answer that it comes from does not tell. */
@@ -27,6 +29,7 @@ export const allowancesOf = ({
   concurrentJobsMax: limits?.concurrentJobs ?? 0,
   queuedJobsMax: limits?.queuedJobs ?? 0,
   storedBytesMax: Number(entitlements?.storedBytesMax ?? 0n),
+  datasetPicturesMax: entitlements?.datasetPicturesMax ?? 0,
   relaxedKinds: new Set(entitlements?.relaxedKinds),
   ...(members ? { memberIds: new Set(members.map(({ memberId }) => memberId)) } : {}),
   planName: entitlements?.planName ?? '',

@@ -14,6 +14,7 @@ const narrow = allowancesOf(
       forbidden: [{ capability: 'api', plan: 'artisan', planName: 'Artisan' }, { capability: 'training' }],
       relaxedKinds: ['image'],
       storedBytesMax: 5n,
+      datasetPicturesMax: 12,
     },
   }),
 );
@@ -32,6 +33,7 @@ describe('what a plan includes', () => {
       concurrentJobsMax: 1,
       queuedJobsMax: 10,
       storedBytesMax: 5,
+      datasetPicturesMax: 12,
       relaxedKinds: new Set(['image']),
     });
   });

@@ -24,6 +24,8 @@ export type OfQueue = {
   readonly running: number;
   readonly retryAfterMs: number;
 };
+/** `brings`: how many the request would add; `has`: those that are there, or have a place. */
+export type OfDataset = { readonly picturesMax: number; readonly has: number; readonly brings: number };
 export type OfKey = { readonly role: Role };
 
 /** What may be refused, and what decides it. */
@@ -37,6 +39,7 @@ type Facts = {
   readonly relaxed_lane: OfLane;
   readonly requests: OfRequests;
   readonly waiting_jobs: OfQueue;
+  readonly dataset_pictures: OfDataset;
   readonly write: OfKey;
   readonly account: OfKey;
   readonly installation: OfKey;
@@ -112,6 +115,18 @@ export const gate: { readonly [T in Thing]: Row<Facts[T]> } = {
           })
         : undefined;
     },
+  },
+  dataset_pictures: {
+    from: 'limits',
+    reasons: ['dataset_full'],
+    refusal: ({ picturesMax, has, brings }) =>
+      has + brings > picturesMax
+        ? failedPrecondition(
+            'dataset_full',
+            `The dataset has ${has} of ${picturesMax} pictures, and ${brings === 1 ? 'one more does' : `${brings} more do`} not fit. Nothing was added.`,
+            { param: 'dataset_id' },
+          )
+        : undefined,
   },
   write: ofRole('member', ['read_only_key']),
   account: ofRole('admin', ['read_only_key', 'member_key']),

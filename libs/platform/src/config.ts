@@ -49,12 +49,14 @@ const schema = z.object({
   grpcPort: z.coerce.number().int().min(0).max(65535).default(8421),
   /** How clients reach the gateway: the start of every link that is handed out. Defaults to the listening address. */
   publicUrl: z.url().optional(),
-  engine: z.enum(['onnx', 'noop', 'triton', 'served']).default('onnx'),
+  engine: z.enum(['onnx', 'noop', 'triton', 'python', 'served']).default('onnx'),
   /** gRPC address of the Triton Inference Server that paints when the engine is `triton`; `https:` for TLS. */
   tritonUrl: z
     .string()
     .regex(/^(https?:\/\/)?[^\s/]+:\d+$/, 'a gRPC address, such as http://127.0.0.1:8001')
     .optional(),
+  /** The Python that the engine `python` starts, as a name on PATH or a file. */
+  pythonProgram: z.string().min(1).default('python3'),
   modelsDir: z.string().optional(),
   /** Pools of workers by the ids of the models that only they hold; all other models are painted in the pool `default`. */
   modelPools: z
@@ -122,6 +124,10 @@ const schema = z.object({
     .default('default'),
   /** How long a worker that is asked to stop may finish what it holds before it hands it back. */
   drainSeconds: z.coerce.number().min(0).max(86_400).default(60),
+  /** The most pictures that a dataset may have; more than 50 only for full fine-tunes. */
+  datasetPicturesMax: z.coerce.number().int().min(1).max(1_000).default(50),
+  /** The operator's list of works that nothing is to be learnt from; absent: there is none. */
+  trainingOptOutFile: z.string().optional(),
   /** Where traces and metrics are exported to; absent: nowhere. */
   telemetry: telemetrySettings.optional(),
 });
@@ -149,6 +155,7 @@ const environment: Record<string, keyof ConfigInput> = {
   TESSERA_PUBLIC_URL: 'publicUrl',
   TESSERA_ENGINE: 'engine',
   TESSERA_TRITON_URL: 'tritonUrl',
+  TESSERA_PYTHON: 'pythonProgram',
   TESSERA_MODELS: 'modelsDir',
   TESSERA_ENGINE_THREADS: 'engineThreads',
   TESSERA_LOG_LEVEL: 'logLevel',
@@ -166,6 +173,8 @@ const environment: Record<string, keyof ConfigInput> = {
   TESSERA_WORKER_ID: 'workerId',
   TESSERA_POOL: 'pool',
   TESSERA_DRAIN_SECONDS: 'drainSeconds',
+  TESSERA_DATASET_PICTURES_MAX: 'datasetPicturesMax',
+  TESSERA_TRAINING_OPT_OUT: 'trainingOptOutFile',
 };
 
 const s3Environment: Record<string, keyof S3Settings> = {

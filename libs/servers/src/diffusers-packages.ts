@@ -44,8 +44,14 @@ export async function installDiffusers(): Promise<string> {
       ]);
     await pip('--no-deps', ...torch);
     await pip(...others);
-    // PyPI's torch is linked with libraries for a GPU, four gigabytes of them: empty ones do where there is none.
-    await runProgram('python3', [path.join(deployPython, 'tests', 'stub_cuda.py'), packages, path.join(folder, 'libraries')]);
+  });
+}
+
+/** PyPI's torch is linked with libraries for a GPU, four gigabytes of them: empty ones do where there is none. */
+export async function stubLibraries(): Promise<string> {
+  const packages = path.join(await installDiffusers(), 'packages');
+  return installedOnce('cuda-stubs-2', async (folder) => {
+    await runProgram('python3', [path.join(deployPython, 'tests', 'stub_cuda.py'), packages, folder]);
   });
 }
 
@@ -53,7 +59,7 @@ export async function installDiffusers(): Promise<string> {
 export async function withTinyPipelines(modelsDir: string): Promise<TritonOptions> {
   const folder = await installDiffusers();
   const packages = path.join(folder, 'packages');
-  const libraries = path.join(folder, 'libraries');
+  const libraries = await stubLibraries();
   await fs.mkdir(modelsDir, { recursive: true });
   await runProgram('python3', [path.join(deployPython, 'tests', 'tiny_pipelines.py'), modelsDir], {
     env: { PYTHONPATH: packages, LD_LIBRARY_PATH: libraries },

@@ -37,6 +37,12 @@ export const unknownAccount = (): TesseraError =>
 
 export const unknownInitImage = (): TesseraError => notFound('unknown_init_image', 'There is no init image with this id.', { param: 'id' });
 
+/** Also for what is no id, and for another account's. */
+export const unknownDataset = (): TesseraError => notFound('unknown_dataset', 'There is no such dataset.', { param: 'dataset_id' });
+
+export const unknownDatasetPicture = (): TesseraError =>
+  notFound('unknown_dataset_picture', 'The dataset has no such picture.', { param: 'picture_id' });
+
 export const unknownAdapterFile = (): TesseraError =>
   notFound('unknown_adapter_file', 'There is no uploaded adapter with this id.', { param: 'id' });
 

@@ -6,6 +6,9 @@ import { Accounts } from './accounts/account.js';
 import { Bootstrap } from './start/bootstrap.js';
 import { Callers } from './keys/callers.js';
 import { Catalogues } from './accounts/catalogues.js';
+import { Datasets } from './datasets/datasets.js';
+import { DatasetsController } from './datasets/datasets.controller.js';
+import { DatasetsGrpcController } from './datasets/datasets.grpc.controller.js';
 import { DeadLetterBox } from './operations/dead-letters.js';
 import { BillingGrpcController } from './accounts/billing.grpc.controller.js';
 import { Billing } from './accounts/billing.js';
@@ -34,6 +37,11 @@ import { PaymentBooksController } from './accounts/payment-books.controller.js';
 import { PaymentsController } from './accounts/payments.controller.js';
 import { PicturesController } from './media/pictures.controller.js';
 import { PriceListController } from './accounts/price-list.controller.js';
+import { CharactersController } from './characters/characters.controller.js';
+import { CharactersGrpcController } from './characters/characters.grpc.controller.js';
+import { Characters } from './characters/characters.js';
+import { Variations } from './variations/variations.js';
+import { VariationsController } from './variations/variations.controller.js';
 import { WebhooksController } from './webhooks/webhooks.controller.js';
 import { AdaptersController } from './uploads/adapters.controller.js';
 import { UploadsController } from './uploads/uploads.controller.js';
@@ -61,8 +69,12 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
     EventsGrpcController,
     AdaptersController,
     UploadsController,
+    CharactersController,
+    CharactersGrpcController,
     CatalogueController,
     AccountController,
+    DatasetsController,
+    DatasetsGrpcController,
     DeadLettersController,
     BillingController,
     KeysController,
@@ -74,6 +86,7 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
     PicturesController,
     PriceListController,
     PublicGrpcController,
+    VariationsController,
     BillingGrpcController,
     WebhooksController,
     WebhooksGrpcController,
@@ -87,6 +100,8 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
     Callers,
     Generations,
     Uploads,
+    Characters,
+    Variations,
     OpenAiImages,
     Accounts,
     BalanceChanges,
@@ -96,6 +111,7 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
     Figures,
     OpenStreams,
     Catalogues,
+    Datasets,
     DeadLetterBox,
     Models,
     Readiness,

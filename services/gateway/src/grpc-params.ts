@@ -4,7 +4,9 @@ import type { DescMessage, DescMethod } from '@bufbuild/protobuf';
 const grpcNames: ReadonlyMap<string, readonly string[]> = new Map(
   Object.entries({
     id: ['job_id', 'image_id', 'webhook_id', 'delivery_id'],
-    asset_id: ['image_id'],
+    asset_id: ['image_id', 'request.operation.asset_id'],
+    factor: ['request.operation.upscale.factor'],
+    asset_ids: ['image_ids'],
     width: ['request.width_px'],
     height: ['request.height_px'],
     num_images: ['request.images'],
@@ -20,6 +22,10 @@ const grpcNames: ReadonlyMap<string, readonly string[]> = new Map(
     spendCapTokens: ['spend_cap'],
     lowBalanceTokens: ['low_balance'],
     catalogue: ['catalogue_json'],
+    dataset_id: ['dataset_id', 'header.dataset_id'],
+    caption: ['caption', 'notes.caption', 'header.notes.caption'],
+    provenance: ['provenance', 'notes.provenance', 'header.notes.provenance'],
+    licence: ['licence', 'notes.licence', 'header.notes.licence'],
   }),
 );
 

@@ -15,6 +15,8 @@ import { invalidArgument, notFound, type TesseraError } from '@tessera/platform/
 import { derivedId, newId } from '@tessera/platform/ids.js';
 import { Rpc, type CallOptions } from '@tessera/rpc/rpc.js';
 import { billingHandlers, type BillingCall } from './accounts/billing.fixture.js';
+import { characterHandlers, type OwnedCharacter } from './characters/characters.fixture.js';
+import { datasetHandlers } from './datasets/datasets.fixture.js';
 
 export const leonardoLightning = 'b24e16ff-06e3-43eb-8d33-4416c2d75876';
 export const picture = Buffer.from('a picture');
@@ -28,6 +30,7 @@ export class SmallServices extends Rpc {
   readonly uploads = new Map<string, string>();
   readonly submissions: { idempotencyKey: string; request: ImageRequest; memberId: string; project: string; wallet: string }[] = [];
   readonly accepted = new Set<string>();
+  readonly characters = new Map<string, OwnedCharacter>();
   /** What simulations were asked for. */
   readonly simulations: object[] = [];
   readonly billingCalls: BillingCall[] = [];
@@ -45,6 +48,7 @@ export class SmallServices extends Rpc {
 
   readonly #handlers: Record<string, Handler> = {
     ...billingHandlers(this.billingCalls, (accountId) => this.#account(accountId)),
+    ...datasetHandlers,
     OpenAccount: ({ accountId, plan }: { accountId: string; plan: string }) => {
       if (!this.accounts.has(accountId))
         this.accounts.set(
@@ -144,6 +148,7 @@ export class SmallServices extends Rpc {
       else this.accepted.delete(assetId);
       return { asset: { assetId, isAccepted } };
     },
+    ...characterHandlers(this.characters),
     Quote: ({ wallet }: { wallet: string }) => ({ quote: { ...quote(), wallet } }),
     CreateUpload: ({ accountId, extension }: { accountId: string; extension: string }) => {
       const assetId = newId();
@@ -158,6 +163,10 @@ export class SmallServices extends Rpc {
     },
     PutUpload: ({ assetId }: { assetId: string }) => ({ asset: { assetId } }),
     GetAsset: ({ accountId, assetId }: { accountId: string; assetId: string }) => {
+      const painted = [...this.jobs.values()].find(
+        (job) => job.accountId === accountId && job.outputs.some((each) => each.assetId === assetId),
+      );
+      if (painted) return { asset: { assetId, accountId, kind: AssetKind.GENERATED, jobId: painted.jobId, createdMs: 1n } };
       if (this.uploads.get(assetId) !== accountId) throw notFound('unknown_asset', 'There is no such picture.');
       return { asset: { assetId, accountId, kind: AssetKind.UPLOADED, createdMs: 1n } };
     },
@@ -279,7 +288,7 @@ export class SmallServices extends Rpc {
     wallet: string;
   }) {
     if (this.refusal) throw this.refusal;
-    if (request.prompt.trim() === '')
+    if (request.prompt.trim() === '' && !request.operation)
       throw invalidArgument('prompt_empty', 'A prompt says what to paint; this one is empty.', { param: 'prompt' });
     this.submissions.push({ idempotencyKey, request, memberId, project, wallet });
     const jobId = idempotencyKey ? derivedId(accountId, idempotencyKey) : newId();

@@ -7,6 +7,8 @@ import type { FullImageRequest } from './image-request.js';
 /** What billing must know to price a request. */
 export function computeSpecOf(request: FullImageRequest, model: ModelInfo): MessageInitShape<typeof ComputeSpecSchema> {
   const { modelId, widthPx, heightPx, steps, images } = request;
+  // Cutting out costs what an enlargement to its own size would.
+  if (request.operation) return { spec: { case: 'upscale', value: { modelId, widthPx, heightPx, images } } };
   const superResolution = widthPx > model.nativeWidthPx || heightPx > model.nativeHeightPx;
   const surcharges = [
     ...(request.initImage ? ['init_image'] : []),
@@ -18,6 +20,9 @@ export function computeSpecOf(request: FullImageRequest, model: ModelInfo): Mess
 /** What the queue must know to order, batch and estimate it. */
 export function workOf(request: FullImageRequest, pool: string): MessageInitShape<typeof WorkSchema> {
   const { modelId, widthPx, heightPx, steps, guidanceScale, images, initImage, adapters = [] } = request;
+  const megapixels = (widthPx * heightPx) / 1_000_000;
+  // Each picture takes the device for itself: alone.
+  if (request.operation) return { pool, modelId, affinity: '', units: images, size: megapixels };
   return {
     pool,
     modelId,
@@ -33,6 +38,6 @@ export function workOf(request: FullImageRequest, pool: string): MessageInitShap
     ].join('/'),
     units: images,
     // GPU-seconds grow with steps times megapixels times pictures.
-    size: ((widthPx * heightPx) / 1_000_000) * steps * images,
+    size: megapixels * steps * images,
   };
 }

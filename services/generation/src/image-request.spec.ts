@@ -5,7 +5,8 @@ import type { ModelInfo } from '@tessera/models/model-info.js';
 import { TesseraError } from '@tessera/platform/errors.js';
 import fc from 'fast-check';
 import { model } from './model.fixture.js';
-import { fullImageRequest, noticesOfRequest, promptCharactersMax, seedMax, styles } from './image-request.js';
+import { fullImageRequest, noticesOfRequest, promptCharactersMax, seedMax } from './image-request.js';
+import { styles } from './preset-styles.js';
 
 type Asked = Parameters<typeof create<typeof ImageRequestSchema>>[1];
 const full = (asked: Asked) => fullImageRequest(create(ImageRequestSchema, asked), model, () => 42);
@@ -34,6 +35,15 @@ describe('an image request', () => {
       style: 'NONE',
       isPublic: false,
     });
+  });
+
+  it('may be as large as its model takes; one picture of four megapixels and more at a time', () => {
+    const large = { ...model, maxSidePx: 4_096 };
+    const of = (asked: Asked) => fullImageRequest(create(ImageRequestSchema, { prompt: 'x', ...asked }), large, () => 42);
+    expect(of({ widthPx: 2_048, heightPx: 2_048, images: 4 })).toMatchObject({ widthPx: 2_048, heightPx: 2_048, images: 4 });
+    expect(of({ widthPx: 2_056, heightPx: 512, images: 1 })).toMatchObject({ widthPx: 2_056 });
+    expect(() => of({ widthPx: 2_056, heightPx: 512, images: 2 })).toThrow('At most 1 image of this size');
+    expect(() => of({ widthPx: 4_104, heightPx: 512 })).toThrow('from 32 to 4096');
   });
 
   it.each([

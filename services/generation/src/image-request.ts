@@ -9,6 +9,7 @@ import { invalidArgument, renamed } from '@tessera/platform/errors.js';
 import { isUuid } from '@tessera/platform/ids.js';
 import { refuseUnlistedSize } from '@tessera/models/listed-sizes.js';
 import { invalidGuidance, invalidInitImage, invalidMask } from './errors.js';
+import { styles } from './preset-styles.js';
 
 /** A picture to start from; `maskAssetId` says what of it is repainted, `placement` where it lies in the painted one. */
 export type InitImageUse = {
@@ -27,6 +28,9 @@ export type AdapterUse = {
   readonly assetId?: string;
 };
 
+/** What is done with an existing picture; how large it becomes stands in the request. */
+export type OperationUse = { readonly kind: 'upscale' | 'removeBackground'; readonly assetId: string };
+
 /** A request with nothing left open: what is stored, priced and painted. */
 export type FullImageRequest = {
   readonly prompt: string;
@@ -41,7 +45,11 @@ export type FullImageRequest = {
   readonly style: string;
   readonly initImage?: InitImageUse;
   readonly guidance?: readonly GuidanceUse[];
+  /** Whose pictures are among the guides. */
+  readonly characterId?: string;
   readonly adapters?: readonly AdapterUse[];
+  /** Absent: pictures are painted. */
+  readonly operation?: OperationUse;
   readonly isPublic: boolean;
 };
 
@@ -49,52 +57,20 @@ export type FullImageRequest = {
 export const promptCharactersMax = 1_500;
 export const seedMax = 2_147_483_637;
 const sidePxMin = 32;
-const sidePxMax = 1_536;
+/** A bound on the memory of whatever holds a picture; a model's own limit decides below it. */
+const sidePxMax = 4_096;
 const sideStepPx = 8;
 export const imagesMax = 8;
 /** Above this side, half as many pictures. */
 const largeSidePx = 768;
 const largeImagesMax = 4;
+/** Above this one, one picture: it has as many pixels as four. */
+const hugeSidePx = 2_048;
 const guidanceMax = 20;
 /** A word or two. */
 const subjectCharactersMax = 60;
 /** What a picture measures when nobody said; a model that natively paints larger ones paints its own size. */
 const defaultSidePx = 512;
-
-/** Leonardo's preset styles (`SdGenerationStyle`). */
-export const styles: ReadonlySet<string> = new Set([
-  'ANIME',
-  'BOKEH',
-  'CINEMATIC',
-  'CINEMATIC_CLOSEUP',
-  'CREATIVE',
-  'DYNAMIC',
-  'ENVIRONMENT',
-  'FASHION',
-  'FILM',
-  'FOOD',
-  'GENERAL',
-  'HDR',
-  'ILLUSTRATION',
-  'LEONARDO',
-  'LONG_EXPOSURE',
-  'MACRO',
-  'MINIMALISTIC',
-  'MONOCHROME',
-  'MOODY',
-  'NONE',
-  'NEUTRAL',
-  'PHOTOGRAPHY',
-  'PORTRAIT',
-  'RAYTRACED',
-  'RENDER_3D',
-  'RETRO',
-  'SKETCH_BW',
-  'SKETCH_COLOR',
-  'STOCK_PHOTO',
-  'VIBRANT',
-  'UNPROCESSED',
-]);
 
 /** Fills in what was left open and refuses what no model could paint. `drawSeed` is asked only when the request brings none. */
 export function fullImageRequest(request: ImageRequest, model: ModelInfo, drawSeed: () => number): FullImageRequest {
@@ -118,6 +94,7 @@ export function fullImageRequest(request: ImageRequest, model: ModelInfo, drawSe
     style: styleOf(request.style),
     ...(initImage ? { initImage } : {}),
     ...(guidance.length > 0 ? { guidance } : {}),
+    ...(request.characterId === '' ? {} : { characterId: request.characterId.toLowerCase() }),
     ...(adapters.length > 0 ? { adapters } : {}),
     isPublic: request.isPublic,
   };
@@ -178,11 +155,15 @@ function sideOf(sidePx: number, param: string, nativePx: number, model: ModelInf
 
 function imagesOf(images: number, longSidePx: number): number {
   if (images === 0) return 1;
-  const max = longSidePx > largeSidePx ? largeImagesMax : imagesMax;
+  const max = longSidePx > hugeSidePx ? 1 : longSidePx > largeSidePx ? largeImagesMax : imagesMax;
   if (images > max)
-    throw invalidArgument('too_many_images', `At most ${max} images of this size in one job; ${images} were asked for.`, {
-      param: 'num_images',
-    });
+    throw invalidArgument(
+      'too_many_images',
+      `At most ${max} ${max === 1 ? 'image' : 'images'} of this size in one job; ${images} were asked for.`,
+      {
+        param: 'num_images',
+      },
+    );
   return images;
 }
 
@@ -281,6 +262,7 @@ export const requestMessage = ({
   initImage,
   guidance,
   adapters,
+  operation,
   ...rest
 }: FullImageRequest): MessageInitShape<typeof ImageRequestSchema> => ({
   ...rest,
@@ -288,4 +270,5 @@ export const requestMessage = ({
   ...(initImage ? { initImage: { ...initImage } } : {}),
   ...(adapters ? { adapters: adapters.map((each) => ({ ...each })) } : {}),
   ...(guidance ? { guidance: guidance.map((each) => ({ ...each })) } : {}),
+  ...(operation ? { operation: { assetId: operation.assetId, kind: { case: operation.kind, value: {} } } } : {}),
 });

@@ -1,19 +1,22 @@
 import { createHash, randomInt } from 'node:crypto';
-import { toBinary } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { Injectable } from '@nestjs/common';
-import { ImageRequestSchema, type ImageRequest } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import { GuidanceSchema, ImageRequestSchema, type ImageRequest } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
 import { BillingService, type Quote } from '@tessera/contracts/tessera/billing/v1/billing_pb.js';
-import { AssetKind, StorageService, type Asset } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
+import { AssetKind } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
 import type { ModelInfo } from '@tessera/models/model-info.js';
 import { ModelRegistry } from '@tessera/models/model-registry.js';
 import type { RequestNotice } from '@tessera/models/request-rules.js';
 import { AccountPlans } from '@tessera/plans/account-plans.js';
 import { requireAllowed } from '@tessera/plans/gate.js';
-import { invalidArgument, renamed, TesseraError } from '@tessera/platform/errors.js';
+import { invalidArgument } from '@tessera/platform/errors.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
+import { Characters } from './characters/characters.js';
 import { computeSpecOf } from './compute.js';
+import { fullOperation, operationOf, unknownPicture } from './picture-operation.js';
 import { foreignAdapter, invalidGuidance, invalidInitImage, invalidMask, unknownAdapter } from './errors.js';
 import { fullImageRequest, noticesOfRequest, seedMax, type FullImageRequest } from './image-request.js';
+import { OwnPictures } from './own-pictures.js';
 
 export type CheckedRequest = {
   readonly request: FullImageRequest;
@@ -26,30 +29,37 @@ export type CheckedRequest = {
 @Injectable()
 export class Requests {
   readonly #billing: RpcClient<typeof BillingService>;
-  readonly #storage: RpcClient<typeof StorageService>;
 
   constructor(
     private readonly models: ModelRegistry,
     private readonly plans: AccountPlans,
+    private readonly pictures: OwnPictures,
+    private readonly characters: Characters,
     rpc: Rpc,
   ) {
     this.#billing = rpc.client(BillingService);
-    this.#storage = rpc.client(StorageService);
   }
 
   async check(accountId: string, asked: ImageRequest | undefined): Promise<CheckedRequest> {
     if (!asked) throw invalidArgument('prompt_empty', 'A request says at least what to paint.', { param: 'prompt' });
     const model = this.models.named(asked.modelId);
-    const request = fullImageRequest(asked, model, () => randomInt(seedMax + 1));
+    if (asked.operation) return { request: await this.#operation(accountId, asked, model), model, notices: [] };
+    const request = fullImageRequest(await this.#withCharacter(accountId, asked, model), model, () => randomInt(seedMax + 1));
     if (!request.isPublic) requireAllowed('private_pictures', await this.plans.of(accountId));
     const { initImage } = request;
-    if (initImage) await this.#requirePicture(accountId, initImage.assetId, invalidInitImage('There is no such picture to start from.'));
+    if (initImage) await this.pictures.require(accountId, initImage.assetId, invalidInitImage('There is no such picture to start from.'));
     if (initImage?.maskAssetId !== undefined)
-      await this.#requirePicture(accountId, initImage.maskAssetId, invalidMask('There is no such picture to use as a mask.'));
+      await this.pictures.require(accountId, initImage.maskAssetId, invalidMask('There is no such picture to use as a mask.'));
     for (const { assetId } of request.guidance ?? [])
-      await this.#requirePicture(accountId, assetId, invalidGuidance('There is no such picture to be guided by.'));
+      await this.pictures.require(accountId, assetId, invalidGuidance('There is no such picture to be guided by.'));
     for (const { assetId } of request.adapters ?? []) if (assetId !== undefined) await this.#requireAdapter(accountId, assetId, model);
     return { request, model, notices: noticesOfRequest(request, model) };
+  }
+
+  async #operation(accountId: string, asked: ImageRequest, model: ModelInfo): Promise<FullImageRequest> {
+    const use = operationOf(asked);
+    const asset = await this.pictures.assetOf(accountId, use.assetId, unknownPicture());
+    return fullOperation(asked, use, asset, model);
   }
 
   /** What it would be and cost; promises and creates nothing. */
@@ -63,26 +73,23 @@ export class Requests {
     return { request, quote, notices };
   }
 
-  async #requirePicture(accountId: string, assetId: string, refusal: TesseraError): Promise<void> {
-    const asset = await this.#assetOf(accountId, assetId, refusal);
-    if (asset?.kind === AssetKind.ADAPTER) throw refusal;
+  /** The pictures of a registered character guide beside those that the request brings. */
+  async #withCharacter(accountId: string, asked: ImageRequest, model: ModelInfo): Promise<ImageRequest> {
+    const { characterId, characterSubject, guidance } = asked;
+    if (characterId === '') {
+      if (characterSubject === '') return asked;
+      throw invalidArgument('invalid_character', 'A word stands for a character: name one.', { param: 'character_subject' });
+    }
+    const views = await this.characters.guidanceOf(accountId, characterId, characterSubject, model);
+    return { ...asked, guidance: [...guidance, ...views.map((view) => create(GuidanceSchema, view))] };
   }
 
   /** Where the file does not say which models it is for, the engine finds out, and the job fails with `foreign_adapter`. */
   async #requireAdapter(accountId: string, assetId: string, { modelId, adapterFamily }: ModelInfo): Promise<void> {
-    const asset = await this.#assetOf(accountId, assetId, unknownAdapter(assetId));
+    const asset = await this.pictures.assetOf(accountId, assetId, unknownAdapter(assetId));
     if (asset?.kind !== AssetKind.ADAPTER) throw unknownAdapter(assetId);
     const family = asset.adapter?.family ?? '';
     if (family !== '' && family !== adapterFamily) throw foreignAdapter(assetId, family, modelId, adapterFamily);
-  }
-
-  async #assetOf(accountId: string, assetId: string, refusal: TesseraError): Promise<Asset | undefined> {
-    try {
-      return (await this.#storage.getAsset({ accountId, assetId })).asset;
-    } catch (error) {
-      if (error instanceof TesseraError && error.kind === 'NotFound') throw refusal;
-      throw renamed(error, refusal.param);
-    }
   }
 }
 

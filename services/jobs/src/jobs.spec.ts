@@ -164,6 +164,18 @@ describe('a worker that goes', () => {
   });
 });
 
+describe('an idempotency key', () => {
+  it('makes nothing anew when its job was deleted', async () => {
+    const keyed = submission({ idempotencyKey: 'once' });
+    const { job } = await running.jobs.submit(keyed);
+    await running.jobs.delete({ accountId, jobId: job!.jobId });
+    await expect(running.jobs.submit(keyed)).rejects.toMatchObject({ kind: 'Conflict', reason: 'job_deleted', param: 'idempotency_key' });
+    const without = await running.submit();
+    await running.jobs.delete({ accountId, jobId: without });
+    expect(await running.jobs.submit(submission({ idempotencyKey: 'twice' }))).toMatchObject({ isReplay: false });
+  });
+});
+
 describe('a repeat without a key', () => {
   it('joins the newest job that was asked for in the same words, if its caller says that it is one', async () => {
     const first = await running.submit();

@@ -10,8 +10,6 @@ export const unsupportedContentType = (contentType: string) =>
     param: 'content_type',
   });
 
-export const malformedStream = (message: string) => invalidArgument('malformed_stream', message);
-
 export const digestMismatch = () =>
   invalidArgument('digest_mismatch', 'The bytes that came are not the ones that were announced; nothing of them is kept.', {
     param: 'sha256',

@@ -30,12 +30,13 @@ import {
   type SignUrlsResponseSchema,
 } from '@tessera/contracts/tessera/storage/v1/storage_pb.js';
 import { GrpcClientStream } from '@tessera/rpc/client-stream.js';
+import { opened } from '@tessera/rpc/headed-stream.js';
 import { streamOf, type RpcCall } from '@tessera/rpc/streams.js';
 import type { Observable } from 'rxjs';
 import type { ReadyAsset } from './asset.js';
 import { Assets } from './assets.js';
 import { Checkpoints } from './checkpoints.js';
-import { opened, piecesOf } from './byte-streams.js';
+import { piecesOf } from './byte-streams.js';
 import { Outputs } from './outputs.js';
 import { Uploads } from './uploads.js';
 

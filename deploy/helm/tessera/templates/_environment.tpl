@@ -32,7 +32,7 @@
 
 {{/* The stores that a service uses: what it does not use it has neither a way to nor a secret of. */}}
 {{- define "tessera.storesOf" -}}
-{{- if eq . "storage" }}mongodb kafka s3{{ else if eq . "billing" }}mongodb kafka{{ else if ne . "generation" }}mongodb kafka redis{{ end -}}
+{{- if eq . "storage" }}mongodb kafka s3{{ else if eq . "billing" }}mongodb kafka{{ else if has . (list "generation" "training") }}mongodb{{ else }}mongodb kafka redis{{ end -}}
 {{- end -}}
 
 {{/* And of those that stand in the stores. */}}

@@ -1,13 +1,16 @@
 import path from 'node:path';
-import { cancelled } from '@tessera/platform/errors.js';
+import { cancelled, invalidArgument } from '@tessera/platform/errors.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
 import type { EngineNotice, GenerateBatch, GeneratePhase, GenerateRequest, GenerateUpdate } from '../diffusion-engine.js';
+import { familyOf, isFlow } from '@tessera/models/families.js';
 import type { Manifest } from '@tessera/models/manifest.js';
 import type { InpaintInput } from '../pictures/inpaint-input.js';
 import { adapterTensors } from './lora-inputs.js';
 import { SamplingState } from './sampling-state.js';
 import { withoutBackground } from './subjects/matting.js';
 import { LoadedModels } from './model.js';
+import { bundledFamily } from './bundled-family.js';
+import { upscale, type Upscaling } from './pictures/upscale.js';
 import { cut, encodePng, encodePreview, enlarge, noGrade } from './pictures/pictures.js';
 import { readScene } from './scene.js';
 import type { Sessions } from './sessions.js';
@@ -32,7 +35,7 @@ export class Pipeline {
   readonly #models: LoadedModels;
 
   constructor(
-    manifests: readonly Manifest[],
+    private readonly manifests: readonly Manifest[],
     private readonly sessions: Sessions,
   ) {
     this.#models = new LoadedModels(manifests);
@@ -100,9 +103,22 @@ export class Pipeline {
     );
   }
 
-  async cutOut(modelId: string, picture: Uint8Array): Promise<GenerateUpdate> {
-    const { model } = await this.#models.of(modelId);
-    return { type: 'image', requestId: '', index: 0, image: await withoutBackground(picture, modelId, model.manifest, this.sessions) };
+  async cutOut(modelId: string | undefined, picture: Uint8Array): Promise<GenerateUpdate> {
+    const family = await this.#familyWith(modelId, ({ graphs }) => graphs.matting !== undefined);
+    return { type: 'image', requestId: '', index: 0, image: await withoutBackground(picture, family, this.sessions) };
+  }
+
+  async upscale(modelId: string | undefined, upscaling: Upscaling): Promise<void> {
+    const family = await this.#familyWith(modelId, ({ superResolution }) => superResolution.length > 0);
+    await upscale(upscaling, family, this.sessions);
+  }
+
+  /** The model's own where it has what is needed, else the bundled one. */
+  async #familyWith(modelId: string | undefined, isFit: (family: Manifest) => boolean): Promise<Manifest> {
+    if (modelId === undefined) return bundledFamily();
+    const own = familyOf(this.manifests, modelId);
+    if (!own) throw invalidArgument('unknown_model', `There is no model "${modelId}".`, { param: 'model_id' });
+    return isFlow(own) && isFit(own) ? own : bundledFamily();
   }
 
   async #preview(manifest: Manifest, { request, index, state }: Piece, step: number): Promise<GenerateUpdate> {

@@ -1,9 +1,12 @@
+/** Four words of 32 bits, and the second of the last two normal numbers while nobody has taken it. */
+export type RandomState = { readonly words: readonly number[]; readonly spare: number | undefined };
+
 /**
  * xoshiro128** (Blackman and Vigna, https://prng.di.unimi.it), seeded by splitmix32. Our own, so that a seed gives the same picture whatever library or Node version runs.
  * `stream` separates uses of one seed: the layout does not shift when the noise needs more numbers.
  */
 export class Random {
-  readonly #state: Uint32Array;
+  #state: Uint32Array;
   #spare: number | undefined;
 
   constructor(seed: number, stream: number) {
@@ -16,6 +19,18 @@ export class Random {
       z = Math.imul(z, 0x735a2d97);
       return z ^ (z >>> 15);
     });
+  }
+
+  /** Goes on where another was when its `state` was taken. */
+  static resumed({ words, spare }: RandomState): Random {
+    const random = new Random(0, 0);
+    random.#state = Uint32Array.from(words);
+    random.#spare = spare;
+    return random;
+  }
+
+  get state(): RandomState {
+    return { words: [...this.#state], spare: this.#spare };
   }
 
   /** In the open interval (0, 1). */

@@ -97,13 +97,18 @@ function refuseGaps(entries: readonly [string, Entry][], dataBytes: number): voi
   if (end !== dataBytes) throw refuse('its length does not fit its header');
 }
 
-/** In half precision, half the size: adapters lose nothing that a picture shows. */
-export function writeSafetensors({ tensors, metadata }: TensorFile): Uint8Array {
+/** The numbers of a file, without its header. */
+export function tensorBytesOf(file: Uint8Array): Uint8Array {
+  return file.subarray(lengthBytes + Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true)));
+}
+
+/** In half precision, half the size, unless told otherwise: adapters lose nothing that a picture shows. The same content is always the same bytes. */
+export function writeSafetensors({ tensors, metadata }: TensorFile, dtype: 'F16' | 'F32' = 'F16'): Uint8Array {
   const header: Record<string, unknown> = { [metadataKey]: metadata };
   let end = 0;
   for (const [name, { shape, data }] of tensors) {
-    header[name] = { dtype: 'F16', shape, data_offsets: [end, end + data.length * bytesOf.F16] };
-    end += data.length * bytesOf.F16;
+    header[name] = { dtype, shape, data_offsets: [end, end + data.length * bytesOf[dtype]] };
+    end += data.length * bytesOf[dtype];
   }
   const json = JSON.stringify(header);
   const text = new TextEncoder().encode(json + ' '.repeat((alignmentBytes - (Buffer.byteLength(json) % alignmentBytes)) % alignmentBytes));
@@ -114,8 +119,9 @@ export function writeSafetensors({ tensors, metadata }: TensorFile): Uint8Array 
   let at = lengthBytes + text.byteLength;
   for (const { data } of tensors.values()) {
     for (const value of data) {
-      view.setUint16(at, toHalf(value), true);
-      at += bytesOf.F16;
+      if (dtype === 'F32') view.setFloat32(at, value, true);
+      else view.setUint16(at, toHalf(value), true);
+      at += bytesOf[dtype];
     }
   }
   return bytes;

@@ -7,6 +7,8 @@ import {
   type EngineDescription,
   type GenerateBatch,
   type GenerateUpdate,
+  type PictureSize,
+  type UpscaleUpdate,
 } from '../diffusion-engine.js';
 import { refuseUnsupportedBatch } from '../supported-batch.js';
 
@@ -49,6 +51,24 @@ export class NoopEngine extends DiffusionEngine {
     }
     refuseIfCancelled();
     yield* pictures(batch, (requestId, index, image) => ({ type: 'image', requestId, index, image }));
+  }
+
+  override async removeBackground(_modelId: string | undefined, picture: Uint8Array): Promise<EncodedImage> {
+    const { blankLike } = await import('./blank-pictures.js');
+    return blankLike(picture, 4);
+  }
+
+  override async *upscale(
+    _modelId: string | undefined,
+    picture: Uint8Array,
+    size: PictureSize,
+    signal: AbortSignal,
+  ): AsyncIterable<UpscaleUpdate> {
+    const { blankLike } = await import('./blank-pictures.js');
+    const image = await blankLike(picture, 3, size);
+    if (signal.aborted) throw cancelled('painting_cancelled', 'The painting was cancelled.');
+    yield { type: 'step', step: 1, steps: 1 };
+    yield { type: 'image', image };
   }
 
   override async warm(): Promise<void> {}

@@ -11,6 +11,8 @@ import {
   type EngineDescription,
   type GenerateBatch,
   type GenerateUpdate,
+  type PictureSize,
+  type UpscaleUpdate,
 } from '../diffusion-engine.js';
 import { refuseUnsupportedBatch } from '../supported-batch.js';
 import { fromFields } from './worker-errors.js';
@@ -50,10 +52,21 @@ export class OnnxEngine extends DiffusionEngine {
     yield* this.#updates((callId, cancelFlag) => ({ type: 'generate', callId, askedMs: spanTimeMs(), batch, cancelFlag }), signal);
   }
 
-  override async removeBackground(modelId: string, picture: Uint8Array, signal: AbortSignal): Promise<EncodedImage> {
+  override async removeBackground(modelId: string | undefined, picture: Uint8Array, signal: AbortSignal): Promise<EncodedImage> {
     for await (const update of this.#updates((callId, cancelFlag) => ({ type: 'cutOut', callId, modelId, picture, cancelFlag }), signal))
       if (update.type === 'image') return update.image;
     throw internal('painting_failed', 'The picture could not be cut out.');
+  }
+
+  override async *upscale(
+    modelId: string | undefined,
+    picture: Uint8Array,
+    size: PictureSize,
+    signal: AbortSignal,
+  ): AsyncIterable<UpscaleUpdate> {
+    const messageOf = (callId: number, cancelFlag: SharedArrayBuffer) =>
+      ({ type: 'upscale', callId, modelId, picture, size, cancelFlag }) as const;
+    for await (const update of this.#updates(messageOf, signal)) if (update.type === 'step' || update.type === 'image') yield update;
   }
 
   async *#updates(

@@ -1,7 +1,7 @@
 /** The thread of the engine in process. Calls run one after the other: two at once would share the same cores. */
 import { parentPort, workerData } from 'node:worker_threads';
 import sharp from 'sharp';
-import type { GenerateUpdate } from '../diffusion-engine.js';
+import type { GenerateUpdate, UpscaleUpdate } from '../diffusion-engine.js';
 import { Pipeline } from '../flow/pipeline.js';
 import { LocalSessions } from './local-sessions.js';
 import { describeError } from './worker-errors.js';
@@ -33,12 +33,16 @@ async function handle(message: ToWorker): Promise<void> {
     else if (message.type === 'cutOut') sendUpdate(callId, await pipeline.cutOut(message.modelId, message.picture));
     else {
       const flag = new Int32Array(message.cancelFlag);
-      await pipeline.generate({
-        batch: message.batch,
-        askedMs: message.askedMs,
-        emit: (update) => sendUpdate(callId, update),
-        isCancelled: () => Atomics.load(flag, 0) !== 0,
-      });
+      const isCancelled = () => Atomics.load(flag, 0) !== 0;
+      if (message.type === 'upscale') {
+        const { modelId, picture, size } = message;
+        const emit = (update: UpscaleUpdate) =>
+          sendUpdate(callId, update.type === 'image' ? { requestId: '', index: 0, ...update } : update);
+        await pipeline.upscale(modelId, { picture, size, emit, isCancelled });
+      } else {
+        const { batch, askedMs } = message;
+        await pipeline.generate({ batch, askedMs, emit: (update) => sendUpdate(callId, update), isCancelled });
+      }
     }
     send({ type: 'done', callId });
   } catch (error) {

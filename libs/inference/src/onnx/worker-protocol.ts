@@ -1,5 +1,5 @@
 import type { ErrorKind, Reason } from '@tessera/platform/errors.js';
-import type { GenerateBatch, GenerateUpdate } from '../diffusion-engine.js';
+import type { GenerateBatch, GenerateUpdate, PictureSize } from '../diffusion-engine.js';
 import type { Manifest } from '@tessera/models/manifest.js';
 
 export type WorkerSetup = { readonly manifests: readonly Manifest[]; readonly threads: number };
@@ -17,8 +17,17 @@ export type ToWorker =
   | {
       readonly type: 'cutOut';
       readonly callId: number;
-      readonly modelId: string;
+      readonly modelId: string | undefined;
       readonly picture: Uint8Array;
+      readonly cancelFlag: SharedArrayBuffer;
+    }
+  /** Answers with steps and one image. */
+  | {
+      readonly type: 'upscale';
+      readonly callId: number;
+      readonly modelId: string | undefined;
+      readonly picture: Uint8Array;
+      readonly size: PictureSize;
       readonly cancelFlag: SharedArrayBuffer;
     }
   | { readonly type: 'warm'; readonly callId: number; readonly modelId: string }

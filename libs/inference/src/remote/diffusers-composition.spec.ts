@@ -6,6 +6,7 @@ import { diffusersFolder } from '@tessera/models/testing/diffusers-folder.js';
 import { unavailable } from '@tessera/platform/errors.js';
 import { pino } from 'pino';
 import sharp from 'sharp';
+import { BundledTools } from '../bundled-tools.js';
 import type { GenerateBatch, GenerateRequest, GenerateUpdate } from '../diffusion-engine.js';
 import { RecordingTasks } from './recording-tasks.fixture.js';
 import { RemoteEngine } from './remote-engine.js';
@@ -45,7 +46,13 @@ describe('what a request brings along to a diffusers family', () => {
   afterAll(() => rm(modelsDir, { recursive: true, force: true }));
   beforeEach(() => {
     tasks = new RecordingTasks();
-    engine = new RemoteEngine('triton', families, tasks, pino({ level: 'silent' }));
+    engine = new RemoteEngine(
+      'triton',
+      families,
+      tasks,
+      pino({ level: 'silent' }),
+      new BundledTools(() => Promise.reject(new Error('no picture is enlarged here'))),
+    );
   });
 
   async function generate(request: Partial<GenerateRequest>, batch: Partial<GenerateBatch> = {}): Promise<GenerateUpdate[]> {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { pino } from 'pino';
 import sharp from 'sharp';
 import { withTinyPipelines } from '@tessera/servers/diffusers-packages.js';
+import { pythonPackages } from '@tessera/servers/python-packages.js';
 import type { RunningServer } from '@tessera/servers/running-server.js';
 import { startTriton } from '@tessera/servers/triton.js';
 import type { DiffusionEngine, GenerateBatch, GenerateUpdate } from '../diffusion-engine.js';
@@ -28,14 +29,17 @@ const startsWithinMs = 10 * 60_000;
 /** One pipeline stays loaded, so a test may load another first. */
 const generatedWithinMs = 5 * 60_000;
 
-describe('diffusers pipelines of random weights in Triton', () => {
+describe.each(['triton', 'python'] as const)('diffusers pipelines of random weights, engine "%s"', (kind) => {
   let modelsDir: string;
-  let triton: RunningServer;
+  let triton: RunningServer | undefined;
   let engine: DiffusionEngine;
   beforeAll(async () => {
     modelsDir = await fs.mkdtemp(path.join(os.tmpdir(), 'tessera-tiny-'));
-    triton = await startTriton(await withTinyPipelines(modelsDir));
-    engine = await openEngine({ engine: 'triton', tritonUrl: triton.url, modelsDir, threads: 2, logger: pino({ level: 'silent' }) });
+    const tritonOptions = await withTinyPipelines(modelsDir);
+    triton = kind === 'triton' ? await startTriton(tritonOptions) : undefined;
+    const pythonProgram = kind === 'python' ? await pythonPackages({ withTorch: true }) : undefined;
+    const logger = pino({ level: 'silent' });
+    engine = await openEngine({ engine: kind, tritonUrl: triton?.url, pythonProgram, modelsDir, threads: 2, logger });
     await engine.warm('sdxl-tiny');
   }, startsWithinMs);
   afterAll(async () => {

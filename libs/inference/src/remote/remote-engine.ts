@@ -1,7 +1,8 @@
 import { Counter, register } from 'prom-client';
 import { describeModels } from '@tessera/models/describe-models.js';
 import { type Family, familyOf, isFlow, isOwn, type OwnFamily } from '@tessera/models/families.js';
-import { cancelled, internal, resourceExhausted, TesseraError, unavailable } from '@tessera/platform/errors.js';
+import { BoundedBuffer } from '@tessera/platform/concurrency/bounded-buffer.js';
+import { cancelled, internal, invalidArgument, resourceExhausted, TesseraError, unavailable } from '@tessera/platform/errors.js';
 import type { Logger } from '@tessera/platform/logger.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
 import {
@@ -10,8 +11,14 @@ import {
   type EngineDescription,
   type GenerateBatch,
   type GenerateUpdate,
+  type PictureSize,
+  type UpscaleUpdate,
 } from '../diffusion-engine.js';
 import { refuseUnsupportedBatch } from '../supported-batch.js';
+import type { Manifest } from '@tessera/models/manifest.js';
+import type { Enlarger } from '../flow/pictures/enlarger.js';
+import { upscale } from '../flow/pictures/upscale.js';
+import type { BundledTools } from '../bundled-tools.js';
 import { withoutBackground } from '../flow/subjects/matting.js';
 import { LoadedModels } from '../flow/model.js';
 import { encodePngPixels, encodePreviewPixels } from '../flow/pictures/pictures.js';
@@ -38,10 +45,12 @@ export class RemoteEngine extends DiffusionEngine {
   #openCalls = 0;
 
   constructor(
-    private readonly kind: 'triton',
+    private readonly kind: 'triton' | 'python',
     private readonly families: readonly Family[],
     private readonly remote: RemoteTasks,
     private readonly logger: Logger,
+    /** For when no family here can enlarge or cut out. */
+    private readonly tools: BundledTools,
   ) {
     super();
     this.#models = new LoadedModels(families.filter(isFlow));
@@ -81,15 +90,45 @@ export class RemoteEngine extends DiffusionEngine {
     }
   }
 
-  override async removeBackground(modelId: string, picture: Uint8Array, signal: AbortSignal): Promise<EncodedImage> {
+  override async removeBackground(modelId: string | undefined, picture: Uint8Array, signal: AbortSignal): Promise<EncodedImage> {
     this.#refuseIfClosed();
-    const family = familyOf(this.families, modelId);
-    if (!family || !isFlow(family)) return super.removeBackground(modelId, picture, signal);
+    const family = this.#familyWith(modelId, (each): each is Manifest => isFlow(each) && each.graphs.matting !== undefined);
+    if (!family) return this.tools.removeBackground(picture, signal);
     const stop = AbortSignal.any([signal, this.#closing.signal]);
     try {
-      return await withoutBackground(picture, modelId, family, new RemoteSessions(this.remote, family, placeOf(family), stop));
+      return await withoutBackground(picture, family, new RemoteSessions(this.remote, family, placeOf(family), stop));
     } catch (error) {
       throw this.#reported(error, signal);
+    }
+  }
+
+  override async *upscale(
+    modelId: string | undefined,
+    picture: Uint8Array,
+    size: PictureSize,
+    signal: AbortSignal,
+  ): AsyncIterable<UpscaleUpdate> {
+    this.#refuseIfClosed();
+    const family = this.#familyWith(
+      modelId,
+      (each): each is OwnFamily & Enlarger => isOwn(each) && (each.superResolution ?? []).length > 0,
+    );
+    if (!family) {
+      yield* this.tools.upscale(picture, size, signal);
+      return;
+    }
+    const abandoned = new AbortController();
+    const stop = AbortSignal.any([signal, this.#closing.signal, abandoned.signal]);
+    const updates = new BoundedBuffer<UpscaleUpdate>({ itemsMax: Number.POSITIVE_INFINITY });
+    const upscaling = { picture, size, emit: (update: UpscaleUpdate) => updates.push(update), isCancelled: () => stop.aborted };
+    upscale(upscaling, family, new RemoteSessions(this.remote, family, placeOf(family), stop)).then(
+      () => updates.end(),
+      (error: unknown) => updates.end(this.#reported(error, signal) as Error),
+    );
+    try {
+      yield* updates;
+    } finally {
+      abandoned.abort();
     }
   }
 
@@ -106,6 +145,7 @@ export class RemoteEngine extends DiffusionEngine {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
     this.remote.close();
+    await this.tools.close();
   }
 
   #compose(batch: GenerateBatch, signal: AbortSignal): Promise<Composition> {
@@ -117,6 +157,13 @@ export class RemoteEngine extends DiffusionEngine {
     const family = familyOf(this.families.filter(isOwn), modelId);
     if (!family) throw internal('broken_model', `There is no model "${modelId}".`);
     return family;
+  }
+
+  /** The model's own family where it has what is needed, else another one that runs here: a GPU is faster than this process. */
+  #familyWith<Fit extends Family>(modelId: string | undefined, isFit: (family: Family) => family is Fit): Fit | undefined {
+    const own = modelId === undefined ? undefined : familyOf(this.families, modelId);
+    if (modelId !== undefined && !own) throw invalidArgument('unknown_model', `There is no model "${modelId}".`, { param: 'model_id' });
+    return own && isFit(own) ? own : this.families.find(isFit);
   }
 
   #refuseIfClosed(): void {

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { internal } from '@tessera/platform/errors.js';
-import type { Manifest } from '@tessera/models/manifest.js';
+import { isFlow, type OwnFamily } from '@tessera/models/families.js';
 import { floats, Sessions, type Tensor } from '../flow/sessions.js';
 import type { Placed } from './contract.js';
 import type { Bundle, BundledTensor } from './tensor-bundle.js';
@@ -9,11 +9,11 @@ import type { RemoteTasks } from './remote-tasks.js';
 
 type Run = Sessions['run'];
 
-/** Has the other side run the small graphs that composing needs: layout, encoder, matting. */
+/** Has the other side run the small graphs that composing needs (layout, encoder, matting), and those that enlarge. */
 export class RemoteSessions extends Sessions {
   constructor(
     private readonly tasks: RemoteTasks,
-    private readonly manifest: Manifest,
+    private readonly family: OwnFamily,
     private readonly placed: Placed,
     private readonly signal: AbortSignal,
   ) {
@@ -44,8 +44,12 @@ export class RemoteSessions extends Sessions {
   }
 
   #graphOf(file: string): string {
-    const { graphs, folder } = this.manifest;
-    const named = Object.entries(graphs).find(([, graph]) => graph !== undefined && path.join(folder, graph.file) === file);
+    const { folder, superResolution = [] } = this.family;
+    const graphs = [
+      ...(isFlow(this.family) ? Object.entries(this.family.graphs) : []),
+      ...superResolution.map((graph, k) => [`superResolution/${k}`, graph] as const),
+    ];
+    const named = graphs.find(([, graph]) => graph !== undefined && path.join(folder, graph.file) === file);
     if (!named) throw internal('painting_failed', `${file} is no graph that composing asks.`);
     return named[0];
   }

@@ -1,9 +1,8 @@
-import path from 'node:path';
 import { GRPCInferenceService } from '@tessera/contracts/inference/grpc_service_pb.js';
 import { pause } from '@tessera/platform/concurrency/pause.js';
 import { unavailable } from '@tessera/platform/errors.js';
 import type { Family } from '@tessera/models/families.js';
-import { contractVersion } from './contract.js';
+import { checkContents } from './check-contents.js';
 import { modelName, type TritonClient } from './triton-client.js';
 
 /** Long enough for a server that starts beside us. */
@@ -46,7 +45,11 @@ export async function checkTriton(client: TritonClient, families: readonly Famil
   const { config } = await ask(client.unary(modelConfig, { name: modelName }));
   if (!config?.modelTransactionPolicy?.decoupled)
     throw refuse(`Triton's model "${modelName}" is not decoupled: it is not the one of deploy/triton/repository.`);
-  await checkContents(client, families, startsWithinMs);
+  await checkContents(
+    { name: `Triton at ${url}`, run: (task, tensors, signal) => client.run(task, tensors, signal) },
+    families,
+    startsWithinMs,
+  );
 }
 
 /** A busy model may say for a moment that it is not ready, and one that starts says so for longer. */
@@ -56,30 +59,4 @@ async function eventually(untilMs: number, question: () => Promise<boolean>): Pr
     await pause(askAgainMs);
   }
   return true;
-}
-
-async function checkContents(client: TritonClient, families: readonly Family[], startsWithinMs: number): Promise<void> {
-  for await (const { event } of client.run({ task: 'describe' }, new Map(), AbortSignal.timeout(startsWithinMs))) {
-    if (event.type !== 'described') continue;
-    if (event.contract !== contractVersion)
-      throw refuse(
-        `Triton's model "${modelName}" speaks version ${event.contract} of the contract and this worker version ${contractVersion}: deploy both from the same release.`,
-      );
-    for (const { folder, version, pipeline } of families) {
-      const name = path.basename(folder);
-      const held = event.families.find(({ family }) => family === name);
-      if (!held)
-        throw refuse(
-          `Triton at ${client.url} has no folder "${name}" of models: mount the folder that this worker reads as its TESSERA_MODELS.`,
-        );
-      if (held.version !== version)
-        throw refuse(
-          `Triton holds version ${held.version} of ${name} and this worker version ${version}: mount the same folder of models in both.`,
-        );
-      if (pipeline === 'diffusers' && event.torch === null)
-        throw refuse(
-          `${name} is a diffusers pipeline, and Triton has no torch: install deploy/python/requirements-diffusers.txt where it runs.`,
-        );
-    }
-  }
 }

@@ -8,11 +8,15 @@ import type { Logger } from '@tessera/platform/logger.js';
 import { spanTimeMs } from '@tessera/platform/telemetry/span.js';
 import {
   DiffusionEngine,
+  type EncodedImage,
   type EngineDescription,
   type GenerateBatch,
   type GenerateRequest,
   type GenerateUpdate,
+  type PictureSize,
+  type UpscaleUpdate,
 } from '../diffusion-engine.js';
+import type { BundledTools } from '../bundled-tools.js';
 import { refuseUnsupportedBatch } from '../supported-batch.js';
 import { deliveredPicture } from './delivered-picture.js';
 import { leftOut } from './left-out.js';
@@ -40,6 +44,7 @@ export class ServedEngine extends DiffusionEngine {
     private readonly families: readonly ServedManifest[],
     environment: Environment,
     private readonly logger: Logger,
+    private readonly tools: BundledTools,
   ) {
     super();
     this.#served = families.map((family) => {
@@ -78,6 +83,24 @@ export class ServedEngine extends DiffusionEngine {
     }
   }
 
+  /** Here, not by the server: it costs nobody a call, and all models have it. */
+  override async removeBackground(modelId: string | undefined, picture: Uint8Array, signal: AbortSignal): Promise<EncodedImage> {
+    this.#refuseIfClosed();
+    if (modelId !== undefined) this.#of(modelId);
+    return this.tools.removeBackground(picture, signal);
+  }
+
+  override async *upscale(
+    modelId: string | undefined,
+    picture: Uint8Array,
+    size: PictureSize,
+    signal: AbortSignal,
+  ): AsyncIterable<UpscaleUpdate> {
+    this.#refuseIfClosed();
+    if (modelId !== undefined) this.#of(modelId);
+    yield* this.tools.upscale(picture, size, signal);
+  }
+
   /** A wrong setting is better found at the start than by the first job; whether the server is there is the canary's question. */
   override async warm(modelId: string): Promise<void> {
     this.#refuseIfClosed();
@@ -92,6 +115,7 @@ export class ServedEngine extends DiffusionEngine {
 
   override async close(): Promise<void> {
     this.#closing.abort();
+    await this.tools.close();
   }
 
   async *#pictures(

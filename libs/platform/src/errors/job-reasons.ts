@@ -9,6 +9,12 @@ export const jobReasons = {
     repeat: false,
     explains: 'The idempotency key was used before with another request. Use a new key for a new request.',
   },
+  job_deleted: {
+    kind: 'Conflict',
+    grpc: alreadyExists,
+    repeat: false,
+    explains: 'The job that the idempotency key stands for was deleted. Use a new key for a new job.',
+  },
   idempotency_key_too_long: { kind: 'InvalidArgument', explains: 'The idempotency key has more characters than are kept.' },
   queue_full: {
     kind: 'ResourceExhausted',

@@ -65,6 +65,19 @@ export const pictureReasons = {
   unsupported_scheduler: { kind: 'InvalidArgument', explains: 'The model has no scheduler by this name.' },
   init_image_required: { kind: 'InvalidArgument', explains: 'The model only changes pictures: the request needs an init image.' },
   unsupported_background_removal: { kind: 'InvalidArgument', explains: 'The model cannot tell a thing from its background.' },
+  unsupported_upscaling: { kind: 'InvalidArgument', explains: 'The engine cannot enlarge pictures.' },
+  invalid_operation: {
+    kind: 'InvalidArgument',
+    explains: 'What is done with a picture is one thing, of those that there are, and takes nothing that is for painting.',
+  },
+  invalid_upscale: {
+    kind: 'InvalidArgument',
+    explains: 'A picture grows by more than 1 and at most 8 times, by a factor or to a size of its own proportions.',
+  },
+  too_many_megapixels: {
+    kind: 'InvalidArgument',
+    explains: 'The picture would have more than 20 megapixels, or a side of more than 16,383 pixels.',
+  },
   unsupported_guidance: {
     kind: 'InvalidArgument',
     explains: 'The model takes no guidance of this kind; `tessera.guidanceKinds` of a model lists what it takes.',
@@ -112,8 +125,31 @@ export const pictureReasons = {
   },
   painting_failed: { kind: 'Internal', explains: 'The engine could not make the picture; its log says why.' },
   painting_cancelled: { kind: 'Cancelled', explains: 'The work was stopped before the picture was finished.' },
+  invalid_character: {
+    kind: 'InvalidArgument',
+    explains: 'A character needs a name and two to five different pictures of the account, and a word for it needs a character.',
+  },
+  unknown_character: { kind: 'NotFound', explains: 'The account has no character with this id.' },
+  too_many_characters: {
+    kind: 'FailedPrecondition',
+    explains: 'The account has as many characters as an account may have; delete one first.',
+  },
+  similarity_failed: {
+    kind: 'Internal',
+    explains: 'A picture could not be compared with the references of its character; the log says why.',
+  },
   trainer_unavailable: { kind: 'Unavailable', explains: 'The process that trains has ended before it was done.' },
   training_failed: { kind: 'Internal', explains: 'The adapter could not be trained; the log says why.' },
+  training_diverged: {
+    kind: 'FailedPrecondition',
+    explains:
+      'The loss of the training is no number any more, mostly because of too high a learning rate. The last checkpoint is from before that.',
+  },
+  unreadable_checkpoint: { kind: 'InvalidArgument', explains: 'The checkpoint is not one of a training, or not a whole one.' },
+  foreign_checkpoint: {
+    kind: 'InvalidArgument',
+    explains: 'The checkpoint is of another training, or of another version of the model, and what follows would not be what was begun.',
+  },
   training_cancelled: { kind: 'Cancelled', explains: 'The training was stopped.' },
   diffusers_missing: {
     kind: 'Unavailable',

@@ -6,6 +6,7 @@ import { pictureReasons } from './picture-reasons.js';
 import { platformReasons } from './platform-reasons.js';
 import type { ReasonEntry } from './reason-entry.js';
 import { requestReasons } from './request-reasons.js';
+import { trainingReasons } from './training-reasons.js';
 
 /** Every reason that a call is refused with or a job ends with. A new one is one line in the list of its chapter; `docs/errors.md` is made from here. */
 export const reasonChapters = {
@@ -14,10 +15,19 @@ export const reasonChapters = {
   Jobs: jobReasons,
   'Pictures and models': pictureReasons,
   'Uploads and files': mediaReasons,
+  Training: trainingReasons,
   'The server itself': platformReasons,
 } as const satisfies Record<string, Readonly<Record<string, ReasonEntry>>>;
 
-const reasons = { ...requestReasons, ...moneyReasons, ...jobReasons, ...pictureReasons, ...mediaReasons, ...platformReasons };
+const reasons = {
+  ...requestReasons,
+  ...moneyReasons,
+  ...jobReasons,
+  ...pictureReasons,
+  ...mediaReasons,
+  ...trainingReasons,
+  ...platformReasons,
+};
 
 export type Reason = keyof typeof reasons;
 

@@ -17,11 +17,13 @@ export const entitlementsMessage = ({
   forbidden,
   relaxedKinds,
   storedBytesMax,
+  datasetPicturesMax,
 }: Entitlements): MessageInitShape<typeof EntitlementsSchema> => ({
   planName,
   forbidden: forbidden.map((each) => ({ ...each })),
   relaxedKinds: [...relaxedKinds],
   storedBytesMax: BigInt(storedBytesMax),
+  datasetPicturesMax,
 });
 
 export const accountMessage = (account: AccountOnPlan): MessageInitShape<typeof AccountSchema> => ({

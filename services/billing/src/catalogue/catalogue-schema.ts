@@ -40,6 +40,8 @@ const planSchema = z.strictObject({
   hasPrivatePictures: z.boolean().default(true),
   /** 0 means unlimited. */
   storedBytes: z.int().min(0).default(0),
+  /** Of one dataset. 0 means as many as the server allows. */
+  datasetPictures: z.int().min(0).max(1_000).default(0),
   /** What pays for jobs: the plan's tokens, or API credits for accounts that have nothing else. */
   apiTrack: z.enum(wallets).default('plan'),
   /** 0 means unlimited. */

@@ -15,7 +15,7 @@ const strict = PriceList.parse([
     plans: {
       ...otherPlans,
       artisan,
-      free: { ...free, hasCharacters: false, hasTraining: false, hasPrivatePictures: false, storedBytes: 1_000_000 },
+      free: { ...free, hasCharacters: false, hasTraining: false, hasPrivatePictures: false, storedBytes: 1_000_000, datasetPictures: 12 },
     },
   },
 ]);
@@ -29,7 +29,10 @@ describe('what a plan includes', () => {
     const { gates: _, ...rest } = bundled;
     const plans = Object.fromEntries(
       Object.entries(bundled.plans).map(
-        ([id, { hasTraining: __, hasCharacters: ___, hasPrivatePictures: ____, storedBytes: _____, ...plan }]) => [id, plan],
+        ([id, { hasTraining: __, hasCharacters: ___, hasPrivatePictures: ____, storedBytes: _____, datasetPictures: ______, ...plan }]) => [
+          id,
+          plan,
+        ],
       ),
     );
     expect(entitlementsAt(PriceList.parse([{ ...rest, plans }]), 'free', 0).forbidden).toEqual([]);
@@ -47,6 +50,7 @@ describe('what a plan includes', () => {
       ],
       relaxedKinds: [],
       storedBytesMax: 1_000_000,
+      datasetPicturesMax: 12,
     });
     expect(entitlementsAt(strict, 'owner', 0).forbidden).toEqual([]);
   });

@@ -10,6 +10,7 @@ export type Entitlements = {
   readonly forbidden: readonly Forbidden[];
   readonly relaxedKinds: readonly string[];
   readonly storedBytesMax: number;
+  readonly datasetPicturesMax: number;
 };
 
 /** The installation's own plan: nobody can take it, so no refusal names it. */
@@ -34,6 +35,7 @@ function entitlementsOf(catalogue: Catalogue, plan: Plan): Entitlements {
     forbidden: refused.map((capability) => ({ capability, ...cheapestWith(catalogue, includes[capability]) })),
     relaxedKinds: plan.relaxed,
     storedBytesMax: catalogue.gates.includes('storage') ? plan.storedBytes : 0,
+    datasetPicturesMax: plan.datasetPictures,
   };
 }
 

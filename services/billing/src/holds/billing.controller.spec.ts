@@ -61,7 +61,7 @@ describe('the billing contract', () => {
       limitsSet: {},
       members: [],
       limits: { requestsPerMinute: 0, concurrentJobs: 64, queuedJobs: 0 },
-      entitlements: { planName: 'Owner', forbidden: [], relaxedKinds: [], storedBytesMax: 0n },
+      entitlements: { planName: 'Owner', forbidden: [], relaxedKinds: [], storedBytesMax: 0n, datasetPicturesMax: 0 },
       createdMs: BigInt(billing.clock.now()),
       openHolds: 0,
       lastEntry: 1n,
@@ -77,7 +77,7 @@ describe('the billing contract', () => {
       bill: expect.objectContaining({ state: BillState.HELD, quote, heldTokens: 8n, chargedTokens: 0n, returnedTokens: 0n, lane: 'fast' }),
       balanceTokens: 999_992n,
       limits: { requestsPerMinute: 0, concurrentJobs: 64, queuedJobs: 0 },
-      entitlements: { planName: 'Owner', forbidden: [], relaxedKinds: [], storedBytesMax: 0n },
+      entitlements: { planName: 'Owner', forbidden: [], relaxedKinds: [], storedBytesMax: 0n, datasetPicturesMax: 0 },
     });
     expect(settled.bill).toEqual(
       expect.objectContaining({

@@ -42,10 +42,14 @@ export class GenerationsController {
   async list(@Req() request: FastifyRequest, @Param('userId') userId: string) {
     const caller = callerOf(request);
     if (userId !== caller.accountId) throw unknownUser();
-    const { limit, offset } = queryOf(listQuery, request);
-    const generations = limit === 0 ? [] : await this.generations.list(caller, limit, offset);
+    const page = queryOf(listQuery, request);
+    const { generations, nextPageToken } =
+      page.limit === 0 ? { generations: [], nextPageToken: '' } : await this.generations.list(caller, page);
     const leonardoIds = await this.models.leonardoIds();
-    return { generations: generations.map((generation) => generationWire(generation, leonardoIds)) };
+    return {
+      generations: generations.map((generation) => generationWire(generation, leonardoIds)),
+      ...(nextPageToken === '' ? {} : { tessera: { nextPageToken } }),
+    };
   }
 
   @Get(':id')

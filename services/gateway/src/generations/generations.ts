@@ -20,6 +20,8 @@ export type PictureLink = { readonly url: string; readonly isAccepted: boolean }
 /** A job and links to its pictures, by picture id. */
 export type Generation = { readonly job: ImageJob; readonly links: ReadonlyMap<string, PictureLink> };
 
+export type GenerationPage = { readonly generations: readonly Generation[]; /** Empty on the last page. */ readonly nextPageToken: string };
+
 export type Submission = {
   readonly job: ImageJob;
   readonly balanceTokens: number | undefined;
@@ -108,11 +110,12 @@ export class Generations {
     return this.#withLinks(caller, imageJobOf(present(job)));
   }
 
-  async list(caller: Caller, limit: number, offset: number): Promise<Generation[]> {
-    const found = await this.#jobs.list({ accountId: caller.accountId, limit, offset, kind: imageKind });
+  /** Newest first. By page token, pages neither repeat nor skip while jobs arrive, and there is no end but that of the data. */
+  async list(caller: Caller, page: { limit: number; offset: number; pageToken: string }): Promise<GenerationPage> {
+    const found = await this.#jobs.list({ accountId: caller.accountId, ...page, kind: imageKind });
     const jobs = found.jobs.map(imageJobOf);
     const links = await this.#sign(caller, jobs);
-    return jobs.map((job) => ({ job, links }));
+    return { generations: jobs.map((job) => ({ job, links })), nextPageToken: found.nextPageToken };
   }
 
   async cancel(caller: Caller, jobId: string): Promise<Generation> {

@@ -82,6 +82,44 @@ describe("Leonardo's own SDK against the gateway", () => {
     });
   });
 
+  const madePicture = async () => {
+    const { object } = await sdk.image.getGenerationById((await create())?.generationId ?? '');
+    return object?.generationsByPk?.generatedImages?.[0]?.id ?? '';
+  };
+
+  it('enlarges a picture, cuts it out and reads both as variations', async () => {
+    const pictureId = await madePicture();
+    const job = (await sdk.variation.createVariationUpscale({ id: pictureId })).object?.sdUpscaleJob;
+    expect(job).toMatchObject({ apiCreditCost: 8, cost: { amount: '8', unit: 'CREDITS' } });
+    expect(gateway.services.submissions.at(-1)?.request?.operation).toMatchObject({ assetId: pictureId, kind: { case: 'upscale' } });
+    const upscaled = (await sdk.variation.getVariationById(job?.id ?? '')).object?.generatedImageVariationGeneric?.[0];
+    expect(upscaled).toMatchObject({ id: job?.id, status: 'COMPLETE', transformType: 'UPSCALE', url: expect.any(String) });
+
+    const cutOut = (await sdk.variation.createVariationNoBG({ id: job?.id ?? '', isVariation: true })).object?.sdNobgJob;
+    const { operation } = gateway.services.submissions.at(-1)!.request;
+    expect(operation?.kind.case).toBe('removeBackground');
+    expect(upscaled?.url).toContain(operation?.assetId);
+    expect((await sdk.variation.getVariationById(cutOut?.id ?? '')).object?.generatedImageVariationGeneric?.[0]?.transformType).toBe(
+      'NOBG',
+    );
+  });
+
+  it('paints on around a picture by its own request', async () => {
+    const pictureId = await madePicture();
+    const job = (await sdk.variation.createVariationUnzoom({ id: pictureId, isVariation: false })).object?.sdUnzoomJob;
+    expect(gateway.services.submissions.at(-1)?.request).toMatchObject({
+      prompt: 'a red apple',
+      images: 1,
+      widthPx: 1024,
+      heightPx: 768,
+      initImage: { assetId: pictureId, placement: { widthPx: 683, heightPx: 512 } },
+    });
+    expect((await sdk.variation.getVariationById(job?.id ?? '')).object?.generatedImageVariationGeneric?.[0]?.transformType).toBe('UNZOOM');
+    const upload = (await sdk.initImages.uploadInitImage({ extension: 'png' })).object?.uploadInitImage;
+    await expect(sdk.variation.createVariationUnzoom({ id: upload?.id ?? '' })).rejects.toMatchObject({ statusCode: 400 });
+    await expect(sdk.variation.getVariationById((await create())?.generationId ?? '')).rejects.toMatchObject({ statusCode: 404 });
+  });
+
   it('lists models and asks for a price', async () => {
     expect((await sdk.models.listPlatformModels()).object?.customModels?.[0]).toMatchObject({ id: leonardoLightning, name: 'Mosaic 3D' });
     const price = await sdk.pricingCalculator.pricingCalculator({

@@ -21,10 +21,11 @@ const statuses: Partial<Record<JobState, string>> = {
   [JobState.RUNNING]: 'PENDING',
   [JobState.SUCCEEDED]: 'COMPLETE',
 };
+export const statusOf = (state: JobState): string => statuses[state] ?? 'FAILED';
 const knownStyles: ReadonlySet<string> = new Set(presetStyles);
 
 /** `apiCreditCost` is an integer and `cost.amount` a string; credits are tokens. */
-const costWire = (quote: Quote) => ({
+export const costWire = (quote: Quote) => ({
   apiCreditCost: Number(quote.totalTokens),
   cost: { amount: String(quote.totalTokens), unit: 'CREDITS' },
 });
@@ -60,7 +61,7 @@ export const dryRunWire = ({ request, quote, notices }: Priced, leonardoIds: Rea
 export function generationWire({ job, links }: Generation, leonardoIds: ReadonlyMap<string, string>) {
   return {
     id: job.jobId,
-    status: statuses[job.state] ?? 'FAILED',
+    status: statusOf(job.state),
     createdAt: timeOf(job.createdMs),
     ...requestWire(job.request, leonardoIds),
     generated_images: job.images.flatMap((image) => {
@@ -108,6 +109,11 @@ function requestWire(request: ImageRequest, leonardoIds: ReadonlyMap<string, str
   };
 }
 
+const operationWire = ({ assetId, kind }: NonNullable<ImageRequest['operation']>) => ({
+  kind: kind.case === 'removeBackground' ? 'remove_background' : 'upscale',
+  pictureId: assetId,
+});
+
 /** What Leonardo's reads lack: the state proper, why it failed, what it costs, where the time went. */
 function jobWire(job: ImageJob) {
   return {
@@ -115,6 +121,8 @@ function jobWire(job: ImageJob) {
     model: job.request.modelId,
     ...(job.modelVersion ? { modelVersion: job.modelVersion } : {}),
     images: job.request.images,
+    ...(job.request.characterId ? { characterId: job.request.characterId } : {}),
+    ...(job.request.operation ? { operation: operationWire(job.request.operation) } : {}),
     notices: job.notices.map(({ kind, message }) => ({ kind, message })),
     ...(job.failure ? { failureReason: job.failure.reason, failureMessage: job.failure.message } : {}),
     bill: {

@@ -83,11 +83,12 @@ export class PublicGrpcController {
 
   @GrpcMethod(TesseraService.typeName)
   async listGenerations(
-    { limit, offset }: ListGenerationsRequest,
+    { limit, offset, pageToken }: ListGenerationsRequest,
     metadata: Metadata,
   ): Promise<MessageInitShape<typeof ListGenerationsResponseSchema>> {
     const caller = await this.#admit(metadata, 'read');
-    return { generations: (await this.generations.list(caller, limit || listLimitDefault, offset)).map(generationMessage) };
+    const { generations, nextPageToken } = await this.generations.list(caller, { limit: limit || listLimitDefault, offset, pageToken });
+    return { generations: generations.map(generationMessage), nextPageToken };
   }
 
   @GrpcMethod(TesseraService.typeName)

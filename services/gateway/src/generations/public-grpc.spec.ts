@@ -3,9 +3,11 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import {
   TesseraService,
   type CreateGenerationResponse,
+  type GetGenerationResponse,
   type WatchGenerationResponse,
 } from '@tessera/contracts/tessera/gateway/v1/gateway_pb.js';
 import { packageDefinition } from '@tessera/rpc/package-definition.js';
+import { paramInGrpc } from '../grpc-params.js';
 import { openGateway, type OpenGateway } from '../gateway.fixture.js';
 
 type Call = (request: object, metadata: Metadata, done: (error: ServiceError | null, reply: never) => void) => void;
@@ -39,6 +41,19 @@ describe('the public gRPC API', () => {
     const [first, second] = [await create({ 'idempotency-key': 'g' }), await create({ 'idempotency-key': 'g' })];
     expect(first.quote?.totalTokens).toBe(8n);
     expect(second.generation?.jobId).toBe(first.generation?.jobId);
+  });
+
+  it('has something done with a picture, and names the field that a refusal is about', async () => {
+    const { generation: painted } = await call<GetGenerationResponse>('GetGeneration', { jobId: (await create()).generation?.jobId ?? '' });
+    const operation = { assetId: painted?.pictures[0]?.imageId, kind: { case: 'upscale', value: { factor: 4 } } };
+    const { generation } = await call<CreateGenerationResponse>('CreateGeneration', { request: { operation } });
+    expect(generation?.request?.operation).toMatchObject(operation);
+    for (const [param, field] of [
+      ['asset_id', 'request.operation.asset_id'],
+      ['factor', 'request.operation.upscale.factor'],
+      ['operation', 'request.operation'],
+    ] as const)
+      expect(paramInGrpc(TesseraService.method.createGeneration, param)).toBe(field);
   });
 
   it('links the pictures of a finished one', async () => {

@@ -34,7 +34,7 @@ export class Callers {
   }
 
   /** `Bearer <key>` in any case, or the bare key as some clients send it. */
-  authenticate(authorization: string | undefined): Promise<Caller> {
+  async authenticate(authorization: string | undefined): Promise<Caller> {
     const key = (authorization ?? '')
       .slice(0, authorizationCharsMax)
       .replace(/^bearer(?:\s+|$)/i, '')

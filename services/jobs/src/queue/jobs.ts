@@ -6,6 +6,7 @@ import { invalidArgument } from '@tessera/platform/errors.js';
 import { jobNotFound } from '../errors.js';
 import { gap } from '../watch/job-updates.js';
 import { JobFeed } from '../watch/job-feed.js';
+import { DeletedKeys } from './deleted-keys.js';
 import { deletedEvent } from './job-messages.js';
 import type { Job } from './job-record.js';
 import { Queue } from './queue.js';
@@ -49,6 +50,7 @@ export class Jobs {
   constructor(
     private readonly queue: Queue,
     private readonly feed: JobFeed,
+    private readonly deletedKeys: DeletedKeys,
   ) {}
 
   async get(accountId: string, jobId: string): Promise<Job> {
@@ -119,7 +121,8 @@ export class Jobs {
   async delete(accountId: string, jobId: string): Promise<void> {
     const deleted = await retryOnConflict(async () => {
       const job = await this.queue.jobs.cancel(await this.get(accountId, jobId));
-      await this.queue.store.commit([this.queue.store.removal(job)], [deletedEvent(job, this.queue.clock.now())]);
+      const noted = job.value.payload.hasKey ? [this.deletedKeys.note(jobId)] : [];
+      await this.queue.store.commit([this.queue.store.removal(job), ...noted], [deletedEvent(job, this.queue.clock.now())]);
       return job;
     });
     this.feed.removed(deleted);

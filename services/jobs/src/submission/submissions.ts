@@ -12,7 +12,8 @@ import type { Logger } from '@tessera/platform/logger.js';
 import { LOGGER } from '@tessera/platform/tokens.js';
 import { currentTraceparent } from '@tessera/platform/trace.js';
 import { Rpc, type RpcClient } from '@tessera/rpc/rpc.js';
-import { holdUnknown, keyReused, keyTooLong, refusedBefore } from '../errors.js';
+import { holdUnknown, keyOfDeletedJob, keyReused, keyTooLong, refusedBefore } from '../errors.js';
+import { DeletedKeys } from '../queue/deleted-keys.js';
 import { storedQuote } from '../queue/job-messages.js';
 import { holdDeadlineMsOf, startDeadlineMsOf, type Job, type JobPayload } from '../queue/job-record.js';
 import { Queue } from '../queue/queue.js';
@@ -46,6 +47,7 @@ export class Submissions implements OnModuleDestroy {
   constructor(
     private readonly queue: Queue,
     private readonly plans: AccountPlans,
+    private readonly deletedKeys: DeletedKeys,
     @Inject(LOGGER) private readonly logger: Logger,
     rpc: Rpc,
   ) {
@@ -82,6 +84,7 @@ export class Submissions implements OnModuleDestroy {
   async #submitKeyed(jobId: string, checked: CheckedSubmission): Promise<Taken> {
     const earlier = await this.queue.store.get(jobId);
     if (earlier) return this.#replay(earlier, checked);
+    if (await this.deletedKeys.has(jobId)) throw keyOfDeletedJob();
     try {
       return await this.#create(jobId, checked);
     } catch (error) {

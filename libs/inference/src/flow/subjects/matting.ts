@@ -3,6 +3,7 @@ import sharp from 'sharp';
 import { invalidArgument } from '@tessera/platform/errors.js';
 import type { EncodedImage } from '../../diffusion-engine.js';
 import { initPixelsMax } from '../../pictures/init-image.js';
+import { unreadablePicture } from '../../pictures/read-picture.js';
 import type { Manifest } from '@tessera/models/manifest.js';
 import type { Rectangle } from '../layout/layout.js';
 import { floats, numbers, type Sessions } from '../sessions.js';
@@ -46,12 +47,12 @@ export function boundsOfLevels(levels: ArrayLike<number>, widthPx: number, from:
 }
 
 /** A PNG of the picture's own size, its background see-through. */
-export async function withoutBackground(bytes: Uint8Array, modelId: string, manifest: Manifest, sessions: Sessions): Promise<EncodedImage> {
-  if (!manifest.graphs.matting)
-    throw invalidArgument('unsupported_background_removal', `${modelId} cannot tell a thing from its background.`, { param: 'model_id' });
+export async function withoutBackground(bytes: Uint8Array, manifest: Manifest, sessions: Sessions): Promise<EncodedImage> {
   const { data, info } = await decoded(bytes);
   const { width: widthPx, height: heightPx } = info;
-  const matte = (await matteOf({ data, widthPx, heightPx }, manifest, sessions)) ?? new Uint8Array(widthPx * heightPx);
+  const matte = await matteOf({ data, widthPx, heightPx }, manifest, sessions);
+  if (!matte)
+    throw invalidArgument('unsupported_background_removal', 'This family cannot tell a thing from its background.', { param: 'model_id' });
   const png = await sharp(data, { raw: { width: widthPx, height: heightPx, channels: 3 } })
     .joinChannel(Buffer.from(matte), { raw: { width: widthPx, height: heightPx, channels: 1 } })
     .png()
@@ -68,9 +69,6 @@ async function decoded(bytes: Uint8Array) {
       .raw()
       .toBuffer({ resolveWithObject: true });
   } catch (cause) {
-    throw invalidArgument('unreadable_picture', 'The picture could not be read: send a whole PNG, JPEG or WebP of at most 40 megapixels.', {
-      param: 'picture',
-      cause,
-    });
+    throw unreadablePicture(cause);
   }
 }

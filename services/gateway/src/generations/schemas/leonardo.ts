@@ -81,6 +81,8 @@ export const createGenerationBody = z
     controlNet: switched.describe(refused),
     controlNetType: z.enum(['POSE', 'CANNY', 'DEPTH']).nullish().describe(accepted),
     controlnets: controlnets.nullish().describe('At most five pictures that guide the one to paint.'),
+    characterId: anId.describe('Beyond Leonardo: a registered character, whose pictures guide beside `controlnets`.'),
+    characterSubject: aWord.describe('The word of the prompt that the character stands for; absent: the first thing.'),
     elements: z
       .array(z.strictObject({ akUUID: text(idCharsMax), weight: z.number().min(-2).max(2).nullish() }))
       .max(20)
@@ -118,6 +120,8 @@ export function imageRequestOf(body: CreateGenerationBody): ImageRequestInit {
     style: styleOf(body),
     ...(initImage ? { initImage } : {}),
     guidance: guidanceOf(body.controlnets),
+    characterId: body.characterId ?? '',
+    characterSubject: body.characterSubject ?? '',
     adapters: (body.elements ?? []).map(({ akUUID, weight }) => ({ adapterId: akUUID, weight: weight ?? 1 })),
     isPublic: body.public ?? false,
   };

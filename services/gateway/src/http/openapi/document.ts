@@ -45,7 +45,7 @@ export function openApiDocument(serverUrl: string): Json {
 }
 
 /** Path parameters that are no UUIDs of ours. */
-const freePathNames: ReadonlySet<string> = new Set(['memberId', 'paymentId', 'provider', 'reason']);
+const freePathNames: ReadonlySet<string> = new Set(['digest', 'memberId', 'paymentId', 'provider', 'reason']);
 
 function describe(operation: Operation): Json {
   const { id, tag, summary, body, query, headers = [], isPublic } = operation;

@@ -57,6 +57,10 @@ const generation = z
       model: z.string(),
       modelVersion: z.string().optional(),
       images: z.int(),
+      operation: z
+        .object({ kind: z.enum(['upscale', 'remove_background']), pictureId: z.uuid() })
+        .optional()
+        .describe('What was done with an existing picture; absent: painted.'),
       notices: z.array(notice),
       failureReason: z.string().optional(),
       failureMessage: z.string().optional(),
@@ -70,6 +74,13 @@ const generation = z
     }),
   })
   .meta({ id: 'Generation' });
+
+const variationJob = z.object({
+  id: z.uuid().describe('Of the variation, and of the generation that it is.'),
+  apiCreditCost: tokens,
+  cost,
+  tessera: z.object({ state, isReplay: z.boolean(), quote, balanceTokens: z.int().optional() }),
+});
 
 const buckets = z.array(
   z.object({ bucket: z.enum(['daily', 'fast', 'rollover', 'topup']), balanceTokens: tokens, isFrozen: z.boolean().optional() }),
@@ -276,8 +287,46 @@ export const responses = {
     }),
     generations_by_pk: generation.optional().describe('With `Prefer: wait`.'),
   }),
+  pictureJob: z.object({
+    generationId: z.uuid().optional().describe('Absent on a dry run.'),
+    dryRun: z.boolean().optional(),
+    state: state.optional(),
+    isReplay: z.boolean().optional(),
+    width: z.int(),
+    height: z.int(),
+    quote,
+    balanceTokens: z.int().optional(),
+    generation: generation.optional().describe('With `Prefer: wait`.'),
+  }),
+  variationUpscale: z.object({ sdUpscaleJob: variationJob }),
+  variationNobg: z.object({ sdNobgJob: variationJob }),
+  variationUnzoom: z.object({ sdUnzoomJob: variationJob }),
+  variations: z.object({
+    generated_image_variation_generic: z.array(
+      z.object({
+        id: z.uuid(),
+        createdAt: time,
+        status: z.enum(['PENDING', 'COMPLETE', 'FAILED']),
+        transformType: z.enum(['UPSCALE', 'NOBG', 'UNZOOM']),
+        url: z.url().optional().describe('Opens without a key for a day.'),
+        tessera: z.object({
+          state,
+          width: z.int(),
+          height: z.int(),
+          chargedTokens: tokens,
+          imageId: z.uuid().optional(),
+          contentType: z.string().optional(),
+          failureReason: z.string().optional(),
+          failureMessage: z.string().optional(),
+        }),
+      }),
+    ),
+  }),
   generation: z.object({ generations_by_pk: generation }),
-  generations: z.object({ generations: z.array(generation) }),
+  generations: z.object({
+    generations: z.array(generation),
+    tessera: z.object({ nextPageToken: z.string() }).optional().describe('Absent on the last page.'),
+  }),
   deletedGeneration: z.object({ delete_generations_by_pk: z.object({ id: z.uuid() }) }),
   bill: z.object({
     jobId: z.uuid(),

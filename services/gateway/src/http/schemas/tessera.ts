@@ -115,7 +115,11 @@ export const waitQuery = z.strictObject({
 export const createQuery = z.strictObject({
   dryRun: z.enum(['true', 'false']).default('false').describe('`true`: validate and price, create nothing.'),
 });
-export const listQuery = z.strictObject({ limit: whole(100).default(10), offset: whole(10_000).default(0) });
+export const listQuery = z.strictObject({
+  limit: whole(100).default(10),
+  offset: whole(10_000).default(0),
+  pageToken: z.string().max(500).default('').describe('`tessera.nextPageToken` of the page before: stable while jobs arrive, and without an end but that of the data.'),
+});
 export const entriesQuery = z.strictObject({
   pageSize: z.coerce.number().int().min(1).max(500).default(50),
   pageToken: z.string().max(500).default(''),

@@ -44,6 +44,7 @@ const rangeReasons: Readonly<Record<string, ReasonOf<'InvalidArgument'>>> = {
   guidance_scale: 'invalid_guidance_scale',
   seed: 'invalid_seed',
   init_strength: 'invalid_init_strength',
+  caption: 'caption_too_long',
 };
 
 const isOutOfRange = (code: string): boolean => code === 'too_small' || code === 'too_big' || code === 'not_multiple_of';

@@ -15,5 +15,6 @@ export const capacityOf: Record<Config['engine'], EngineCapacity> = {
   triton: { jobsPerBatchMax: 4, unitsPerBatchMax: 8, computingMax: 2, batchesMax: 3, warmModelsMax: 1, previewEverySteps: 4 },
   // One job a call: what may have been paid for must not be repeated on account of a batch-mate. The server forms its own batches of what arrives together.
   served: { jobsPerBatchMax: 1, unitsPerBatchMax: 8, computingMax: 8, batchesMax: 8, warmModelsMax: 8, previewEverySteps: 0 },
+  python: { jobsPerBatchMax: 4, unitsPerBatchMax: 8, computingMax: 2, batchesMax: 3, warmModelsMax: 1, previewEverySteps: 4 },
   noop: { jobsPerBatchMax: 16, unitsPerBatchMax: 64, computingMax: 16, batchesMax: 16, warmModelsMax: 1, previewEverySteps: 0 },
 };

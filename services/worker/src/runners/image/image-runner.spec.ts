@@ -1,4 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { anyPack } from '@bufbuild/protobuf/wkt';
+import { ImageRequestSchema, type PictureOperationSchema } from '@tessera/contracts/tessera/generation/v1/generation_pb.js';
+import sharp from 'sharp';
 import type { Lease } from '@tessera/contracts/tessera/jobs/v1/workers_pb.js';
 import type { Update } from '../../runner.js';
 import { imageLease, lease } from '../../stand-ins.fixture.js';
@@ -56,6 +60,47 @@ describe('the runner of images', () => {
     expect(await run([lease('a', { kind: 'image', modelId: opened.modelId })])).toMatchObject([
       { type: 'failed', jobId: 'a', reason: 'unreadable_payload', retryable: false },
     ]);
+  });
+
+  const operationLease = (
+    jobId: string,
+    kind: NonNullable<MessageInitShape<typeof PictureOperationSchema>['kind']>,
+    assetId = 'picture',
+  ) => {
+    const request = { modelId: opened.modelId, widthPx: 90, heightPx: 60, images: 1, operation: { assetId, kind } };
+    const payload = anyPack(ImageRequestSchema, create(ImageRequestSchema, request));
+    return lease(jobId, { kind: 'image', modelId: opened.modelId, payload });
+  };
+
+  it.each([
+    ['enlarges', { case: 'upscale', value: {} }, { widthPx: 90, heightPx: 60 }],
+    ['cuts out', { case: 'removeBackground', value: {} }, { widthPx: 30, heightPx: 20 }],
+  ] as const)('%s the picture of a job', async (_name, kind, size) => {
+    opened.storage.assets.set(
+      'picture',
+      await sharp({ create: { width: 30, height: 20, channels: 3, background: '#c33' } })
+        .png()
+        .toBuffer(),
+    );
+    const updates = await run([operationLease('a', kind)]);
+    expect(without(updates, 'progress')).toMatchObject([
+      { type: 'needs_device' },
+      { type: 'output', jobId: 'a', index: 0, contentType: 'image/png', ...size },
+      { type: 'finished', jobId: 'a', units: 1 },
+    ]);
+  });
+
+  it('refuses to enlarge what is no picture, or is gone', async () => {
+    opened.storage.assets.set('picture', Buffer.from('no picture'));
+    await expect(run([operationLease('a', { case: 'upscale', value: {} })])).rejects.toMatchObject({ reason: 'unreadable_picture' });
+    expect(await run([operationLease('a', { case: 'upscale', value: {} }, 'gone')])).toMatchObject([
+      { type: 'failed', reason: 'unknown_asset' },
+    ]);
+  });
+
+  it('refuses what it does not know yet', async () => {
+    opened.storage.assets.set('picture', Buffer.from('any'));
+    await expect(run([operationLease('a', { case: undefined })])).rejects.toMatchObject({ reason: 'invalid_operation' });
   });
 
   it('stops when it is told to', async () => {

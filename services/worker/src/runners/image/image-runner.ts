@@ -19,6 +19,7 @@ import { WorkerProcess } from '../../worker-process.js';
 import { Canary, tinyBatch } from './canary.js';
 import { capacityOf } from './engine-capacity.js';
 import { imageBatch, type ImageJob } from './image-batch.js';
+import { operate } from './picture-operation.js';
 import { readInputPictures } from './input-pictures.js';
 import { UploadedAdapters } from './uploaded-adapters.js';
 
@@ -88,7 +89,8 @@ export class ImageRunner extends Runner {
       // Jobs of a batch name the same adapters, and only their owner may: they are of one account.
       const uploaded = await this.#adapters.read(first.lease.accountId, first.request, signal);
       yield { type: 'needs_device' };
-      yield* this.#generate(first, jobs, uploaded, signal);
+      if (first.request.operation) yield* operate(this.engine, first, signal);
+      else yield* this.#generate(first, jobs, uploaded, signal);
     } finally {
       this.#batches -= 1;
     }

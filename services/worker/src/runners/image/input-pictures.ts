@@ -2,15 +2,19 @@ import type { ImageRequest } from '@tessera/contracts/tessera/generation/v1/gene
 import { invalidArgument } from '@tessera/platform/errors.js';
 import type { StorageClient } from '../../loop/worker-clients.js';
 
-/** Above what storage takes in; a bound on what a worker holds for one picture. */
-const inputBytesMax = 32 * 1024 * 1024;
+/** What storage keeps of a delivered picture, which may be the input of the next job; a bound on what a worker holds for one. */
+const inputBytesMax = 64 * 1024 * 1024;
 
 /** The pictures that a request brings along, by the id of their asset. */
 export type InputPictures = ReadonlyMap<string, Uint8Array>;
 
-const assetIdsOf = ({ initImage, guidance }: ImageRequest): ReadonlySet<string> =>
+const assetIdsOf = ({ initImage, guidance, operation }: ImageRequest): ReadonlySet<string> =>
   new Set(
-    [...(initImage ? [initImage.assetId, initImage.maskAssetId] : []), ...guidance.map(({ assetId }) => assetId)].filter((id) => id !== ''),
+    [
+      ...(initImage ? [initImage.assetId, initImage.maskAssetId] : []),
+      ...guidance.map(({ assetId }) => assetId),
+      operation?.assetId ?? '',
+    ].filter((id) => id !== ''),
   );
 
 export async function readInputPictures(
