@@ -14,8 +14,7 @@ import { topUpOperation } from '../ledger/commands.js';
 import { PaymentDocuments, type PaymentRecord } from './payment.documents.js';
 import { factsOf } from './payment-facts.js';
 import { stateOf, tokensToTakeBack } from './payment-states.js';
-import type { PaymentOutcome } from './payments.js';
-import type { DisputeState, UpdateOf } from './payment-provider.js';
+import type { DisputeState, PaymentOutcome, UpdateOf } from './payment-provider.js';
 import { unless } from './unless.js';
 
 /** More do not wait for one account in practice; those beyond are tried with the next change. */

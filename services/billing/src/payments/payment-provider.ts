@@ -57,6 +57,9 @@ export type PaymentUpdate =
 export type DisputeState = 'open' | 'won' | 'lost';
 export type UpdateOf<Kind extends PaymentUpdate['kind']> = Extract<PaymentUpdate, { kind: Kind }>;
 
+/** `outdated`: a newer update has come before it. `waiting`: kept, because the account may not have what was paid for. */
+export type PaymentOutcome = 'applied' | 'repeated' | 'outdated' | 'ignored' | 'waiting';
+
 /** Somebody who takes money and tells of it. */
 export type PaymentProvider = {
   /** Part of the operation ids in the ledger: never change it. */

@@ -5,10 +5,7 @@ import { tooManyPayments, unknownProvider } from '../errors.js';
 import { checkPaymentId } from '../input.js';
 import { PackPayments } from './pack-payments.js';
 import { SubscriptionPayments } from './subscription-payments.js';
-import type { PaymentUpdate, PaymentProvider } from './payment-provider.js';
-
-/** `outdated`: a newer update has come before it. `waiting`: kept, because the account may not have what was paid for. */
-export type PaymentOutcome = 'applied' | 'repeated' | 'outdated' | 'ignored' | 'waiting';
+import type { PaymentOutcome, PaymentUpdate, PaymentProvider } from './payment-provider.js';
 
 /** The owner's own word, where no payment provider is connected. */
 export const manualProvider = 'manual';

@@ -6,8 +6,7 @@ import { paymentIdReused } from '../errors.js';
 import { checkAccountId, checkPaymentId } from '../input.js';
 import { sameTerms } from '../ledger/terms.js';
 import { PaymentDocuments } from './payment.documents.js';
-import type { PaymentOutcome } from './payments.js';
-import type { UpdateOf } from './payment-provider.js';
+import type { PaymentOutcome, UpdateOf } from './payment-provider.js';
 import { unless } from './unless.js';
 
 /** Subscriptions decide which plan an account is on; their invoices decide how far it is paid for. */

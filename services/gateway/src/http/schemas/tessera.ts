@@ -118,7 +118,11 @@ export const createQuery = z.strictObject({
 export const listQuery = z.strictObject({
   limit: whole(100).default(10),
   offset: whole(10_000).default(0),
-  pageToken: z.string().max(500).default('').describe('`tessera.nextPageToken` of the page before: stable while jobs arrive, and without an end but that of the data.'),
+  pageToken: z
+    .string()
+    .max(500)
+    .default('')
+    .describe('`tessera.nextPageToken` of the page before: stable while jobs arrive, and without an end but that of the data.'),
 });
 export const entriesQuery = z.strictObject({
   pageSize: z.coerce.number().int().min(1).max(500).default(50),
