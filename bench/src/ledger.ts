@@ -12,6 +12,8 @@ import { Accounts } from '@tessera/service-billing/accounts/accounts.js';
 import { Audit } from '@tessera/service-billing/audit/audit.js';
 import { PriceList } from '@tessera/service-billing/catalogue/catalogue.js';
 import { JobWallets } from '@tessera/service-billing/holds/job-wallets.js';
+import { PaymentAudit } from '@tessera/service-billing/payments/payment-audit.js';
+import { PaymentDocuments } from '@tessera/service-billing/payments/payment.documents.js';
 import { Reservations } from '@tessera/service-billing/holds/reservations.js';
 
 /** Reserve+settle pairs per second, durable and hash-chained, on one hot account and on many, and how many fsyncs a pair takes. Ends within about half a minute. `bench/peers/medici` measures the same pairs with npm medici. */
@@ -37,7 +39,7 @@ async function openLedger(dataDir: string): Promise<Ledger> {
     store,
     accounts: new Accounts(accountStore, prices, clock, wallets),
     reservations: new Reservations(accountStore, prices, clock, wallets),
-    audit: new Audit(accountStore, documents, new AccountIds(documents)),
+    audit: new Audit(accountStore, documents, new AccountIds(documents), new PaymentAudit(new PaymentDocuments(store.documents))),
   };
 }
 

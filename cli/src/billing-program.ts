@@ -94,6 +94,7 @@ function addPayments(program: Command): void {
   )
     .argument('<payment>', 'the payment as it was recorded')
     .action(async (payment: string, options) => (await load()).recordRefund(payment, options));
+  addPaymentBooks(program);
   money(
     program,
     'reverse',
@@ -103,6 +104,23 @@ function addPayments(program: Command): void {
     .option(...walletOption)
     .argument('<operation>', 'operation id as `tessera export` shows it')
     .action(async (operation: string, options) => (await load()).reverse(operation, options));
+}
+
+function addPaymentBooks(program: Command): void {
+  const loadPayments = () => import('./commands/payments.js');
+  const payments = program.command('payments').description('what was paid, and what waits for your decision');
+  money(payments, 'list', 'list payments of all accounts, newest first', 'tessera payments list --state waiting')
+    .option('--state <state>', 'waiting, paid, partly_refunded, refunded, disputed, lost (default: all)')
+    .action(async (options) => (await loadPayments()).listPayments(options));
+  money(payments, 'export', 'write payments as CSV', 'tessera payments export > payments.csv')
+    .option('--state <state>', 'as in `payments list` (default: all)')
+    .action(async (options) => (await loadPayments()).exportPayments(options));
+  money(payments, 'credit', 'give the pack of a payment that waits, whatever the plan may buy', 'tessera payments credit stripe:pi_3Nq')
+    .argument('<payment>', 'id from `payments list`')
+    .action(async (payment: string, options) => (await loadPayments()).decidePayment(payment, 'credit', options));
+  money(payments, 'refund', 'say that the money of a payment went back', 'tessera payments refund stripe:pi_3Nq')
+    .argument('<payment>', 'id from `payments list`')
+    .action(async (payment: string, options) => (await loadPayments()).decidePayment(payment, 'refund', options));
 }
 
 function addReports(program: Command): void {

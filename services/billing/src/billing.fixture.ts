@@ -24,6 +24,11 @@ import { ReportsController } from './reports/reports.controller.js';
 import { History } from './reports/history.js';
 import { JobWallets } from './holds/job-wallets.js';
 import { Payments } from './payments/payments.js';
+import { PackPayments } from './payments/pack-payments.js';
+import { PaymentAudit } from './payments/payment-audit.js';
+import { PaymentBooks } from './payments/payment-books.js';
+import { PaymentsController } from './payments/payments.controller.js';
+import { SubscriptionPayments } from './payments/subscription-payments.js';
 import { PaymentDocuments } from './payments/payment.documents.js';
 import { StripePayments } from './payments/stripe.js';
 import { PlanList } from './catalogue/plan-list.js';
@@ -57,6 +62,8 @@ export type TestBilling = {
   readonly reconciliation: Reconciliation;
   readonly simulation: Simulation;
   readonly payments: Payments;
+  readonly paymentDocuments: PaymentDocuments;
+  readonly paymentsController: PaymentsController;
   readonly settlement: Settlement;
   readonly dueWork: DueWork;
   readonly controller: BillingController;
@@ -89,7 +96,8 @@ export async function openBilling(dataDir?: string, clock = new ManualClock(), p
   const history = new History(store, documents, clock);
   const ledgerReports = new LedgerReports(history, clock);
   const accountIds = new AccountIds(documents);
-  const audit = new Audit(store, documents, accountIds);
+  const paymentDocuments = new PaymentDocuments(installation.documents);
+  const audit = new Audit(store, documents, accountIds, new PaymentAudit(paymentDocuments));
   const generation = new SmallGeneration();
   const acceptedPictures = new AcceptedPictures(installation.documents, bus);
   const usage = new UsageReports(history, documents, acceptedPictures, generation);
@@ -101,9 +109,9 @@ export async function openBilling(dataDir?: string, clock = new ManualClock(), p
   const accountsController = new AccountsController(accounts);
   const reportsController = new ReportsController(ledgerReports, usage);
   const auditController = new AuditController(audit, reconciliation);
-  const payments = new Payments(accounts, new PaymentDocuments(installation.documents), prices, clock, [
-    new StripePayments([stripeSecret, 'whsec_of_the_day_before']),
-  ]);
+  const packPayments = new PackPayments(accounts, paymentDocuments, prices, clock, logger);
+  const subscriptionPayments = new SubscriptionPayments(accounts, paymentDocuments, prices, clock);
+  const payments = new Payments(packPayments, subscriptionPayments, clock, [new StripePayments([stripeSecret, 'whsec_of_the_day_before'])]);
   const simulation = new Simulation(accountIds, history, prices, clock);
   const catalogueController = new CatalogueController(prices, new PlanList(prices, clock), simulation);
   const stop = async () => {
@@ -139,6 +147,8 @@ export async function openBilling(dataDir?: string, clock = new ManualClock(), p
     reconciliation,
     simulation,
     payments,
+    paymentDocuments,
+    paymentsController: new PaymentsController(payments, accounts, new PaymentBooks(paymentDocuments)),
     settlement,
     dueWork,
     controller,

@@ -21,9 +21,13 @@ import { History } from './reports/history.js';
 import { JobWallets } from './holds/job-wallets.js';
 import { PaymentsController } from './payments/payments.controller.js';
 import { PAYMENT_PROVIDERS, Payments } from './payments/payments.js';
+import { PackPayments } from './payments/pack-payments.js';
+import { PaymentAudit } from './payments/payment-audit.js';
+import { PaymentBooks } from './payments/payment-books.js';
 import { PaymentDocuments } from './payments/payment.documents.js';
 import type { PaymentProvider } from './payments/payment-provider.js';
 import { StripePayments } from './payments/stripe.js';
+import { SubscriptionPayments } from './payments/subscription-payments.js';
 import { PlanList } from './catalogue/plan-list.js';
 import { Reconciliation } from './audit/reconciliation.js';
 import { Reservations } from './holds/reservations.js';
@@ -57,7 +61,11 @@ const providersOf = ({ stripeWebhookSecrets }: Config): PaymentProvider[] =>
     Reconciliation,
     Simulation,
     PaymentDocuments,
+    PackPayments,
+    SubscriptionPayments,
     Payments,
+    PaymentBooks,
+    PaymentAudit,
     { provide: PAYMENT_PROVIDERS, inject: [Config], useFactory: providersOf },
     Settlement,
     DueWork,

@@ -71,6 +71,15 @@ export const nothingToCancel = () => failedPrecondition('nothing_to_cancel', 'Th
 export const nothingToPause = () =>
   failedPrecondition('nothing_to_pause', 'The account has no plan that renews each month, or it is paused already.');
 export const nothingToResume = () => failedPrecondition('nothing_to_resume', 'The account has no plan that is paused, or about to be.');
+export const nothingToFund = () => failedPrecondition('nothing_to_fund', 'The account has no plan that this subscription pays for.');
+export const subscriptionUnpaid = () =>
+  failedPrecondition('subscription_unpaid', 'The plan rests because its subscription is not paid. It goes on with the next payment.');
+export const unknownPayment = (paymentId: string) =>
+  notFound('unknown_payment', `There is no payment ${paymentId}.`, { param: 'payment_id' });
+export const paymentIdReused = (paymentId: string) =>
+  conflict('payment_id_reused', `Payment ${paymentId} is known for another account or another pack.`, { param: 'payment_id' });
+export const paymentNotWaiting = (paymentId: string) =>
+  failedPrecondition('payment_not_waiting', `Payment ${paymentId} does not wait for a decision.`);
 export const resumesTooEarly = () =>
   invalidArgument('resumes_too_early', 'A plan pauses at the end of its month; it can only go on after that.', { param: 'resumes_ms' });
 export const invalidSeats = (min: number, max: number) =>

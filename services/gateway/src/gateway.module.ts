@@ -32,6 +32,8 @@ import { KeysController } from './keys/keys.controller.js';
 import { OpenAiController } from './openai/openai.controller.js';
 import { OperationsController } from './operations/operations.controller.js';
 import { PagesController } from './http/pages.controller.js';
+import { PaymentBooks } from './accounts/payment-books.js';
+import { PaymentBooksController } from './accounts/payment-books.controller.js';
 import { PaymentsController } from './accounts/payments.controller.js';
 import { PicturesController } from './media/pictures.controller.js';
 import { PriceListController } from './accounts/price-list.controller.js';
@@ -79,6 +81,7 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
     OpenAiController,
     OperationsController,
     PagesController,
+    PaymentBooksController,
     PaymentsController,
     PicturesController,
     PriceListController,
@@ -103,6 +106,7 @@ import { WebhooksGrpcController } from './webhooks/webhooks.grpc.controller.js';
     Accounts,
     BalanceChanges,
     Billing,
+    PaymentBooks,
     AccountEvents,
     Figures,
     OpenStreams,

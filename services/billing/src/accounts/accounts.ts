@@ -6,6 +6,7 @@ import type { Plan } from '../catalogue/catalogue-schema.js';
 import { entitlementsAt, namesForTopUps, type Entitlements } from '../catalogue/entitlements.js';
 import { creditsHaveNoCycle, invalidAmount, invalidId, nothingToReverse, unknownOperation } from '../errors.js';
 import { checkAccountId, checkMemberId, checkOperationId, checkWhole } from '../input.js';
+import type { PaymentFacts, ReversedPart } from '../ledger/account.js';
 import { tokensMax } from '../ledger/granting.js';
 import { JobWallets } from '../holds/job-wallets.js';
 import type { SettingsChange } from '../ledger/settings.js';
@@ -23,6 +24,8 @@ export type AccountOnPlan = AccountSummary & {
   readonly entitlements: Entitlements;
   /** Its API credits, once it has bought some. */ readonly credits?: AccountSummary;
 };
+
+export type Fund = { readonly period?: { readonly fromMs: number; readonly untilMs: number }; readonly isFinal?: boolean };
 
 /** Opens accounts, shows them, changes their plans and adds tokens. */
 @Injectable()
@@ -69,7 +72,13 @@ export class Accounts {
   }
 
   /** Idempotent by operation id. They never expire. Tokens are refused on plans that are not paid for; credits anybody may buy, and the first ones open their wallet. */
-  async topUp(accountId: string, operationId: string, tokens: number, wallet: Wallet = 'plan'): Promise<AccountOnPlan> {
+  async topUp(
+    accountId: string,
+    operationId: string,
+    tokens: number,
+    wallet: Wallet = 'plan',
+    paid: { readonly payment?: PaymentFacts; readonly isForced?: true } = {},
+  ): Promise<AccountOnPlan> {
     checkAccountId(accountId);
     checkOperationId(operationId);
     if (!Number.isSafeInteger(tokens) || tokens < 1 || tokens > tokensMax)
@@ -80,7 +89,8 @@ export class Accounts {
     if (wallet === 'credits') {
       await this.store.apply(ledgerId, { kind: 'open', plan: creditsPlan, grants: [], nowMs });
     }
-    await this.store.apply(ledgerId, { kind: 'topUp', operationId, tokens, names: namesForTopUps(this.prices, plan, nowMs), nowMs });
+    const names = namesForTopUps(this.prices, plan, nowMs);
+    await this.store.apply(ledgerId, { kind: 'topUp', operationId, tokens, names, ...paid, nowMs });
     return this.get(accountId);
   }
 
@@ -114,12 +124,34 @@ export class Accounts {
     return this.get(accountId);
   }
 
-  /** Idempotent by operation id. A new cycle of the paused plan begins at once; a pause that was only planned is taken back. */
-  async resume(accountId: string, operationId: string): Promise<AccountOnPlan> {
+  /** Idempotent by operation id. A new cycle of the paused plan begins at once; a pause that was only planned is taken back. A plan that a subscription pays for goes on unpaid only by the word of `collected`. */
+  async resume(accountId: string, operationId: string, by?: 'collected'): Promise<AccountOnPlan> {
     checkAccountId(accountId);
     checkOperationId(operationId);
-    await this.store.apply(accountId, { kind: 'resume', operationId, nowMs: this.clock.now() });
+    await this.store.apply(accountId, { kind: 'resume', operationId, ...(by ? { isCollected: true } : {}), nowMs: this.clock.now() });
     return this.get(accountId);
+  }
+
+  /** Idempotent by operation id. The plan renews from now on for paid periods only; `period` is one, and without it what runs counts as paid. */
+  async fund(accountId: string, operationId: string, payer: string, paid: Fund = {}): Promise<AccountOnPlan> {
+    const nowMs = this.clock.now();
+    const { cancelledPlan, paymentGraceDays } = this.prices.at(nowMs);
+    const terms = this.prices.terms(cancelledPlan, undefined, nowMs);
+    const { period, isFinal } = paid;
+    const graceMs = isFinal ? 0 : paymentGraceDays * 24 * 3_600_000;
+    await this.store.apply(accountId, { kind: 'fund', operationId, payer, terms, graceMs, ...(period ? { period } : {}), nowMs });
+    return this.get(accountId);
+  }
+
+  /** Idempotent by operation id. What is left of a top-up cannot be spent, or can again. FailedPrecondition `nothing_to_reverse`. */
+  async freeze(accountId: string, operationId: string, frozenOperationId: string, isFrozen: boolean, wallet: Wallet): Promise<void> {
+    await this.store.apply(ledgerIdOf(accountId, wallet), {
+      kind: 'freeze',
+      operationId,
+      frozenOperationId,
+      isFrozen,
+      nowMs: this.clock.now(),
+    });
   }
 
   /** Caps, alerts and members. Idempotent by operation id. */
@@ -132,8 +164,15 @@ export class Accounts {
     return this.get(accountId);
   }
 
-  /** Takes a top-up back as far as nobody has spent it, or gives a job's charge back. Once for each operation; the first entry stays. */
-  async reverse(accountId: string, reversedOperationId: string, wallet: Wallet = 'plan'): Promise<AccountOnPlan> {
+  /** The tokens that a top-up brought. NotFound `unknown_operation`. */
+  async toppedUp(accountId: string, operationId: string, wallet: Wallet = 'plan'): Promise<number> {
+    const entry = await this.store.entry(ledgerIdOf(accountId, wallet), operationId);
+    if (entry?.kind !== 'topup') throw unknownOperation(operationId);
+    return entry.lots[0]?.tokens ?? 0;
+  }
+
+  /** Takes a top-up, or a part of it, back as far as nobody has spent it, or gives a job's charge back. Once for each operation; the first entry stays. */
+  async reverse(accountId: string, reversedOperationId: string, wallet: Wallet = 'plan', part?: ReversedPart): Promise<AccountOnPlan> {
     checkAccountId(accountId);
     checkOperationId(reversedOperationId);
     const ledgerId = ledgerIdOf(accountId, wallet);
@@ -141,7 +180,7 @@ export class Accounts {
     if (entry?.kind !== 'topup' && entry?.kind !== 'settle') throw unknownOperation(reversedOperationId);
     const charged = entry.kind === 'settle' ? entry.postings.filter(({ ledgerAccount }) => ledgerAccount === 'spent') : [];
     if (entry.kind === 'settle' && charged.length === 0) throw nothingToReverse(reversedOperationId);
-    await this.store.apply(ledgerId, { kind: 'reverse', reversedOperationId, charged, nowMs: this.clock.now() });
+    await this.store.apply(ledgerId, { kind: 'reverse', reversedOperationId, charged, ...(part ? { part } : {}), nowMs: this.clock.now() });
     return this.get(accountId);
   }
 }

@@ -8,6 +8,7 @@ import { LOGGER } from '@tessera/platform/tokens.js';
 import type { Entry } from '../ledger/account.js';
 import { AccountDocuments, type DueHold } from '../ledger/store/account.documents.js';
 import { AccountStore } from '../ledger/store/account.store.js';
+import { turnsMs } from '../ledger/terms.js';
 import { releasedByDeadline } from '../ledger/commands.js';
 import { observeHolds } from '../ledger/store/ledger-metrics.js';
 
@@ -155,7 +156,7 @@ export class DueWork implements OnModuleInit, OnModuleDestroy {
 function dueAfter(entry: Entry): number | undefined {
   if (entry.kind === 'hold') return entry.deadlineMs + 1;
   const expiries = 'lots' in entry ? entry.lots.flatMap(({ expiresMs }) => expiresMs ?? []) : [];
-  const renewsMs = 'subscription' in entry ? entry.subscription?.renewsMs : undefined;
-  const dueMs = Math.min(...expiries, renewsMs ?? Infinity);
+  const subscription = 'subscription' in entry ? entry.subscription : undefined;
+  const dueMs = Math.min(...expiries, (subscription && turnsMs(subscription)) ?? Infinity);
   return dueMs === Infinity ? undefined : dueMs;
 }

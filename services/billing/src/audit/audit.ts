@@ -9,6 +9,7 @@ import { canonical, entryHash } from '../ledger/hash.js';
 import { evolve } from '../ledger/evolve.js';
 import { decide, nextDue } from '../ledger/ledger.js';
 import { commandOf } from '../ledger/replay-commands.js';
+import { PaidEntries, PaymentAudit } from '../payments/payment-audit.js';
 import { isCreditsAccount } from '../wallets.js';
 
 /** Something that must not be. `invariant` is stable, `detail` is for a person. */
@@ -35,15 +36,16 @@ export class Audit {
     private readonly store: AccountStore,
     private readonly documents: AccountDocuments,
     private readonly accountIds: AccountIds,
+    private readonly payments: PaymentAudit,
   ) {}
 
-  /** One account, or all when `accountId` is empty. At most one finding for an account: after the first broken entry nothing that follows can be judged. */
+  /** One account, or all when `accountId` is empty. At most one finding of an account's entries: after the first broken one nothing that follows can be judged. Then those of its payments. */
   async *run(accountId: string, signal: AbortSignal): AsyncIterable<AuditResult> {
     const counts = { accounts: 0, creditWallets: 0, entries: 0, openHolds: 0, findings: 0 };
     const [totals, credits] = [emptySums(), emptySums()];
     for await (const id of this.accountIds.named(accountId)) {
       if (signal.aborted) return;
-      const { account, finding } = await this.auditAccount(id);
+      const { account, finding, paid } = await this.auditAccount(id);
       const isCredits = isCreditsAccount(id);
       counts[isCredits ? 'creditWallets' : 'accounts']++;
       const sums = isCredits ? credits : totals;
@@ -53,18 +55,24 @@ export class Audit {
       if (finding) {
         counts.findings++;
         yield { finding };
+        continue;
+      }
+      for await (const mismatch of this.payments.findings(id, paid)) {
+        counts.findings++;
+        yield { finding: { accountId: id, ...mismatch } };
       }
     }
     yield { summary: { ...counts, ...totals, credits } };
   }
 
-  private async auditAccount(accountId: string): Promise<{ account: Account; finding?: Finding }> {
+  private async auditAccount(accountId: string): Promise<{ account: Account; paid: PaidEntries; finding?: Finding }> {
     const { image, beyond } = await this.store.exclusively(accountId, async () => {
       const current = await this.documents.image(accountId);
       return { image: current, beyond: await this.documents.entriesAfter(accountId, current?.sequence ?? 0, 1) };
     });
     const account = emptyAccount(accountId);
-    const found = (sequence: number, broken: Broken) => ({ account, finding: { accountId, sequence, ...broken } });
+    const paid = new PaidEntries();
+    const found = (sequence: number, broken: Broken) => ({ account, paid, finding: { accountId, sequence, ...broken } });
     const head = image?.sequence ?? 0;
     while (account.sequence < head) {
       const page = await this.documents.entriesAfter(accountId, account.sequence, Math.min(entriesPerPage, head - account.sequence));
@@ -72,6 +80,7 @@ export class Audit {
         const sequence = account.sequence + 1;
         const broken = replay(account, entry);
         if (broken) return found(sequence, broken);
+        paid.see(entry);
       }
       if (page.length === 0)
         return found(account.sequence + 1, {
@@ -86,7 +95,7 @@ export class Audit {
         detail: `The account counts ${head} entries, and there is one more.`,
       });
     const broken = image && differing(imageOf(account), image);
-    return broken ? found(account.sequence, broken) : { account };
+    return broken ? found(account.sequence, broken) : { account, paid };
   }
 }
 

@@ -56,6 +56,9 @@ describe('the linter of price lists', () => {
     ['0.plans.artisan.seats', { min: 5, max: 2 }, 'error', 'no_seats'],
     ['0.plans.artisan.bankTokens', 10, 'warning', 'bank_below_allowance'],
     ['0.plans.artisan.limits.concurrentJobs', 0, 'warning', 'no_job_limit'],
+    ['0.paymentGraceDays', -1, 'error', 'shape'],
+    ['0.paymentGraceDays', 0, 'warning', 'no_payment_grace'],
+    ['0.paymentGraceDays', 29, 'warning', 'long_payment_grace'],
     ['0.packs.large.priceCents', 9_000, 'warning', 'pack_dearer_than_smaller'],
     ['0.compute.milliTokensByModel.mosaic-3d', 0, 'warning', 'model_costs_nothing'],
   ])('finds %s = %p to be an %s: %s', (path, value, severity, code) => {

@@ -27,6 +27,7 @@ export function lint(versions: readonly Catalogue[], inUse: readonly Catalogue[]
         ...Object.entries(catalogue.plans).flatMap(([name, plan]) => planWarnings(name, plan)),
         ...packWarnings('packs', catalogue.packs),
         ...packWarnings('apiCredits.packs', catalogue.apiCredits?.packs ?? {}),
+        ...graceWarnings(catalogue),
         ...priceWarnings('compute', catalogue),
         ...(catalogue.apiCredits ? priceWarnings('apiCredits.compute', catalogue.apiCredits) : []),
       ]),
@@ -114,6 +115,15 @@ function planWarnings(name: string, { cadence, grant, bankTokens, limits }: Plan
       message: '0 means unlimited: one account may take all workers.',
     });
   return found;
+}
+
+/** Providers try a card again for some weeks: without a grace the first failure ends the plan, and a long one is service that nobody pays for. */
+function graceWarnings({ paymentGraceDays }: Catalogue): Found[] {
+  const path = 'paymentGraceDays';
+  if (paymentGraceDays === 0) return [{ path, code: 'no_payment_grace', message: 'A card that fails once lets the plan rest at once.' }];
+  return paymentGraceDays > 28
+    ? [{ path, code: 'long_payment_grace', message: `An unpaid plan goes on for ${paymentGraceDays} days, about a month or more.` }]
+    : [];
 }
 
 /** A larger pack that costs more a token will not be bought. */

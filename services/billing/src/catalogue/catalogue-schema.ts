@@ -82,6 +82,8 @@ const catalogueSchema = z.strictObject({
   /** Where an account goes when its paid plan is cancelled. */
   cancelledPlan: name,
   packs: z.record(name, packSchema).default({}),
+  /** How long a plan whose subscription is overdue keeps what it has before it rests. Its next grant waits for the payment either way. */
+  paymentGraceDays: z.int().min(0).max(90).default(7),
   /** Which of the things that plans include are refused to those that do not. Absent: none, as before there was a gate. */
   gates: z.array(z.enum(gates)).default([]),
   ...priceTable,

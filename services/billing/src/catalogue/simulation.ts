@@ -171,6 +171,7 @@ class ReplayedAccount {
       case 'changePlan':
       case 'cancel':
       case 'pause':
+      case 'fund':
         return { ...command, terms: this.termsFor(command.terms) };
       case 'reserve':
         return { ...command, quote: quote(this.prices, command.compute) };

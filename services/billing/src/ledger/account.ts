@@ -32,7 +32,7 @@ export type EntryFacts =
       readonly subscription?: Subscription;
       readonly utcOffsetMinutes?: number;
     }
-  | { readonly kind: 'topup'; readonly lots: readonly GrantedLot[] }
+  | { readonly kind: 'topup'; readonly lots: readonly GrantedLot[]; readonly payment?: PaymentFacts; readonly isForced?: true }
   | ({
       readonly kind: 'hold';
       readonly jobId: string;
@@ -55,8 +55,26 @@ export type EntryFacts =
     }
   /** A plan taken, changed, paused, resumed or cancelled, now or for the next renewal. */
   | { readonly kind: 'plan'; readonly asked: PlanAsked; readonly lots: readonly GrantedLot[]; readonly subscription: Subscription }
-  | { readonly kind: 'reversal'; readonly reversedOperationId: string; readonly lots: readonly GrantedLot[] }
+  | {
+      readonly kind: 'reversal';
+      readonly reversedOperationId: string;
+      readonly lots: readonly GrantedLot[];
+      readonly part?: ReversedPart;
+    }
+  | { readonly kind: 'freeze'; readonly frozenOperationId: string; readonly isFrozen: boolean }
   | { readonly kind: 'settings'; readonly change: SettingsChange; readonly settings: Settings };
+
+/** What a payment record must go on saying, for the audit. `amount` is in the currency's smallest unit. */
+export type PaymentFacts = { readonly pack: string; readonly amount?: number; readonly currency?: string; readonly occurredMs?: number };
+
+/** `tokens` are all that is to go back this time; what jobs still hold of it goes when they return it. */
+export type ReversedPart = { readonly id: string; readonly tokens: number };
+
+export type FundingAsked = {
+  readonly payer: string;
+  readonly graceMs: number;
+  readonly period?: { readonly fromMs: number; readonly untilMs: number };
+};
 
 export type PlanAsked = {
   readonly plan: string;
@@ -66,6 +84,10 @@ export type PlanAsked = {
   readonly pause?: { readonly resumesMs?: number };
   /** A paused plan was to go on at once. */
   readonly isResumption?: true;
+  /** By the one who collects the money for it. */
+  readonly isCollected?: true;
+  /** Somebody pays: the plan named is the one that holds when nobody does. */
+  readonly funding?: FundingAsked;
 };
 
 /** An entry that has not found its place in the chain yet. */
@@ -88,7 +110,15 @@ export type ClosingEntry = Extract<Entry, { kind: 'settle' | 'release' }>;
 export type Sums = { granted: number; balance: number; held: number; spent: number; expired: number };
 
 /** A month's lot that rolls over stays the same lot in another bucket, so that refunds still find it. */
-export type Lot = Sums & { readonly lotId: string; bucket: BucketName; expiresMs?: number };
+export type Lot = Sums & {
+  readonly lotId: string;
+  bucket: BucketName;
+  expiresMs?: number;
+  /** Kept from being spent while its payment is disputed. */
+  isFrozen?: true;
+  /** Goes out of what jobs return to it: refunded while they held it. */
+  owedTokens?: number;
+};
 
 /** Tokens held or spent since the cycle began, of all and of each member. */
 export type Usage = { readonly sinceSequence: number; tokens: number; readonly byMember: Record<string, number> };
@@ -138,11 +168,11 @@ export function emptyAccount(accountId: string): Account {
   };
 }
 
-/** The bank of an account that does not pay any more can be looked at, not spent. */
+/** The bank of an account that does not pay any more, and packs whose payment is disputed, can be looked at, not spent. */
 export const isFrozen = (
   { subscription }: { readonly subscription?: Subscription | undefined },
-  { bucket }: Pick<Lot, 'bucket'>,
-): boolean => bucket === 'rollover' && subscription?.terms.isPaid === false;
+  { bucket, isFrozen: isDisputed }: Pick<Lot, 'bucket' | 'isFrozen'>,
+): boolean => isDisputed === true || (bucket === 'rollover' && subscription?.terms.isPaid === false);
 
 export const frozenTokens = (account: Account): number =>
   account.lots.reduce((sum, lot) => (isFrozen(account, lot) ? sum + lot.balance : sum), 0);
@@ -151,13 +181,17 @@ export const spendableTokens = (account: Account): number => account.totals.bala
 
 export type BucketBalance = { readonly bucket: BucketName; readonly balanceTokens: number; readonly isFrozen: boolean };
 
-/** Tokens by bucket, in burn order; empty buckets are left out. */
+/** Tokens by bucket, in burn order, frozen ones apart; empty buckets are left out. */
 export function bucketBalances({ lots, subscription }: Pick<Account, 'lots' | 'subscription'>): BucketBalance[] {
   return burnOrder
-    .map((bucket) => ({
+    .flatMap((bucket) => [false, true].map((frozen) => ({ bucket, isFrozen: frozen })))
+    .map(({ bucket, isFrozen: frozen }) => ({
       bucket,
-      balanceTokens: lots.reduce((sum, lot) => (lot.bucket === bucket ? sum + lot.balance : sum), 0),
-      isFrozen: isFrozen({ subscription }, { bucket }),
+      balanceTokens: lots.reduce(
+        (sum, lot) => (lot.bucket === bucket && isFrozen({ subscription }, lot) === frozen ? sum + lot.balance : sum),
+        0,
+      ),
+      isFrozen: frozen,
     }))
     .filter(({ balanceTokens }) => balanceTokens > 0);
 }

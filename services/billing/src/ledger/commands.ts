@@ -1,4 +1,4 @@
-import type { Attribution, Entry, GrantedLot, PlanAsked, Posting } from './account.js';
+import type { Attribution, Entry, FundingAsked, GrantedLot, PaymentFacts, PlanAsked, Posting, ReversedPart } from './account.js';
 import type { BucketName } from './buckets.js';
 import { holdAlreadySettled, holdExpired, holdReleased, jobClosed, jobIdReused, operationIdReused, unknownHold } from '../errors.js';
 import { canonical } from './hash.js';
@@ -25,6 +25,8 @@ export type Command = { readonly nowMs: number } & (
       readonly kind: 'topUp';
       readonly operationId: string;
       readonly tokens: number;
+      /** What was paid for them. */ readonly payment?: PaymentFacts;
+      /** The operator gives them, whatever the plan may buy. */ readonly isForced?: true;
       /** Of the plan, and of the cheapest one with which packs are sold, for a refusal. */ readonly names?: {
         readonly plan: string;
         readonly withPacks: string;
@@ -53,9 +55,21 @@ export type Command = { readonly nowMs: number } & (
       /** Of the plan that holds meanwhile. */ readonly terms: Terms;
       readonly pause: Pause;
     }
-  | { readonly kind: 'resume'; readonly operationId: string }
-  /** `charged` are the postings by which a settlement spent; empty for a top-up. */
-  | { readonly kind: 'reverse'; readonly reversedOperationId: string; readonly charged: readonly Posting[] }
+  | { readonly kind: 'resume'; readonly operationId: string; /** By the one who collects the money. */ readonly isCollected?: true }
+  | ({
+      readonly kind: 'fund';
+      readonly operationId: string;
+      /** Of the plan that holds while an unpaid one rests. */ readonly terms: Terms;
+    } & FundingAsked)
+  /** `charged` are the postings by which a settlement spent; empty for a top-up. `part`: so much of a top-up, by an id of its own. */
+  | {
+      readonly kind: 'reverse';
+      readonly reversedOperationId: string;
+      readonly charged: readonly Posting[];
+      readonly part?: ReversedPart;
+    }
+  /** Keeps what is left of a top-up from being spent, or lets it be spent again. */
+  | { readonly kind: 'freeze'; readonly operationId: string; readonly frozenOperationId: string; readonly isFrozen: boolean }
   | { readonly kind: 'configure'; readonly operationId: string; readonly change: SettingsChange }
 );
 
@@ -69,8 +83,10 @@ export const closeOperation = (jobId: string): string => `close:${jobId}`;
 export const renewalOperation = (dueMs: number): string => `renewal:${dueMs}`;
 export const planOperation = (operationId: string): string => `plan:${operationId}`;
 export const settingsOperation = (operationId: string): string => `settings:${operationId}`;
-/** An operation is reversed once. */
-export const reversalOperation = (reversedOperationId: string): string => `reversal:${reversedOperationId}`;
+/** An operation is reversed once, or in parts. */
+export const reversalOperation = (reversedOperationId: string, part?: ReversedPart): string =>
+  `reversal:${reversedOperationId}${part ? `:${part.id}` : ''}`;
+export const freezeOperation = (operationId: string, isFrozen: boolean): string => `${isFrozen ? 'freeze' : 'thaw'}:${operationId}`;
 export const expireOperation = (lotId: string): string => `expire:${lotId}`;
 
 /** Entries that an earlier delivery of a command, or the command it competes with, may have left. */
@@ -87,11 +103,14 @@ export function pastOperations(command: Command): { opening: string; closing?: s
     case 'cancel':
     case 'pause':
     case 'resume':
+    case 'fund':
       return { opening: planOperation(command.operationId) };
     case 'configure':
       return { opening: settingsOperation(command.operationId) };
     case 'reverse':
-      return { opening: reversalOperation(command.reversedOperationId) };
+      return { opening: reversalOperation(command.reversedOperationId, command.part) };
+    case 'freeze':
+      return { opening: freezeOperation(command.operationId, command.isFrozen) };
     case 'reserve':
     case 'settle':
     case 'release':
@@ -114,7 +133,7 @@ export function earlierEffect(command: Command, { opening, closing }: Past): Ent
 }
 
 function isRepeat(
-  command: Extract<Command, { kind: 'topUp' | 'changePlan' | 'cancel' | 'pause' | 'resume' | 'configure' }>,
+  command: Extract<Command, { kind: 'topUp' | 'changePlan' | 'cancel' | 'pause' | 'resume' | 'fund' | 'freeze' | 'configure' }>,
   earlier: Entry,
 ): boolean {
   switch (command.kind) {
@@ -122,6 +141,8 @@ function isRepeat(
       return earlier.kind === 'topup' && earlier.lots[0]?.tokens === command.tokens;
     case 'configure':
       return earlier.kind === 'settings' && canonical(earlier.change) === canonical(command.change);
+    case 'freeze':
+      return earlier.kind === 'freeze' && earlier.frozenOperationId === command.frozenOperationId;
     case 'resume':
       return earlier.kind === 'plan' && earlier.asked.isResumption === true;
     default:
@@ -130,11 +151,14 @@ function isRepeat(
 }
 
 /** What an entry remembers of a change of plan, to know it again. */
-export const askedBy = (command: Extract<Command, { kind: 'changePlan' | 'cancel' | 'pause' }>): PlanAsked => ({
+export const askedBy = (command: Extract<Command, { kind: 'changePlan' | 'cancel' | 'pause' | 'fund' }>): PlanAsked => ({
   plan: command.terms.plan,
   seats: command.terms.seats,
   isCancellation: command.kind === 'cancel',
   ...(command.kind === 'pause' ? { pause: command.pause } : {}),
+  ...(command.kind === 'fund'
+    ? { funding: { payer: command.payer, graceMs: command.graceMs, ...(command.period ? { period: command.period } : {}) } }
+    : {}),
 });
 
 type Closing = Extract<Command, { kind: 'settle' | 'release' }>;

@@ -63,17 +63,43 @@ function followFacts(account: Account, entry: Entry): void {
       return;
     case 'settle':
     case 'release': {
+      payOwed(account, entry);
       const hold = account.holds.get(entry.jobId);
       if (hold) count(account, hold, tokensIn(entry.postings, 'spent') - heldTokens(hold));
       account.holds.delete(entry.jobId);
       return;
     }
     case 'reversal':
-      // What a reversed pack's jobs still hold must not come back to it.
-      for (const lot of account.lots) if (lot.lotId === entry.reversedOperationId) lot.expiresMs = entry.createdMs;
+      for (const lot of account.lots) if (lot.lotId === entry.reversedOperationId) takeBack(lot, entry);
+      return;
+    case 'freeze':
+      for (const lot of account.lots) {
+        if (lot.lotId !== entry.frozenOperationId) continue;
+        if (entry.isFrozen) lot.isFrozen = true;
+        else delete lot.isFrozen;
+      }
       return;
     default:
       return;
+  }
+}
+
+/** What a reversed pack's jobs still hold must not come back to it: nothing of it, or as much as was refunded. */
+function takeBack(lot: Lot, { part, postings, createdMs }: Extract<Entry, { kind: 'reversal' }>): void {
+  if (!part) {
+    lot.expiresMs = createdMs;
+    return;
+  }
+  const owed = Math.min(lot.held, (lot.owedTokens ?? 0) + part.tokens - tokensIn(postings, 'issued'));
+  if (owed > 0) lot.owedTokens = owed;
+}
+
+function payOwed({ lots }: Account, { postings }: Extract<Entry, { kind: 'settle' | 'release' }>): void {
+  for (const { ledgerAccount, lotId, tokens } of postings) {
+    const lot = lots.find((candidate) => candidate.lotId === lotId);
+    if (ledgerAccount !== 'expired' || !lot?.owedTokens) continue;
+    lot.owedTokens -= Math.min(lot.owedTokens, tokens);
+    if (lot.owedTokens === 0) delete lot.owedTokens;
   }
 }
 

@@ -1,16 +1,6 @@
 import { usedByMember, type Account, type Entry, type EntryDraft, type HoldEntry, type Lot, type Posting } from './account.js';
 import { burnRank } from './buckets.js';
-import {
-  closeOperation,
-  expireOperation,
-  holdOperation,
-  lotsOf,
-  openingOfAccount,
-  reversalOperation,
-  settingsOperation,
-  topUpOperation,
-  type Command,
-} from './commands.js';
+import { closeOperation, expireOperation, holdOperation, lotsOf, openingOfAccount, settingsOperation, type Command } from './commands.js';
 import {
   deadlinePassed,
   holdExpired,
@@ -18,7 +8,6 @@ import {
   insufficientTokens,
   invalidAmount,
   memberCapReached,
-  nothingToReverse,
   settleExceedsHold,
   spendCapReached,
   tooManyHolds,
@@ -28,10 +17,12 @@ import {
 import { append, hasExpired, heldTokens, isLive, ledgerTime } from './evolve.js';
 import { checkTokens, granting } from './granting.js';
 import { allowanceOf, begin, cancel, changePlan, renewal } from './life-cycle.js';
+import { fund } from './funding.js';
 import { pause, resume } from './pausing.js';
 import { totalOf, unitsOf, unitsText } from '../catalogue/quote.js';
 import { changed } from './settings.js';
-import type { Terms } from './terms.js';
+import { freeze, reverse, topUp } from './packs.js';
+import { turnsMs, type Terms } from './terms.js';
 import { isCreditsAccount } from '../wallets.js';
 import { requireAllowed } from '@tessera/plans/gate.js';
 
@@ -42,7 +33,7 @@ export const holdsOpenMax = 10_000;
 export function dueMsOf({ lots, subscription }: Account): number | undefined {
   const dueMs = lots.reduce(
     (nearest, lot) => (lot.balance > 0 ? Math.min(nearest, lot.expiresMs ?? Infinity) : nearest),
-    subscription?.renewsMs ?? Infinity,
+    (subscription && turnsMs(subscription)) ?? Infinity,
   );
   return dueMs === Infinity ? undefined : dueMs;
 }
@@ -88,6 +79,10 @@ export function decide(account: Account, command: Command): EntryDraft {
       return pause(account, command);
     case 'resume':
       return resume(account, command);
+    case 'fund':
+      return fund(account, command);
+    case 'freeze':
+      return freeze(account, command);
     case 'reverse':
       return reverse(account, command);
     case 'configure':
@@ -115,17 +110,6 @@ function open(account: Account, { plan, grants, terms, utcOffsetMinutes, nowMs }
   };
 }
 
-function topUp(account: Account, { operationId: askedId, tokens, names, nowMs }: Extract<Command, { kind: 'topUp' }>): EntryDraft {
-  const { subscription } = account;
-  if (subscription)
-    requireAllowed('topups', {
-      planName: names?.plan ?? subscription.terms.plan,
-      forbidden: new Map(subscription.terms.isPaid ? [] : [['topups', names?.withPacks ?? '']]),
-    });
-  const operationId = topUpOperation(askedId);
-  return { kind: 'topup', operationId, createdMs: nowMs, ...granting(account, lotsOf(operationId, [{ bucket: 'topup', tokens }])) };
-}
-
 function configure(
   { settings, subscription }: Account,
   { operationId, change, nowMs }: Extract<Command, { kind: 'configure' }>,
@@ -140,28 +124,6 @@ function configure(
     postings: [],
     createdMs: nowMs,
   };
-}
-
-/** A reversed pack gives up what nobody has spent of it; a reversed charge comes back as a lot that does not expire. */
-function reverse(account: Account, { reversedOperationId, charged, nowMs }: Extract<Command, { kind: 'reverse' }>): EntryDraft {
-  const operationId = reversalOperation(reversedOperationId);
-  const draft = { kind: 'reversal', operationId, reversedOperationId, createdMs: nowMs } as const;
-  if (charged.length > 0) {
-    const tokens = charged.reduce((sum, posting) => sum + posting.tokens, 0);
-    const { lots, postings } = granting(account, lotsOf(operationId, [{ bucket: 'topup', tokens }]));
-    const taken = charged.flatMap(({ lotId, tokens: spent }): Posting[] => [
-      { ledgerAccount: 'spent', lotId, tokens: -spent },
-      { ledgerAccount: 'issued', lotId, tokens: spent },
-    ]);
-    return { ...draft, lots, postings: [...taken, ...postings] };
-  }
-  const lot = account.lots.find(({ lotId, bucket }) => lotId === reversedOperationId && bucket === 'topup');
-  if (!lot || lot.balance === 0) throw nothingToReverse(reversedOperationId);
-  const postings: Posting[] = [
-    { ledgerAccount: 'bucket:topup', lotId: lot.lotId, tokens: -lot.balance },
-    { ledgerAccount: 'issued', lotId: lot.lotId, tokens: lot.balance },
-  ];
-  return { ...draft, lots: [], postings };
 }
 
 function reserve(account: Account, command: Extract<Command, { kind: 'reserve' }>): EntryDraft {
@@ -279,9 +241,8 @@ function close(account: Account, hold: HoldEntry, charged: number, nowMs: number
     toSpend -= spent;
     postings.push({ ledgerAccount: 'held', lotId, tokens: -tokens });
     if (spent > 0) postings.push({ ledgerAccount: 'spent', lotId, tokens: spent });
-    const back = hasExpired(lot, ledgerTime(account, nowMs))
-      ? 0
-      : Math.min(tokens - spent, lot.bucket === 'rollover' ? bankRoom : Infinity);
+    const own = Math.max(0, tokens - spent - (lot.owedTokens ?? 0));
+    const back = hasExpired(lot, ledgerTime(account, nowMs)) ? 0 : Math.min(own, lot.bucket === 'rollover' ? bankRoom : Infinity);
     if (lot.bucket === 'rollover') bankRoom -= back;
     if (back > 0) postings.push({ ledgerAccount: `bucket:${lot.bucket}`, lotId, tokens: back });
     if (tokens - spent > back) postings.push({ ledgerAccount: 'expired', lotId, tokens: tokens - spent - back });

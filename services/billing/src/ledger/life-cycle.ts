@@ -4,7 +4,16 @@ import { askedBy, lotsOf, planOperation, renewalOperation, type Command, type Gr
 import { nothingToCancel, planUnchanged, seatsTaken } from '../errors.js';
 import { ledgerTime } from './evolve.js';
 import { granted, granting } from './granting.js';
-import { allowanceBucket, allowanceTokens, bankCapTokens, sameTerms, type Paused, type Subscription, type Terms } from './terms.js';
+import {
+  allowanceBucket,
+  allowanceTokens,
+  bankCapTokens,
+  isOverdue,
+  sameTerms,
+  type Paused,
+  type Subscription,
+  type Terms,
+} from './terms.js';
 
 type Beginning = {
   /** What the bank was capped at before, for plans that have none. */
@@ -50,10 +59,19 @@ export function renewal(account: Account, subscription: Subscription, dueMs: num
   return { kind: 'renewal', operationId, dueMs, bank, lots, subscription: next, createdMs: nowMs, postings: [...closing, ...postings] };
 }
 
-function following({ settings }: Account, subscription: Subscription, dueMs: number, nowMs: number): Subscription {
-  const { terms, next, paused, anchorMs, cycle, bankCapTokens: frozenCapTokens } = subscription;
+/** Who pays goes on paying, unless the plan ends. */
+function following(account: Account, subscription: Subscription, dueMs: number, nowMs: number): Subscription {
+  const begun = turned(account, subscription, dueMs, nowMs);
+  const { funding } = subscription;
+  return funding && (begun.terms.isPaid || begun.paused) ? { ...begun, funding } : begun;
+}
+
+function turned({ settings }: Account, subscription: Subscription, dueMs: number, nowMs: number): Subscription {
+  const { terms, next, paused, anchorMs, cycle, bankCapTokens: frozenCapTokens, funding } = subscription;
   const beginning = { frozenCapTokens, utcOffsetMinutes: settings.utcOffsetMinutes };
-  if (paused && !next) return pausedOn(terms, paused, dueMs, nowMs, beginning);
+  if (paused && !next) return pausedOn(subscription, paused, dueMs, nowMs, beginning);
+  if (funding && isOverdue(subscription))
+    return resting(funding.after, { terms: next?.terms ?? terms, isUnpaid: true }, dueMs, nowMs, beginning);
   if (next?.pause) return resting(next.terms, { terms, ...next.pause }, dueMs, nowMs, beginning);
   const target = withoutVacantSeats(next?.terms ?? terms, settings.members.length);
   if (target.cadence !== 'monthly') return begin(target, nowMs, beginning);
@@ -69,11 +87,13 @@ function following({ settings }: Account, subscription: Subscription, dueMs: num
 }
 
 /** A paused plan goes on when its time has come, with the seats that it had; until then the other plan's days go by. */
-function pausedOn(terms: Terms, paused: Paused, dueMs: number, nowMs: number, beginning: Beginning): Subscription {
+function pausedOn({ terms, funding }: Subscription, paused: Paused, dueMs: number, nowMs: number, beginning: Beginning): Subscription {
   const { resumesMs } = paused;
-  return resumesMs !== undefined && resumesMs <= nowMs
-    ? begin(paused.terms, Math.max(dueMs, resumesMs), beginning)
-    : resting(terms, paused, dueMs, nowMs, beginning);
+  if (resumesMs === undefined || resumesMs > nowMs) return resting(terms, paused, dueMs, nowMs, beginning);
+  const fromMs = Math.max(dueMs, resumesMs);
+  return funding && funding.paidUntilMs <= fromMs
+    ? resting(terms, { terms: paused.terms, isUnpaid: true }, dueMs, nowMs, beginning)
+    : begin(paused.terms, fromMs, beginning);
 }
 
 /** Another plan's terms while one rests. The cycle ends at the latest when the plan goes on: missed days are not made up, a missed resumption is. */

@@ -1,6 +1,6 @@
 import type { Account, EntryDraft } from './account.js';
 import { askedBy, type Command } from './commands.js';
-import { nothingToPause, nothingToResume, resumesTooEarly } from '../errors.js';
+import { nothingToPause, nothingToResume, resumesTooEarly, subscriptionUnpaid } from '../errors.js';
 import { ledgerTime } from './evolve.js';
 import { allowanceOf, begin, planEntry } from './life-cycle.js';
 
@@ -19,20 +19,26 @@ export function pause(account: Account, command: Extract<Command, { kind: 'pause
   );
 }
 
-/** Takes a planned pause back, or begins a new cycle of the plan that rests: at once, under the terms that it had. */
+/** Takes a planned pause back, or begins a new cycle of the plan that rests: at once, under the terms that it had. Not unpaid, unless the one who collects says so. */
 export function resume(account: Account, command: Extract<Command, { kind: 'resume' }>): EntryDraft {
   const present = account.subscription;
   if (present?.paused) {
-    const { terms } = present.paused;
-    const begun = begin(terms, ledgerTime(account, command.nowMs), {
-      frozenCapTokens: present.bankCapTokens,
-      utcOffsetMinutes: account.settings.utcOffsetMinutes,
-    });
+    const { terms, isUnpaid } = present.paused;
+    const { funding } = present;
+    const atMs = ledgerTime(account, command.nowMs);
+    if (isUnpaid || (funding && !command.isCollected && funding.paidUntilMs <= atMs)) throw subscriptionUnpaid();
+    const begun = begin(terms, atMs, { frozenCapTokens: present.bankCapTokens, utcOffsetMinutes: account.settings.utcOffsetMinutes });
     return planEntry(
       account,
       command,
-      { plan: terms.plan, seats: terms.seats, isCancellation: false, isResumption: true },
-      begun,
+      {
+        plan: terms.plan,
+        seats: terms.seats,
+        isCancellation: false,
+        isResumption: true,
+        ...(command.isCollected ? { isCollected: true } : {}),
+      },
+      funding ? { ...begun, funding } : begun,
       allowanceOf(begun),
     );
   }

@@ -15,7 +15,16 @@ export function commandOf(entry: Exclude<Entry, { kind: 'expire' | 'renewal' }>)
       };
     case 'topup': {
       const [lot] = entry.lots;
-      return lot && { kind: 'topUp', operationId: withoutPrefix(entry), tokens: lot.tokens, nowMs };
+      return (
+        lot && {
+          kind: 'topUp',
+          operationId: withoutPrefix(entry),
+          tokens: lot.tokens,
+          ...(entry.payment ? { payment: entry.payment } : {}),
+          ...(entry.isForced ? { isForced: entry.isForced } : {}),
+          nowMs,
+        }
+      );
     }
     case 'hold':
       // A clock that was set back lets an entry bear a later time than the one at which its deadline was judged.
@@ -35,7 +44,9 @@ export function commandOf(entry: Exclude<Entry, { kind: 'expire' | 'renewal' }>)
       const { terms, next } = entry.subscription;
       const operationId = withoutPrefix(entry);
       const { asked } = entry;
-      if (asked.isResumption) return { kind: 'resume', operationId, nowMs };
+      if (asked.isResumption) return { kind: 'resume', operationId, ...(asked.isCollected ? { isCollected: true as const } : {}), nowMs };
+      const { funding } = entry.subscription;
+      if (asked.funding && funding) return { kind: 'fund', operationId, terms: funding.after, ...asked.funding, nowMs };
       const wanted = next && next.terms.plan === asked.plan && next.terms.seats === asked.seats ? next.terms : terms;
       if (asked.pause) return { kind: 'pause', operationId, terms: wanted, pause: asked.pause, nowMs };
       return { kind: asked.isCancellation ? 'cancel' : 'changePlan', operationId, terms: wanted, nowMs };
@@ -46,7 +57,12 @@ export function commandOf(entry: Exclude<Entry, { kind: 'expire' | 'renewal' }>)
       const charged = entry.postings
         .filter(({ ledgerAccount }) => ledgerAccount === 'spent')
         .map((posting) => ({ ...posting, tokens: -posting.tokens }));
-      return { kind: 'reverse', reversedOperationId: entry.reversedOperationId, charged, nowMs };
+      const { reversedOperationId, part } = entry;
+      return { kind: 'reverse', reversedOperationId, charged, ...(part ? { part } : {}), nowMs };
+    }
+    case 'freeze': {
+      const { frozenOperationId, isFrozen } = entry;
+      return { kind: 'freeze', operationId: withoutPrefix(entry), frozenOperationId, isFrozen, nowMs };
     }
   }
 }

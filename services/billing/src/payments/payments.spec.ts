@@ -81,18 +81,35 @@ describe('payments', () => {
       expect(await account()).toEqual(before);
     });
 
-    it('bring nothing when their refund was told first', async () => {
+    it('bring nothing when their refund was told first, and again after them, as providers do', async () => {
       const before = await account();
-      await deliver(refund('pi_1'));
-      await deliver(checkout('pi_1', 'medium'));
+      await expect(deliver(refund('pi_1'))).rejects.toMatchObject({ kind: 'NotFound', reason: 'unknown_payment' });
+      expect(await deliver(checkout('pi_1', 'medium'))).toBe('applied');
+      expect((await account()).balance).toBe(before.balance + 8_500);
+      expect(await deliver(refund('pi_1'))).toBe('applied');
       expect(await account()).toEqual(before);
     });
 
-    it('are told again after a refusal, and count then', async () => {
-      await billing.accounts.open('beta', 'free');
-      await expect(deliver(checkout('pi_2', 'small', 'beta'))).rejects.toMatchObject({ reason: 'plan_forbids_topups' });
-      await billing.accounts.changePlan('beta', 'up', 'artisan');
-      expect(await deliver(checkout('pi_2', 'small', 'beta'))).toBe('applied');
+    it('belong to one account and one pack', async () => {
+      await billing.accounts.open('beta', 'artisan');
+      await deliver(checkout('pi_1', 'medium'));
+      const before = [await account(), (await billing.accounts.get('beta')).totals];
+      const reused = { kind: 'Conflict', reason: 'payment_id_reused' };
+      await expect(deliver(checkout('pi_1', 'medium', 'beta'))).rejects.toMatchObject(reused);
+      await expect(deliver(checkout('pi_1', 'large'))).rejects.toMatchObject(reused);
+      expect([await account(), (await billing.accounts.get('beta')).totals]).toEqual(before);
+    });
+
+    it('count once, keyed by their session, when a coupon pays for them altogether', async () => {
+      const before = await account();
+      const object = { id: 'cs_1', mode: 'payment', payment_status: 'no_payment_required', payment_intent: null, amount_total: 0 };
+      const free = {
+        ...checkout('-', 'small'),
+        data: { object: { ...object, metadata: { tessera_account: 'acme', tessera_pack: 'small' } } },
+      };
+      expect([await deliver(free), await deliver(free)]).toEqual(['applied', 'repeated']);
+      expect((await account()).balance).toBe(before.balance + 3_500);
+      expect((await billing.paymentDocuments.payment('stripe:cs_1'))?.value).toMatchObject({ pack: 'small', state: 'paid' });
     });
 
     it('count once by the word of the owner, too', async () => {
@@ -262,7 +279,6 @@ describe('payments', () => {
         },
       },
     ],
-    ['a refund in part', { ...refund('pi_1'), data: { object: { payment_intent: 'pi_1', refunded: false } } }],
   ])('leave alone %s', async (_, event) => {
     expect(await deliver(event)).toBe('ignored');
   });

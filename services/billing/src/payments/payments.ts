@@ -1,19 +1,11 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { Clock } from '@tessera/platform/clock.js';
 import { InTurn } from '@tessera/platform/concurrency/in-turn.js';
-import { TesseraError } from '@tessera/platform/errors.js';
-import { Accounts } from '../accounts/accounts.js';
-import { PriceList } from '../catalogue/catalogue.js';
-import { topUpOperation } from '../ledger/commands.js';
 import { tooManyPayments, unknownProvider } from '../errors.js';
-import { checkAccountId, checkPaymentId } from '../input.js';
-import { PaymentDocuments } from './payment.documents.js';
-import { sameTerms } from '../ledger/terms.js';
-import type { Wallet } from '../wallets.js';
-import type { PaymentUpdate, PaymentProvider } from './payment-provider.js';
-
-/** `outdated`: a newer update has come before it. */
-export type PaymentOutcome = 'applied' | 'repeated' | 'outdated' | 'ignored';
+import { checkPaymentId } from '../input.js';
+import { PackPayments } from './pack-payments.js';
+import { SubscriptionPayments } from './subscription-payments.js';
+import type { PaymentOutcome, PaymentUpdate, PaymentProvider } from './payment-provider.js';
 
 /** The owner's own word, where no payment provider is connected. */
 export const manualProvider = 'manual';
@@ -24,17 +16,16 @@ const waitingMax = 1_000;
 export const PAYMENT_PROVIDERS = Symbol('PaymentProviders');
 
 /**
- * Turns money into tokens. Updates may come late, twice and in any order: every change of the ledger has an operation id made of the provider's own id, a refund is remembered
- * until its payment comes, and an older update of a subscription is dropped.
+ * Turns money into tokens. Updates may come late, twice and in any order: every change of the ledger has an operation id made of the provider's own id, what is told of a payment
+ * that is not known yet is refused and told again, and an older update of a subscription is dropped.
  */
 @Injectable()
 export class Payments {
   private readonly turns = new InTurn();
 
   constructor(
-    private readonly accounts: Accounts,
-    private readonly documents: PaymentDocuments,
-    private readonly prices: PriceList,
+    private readonly packs: PackPayments,
+    private readonly subscriptions: SubscriptionPayments,
     private readonly clock: Clock,
     @Inject(PAYMENT_PROVIDERS) private readonly providers: readonly PaymentProvider[],
   ) {}
@@ -47,98 +38,43 @@ export class Payments {
     return update ? this.apply(provider.name, update) : 'ignored';
   }
 
-  /** Idempotent by the ids of the update. One that the ledger refuses changes nothing and may be sent again. */
+  /** Idempotent by the ids of the update. One that the ledger refuses changes nothing and may be sent again; a provider's pack that the account may not have is kept. */
   async apply(provider: string, update: PaymentUpdate): Promise<PaymentOutcome> {
-    const id = `${provider}:${update.kind === 'subscription' ? update.subscriptionId : update.paymentId}`;
-    if (this.turns.size >= waitingMax) throw tooManyPayments();
-    return this.turns.run(id, () => {
+    const id = `${provider}:${'subscriptionId' in update ? update.subscriptionId : update.paymentId}`;
+    return this.inTurn(id, () => {
       switch (update.kind) {
         case 'packPaid':
-          return this.packPaid(id, update);
+          return this.packs.paid(id, update, provider !== manualProvider);
         case 'packRefunded':
-          return this.packRefunded(id);
+          return this.packs.refunded(id, update.share);
+        case 'disputed':
+          return this.packs.disputed(id, `${provider}:${update.disputeId}`, update);
+        case 'invoicePaid':
+          return this.thenWaiting(update.accountId, this.subscriptions.invoicePaid(id, `${provider}:${update.paymentId}`, update));
+        case 'overdue':
+          return this.subscriptions.overdue(id, `${provider}:${update.updateId}`, update);
         case 'subscription':
-          return this.subscription(id, `${provider}:${update.updateId}`, update);
+          return this.thenWaiting(update.accountId, this.subscriptions.changed(id, `${provider}:${update.updateId}`, update));
       }
     });
   }
 
-  private async packPaid(id: string, { accountId, pack }: Extract<PaymentUpdate, { kind: 'packPaid' }>): Promise<PaymentOutcome> {
+  /** The operator's decision about a payment, by its full id: its tokens, whatever the plan may buy, or its money back. */
+  async decide(id: string, decision: 'credit' | 'refund'): Promise<PaymentOutcome> {
+    return this.inTurn(id, () => (decision === 'credit' ? this.packs.credited(id) : this.packs.refunded(id)));
+  }
+
+  /** The plan may have become one that has packs: what waits for that need not wait for the operator. */
+  private async thenWaiting(accountId: string | undefined, change: Promise<PaymentOutcome>): Promise<PaymentOutcome> {
+    const outcome = await change;
+    for (const id of accountId === undefined ? [] : await this.packs.waitingOf(accountId))
+      await this.inTurn(id, () => this.packs.triedAgain(id));
+    return outcome;
+  }
+
+  private inTurn<T>(id: string, task: () => Promise<T>): Promise<T> {
     checkPaymentId(id);
-    checkAccountId(accountId);
-    const known = await this.documents.payment(id);
-    if (known?.value.isPaid) return 'repeated';
-    // A crash after the first attempt, and a new catalogue since: the tokens of the first attempt stand.
-    const { tokens, wallet } = this.prices.pack(pack, this.clock.now());
-    await unless(['operation_id_reused'], this.accounts.topUp(accountId, id, tokens, wallet));
-    const isRefunded = known?.value.isRefunded ?? false;
-    if (isRefunded) await this.takeBack(accountId, id, wallet);
-    await this.documents.savePayment(id, known, { accountId, ...(wallet === 'credits' ? { wallet } : {}), isPaid: true, isRefunded });
-    return 'applied';
-  }
-
-  private async packRefunded(id: string): Promise<PaymentOutcome> {
-    checkPaymentId(id);
-    const known = await this.documents.payment(id);
-    if (known?.value.isRefunded) return 'repeated';
-    if (known?.value.accountId !== undefined) await this.takeBack(known.value.accountId, id, known.value.wallet);
-    await this.documents.savePayment(id, known, { isPaid: false, ...known?.value, isRefunded: true });
-    return 'applied';
-  }
-
-  /** What has been spent of the pack stays spent. */
-  private takeBack(accountId: string, id: string, wallet: Wallet = 'plan'): Promise<unknown> {
-    return unless(['nothing_to_reverse'], this.accounts.reverse(accountId, topUpOperation(id), wallet));
-  }
-
-  private async subscription(
-    id: string,
-    updateId: string,
-    update: Extract<PaymentUpdate, { kind: 'subscription' }>,
-  ): Promise<PaymentOutcome> {
-    checkPaymentId(id);
-    checkPaymentId(updateId);
-    const { accountId, isActive, pause, occurredMs } = update;
-    checkAccountId(accountId);
-    const known = await this.documents.subscription(id);
-    if (known?.value.newsId === updateId) return 'repeated';
-    if (known && isOlder(update, known.value)) return 'outdated';
-    if (pause) await unless(['nothing_to_pause', 'resumes_too_early'], this.accounts.pause(accountId, updateId, pause.resumesMs));
-    else if (isActive) await this.goesOn(update, updateId, known?.value.isPaused ?? false);
-    else if (!(await this.documents.hasOtherActive(accountId, id)))
-      await unless(['nothing_to_cancel'], this.accounts.cancel(accountId, updateId));
-    await this.documents.saveSubscription(id, known, {
-      accountId,
-      isActive,
-      occurredMs,
-      newsId: updateId,
-      ...(pause ? { isPaused: true } : {}),
-    });
-    return 'applied';
-  }
-
-  /** A pause that the account's owner has asked for here is not the provider's to end. */
-  private async goesOn(
-    { accountId, plan, seats }: Extract<PaymentUpdate, { kind: 'subscription' }>,
-    updateId: string,
-    wasPaused: boolean,
-  ): Promise<void> {
-    const { subscription } = await this.accounts.get(accountId);
-    const resting = subscription?.next?.pause ? subscription.terms : subscription?.paused?.terms;
-    if (!wasPaused && resting && sameTerms(resting, this.prices.terms(plan, seats, this.clock.now()))) return;
-    if (wasPaused) await unless(['nothing_to_resume'], this.accounts.resume(accountId, `${updateId}:resume`));
-    await unless(['plan_unchanged'], this.accounts.changePlan(accountId, updateId, plan, seats));
-  }
-}
-
-/** Provider clocks count in seconds: within one, the end of a subscription is the later update. */
-const isOlder = (update: { occurredMs: number; isActive: boolean }, known: { occurredMs: number; isActive: boolean }): boolean =>
-  update.occurredMs < known.occurredMs || (update.occurredMs === known.occurredMs && update.isActive && !known.isActive);
-
-async function unless(reasons: readonly string[], change: Promise<unknown>): Promise<void> {
-  try {
-    await change;
-  } catch (error) {
-    if (!(error instanceof TesseraError) || !reasons.includes(error.reason)) throw error;
+    if (this.turns.size >= waitingMax) throw tooManyPayments();
+    return this.turns.run(id, task);
   }
 }

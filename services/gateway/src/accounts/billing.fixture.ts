@@ -5,6 +5,31 @@ export type BillingCall = { readonly method: string; readonly request: Record<st
 const position = { balanceTokens: 25_000n, grantedTokens: 25_000n };
 const usage = { key: '', jobs: 1n, imagesDelivered: 2n, tokens: 8n };
 
+const waitingPayment = {
+  paymentId: 'stripe:pi_1',
+  provider: 'stripe',
+  accountId: 'acme',
+  pack: 'with, comma',
+  amount: 2_000n,
+  currency: 'usd',
+  state: 'waiting',
+  tokens: 8_500n,
+  wallet: 'plan',
+  occurredMs: 1_000n,
+  receivedMs: 2_000n,
+  waitsFor: 'plan_forbids_topups',
+};
+const paidInvoice = {
+  paymentId: 'stripe:in_1',
+  provider: 'stripe',
+  accountId: 'acme',
+  subscriptionId: 'stripe:sub_1',
+  state: 'paid',
+  receivedMs: 3_000n,
+  periodFromMs: 1_000n,
+  periodUntilMs: 5_000n,
+};
+
 /** Billing's economy as far as the gateway passes it on: remembers what was asked, answers something of the right shape. */
 export function billingHandlers(
   calls: BillingCall[],
@@ -20,6 +45,11 @@ export function billingHandlers(
     ReceivePayment: noting('ReceivePayment', () => ({ outcome: 'applied' })),
     RecordPayment: noting('RecordPayment', (accountId) => ({ outcome: 'applied', account: account(accountId) })),
     RecordRefund: noting('RecordRefund', () => ({ outcome: 'repeated' })),
+    ListPayments: (request: Record<string, unknown> & { pageToken: string }) => {
+      calls.push({ method: 'ListPayments', request });
+      return request.pageToken === '' ? { payments: [waitingPayment], nextPageToken: 'second' } : { payments: [paidInvoice] };
+    },
+    DecidePayment: noting('DecidePayment', () => ({ outcome: 'applied' })),
     GetCatalogue: noting('GetCatalogue', () => ({ catalogueJson: '[{"version":"test"}]' })),
     LintCatalogue: noting('LintCatalogue', () => ({
       findings: [{ severity: 'error', path: '0.plans', code: 'shape', message: 'There are none.' }],

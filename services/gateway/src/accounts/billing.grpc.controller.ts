@@ -32,7 +32,13 @@ import {
   type SimulateCatalogueRequest,
   type SimulateCatalogueResponse,
 } from '@tessera/contracts/tessera/billing/v1/catalogue_pb.js';
-import { PaymentService, type RecordPaymentRequest, type RecordRefundRequest } from '@tessera/contracts/tessera/billing/v1/payments_pb.js';
+import {
+  PaymentService,
+  type DecidePaymentRequest,
+  type ListPaymentsRequest,
+  type RecordPaymentRequest,
+  type RecordRefundRequest,
+} from '@tessera/contracts/tessera/billing/v1/payments_pb.js';
 import {
   ReportService,
   type ExportEntriesRequest,
@@ -201,6 +207,18 @@ export class BillingGrpcController {
   async recordRefund(request: RecordRefundRequest, metadata: Metadata) {
     await this.#admit(metadata, '', 'owner');
     return this.#payments.recordRefund(request);
+  }
+
+  @GrpcMethod(PublicBillingService.typeName)
+  async listPayments(request: ListPaymentsRequest, metadata: Metadata) {
+    await this.#admit(metadata, '', 'owner');
+    return this.#payments.listPayments(request);
+  }
+
+  @GrpcMethod(PublicBillingService.typeName)
+  async decidePayment(request: DecidePaymentRequest, metadata: Metadata) {
+    await this.#admit(metadata, '', 'owner');
+    return this.#payments.decidePayment(request);
   }
 
   @GrpcMethod(PublicBillingService.typeName)

@@ -81,6 +81,8 @@ const namesOfRoutes: Readonly<Record<string, Readonly<Record<string, RestName>>>
   reverseOperation: { operation_id: 'operationId' },
   recordPayment: { operation_id: 'paymentId' },
   recordRefund: { operation_id: 'paymentId' },
+  listPayments: { account_id: 'accountId' },
+  exportPayments: { account_id: 'accountId' },
   simulateCatalogue: { account_id: 'accountId' },
   listDeliveries: { id: 'webhookId', webhook_id: 'webhookId' },
 };

@@ -383,7 +383,32 @@ export const responses = {
   quoted: z.object({ quote }),
   marked: z.object({ id: z.uuid(), accepted: z.boolean() }),
   payment: z.object({ outcome: z.enum(['applied', 'repeated']), account }),
-  paymentOutcome: z.object({ outcome: z.enum(['applied', 'repeated', 'outdated', 'ignored']) }),
+  paymentOutcome: z.object({ outcome: z.enum(['applied', 'repeated', 'outdated', 'ignored', 'waiting']) }),
+  payments: z.object({
+    payments: z.array(
+      z
+        .object({
+          paymentId: z.string().describe("The provider's name, a colon, and the provider's id."),
+          provider: z.string(),
+          accountId: z.string(),
+          pack: z.string().optional(),
+          subscriptionId: z.string().optional(),
+          amount: z.int().optional().describe("In the currency's smallest unit."),
+          currency: z.string().optional(),
+          date: time.optional(),
+          state: z.enum(['received', 'waiting', 'paid', 'partly_refunded', 'refunded', 'disputed', 'lost']),
+          waitsFor: z.string().optional().describe('The reason for which the account may not have it.'),
+          tokens: tokens.optional(),
+          wallet: z.enum(['plan', 'credits']).optional(),
+          refundedAmount: z.int(),
+          lostAmount: z.int().describe('In disputes.'),
+          refundedTokens: tokens.describe('Asked back; what was spent before stays spent.'),
+          period: z.object({ from: time, to: time }).optional().describe('What an invoice pays for.'),
+        })
+        .meta({ id: 'PaymentRecord' }),
+    ),
+    nextPageToken: z.string().optional(),
+  }),
   lint: z.object({
     findings: z.array(z.object({ severity: z.enum(['error', 'warning']), path: z.string(), code: z.string(), message: z.string() })),
   }),

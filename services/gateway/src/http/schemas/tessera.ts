@@ -45,6 +45,20 @@ export const paymentBody = z
   .strictObject({ paymentId: word.describe('Whatever names the payment in your books; it counts once.'), pack: z.string().min(1).max(64) })
   .meta({ id: 'Payment' });
 
+const paymentFilter = {
+  accountId: z.string().max(64).default('').describe('Default: of all accounts.'),
+  state: z
+    .enum(['', 'received', 'waiting', 'paid', 'partly_refunded', 'refunded', 'disputed', 'lost'])
+    .default('')
+    .describe('`waiting`: for your decision. Default: in every state.'),
+};
+export const paymentsQuery = z.strictObject({
+  ...paymentFilter,
+  pageSize: z.coerce.number().int().min(1).max(500).default(100),
+  pageToken: z.string().max(500).default(''),
+});
+export const paymentsExportQuery = z.strictObject(paymentFilter);
+
 export const topUpBody = z.strictObject({ tokens: z.int().min(1).max(topUpTokensMax), wallet }).meta({ id: 'TopUp' });
 
 export const createKeyBody = z
@@ -104,7 +118,11 @@ export const createQuery = z.strictObject({
 export const listQuery = z.strictObject({
   limit: whole(100).default(10),
   offset: whole(10_000).default(0),
-  pageToken: z.string().max(500).default('').describe('`tessera.nextPageToken` of the page before: stable while jobs arrive, and without an end but that of the data.'),
+  pageToken: z
+    .string()
+    .max(500)
+    .default('')
+    .describe('`tessera.nextPageToken` of the page before: stable while jobs arrive, and without an end but that of the data.'),
 });
 export const entriesQuery = z.strictObject({
   pageSize: z.coerce.number().int().min(1).max(500).default(50),
