@@ -16,7 +16,9 @@ export const keyReused = (): TesseraError =>
   });
 
 export const keyOfDeletedJob = (): TesseraError =>
-  conflict('job_deleted', 'The job that this idempotency key stands for was deleted. Use a new key for a new job.', { param: 'idempotency_key' });
+  conflict('job_deleted', 'The job that this idempotency key stands for was deleted. Use a new key for a new job.', {
+    param: 'idempotency_key',
+  });
 
 export const keyTooLong = (charactersMax: number): TesseraError =>
   invalidArgument('idempotency_key_too_long', `An idempotency key has at most ${charactersMax} characters.`, { param: 'idempotency_key' });

@@ -32,7 +32,9 @@ export class DeletedKeys implements OnApplicationBootstrap, OnModuleDestroy {
 
   onApplicationBootstrap(): void {
     this.#timer = setInterval(() => {
-      this.#purging = this.purge().catch((error: unknown) => this.logger.warn({ err: error }, 'old keys of deleted jobs could not be removed'));
+      this.#purging = this.purge().catch((error: unknown) =>
+        this.logger.warn({ err: error }, 'old keys of deleted jobs could not be removed'),
+      );
     }, hourMs).unref();
   }
 

@@ -7,5 +7,8 @@ import { Jobs } from './jobs.js';
 import { Queue } from './queue.js';
 
 /** What all rooms of the service share. */
-@Module({ providers: [DeletedKeys, JobFeed, Jobs, PoolSignals, Queue, UpdateChannels], exports: [DeletedKeys, JobFeed, Jobs, PoolSignals, Queue] })
+@Module({
+  providers: [DeletedKeys, JobFeed, Jobs, PoolSignals, Queue, UpdateChannels],
+  exports: [DeletedKeys, JobFeed, Jobs, PoolSignals, Queue],
+})
 export class QueueModule {}
