@@ -47,7 +47,8 @@ export class PackPayments {
     await this.accounts.get(accountId);
     const bound: PaymentRecord = {
       ...(known?.value.pack === undefined
-        ? { state: 'received', isPaid: false, isRefunded: false, receivedMs: this.clock.now() }
+        ? // A refund that an earlier release was told of first is remembered, and takes back what is given now.
+          { state: 'received', isPaid: false, isRefunded: known?.value.isRefunded ?? false, receivedMs: this.clock.now() }
         : known.value),
       accountId,
       pack,
